@@ -1,0 +1,1 @@
+"""Variants {a|b|c} and __wildcards__ in prompts."""

@@ -1,0 +1,36 @@
+"""Rewrites prompts before the run: one variant of each {a|b|c}, one line of each __wildcard__.
+
+Needs `request.extensions["dynamic-prompts"] = {"enabled": True}`. The choice follows the seed, so a
+fixed seed gives the same words again; what was chosen stands in the infotext.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from dynamicprompts.generators.randomprompt import RandomPromptGenerator
+from dynamicprompts.wildcards import WildcardManager
+
+from webui.extensions import hookimpl
+from webui.generation.request import RANDOM_SEED, GenerationRequest
+
+ID = "dynamic-prompts"
+WILDCARDS = Path(__file__).resolve().parent.parent / "wildcards"
+
+
+def expand(text: str, seed: int) -> str:
+    """One variant of `text`, chosen by `seed`. Text without variants or wildcards comes back unchanged."""
+    if not any(mark in text for mark in ("{", "__", "$")):
+        return text
+    generated = RandomPromptGenerator(WildcardManager(WILDCARDS), seed=seed).generate(text, 1)
+    return str(generated[0]) if generated else text
+
+
+@hookimpl
+def prepare(request: GenerationRequest) -> GenerationRequest | None:
+    """Expand prompt and negative prompt where the request asks for it."""
+    if not request.extensions.get(ID, {}).get("enabled"):
+        return None
+    seed = request.seed if request.seed != RANDOM_SEED else random.SystemRandom().getrandbits(32)
+    return request.model_copy(update={"prompt": expand(request.prompt, seed), "negative_prompt": expand(request.negative_prompt, seed + 1)})

@@ -1,0 +1,157 @@
+"""The door: who may talk to Easel from a browser, and what a page of ours may load. Plain ASGI, so streams flow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from webui.errors import CrossSite, EaselError, TooLarge
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+MAX_JSON_BYTES = 2 * 1024 * 1024
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# What a form on any web page can send without asking first; never what our own clients send to the API.
+_FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
+
+HEADERS = {
+    # Gradio's bundle needs inline scripts and eval; everything else stays with our own origin.
+    "content-security-policy": "; ".join(
+        (
+            "default-src 'self'",
+            "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "connect-src 'self'",
+            "worker-src 'self' blob:",
+            "object-src 'none'",
+            "base-uri 'self'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        )
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), None)
+
+
+def _host_name(netloc: str) -> str | None:
+    try:
+        return urlsplit(f"//{netloc}").hostname
+    except ValueError:
+        return None
+
+
+class Door:
+    """Refuses foreign Hosts (DNS rebinding) and cross-site requests, caps JSON bodies, adds security headers.
+
+    A request without Origin is a program, not a web page, and passes; a browser sends Origin with every
+    unsafe request and every cross-origin one.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check one request, then hand it on."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {key.lower() for key, _ in message.get("headers", [])}
+                added = [(key.encode(), value.encode()) for key, value in HEADERS.items() if key.encode() not in present]
+                message = {**message, "headers": [*message.get("headers", []), *added]}
+            await send(message)
+
+        try:
+            self._check(scope)
+        except EaselError as error:
+            await _refuse(scope, receive, send_with_headers, error)
+            return
+        limited = _limit_body(receive) if scope["type"] == "http" and _is_api(scope) else receive
+        try:
+            await self._app(scope, limited, send_with_headers)
+        except _BodyTooLarge:
+            await _refuse(scope, receive, send_with_headers, _too_large())
+
+    def _check(self, scope: Scope) -> None:
+        host = _header(scope, b"host")
+        if host is None or _host_name(host) not in LOOPBACK_NAMES:
+            raise CrossSite(
+                "Easel answers only under the names of this machine.",
+                field="Host",
+                allowed=", ".join(sorted(LOOPBACK_NAMES)),
+                hint="Open http://127.0.0.1 with its port.",
+            )
+        origin = _header(scope, b"origin")
+        if origin is not None and urlsplit(origin).netloc != host:
+            raise CrossSite(
+                "Another web page asked this; Easel answers its own pages only.", field="Origin", hint="Use Easel's own page, or a program."
+            )
+        unsafe = scope["type"] == "http" and scope["method"] not in _SAFE_METHODS
+        if unsafe and origin is None and _header(scope, b"sec-fetch-site") not in (None, "same-origin", "none"):
+            raise CrossSite(
+                "Another web page asked this; Easel answers its own pages only.", field="Sec-Fetch-Site", hint="Use Easel's own page."
+            )
+        if unsafe and _is_api(scope):
+            kind = (_header(scope, b"content-type") or "").split(";")[0].strip().lower()
+            if kind.startswith(_FORM_TYPES):
+                raise CrossSite("Forms are not accepted here.", field="Content-Type", allowed="application/json", hint="Send JSON.")
+            length = _header(scope, b"content-length")
+            if length is not None and length.isdigit() and int(length) > MAX_JSON_BYTES:
+                raise _too_large()
+
+
+def _is_api(scope: Scope) -> bool:
+    return str(scope["path"]).startswith("/api/")
+
+
+class _BodyTooLarge(Exception):
+    pass
+
+
+def _too_large() -> TooLarge:
+    return TooLarge("The request's body is too large.", allowed=f"at most {MAX_JSON_BYTES // 1024**2} MB", hint="Send less at once.")
+
+
+def _limit_body(receive: Receive) -> Receive:
+    seen = 0
+
+    async def limited() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > MAX_JSON_BYTES:
+            raise _BodyTooLarge
+        return message
+
+    return limited
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, error: EaselError) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    body = json.dumps({"error": error.as_dict()}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

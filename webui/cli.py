@@ -1,0 +1,194 @@
+"""The command line: `serve` (the page and the API) and `generate` (one request, no server)."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from webui.errors import EaselError, GenerationFailed, InvalidRequest
+from webui.generation.request import Txt2Img, parameters_of, parse_request
+from webui.settings import Settings, load_settings
+
+_HELP = {name: field.description for name, field in Settings.model_fields.items()}
+_WORDS = parameters_of(Txt2Img)
+
+Host = Annotated[str | None, typer.Option(help=_HELP["host"])]
+Port = Annotated[int | None, typer.Option(help=_HELP["port"])]
+DataDir = Annotated[Path | None, typer.Option(help=_HELP["data_dir"])]
+ModelsDir = Annotated[list[Path] | None, typer.Option(help=_HELP["models_dirs"])]
+ExecutorName = Annotated[str | None, typer.Option(help=_HELP["executor"])]
+LogLevel = Annotated[str | None, typer.Option(help=_HELP["log_level"])]
+Threads = Annotated[int | None, typer.Option(help=_HELP["threads"])]
+SafeMode = Annotated[bool, typer.Option("--safe-mode", help=_HELP["safe_mode"])]
+
+cli = typer.Typer(add_completion=False, no_args_is_help=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+def _settings(**given: Any) -> Settings:
+    settings = load_settings(**given)
+    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname).1s %(name)s: %(message)s", stream=sys.stderr)
+    for chatty in ("httpx", "httpcore", "alembic", "asyncio", "PIL"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    return settings
+
+
+@cli.command()
+def serve(
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    models_dir: ModelsDir = None,
+    executor: ExecutorName = None,
+    log_level: LogLevel = None,
+    threads: Threads = None,
+    safe_mode: SafeMode = False,
+) -> None:
+    """Start the page and the API, and print their address."""
+    settings = _settings(
+        host=host,
+        port=port,
+        data_dir=data_dir,
+        models_dirs=tuple(models_dir) if models_dir else None,
+        executor=executor,
+        log_level=log_level,
+        threads=threads,
+        safe_mode=safe_mode or None,
+    )
+    from webui import app
+
+    app.serve(settings)
+
+
+@cli.command()
+def generate(
+    prompt: Annotated[str, typer.Argument(help=_WORDS["prompt"].help)],
+    out: Annotated[Path, typer.Option(help="Where the picture goes; with several pictures a number is added.")] = Path("picture.png"),
+    negative: Annotated[str, typer.Option(help=_WORDS["negative_prompt"].help)] = "",
+    steps: Annotated[int | None, typer.Option(help=_WORDS["steps"].help)] = None,
+    seed: Annotated[int | None, typer.Option(help=_WORDS["seed"].help)] = None,
+    size: Annotated[str | None, typer.Option(help="Width x height in pixels, for example 512x768.")] = None,
+    cfg: Annotated[float | None, typer.Option(help=_WORDS["cfg_scale"].help)] = None,
+    sampler: Annotated[str | None, typer.Option(help=_WORDS["sampler"].help)] = None,
+    schedule: Annotated[str | None, typer.Option(help=_WORDS["schedule_type"].help)] = None,
+    pictures: Annotated[int | None, typer.Option(help=_WORDS["batch_count"].help)] = None,
+    checkpoint: Annotated[str, typer.Option(help=_WORDS["checkpoint"].help)] = "",
+    data_dir: DataDir = None,
+    models_dir: ModelsDir = None,
+    executor: ExecutorName = None,
+    log_level: LogLevel = None,
+    threads: Threads = None,
+) -> None:
+    """Make pictures the same way as the page does, into the same history, without a server.
+
+    When an Easel is already running on the data folder, it is asked to make them.
+    """
+    given = {
+        "steps": steps,
+        "seed": seed,
+        "cfg_scale": cfg,
+        "sampler": sampler,
+        "schedule_type": schedule,
+        "batch_count": pictures,
+        **_parse_size(size),
+    }
+    asked = {"prompt": prompt, "negative_prompt": negative, "checkpoint": checkpoint}
+    fields = asked | {name: value for name, value in given.items() if value is not None}
+    parse_request(fields)  # a wrong value is told before anything is loaded
+    _check_target(out)
+    settings = _settings(
+        data_dir=data_dir,
+        models_dirs=tuple(models_dir) if models_dir else None,
+        executor=executor,
+        log_level=log_level or "warning",
+        threads=threads,
+    )
+    from webui.app import open_studio
+    from webui.studio.instance import AlreadyRunning
+    from webui.studio.studio import Studio
+
+    def make(studio: Studio) -> list[tuple[str, Path]]:
+        picked = studio.catalog.find(checkpoint)
+        studio.start()
+        job = studio.submit(parse_request({**picked.defaults, **fields}))
+        ended = studio.follow(job["id"], _show_progress)
+        _clear_progress()
+        if ended["error"]:
+            raise GenerationFailed(ended["error"]["message"], hint=ended["error"]["hint"])
+        return [(image["seed"], studio.picture_path(image["id"])) for image in ended["images"]]
+
+    try:
+        with open_studio(settings) as (studio, _):
+            made = make(studio)
+            _copy_out(made, out)
+    except AlreadyRunning as running:
+        if running.url is None:
+            raise
+        from webui.remote import generate_remotely
+
+        _copy_out(generate_remotely(running.url, fields, _show_progress), out)
+        _clear_progress()
+
+
+def _parse_size(size: str | None) -> dict[str, int]:
+    if size is None:
+        return {}
+    parts = size.lower().split("x")
+    if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
+        raise InvalidRequest(
+            f"--size can't be {size[:40]!r}.", field="size", allowed="WIDTHxHEIGHT in pixels", hint="Write it like 512x768."
+        )
+    return {"width": int(parts[0]), "height": int(parts[1])}
+
+
+def _check_target(out: Path) -> None:
+    if out.suffix.lower() != ".png":
+        raise InvalidRequest(f"--out {out} must end in .png.", field="out", allowed=".png", hint="Write it like apple.png.")
+    if not out.resolve().parent.is_dir():
+        raise InvalidRequest(f"The folder of --out {out} doesn't exist.", field="out", hint="Make it first, or choose another one.")
+
+
+def _show_progress(event: dict[str, Any]) -> None:
+    if event["type"] == "progress" and sys.stderr.isatty():
+        text = event["stage"] or f"picture {event['image'] + 1} of {event['images']}, step {event['step']} of {event['steps']}"
+        print(f"\r\x1b[K{event['fraction']:4.0%}  {text}", end="", file=sys.stderr, flush=True)
+    elif event["type"] == "note":
+        print(event["text"], file=sys.stderr)
+
+
+def _clear_progress() -> None:
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _copy_out(made: list[tuple[str, Path]], out: Path) -> None:
+    for number, (seed, source) in enumerate(made):
+        target = out if len(made) == 1 else out.with_stem(f"{out.stem}-{number + 1}")
+        shutil.copyfile(source, target)
+        print(f"{target}   seed {seed}")
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line; an error is one or two sentences on stderr and exit code 1."""
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("--help", "-h")):
+        arguments = ["serve", *arguments]
+    try:
+        cli(arguments, prog_name="launch.py")
+    except EaselError as error:
+        print(f"Easel: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

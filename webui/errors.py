@@ -1,0 +1,121 @@
+"""Every error a person can meet: what happened, which field, what is allowed, what to do next.
+
+One short tree. `status` is the HTTP status of the REST API; the page, the command line and the
+API all show the same `message` and `hint`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class EaselError(Exception):
+    """Root of all errors that are meant to be read by a person.
+
+    message: one sentence, what happened. hint: one sentence, what to do next.
+    field: the request field at fault, if any. allowed: its allowed range or choices, in words.
+    """
+
+    code = "internal_error"
+    status = 500
+
+    def __init__(
+        self, message: str, *, hint: str = "", field: str | None = None, allowed: str | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.field = field
+        self.allowed = allowed
+        if code is not None:
+            self.code = code
+
+    def as_dict(self) -> dict[str, Any]:
+        """The one error shape of Easel: code, message, field, allowed, hint."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "field": self.field,
+            "allowed": self.allowed,
+            "hint": self.hint,
+        }
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.message, self.hint) if part)
+
+
+class InvalidRequest(EaselError):
+    """A value that cannot be used; names the field, the allowed range and the way out."""
+
+    code = "invalid_request"
+    status = 422
+
+
+class NotFound(EaselError):
+    """Nothing here by that name or id."""
+
+    code = "not_found"
+    status = 404
+
+
+class Conflict(EaselError):
+    """The thing asked for does not fit the state it is in (a finished job cannot be skipped)."""
+
+    code = "conflict"
+    status = 409
+
+
+class TooLarge(EaselError):
+    """A body or a picture beyond the limit."""
+
+    code = "too_large"
+    status = 413
+
+
+class QueueFull(EaselError):
+    """The waiting line has reached its limit."""
+
+    code = "queue_full"
+    status = 429
+
+
+class CrossSite(EaselError):
+    """A request that another web page made in the user's name."""
+
+    code = "cross_site_request"
+    status = 403
+
+
+class CheckpointUnusable(EaselError):
+    """A checkpoint that cannot be read, is damaged, or is of a kind the engine does not draw with."""
+
+    code = "checkpoint_unusable"
+    status = 422
+
+
+class GenerationFailed(EaselError):
+    """The engine could not finish the picture."""
+
+    code = "generation_failed"
+    status = 500
+
+
+class WorkerLost(EaselError):
+    """The worker process ended in the middle of a job; the job can be tried again from its seed."""
+
+    code = "worker_lost"
+    status = 503
+
+
+class DataUnusable(EaselError):
+    """The data folder or the database cannot be used as it is (newer version, locked, not writable)."""
+
+    code = "data_unusable"
+    status = 503
+
+
+class SettingInvalid(EaselError):
+    """A setting on the command line, in the environment or in settings.yaml that cannot be used."""
+
+    code = "setting_invalid"
+    status = 422

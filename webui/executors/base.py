@@ -1,0 +1,48 @@
+"""The executor's protocol: the one seam between everything above the engine and the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from webui.generation.events import Hello, WorkerEvent
+from webui.generation.job import JobSpec
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One place that can run one job at a time."""
+
+    id: str
+    alive: bool
+    hello: Hello | None = None
+    resident: tuple[str, ...] = field(default=())
+
+
+class Executor(Protocol):
+    """Runs jobs somewhere. All methods may be called from any thread; one `run` per slot at a time."""
+
+    def start(self) -> None:
+        """Begin starting the workers; returns at once."""
+        ...
+
+    def slots(self) -> list[Slot]:
+        """The places there are, alive or not."""
+        ...
+
+    def run(self, slot: str, job: JobSpec) -> Iterator[WorkerEvent]:
+        """Make the job's pictures; the last event is Done, Interrupted or Failed."""
+        ...
+
+    def interrupt(self, slot: str, job_id: str) -> None:
+        """End the job at its next step. Nothing happens when it is not running there."""
+        ...
+
+    def skip(self, slot: str, job_id: str) -> None:
+        """End the picture being made at its next step and go on with the next one."""
+        ...
+
+    def close(self) -> None:
+        """End the workers and wait for them."""
+        ...

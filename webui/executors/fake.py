@@ -1,0 +1,110 @@
+"""Pictures without a model: deterministic patterns from seed and words, for tests of everything above the engine."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import threading
+import time
+from collections.abc import Iterator
+
+from PIL import Image, ImageDraw
+
+from webui.executors.base import Slot
+from webui.generation.events import PROTOCOL_VERSION, Done, Hello, Interrupted, Picture, Skipped, Stage, Step, WorkerEvent
+from webui.generation.job import JobSpec
+from webui.generation.request import ResolvedRequest
+from webui.generation.samplers import SAMPLER_LABELS
+
+_SLOT = "fake-0"
+
+
+def paint(request: ResolvedRequest, seed: int) -> Image.Image:
+    """A pattern that any change of the request or the seed changes; the same ones give the same bytes."""
+    recipe = request.model_dump_json(exclude={"seed", "batch_count", "batch_size"}) + str(seed)
+    noise = hashlib.shake_256(recipe.encode()).digest(64)
+    picture = Image.new("RGB", (request.width, request.height), (noise[0], noise[1], noise[2]))
+    draw = ImageDraw.Draw(picture)
+    for start in range(3, 59, 8):
+        x, y, w, h, *colour = noise[start : start + 7]
+        left, top = x * request.width // 256, y * request.height // 256
+        draw.ellipse(
+            (left, top, left + 8 + w * request.width // 400, top + 8 + h * request.height // 400), fill=(colour[0], colour[1], colour[2])
+        )
+    return picture
+
+
+def _preview(picture: Image.Image, share: float) -> bytes:
+    blurred = picture.resize((max(1, int(4 + 28 * share)), max(1, int(4 + 28 * share)))).resize((128, 128))
+    buffer = io.BytesIO()
+    blurred.save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()
+
+
+class FakeExecutor:
+    """Runs in threads of this process; obeys interrupt and skip at each step like the real one.
+
+    step_seconds: how long one step takes (EASEL_FAKE_STEP_SECONDS overrides it for a started server).
+    """
+
+    def __init__(self, step_seconds: float | None = None) -> None:
+        self._step_seconds = float(os.environ.get("EASEL_FAKE_STEP_SECONDS", "0.02")) if step_seconds is None else step_seconds
+        self._interrupted: set[str] = set()
+        self._skipped: set[str] = set()
+        self._closed = threading.Event()
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def slots(self) -> list[Slot]:
+        """One slot, always alive."""
+        hello = Hello(
+            protocol=PROTOCOL_VERSION,
+            source_hash="",
+            pid=os.getpid(),
+            device="fake",
+            device_name="Painted patterns",
+            dtype="none",
+            attention=(),
+            samplers=SAMPLER_LABELS,
+        )
+        return [Slot(_SLOT, alive=True, hello=hello)]
+
+    def run(self, slot: str, job: JobSpec) -> Iterator[WorkerEvent]:
+        """Paint the job's pictures step by step."""
+        yield Stage(f"Loading {job.request.checkpoint}")
+        for image in job.images:
+            yield from self._one(job, image)
+            if job.job_id in self._interrupted:
+                self._interrupted.discard(job.job_id)
+                yield Interrupted()
+                return
+        yield Done({"device": "fake"})
+
+    def _one(self, job: JobSpec, image: int) -> Iterator[WorkerEvent]:
+        started = time.monotonic()
+        picture = paint(job.request, job.request.image_seeds[image])
+        for step in range(1, job.request.steps + 1):
+            self._closed.wait(self._step_seconds)
+            if job.job_id in self._interrupted:
+                return
+            if job.job_id in self._skipped:
+                self._skipped.discard(job.job_id)
+                yield Skipped(image)
+                return
+            yield Step(image, step, job.request.steps, _preview(picture, step / job.request.steps))
+        facts = {"seconds": time.monotonic() - started, "device": "fake", "dtype": "none", "attention": "none"}
+        yield Picture(image, picture.width, picture.height, picture.tobytes(), facts)
+
+    def interrupt(self, slot: str, job_id: str) -> None:
+        """End the job at its next step."""
+        self._interrupted.add(job_id)
+
+    def skip(self, slot: str, job_id: str) -> None:
+        """End the picture being made."""
+        self._skipped.add(job_id)
+
+    def close(self) -> None:
+        """Let nothing wait any longer."""
+        self._closed.set()

@@ -1,0 +1,112 @@
+"""What a worker tells while it works. Plain data, the same over a pipe, inside a process or on a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+PROTOCOL_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Hello:
+    """First message of a worker: who it is and what it can do."""
+
+    type: ClassVar[str] = "hello"
+    protocol: int
+    source_hash: str
+    pid: int
+    device: str
+    device_name: str
+    dtype: str
+    attention: tuple[str, ...]
+    samplers: tuple[str, ...]
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is happening now, in words for the progress card ("Loading easel-emoji")."""
+
+    type: ClassVar[str] = "stage"
+    text: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step done. image: 0-based picture; step: 1-based. preview: a small JPEG, or empty bytes."""
+
+    type: ClassVar[str] = "step"
+    image: int
+    step: int
+    steps: int
+    preview: bytes = b""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One finished picture as RGB bytes (height x width x 3), with what was measured while making it."""
+
+    type: ClassVar[str] = "picture"
+    image: int
+    width: int
+    height: int
+    rgb: bytes
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """One picture ended before it was done, because the user skipped it."""
+
+    type: ClassVar[str] = "skipped"
+    image: int
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something the user should know that stopped nothing (an add-on that failed)."""
+
+    type: ClassVar[str] = "note"
+    text: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The job ended by itself. facts: timings in seconds."""
+
+    type: ClassVar[str] = "done"
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """The job ended because the user interrupted it; pictures already sent stay."""
+
+    type: ClassVar[str] = "interrupted"
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The job cannot be finished. `error` is EaselError.as_dict(); worker_lost: the process itself is gone."""
+
+    type: ClassVar[str] = "failed"
+    error: dict[str, Any]
+    details: str = ""
+    worker_lost: bool = False
+
+
+WorkerEvent = Hello | Stage | Step | Picture | Skipped | Note | Done | Interrupted | Failed
+
+_BY_TYPE: dict[str, type[Any]] = {kind.type: kind for kind in (Hello, Stage, Step, Picture, Skipped, Note, Done, Interrupted, Failed)}
+
+
+def event_to_wire(event: WorkerEvent) -> dict[str, Any]:
+    """The event as a dict of plain values for msgpack or JSON (bytes stay bytes)."""
+    return {"type": event.type, **asdict(event)}
+
+
+def event_from_wire(data: dict[str, Any]) -> WorkerEvent:
+    """The event that `event_to_wire` wrote. Raises KeyError or TypeError for anything else."""
+    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items() if key != "type"}
+    return _BY_TYPE[data["type"]](**fields)

@@ -1,0 +1,44 @@
+"""One job as a worker receives it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from webui.generation.request import ResolvedRequest, ResolvedTxt2Img
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """All a worker needs to make the pictures of one job.
+
+    checkpoint_path: the folder or file to load. images: 0-based indexes still to be made
+    (after a restart the finished ones are left out). preview_interval: least seconds between previews.
+    """
+
+    job_id: str
+    request: ResolvedRequest
+    checkpoint_path: str
+    images: tuple[int, ...]
+    preview_interval: float = 0.25
+
+    def to_wire(self) -> dict[str, Any]:
+        """Plain values for a pipe."""
+        return {
+            "job_id": self.job_id,
+            "request": self.request.model_dump(mode="json"),
+            "checkpoint_path": self.checkpoint_path,
+            "images": list(self.images),
+            "preview_interval": self.preview_interval,
+        }
+
+    @classmethod
+    def from_wire(cls, data: dict[str, Any]) -> JobSpec:
+        """The job that `to_wire` wrote."""
+        return cls(
+            job_id=data["job_id"],
+            request=ResolvedTxt2Img.model_validate(data["request"]),
+            checkpoint_path=data["checkpoint_path"],
+            images=tuple(data["images"]),
+            preview_interval=data["preview_interval"],
+        )

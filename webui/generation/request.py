@@ -1,0 +1,294 @@
+"""What can be asked for, frozen and complete: if it can change a pixel, it is a field here.
+
+Each parameter is declared once: default, bounds, label, help and infotext key stand on the field,
+and the page's sliders, the REST API's validation, the command line and the docs derive from it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+
+from webui.errors import InvalidRequest
+from webui.generation import samplers
+
+REQUEST_VERSION = 1
+"""Version of the stored JSON form. Raise it together with an entry in `UPGRADES`."""
+
+MAX_PROMPT_CHARACTERS = 20_000
+MAX_SEED = 2**63 - 1
+RANDOM_SEED = -1
+
+
+def parameter(
+    default: Any, *, label: str, help: str, infotext: str | None = None, unit: str = "", step: float | None = None, **bounds: Any
+) -> Any:
+    """Declare one parameter: its default, bounds (pydantic's ge, le, multiple_of, max_length) and words.
+
+    infotext: the AUTOMATIC1111 key it is written under. unit: shown behind the number. step: of the slider.
+    """
+    extra = {key: value for key, value in {"infotext": infotext, "unit": unit, "step": step}.items() if value}
+    return Field(default, title=label, description=help, json_schema_extra=extra, **bounds)
+
+
+class Txt2Img(BaseModel):
+    """A picture from words."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    kind: Literal["txt2img"] = "txt2img"
+    prompt: str = parameter(
+        "",
+        label="Prompt",
+        help="What you want to see, in words.",
+        max_length=MAX_PROMPT_CHARACTERS,
+    )
+    negative_prompt: str = parameter(
+        "",
+        label="Negative prompt",
+        help="What to leave out.",
+        infotext="Negative prompt",
+        max_length=MAX_PROMPT_CHARACTERS,
+    )
+    checkpoint: str = parameter(
+        "",
+        label="Checkpoint",
+        help="The model that draws. Empty: the one in use, or the first one found.",
+        infotext="Model",
+        max_length=500,
+    )
+    width: int = parameter(512, label="Width", help="Width of the picture.", unit="px", step=8, ge=64, le=2048, multiple_of=8)
+    height: int = parameter(512, label="Height", help="Height of the picture.", unit="px", step=8, ge=64, le=2048, multiple_of=8)
+    steps: int = parameter(
+        20, label="Steps", help="How many times noise is taken away. More is finer and slower.", infotext="Steps", step=1, ge=1, le=150
+    )
+    cfg_scale: float = parameter(
+        7.0,
+        label="CFG scale",
+        help="How closely the picture follows the words. 1 ignores the negative prompt and is twice as fast.",
+        infotext="CFG scale",
+        step=0.1,
+        ge=1,
+        le=30,
+    )
+    sampler: str = parameter("DPM++ 2M", label="Sampler", help="How each step is taken.", infotext="Sampler", max_length=100)
+    schedule_type: str = parameter(
+        samplers.AUTOMATIC,
+        label="Schedule",
+        help="How the noise levels are spaced. Automatic fits the sampler.",
+        infotext="Schedule type",
+        max_length=100,
+    )
+    seed: int = parameter(
+        RANDOM_SEED,
+        label="Seed",
+        help="The same seed gives the same picture. -1 picks one at random; picture n of a job uses seed + n.",
+        infotext="Seed",
+        ge=RANDOM_SEED,
+        le=MAX_SEED,
+    )
+    clip_skip: int = parameter(
+        1,
+        label="Clip skip",
+        help="Which layer of the text encoder is used, counted from the end. 1 is the last.",
+        infotext="Clip skip",
+        step=1,
+        ge=1,
+        le=12,
+    )
+    batch_count: int = parameter(1, label="Pictures", help="How many pictures to make, one after another.", step=1, ge=1, le=100)
+    batch_size: int = parameter(
+        1, label="Batch size", help="How many pictures a graphics card draws at once. A CPU draws one by one.", step=1, ge=1, le=8
+    )
+    extensions: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, title="Add-on values", description="Values for add-ons, by add-on id.", max_length=50
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_joined_sampler_name(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("sampler"), str):
+            sampler, schedule = samplers.split_joined_name(data["sampler"])
+            if schedule is not None:
+                data = {**data, "sampler": sampler}
+                if data.get("schedule_type", samplers.AUTOMATIC) == samplers.AUTOMATIC:
+                    data["schedule_type"] = schedule
+        return data
+
+    @field_validator("sampler")
+    @classmethod
+    def _known_sampler(cls, value: str) -> str:
+        return samplers.find_sampler(value).label
+
+    @field_validator("schedule_type")
+    @classmethod
+    def _known_schedule(cls, value: str) -> str:
+        return samplers.find_schedule_label(value)
+
+    @field_validator("prompt", "negative_prompt", "checkpoint", mode="before")
+    @classmethod
+    def _clean_text(cls, value: Any) -> Any:
+        # Lone surrogates cannot be stored as UTF-8, NUL ends strings in C libraries and databases.
+        return value.encode("utf-8", "replace").decode("utf-8").replace("\x00", "") if isinstance(value, str) else value
+
+    @property
+    def picture_count(self) -> int:
+        """How many pictures this request makes in all."""
+        return self.batch_count * self.batch_size
+
+
+GenerationRequest = Txt2Img
+"""Any request. Further tasks join as a discriminated union over `kind`."""
+
+
+class ResolvedTxt2Img(Txt2Img):
+    """What will run: nothing random or automatic is left in it. Made by `webui.generation.resolve`."""
+
+    # No default on purpose: a resolved request without these can't be made.
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)]  # pyright: ignore[reportGeneralTypeIssues]
+    checkpoint: Annotated[str, Field(min_length=1, max_length=500)]  # pyright: ignore[reportGeneralTypeIssues]
+    checkpoint_hash: str = Field(title="Model hash", description="First 10 hex digits of the checkpoint's content hash.")
+    rng: Literal["CPU"] = Field(
+        "CPU", title="RNG", description="Where noise is drawn. CPU: the same on every machine.", json_schema_extra={"infotext": "RNG"}
+    )
+
+    @property
+    def image_seeds(self) -> tuple[int, ...]:
+        """The seed of each picture: seed, seed + 1, ... (AUTOMATIC1111's counting)."""
+        return tuple((self.seed + index) % (MAX_SEED + 1) for index in range(self.picture_count))
+
+
+ResolvedRequest = ResolvedTxt2Img
+
+
+@dataclass(frozen=True)
+class ParameterInfo:
+    """The words and bounds of one parameter, as the page and the docs show them."""
+
+    name: str
+    label: str
+    help: str
+    default: Any
+    minimum: float | None
+    maximum: float | None
+    step: float | None
+    unit: str
+    infotext: str | None
+
+    @property
+    def allowed(self) -> str | None:
+        """The allowed range in words, or None where there is none."""
+        if self.minimum is None or self.maximum is None:
+            return None
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{_plain(self.minimum)} to {_plain(self.maximum)}{unit}" + (
+            f", in steps of {_plain(self.step)}" if self.step and self.step > 1 else ""
+        )
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if float(number).is_integer() else str(number)
+
+
+def _bound(info: FieldInfo, name: str) -> float | None:
+    return next((getattr(item, name) for item in info.metadata if hasattr(item, name)), None)
+
+
+def parameters_of(request_type: type[BaseModel]) -> dict[str, ParameterInfo]:
+    """Every declared parameter of a request type, by field name, in order of declaration."""
+    result = {}
+    for name, info in request_type.model_fields.items():
+        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+        step = extra.get("step")
+        infotext = extra.get("infotext")
+        result[name] = ParameterInfo(
+            name=name,
+            label=info.title or name,
+            help=info.description or "",
+            default=info.get_default(call_default_factory=True),
+            minimum=_bound(info, "ge"),
+            maximum=_bound(info, "le"),
+            step=float(step) if isinstance(step, int | float) else None,
+            unit=str(extra.get("unit", "")),
+            infotext=str(infotext) if infotext else None,
+        )
+    return result
+
+
+def explain_validation(error: ValidationError, request_type: type[BaseModel]) -> InvalidRequest:
+    """Turn pydantic's first complaint into one sentence that names the field, the range and the way out."""
+    first = error.errors(include_url=False)[0]
+    field = str(first["loc"][0]) if first["loc"] else None
+    info = parameters_of(request_type).get(field or "")
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(request_type.model_fields)
+        return InvalidRequest(
+            f"There is no field called {str(field)[:80]!r}.", field=field, allowed=known, hint="Leave it out, or check its spelling."
+        )
+    if info is None:
+        return InvalidRequest(f"The request cannot be read: {first['msg']}.", field=field, hint="Send one JSON object of fields.")
+    if first["type"] == "string_too_long":
+        limit = first.get("ctx", {}).get("max_length", MAX_PROMPT_CHARACTERS)
+        return InvalidRequest(
+            f"{info.label} is too long.", field=field, allowed=f"at most {limit:,} characters", hint="Shorten it and try again."
+        )
+    value = first.get("input")
+    shown = "not a number" if isinstance(value, float) and not math.isfinite(value) else repr(value)[:60]
+    allowed = info.allowed
+    return InvalidRequest(
+        f"{info.label} can't be {shown}.",
+        field=field,
+        allowed=allowed,
+        hint=f"Use {allowed}." if allowed else f"{first['msg']}.",
+    )
+
+
+def parse_request(data: Any) -> GenerationRequest:
+    """A request from untrusted JSON-like data. Raises InvalidRequest naming field, allowed range and way out."""
+    try:
+        return Txt2Img.model_validate(data)
+    except ValidationError as error:
+        raise explain_validation(error, Txt2Img) from None
+
+
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""Stored form of version n -> stored form of version n + 1."""
+
+
+def dump_request(request: BaseModel) -> str:
+    """The stored form: versioned JSON that `load_request` and `load_resolved` read back exactly."""
+    return json.dumps({"version": REQUEST_VERSION, **request.model_dump(mode="json")}, ensure_ascii=False)
+
+
+def _stored_fields(text: str) -> dict[str, Any]:
+    data = json.loads(text)
+    version = data.pop("version", None)
+    if not isinstance(version, int) or not 1 <= version <= REQUEST_VERSION:
+        raise InvalidRequest(
+            f"This request was stored by another version of Easel (form {version!r}).",
+            field="version",
+            allowed=f"1 to {REQUEST_VERSION}",
+            hint="Update Easel and try again.",
+        )
+    for step in range(version, REQUEST_VERSION):
+        data = UPGRADES[step](data)
+    return data
+
+
+def load_request(text: str) -> GenerationRequest:
+    """The request that `dump_request` wrote, upgraded from older versions."""
+    return parse_request(_stored_fields(text))
+
+
+def load_resolved(text: str) -> ResolvedRequest:
+    """The resolved request that `dump_request` wrote, upgraded from older versions."""
+    try:
+        return ResolvedTxt2Img.model_validate(_stored_fields(text))
+    except ValidationError as error:
+        raise explain_validation(error, ResolvedTxt2Img) from None

@@ -1,0 +1,32 @@
+"""From what was asked to what will run: the one place where "random" and "automatic" become values."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from webui.generation import samplers
+from webui.generation.request import RANDOM_SEED, GenerationRequest, ResolvedRequest, ResolvedTxt2Img
+
+LAST_RANDOM_SEED = 4_294_967_293
+"""Largest seed drawn at random, AUTOMATIC1111's."""
+
+
+@dataclass(frozen=True)
+class CheckpointIdentity:
+    """Name and content hash (first 10 hex digits) of the checkpoint that will draw."""
+
+    name: str
+    hash: str
+
+
+def resolve(request: GenerationRequest, checkpoint: CheckpointIdentity, rng: random.Random) -> ResolvedRequest:
+    """Fill in every value that was left open. Pure but for `rng`, which draws a random seed."""
+    fields = request.model_dump()
+    if request.seed == RANDOM_SEED:
+        fields["seed"] = rng.randint(0, LAST_RANDOM_SEED)
+    if request.schedule_type == samplers.AUTOMATIC:
+        fields["schedule_type"] = samplers.find_sampler(request.sampler).default_schedule
+    fields["checkpoint"] = checkpoint.name
+    fields["checkpoint_hash"] = checkpoint.hash
+    return ResolvedTxt2Img.model_validate(fields)

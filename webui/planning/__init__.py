@@ -1,0 +1,1 @@
+"""Time (and later memory) estimates as pure arithmetic over measured facts. No torch."""

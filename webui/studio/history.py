@@ -1,0 +1,137 @@
+"""Finding pictures again: pages newest first, one picture with everything about it, speed samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, func, select
+
+from webui import __version__
+from webui.errors import NotFound
+from webui.generation.infotext import write_infotext
+from webui.generation.request import ResolvedRequest, load_resolved
+from webui.planning.estimate import Sample
+from webui.studio.database import Database
+from webui.studio.ids import time_of
+from webui.studio.tables import generation, image
+
+_SAMPLES = 8
+_BOTH = select(
+    *(column.label(f"generation_{column.name}") for column in generation.c), *(column.label(f"image_{column.name}") for column in image.c)
+).join_from(image, generation)
+
+
+def image_view(
+    *, identifier: str, generation_id: str, url: str, thumbnail: str, request: ResolvedRequest, index: int, made: dict[str, Any]
+) -> dict[str, Any]:
+    """One picture as page and API get it. made: width, height, seconds, bytes, file, mean_colour, facts, created_at."""
+    seed = request.image_seeds[index]
+    return {
+        "id": identifier,
+        "generation": generation_id,
+        "index": index,
+        "url": url,
+        "thumbnail": thumbnail,
+        "seed": str(seed),
+        "prompt": request.prompt,
+        "negative_prompt": request.negative_prompt,
+        "checkpoint": request.checkpoint,
+        "checkpoint_hash": request.checkpoint_hash,
+        "sampler": request.sampler,
+        "schedule_type": request.schedule_type,
+        "steps": request.steps,
+        "cfg_scale": request.cfg_scale,
+        "clip_skip": request.clip_skip,
+        "infotext": write_infotext(request, seed, __version__),
+        **made,
+    }
+
+
+def _view(row: Row[Any]) -> dict[str, Any]:
+    identifier = str(row.image_id)
+    return image_view(
+        identifier=identifier,
+        generation_id=str(row.generation_id),
+        url=f"/api/v1/images/{identifier}",
+        thumbnail=f"/api/v1/thumbnails/{identifier}",
+        request=load_resolved(row.generation_resolved),
+        index=row.image_idx,
+        made={
+            "width": row.image_width,
+            "height": row.image_height,
+            "seconds": round(row.image_seconds, 3),
+            "bytes": row.image_bytes,
+            "file": row.image_path.rsplit("/", 1)[-1],
+            "mean_colour": row.image_mean_colour,
+            "facts": row.image_facts,
+            "created_at": time_of(row.image_id).isoformat(),
+        },
+    )
+
+
+@dataclass(frozen=True)
+class StoredPicture:
+    """Where a picture lies (relative to the outputs folder) and what its bytes are."""
+
+    path: str
+    sha256: bytes
+
+
+class History:
+    """Read side of generations and images."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(self, *, before: int | None = None, limit: int = 60) -> tuple[list[dict[str, Any]], str | None]:
+        """Pictures newest first, older than `before`; and the id to ask the next page with, None at the end."""
+        query = _BOTH.order_by(image.c.id.desc()).limit(limit + 1)
+        if before is not None:
+            query = query.where(image.c.id < before)
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        items = [_view(row) for row in rows[:limit]]
+        return items, items[-1]["id"] if len(rows) > limit else None
+
+    def total(self) -> int:
+        """How many pictures there are."""
+        with self._database.reading() as connection:
+            return connection.execute(select(func.count()).select_from(image)).scalar_one()
+
+    def _row(self, image_id: int) -> Row[Any]:
+        with self._database.reading() as connection:
+            row = connection.execute(_BOTH.where(image.c.id == image_id)).first()
+        if row is None:
+            raise NotFound("There is no picture with that id.", code="image_not_found", hint="Ids are numbers that Easel gave out.")
+        return row
+
+    def item(self, image_id: int) -> dict[str, Any]:
+        """One picture with everything about it. Raises NotFound."""
+        return _view(self._row(image_id))
+
+    def stored(self, image_id: int) -> StoredPicture:
+        """Where one picture lies. Raises NotFound."""
+        row = self._row(image_id)
+        return StoredPicture(row.image_path, row.image_sha256)
+
+    def request_of(self, image_id: int) -> ResolvedRequest:
+        """The request that makes exactly this one picture again: its own seed, one picture. Raises NotFound."""
+        row = self._row(image_id)
+        request = load_resolved(row.generation_resolved)
+        return request.model_copy(update={"seed": row.image_seed, "batch_count": 1, "batch_size": 1})
+
+    def images_of_job(self, job_id: int) -> list[dict[str, Any]]:
+        """The job's pictures in order."""
+        with self._database.reading() as connection:
+            return [_view(row) for row in connection.execute(_BOTH.where(generation.c.job_id == job_id).order_by(image.c.idx))]
+
+    def speed_samples(self, checkpoint: str) -> list[Sample]:
+        """The newest pictures of that checkpoint, for the estimate."""
+        query = _BOTH.where(generation.c.checkpoint == checkpoint).order_by(image.c.id.desc()).limit(_SAMPLES)
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        return [
+            Sample(row.generation_steps, row.generation_width, row.generation_height, row.generation_cfg_scale, row.image_seconds)
+            for row in rows
+        ]

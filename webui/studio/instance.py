@@ -1,0 +1,65 @@
+"""One Easel per data folder: a lock that the system lets go when the process ends, and a note of who holds it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+
+from filelock import FileLock, Timeout
+
+from webui.durable import write_durably
+from webui.errors import Conflict, DataUnusable
+
+_LOCK_FILE = "easel.lock"
+_NOTE_FILE = "running.json"
+
+
+class AlreadyRunning(Conflict):
+    """Another Easel works on this data folder. url: where its page is, None while it has none."""
+
+    code = "already_running"
+
+    def __init__(self, data_dir: Path, pid: int | None, url: str | None) -> None:
+        who = f" (process {pid}{', ' + url if url else ''})" if pid else ""
+        super().__init__(f"Another Easel{who} works on {data_dir}.", hint="Use that one, end it, or start with another --data-dir.")
+        self.url = url
+
+
+class InstanceLock:
+    """Held while this process works on the data folder. Raises AlreadyRunning or DataUnusable on entering."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._lock = FileLock(data_dir / _LOCK_FILE, timeout=0)
+
+    def __enter__(self) -> InstanceLock:
+        """Take the lock."""
+        try:
+            self._data_dir.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        except Timeout:
+            raise self._holder() from None
+        except OSError as error:
+            raise DataUnusable(
+                f"The data folder {self._data_dir} can't be used: {error}.", hint="Choose another one with --data-dir."
+            ) from None
+        self.announce(None)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Let it go."""
+        (self._data_dir / _NOTE_FILE).unlink(missing_ok=True)
+        self._lock.release()
+
+    def announce(self, url: str | None) -> None:
+        """Note where the page is, for those who come second."""
+        write_durably(self._data_dir / _NOTE_FILE, json.dumps({"pid": os.getpid(), "url": url}).encode())
+
+    def _holder(self) -> AlreadyRunning:
+        try:
+            note = json.loads((self._data_dir / _NOTE_FILE).read_text("utf-8"))
+            return AlreadyRunning(self._data_dir, note["pid"], note["url"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return AlreadyRunning(self._data_dir, None, None)

@@ -1,0 +1,113 @@
+"""How far a running job is, and the newest preview of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class JobProgress:
+    """Progress of one running job; written by the dispatcher's thread only.
+
+    images: pictures in the whole job. finished: how many of them are done or skipped. seconds_hint: the
+    estimate made before the run, used until enough steps have been seen.
+    """
+
+    job_id: int
+    images: int
+    finished: int
+    seconds_hint: float | None
+    image: int = 0
+    step: int = 0
+    steps: int = 0
+    stage: str = "Starting"
+    preview_number: int = 0
+    _first_step_at: float | None = None
+    _steps_seen: int = 0
+    _started_at: float = field(default_factory=time.monotonic)
+
+    def note_step(self, image: int, step: int, steps: int) -> None:
+        """One step is done."""
+        if self._first_step_at is None:
+            self._first_step_at = time.monotonic()
+        else:
+            self._steps_seen += 1
+        self.image, self.step, self.steps = image, step, steps
+
+    def note_end_of_picture(self) -> None:
+        """One picture is done or skipped."""
+        self.finished += 1
+        self.step = 0
+
+    @property
+    def fraction(self) -> float:
+        """Share of the whole job that is done, 0 to 1."""
+        within = self.step / self.steps if self.steps else 0.0
+        return min(1.0, (self.finished + within) / self.images)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """From the pace of the steps so far; before the second step from the estimate."""
+        if self._first_step_at is not None and self._steps_seen >= 2 and self.steps:
+            pace = (time.monotonic() - self._first_step_at) / self._steps_seen
+            steps_left = (self.images - self.finished) * self.steps - self.step
+            return max(0.0, pace * steps_left)
+        if self.seconds_hint is None:
+            return None
+        return max(0.0, self.seconds_hint - (time.monotonic() - self._started_at))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The "progress" event's fields."""
+        left = self.seconds_left
+        return {
+            "job": str(self.job_id),
+            "image": self.image,
+            "images": self.images,
+            "step": self.step,
+            "steps": self.steps,
+            "fraction": round(self.fraction, 4),
+            "seconds_left": None if left is None else round(left, 1),
+            "stage": self.stage,
+            "preview": f"/api/v1/jobs/{self.job_id}/preview?s={self.preview_number}" if self.preview_number else None,
+        }
+
+
+class PreviewBoard:
+    """The newest preview of each running job, and the last live pictures; in memory only."""
+
+    _LIVE_KEPT = 24
+
+    def __init__(self) -> None:
+        self._previews: dict[int, bytes] = {}
+        self._live: dict[int, bytes] = {}
+        self._lock = threading.Lock()
+
+    def show(self, job_id: int, jpeg: bytes) -> None:
+        """Replace the job's preview."""
+        with self._lock:
+            self._previews[job_id] = jpeg
+
+    def preview(self, job_id: int) -> bytes | None:
+        """The job's newest preview (JPEG), None when there is none."""
+        with self._lock:
+            return self._previews.get(job_id)
+
+    def drop(self, job_id: int) -> None:
+        """Forget the preview of a job that has ended."""
+        with self._lock:
+            self._previews.pop(job_id, None)
+
+    def keep_live(self, job_id: int, png: bytes) -> None:
+        """Hold a live picture for a while; the oldest ones go."""
+        with self._lock:
+            self._live[job_id] = png
+            for old in list(self._live)[: -self._LIVE_KEPT]:
+                del self._live[old]
+
+    def live(self, job_id: int) -> bytes | None:
+        """A live picture (PNG), None when it is gone."""
+        with self._lock:
+            return self._live.get(job_id)

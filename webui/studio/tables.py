@@ -1,0 +1,65 @@
+"""The tables, as SQLAlchemy Core. Migrations in `migrations/` bring a database to this shape."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("status", String(16), nullable=False),
+    Column("priority", Integer, nullable=False, default=0),
+    Column("live", Boolean, nullable=False, default=False),
+    Column("client", String(64)),
+    Column("checkpoint", Text, nullable=False),
+    Column("asked", Text, nullable=False),
+    Column("resolved", Text, nullable=False),
+    Column("planned_paths", JSON, nullable=False, default=dict),
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("worker_deaths", Integer, nullable=False, default=0),
+    Column("notes", JSON, nullable=False, default=list),
+    Column("error", JSON),
+    Index("job_status", "status", "priority", "id"),
+)
+
+generation = Table(
+    "generation",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("job_id", BigInteger, nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("negative_prompt", Text, nullable=False),
+    Column("checkpoint", Text, nullable=False),
+    Column("checkpoint_hash", String(16), nullable=False),
+    Column("sampler", String(64), nullable=False),
+    Column("schedule_type", String(64), nullable=False),
+    Column("steps", Integer, nullable=False),
+    Column("cfg_scale", Float, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("asked", Text, nullable=False),
+    Column("resolved", Text, nullable=False),
+)
+
+image = Table(
+    "image",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("generation_id", BigInteger, ForeignKey("generation.id", ondelete="CASCADE"), nullable=False),
+    Column("idx", Integer, nullable=False),
+    Column("path", Text, nullable=False, unique=True),
+    Column("sha256", LargeBinary(32), nullable=False, index=True),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("mean_colour", String(7), nullable=False),
+    Column("facts", JSON, nullable=False),
+    Index("image_generation", "generation_id", "idx", unique=True),
+)

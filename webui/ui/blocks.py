@@ -1,0 +1,178 @@
+"""The page, put together: builds the Blocks, ties events to the studio, and mounts both on the web app."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import gradio as gr
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
+from gradio.components import Component
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from webui.errors import NotFound
+from webui.settings import Settings
+from webui.studio.studio import Studio
+from webui.ui.fields import Fields, OpenDropdown, element_id
+from webui.ui.link import answered, link
+from webui.ui.pieces import STATIC_FOLDER, Assets, piece
+from webui.ui.tabs import history, txt2img
+
+MAX_UPLOAD = "50mb"
+
+
+def build(studio: Studio, settings: Settings) -> gr.Blocks:
+    """The page over one studio."""
+    assets = Assets()
+    fields = Fields()
+    with gr.Blocks(title="Easel", analytics_enabled=False) as page:
+        with gr.Row(elem_id="ez-bar"):
+            piece(assets, "brand.js", elem_id="ez-brand")
+            checkpoint = fields.add("checkpoint", _checkpoint_picker(studio))
+            piece(assets, "queue.js", elem_id="ez-queue")
+        with gr.Tabs(elem_id="ez-pages"):
+            # Both pages are in the document from the start, so that scripts and restored values find them.
+            with gr.Tab("txt2img", id="txt2img", elem_id="ez-page-txt2img", render_children=True) as draw:
+                generate = txt2img.build(fields, assets)
+            with gr.Tab("History", id="history", elem_id="ez-page-history", render_children=True) as past:
+                history.build(assets)
+        piece(assets, "overlay.js", elem_id="ez-overlay")
+        receipt = link(assets, table=fields.table(), checkpoints=_checkpoint_rows(studio), examples=_example_rows(studio, assets))
+        _remember(page, fields, receipt, assets)
+        _follow_tabs({"txt2img": draw, "history": past}, assets)
+        _answer(studio, fields, generate, checkpoint, receipt)
+        picked = f'async () => {{ (await import("{assets.url("checkpoint.js")}")).picked(); return []; }}'
+        checkpoint.input(None, None, None, js=picked, api_visibility="private")
+    page.queue(api_open=False)
+    return page
+
+
+def mount(app: FastAPI, studio: Studio, settings: Settings) -> FastAPI:
+    """Serve the page at "/" of `app`, whose own routes must be there already."""
+    assets = Assets()
+    page = build(studio, settings)
+    app.mount(assets.prefix, _Immutable(directory=STATIC_FOLDER))
+    app.add_api_route(
+        "/favicon.ico", lambda: FileResponse(STATIC_FOLDER / "favicon.svg", media_type="image/svg+xml"), include_in_schema=False
+    )
+    app.add_api_route("/examples/{example_id}", partial(_example_picture, studio), include_in_schema=False)
+    # Only launch() sets this, and without it Gradio lets any client read any file of the machine through a file input.
+    page.has_launched = True
+    return gr.mount_gradio_app(
+        app,
+        page,
+        path="/",
+        theme=gr.themes.Base(font=["sans-serif"], font_mono=["monospace"]),
+        css_paths=[STATIC_FOLDER / "easel.css", STATIC_FOLDER / "gradio.css"],
+        head=_head(assets),
+        max_file_size=MAX_UPLOAD,
+        run_history=False,
+        footer_links=[],
+        show_error=False,
+    )
+
+
+class _Immutable(StaticFiles):
+    """Files whose address changes with their content: a browser may keep them for ever."""
+
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        response = super().file_response(*arguments, **options)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        if str(arguments[0]).endswith(".js"):
+            # Some systems know .js as text/plain, which browsers refuse for modules.
+            response.headers["Content-Type"] = "text/javascript; charset=utf-8"
+        return response
+
+
+def _head(assets: Assets) -> str:
+    return (
+        f'<link rel="icon" href="{assets.url("favicon.svg")}" type="image/svg+xml">'
+        f'<link rel="stylesheet" href="{assets.url("tokens.css")}">'
+        f'<script type="module" src="{assets.url("page.js")}"></script>'
+    )
+
+
+def _checkpoint_picker(studio: Studio) -> OpenDropdown:
+    names = [view.name for view in studio.checkpoints() if view.usable]
+    return OpenDropdown(
+        names,
+        value=names[0] if names else None,
+        label="Checkpoint",
+        show_label=False,
+        container=False,
+        elem_id=element_id("checkpoint"),
+        elem_classes="ez-ckpt",
+    )
+
+
+def _checkpoint_rows(studio: Studio) -> list[dict[str, Any]]:
+    return [
+        {"name": view.name, "title": view.title, "usable": view.usable, "problem": view.problem, "defaults": view.defaults}
+        for view in studio.checkpoints()
+    ]
+
+
+def _example_rows(studio: Studio, assets: Assets) -> list[dict[str, Any]]:
+    return [{"id": example.id, "prompt": example.prompt, "picture": f"/examples/{example.id}"} for example in studio.examples()]
+
+
+def _example_picture(studio: Studio, example_id: str) -> FileResponse:
+    for example in studio.examples():
+        if example.id == example_id:
+            return FileResponse(example.picture, headers={"Cache-Control": "public, max-age=3600"})
+    raise NotFound("There is no example with this id.", hint="Reload the page.")
+
+
+def _remember(page: gr.Blocks, fields: Fields, receipt: gr.HTML, assets: Assets) -> None:
+    """The browser keeps the fields by itself: values go to its storage and back without a word to the server."""
+    module = assets.url("fields.js")
+    changes = [component.change for component in fields.outputs]  # pyright: ignore[reportAttributeAccessIssue]
+    gr.on(changes, None, fields.outputs, None, js=fields.script(module, "seen"), api_visibility="private")
+    page.load(None, None, fields.outputs, js=fields.script(module, "restored"), api_visibility="private")
+    receipt.put(None, None, fields.outputs, js=fields.script(module, "handed"), api_visibility="private")
+
+
+def _follow_tabs(tabs: dict[str, gr.Tab], assets: Assets) -> None:
+    for name, tab in tabs.items():
+        shown = f'async () => {{ (await import("{assets.url("pages.js")}")).shown("{name}"); return []; }}'
+        tab.select(None, None, None, js=shown, api_visibility="private")
+
+
+def _answer(studio: Studio, fields: Fields, generate: gr.Button, checkpoint: Component, receipt: gr.HTML) -> None:
+    """Tie what the page asks for to the studio. Handlers only hand over: pictures come by the event stream."""
+
+    def submit(values: dict[Component, Any]) -> dict[Any, Any]:
+        return {"receipt": {"job": studio.submit(fields.read(values)).id}}
+
+    def live(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
+        request = fields.read(values).model_copy(update={"batch_count": 1, "batch_size": 1})
+        return {"receipt": {"job": studio.submit(request, live_client=str(event.client)).id}}
+
+    def plan(values: dict[Component, Any]) -> dict[Any, Any]:
+        return {"receipt": {"text": studio.estimate(fields.read(values)).text}}
+
+    def use(event: gr.EventData) -> dict[Any, Any]:
+        return fields.show(studio.request_of(str(event.image)))
+
+    def example(event: gr.EventData) -> dict[Any, Any]:
+        found = next((item for item in studio.examples() if item.id == str(event.id)), None)
+        if found is None:
+            raise NotFound("This example is gone.", hint="Reload the page.")
+        job = studio.submit(found.request)
+        return {**fields.show(found.request), "receipt": {"job": job.id}}
+
+    def catalog() -> dict[Any, Any]:
+        names = [view.name for view in studio.checkpoints() if view.usable]
+        return {checkpoint: gr.Dropdown(choices=names), "receipt": {"checkpoints": _checkpoint_rows(studio)}}
+
+    # queue=False: the answer comes at once, past Gradio's own queue and its event stream.
+    quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    sets = [receipt, *fields.outputs]
+    generate.click(answered("generate", receipt, submit), fields.inputs, receipt, trigger_mode="multiple", **quiet)
+    receipt.live(answered("live", receipt, live), fields.inputs, receipt, trigger_mode="always_last", **quiet)
+    receipt.plan(answered("plan", receipt, plan), fields.inputs, receipt, trigger_mode="always_last", **quiet)
+    receipt.use(answered("use", receipt, use), None, sets, trigger_mode="multiple", **quiet)
+    receipt.example(answered("example", receipt, example), None, sets, trigger_mode="multiple", **quiet)
+    receipt.catalog(answered("catalog", receipt, catalog), None, [receipt, checkpoint], trigger_mode="always_last", **quiet)

@@ -1,0 +1,47 @@
+// Picking a checkpoint takes over the values it draws best with; one click brings the old ones back.
+
+import { onChange, put, snapshot, values } from "./fields.js";
+import { known, on } from "./jobs.js";
+import { ask, onReceipt, told } from "./link.js";
+import { toast } from "./toasts.js";
+
+let beforeChange = {};
+
+onChange((changed, before) => {
+  if (changed.includes("checkpoint")) beforeChange = before;
+  showWorker();
+});
+
+/** What a checkpoint draws best with, by field name. */
+export function defaultsOf(name) {
+  return told.checkpoints.find((entry) => entry.name === name)?.defaults ?? {};
+}
+
+/** Called by Gradio when the user picked another one; the change itself may have been reported already, or not yet. */
+export function picked(name) {
+  const before = values.checkpoint === name ? beforeChange : snapshot();
+  const defaults = defaultsOf(name);
+  if (before.checkpoint === name || !Object.keys(defaults).length) return;
+  put(defaults);
+  toast({
+    icon: "ok",
+    title: `Drawing with ${name}`,
+    text: "Size, steps, CFG scale and sampler are now the ones it draws best with.",
+    undo: () => put(before),
+  });
+}
+
+on("catalog", () => ask("catalog"));
+onReceipt("catalog", ({ checkpoints }) => checkpoints && (told.checkpoints = checkpoints));
+
+/** A dot at the picker says whether the worker is ready. */
+function showWorker() {
+  const picker = document.getElementById("ez-field-checkpoint");
+  if (!picker) return;
+  const { state, device, dtype, message } = known.worker;
+  const words = { starting: "Starting the worker", ready: `Ready on ${device}, ${dtype}`, lost: "The worker stopped and is being restarted" };
+  picker.dataset.worker = state;
+  picker.title = `Checkpoint: ${values.checkpoint ?? "none"}. ${message || words[state] || state}.`;
+}
+on("worker", showWorker);
+on("snapshot", showWorker);

@@ -1,0 +1,77 @@
+// Which page is open and which picture is shown, in the address and over a reload.
+
+import { recall, remember } from "./storage.js";
+
+export const PAGES = ["txt2img", "history"];
+const listeners = new Set();
+let current = null;
+let pictures = {};
+
+function fromAddress() {
+  const [page, picture] = location.hash.slice(1).split("/");
+  return PAGES.includes(page) ? { page, picture: /^\d+$/.test(picture ?? "") ? picture : null } : null;
+}
+
+export function currentPage() {
+  return current ?? "txt2img";
+}
+
+export function onPage(listener) {
+  listeners.add(listener);
+}
+
+/** Opens a page. */
+export function open(page) {
+  document.getElementById(`ez-page-${page}-button`)?.click();
+}
+
+/** Called by Gradio when a page was opened. */
+export function shown(page) {
+  if (current === page) return;
+  current = page;
+  remember("page", page);
+  write();
+  listeners.forEach((listener) => listener(page));
+}
+
+/** The picture that was chosen on a page, or null. */
+export function chosenPicture(page) {
+  return pictures[page] ?? null;
+}
+
+export function choosePicture(page, id) {
+  pictures[page] = id;
+  remember("pictures", pictures);
+  if (page === currentPage()) write();
+}
+
+function write() {
+  const picture = pictures[currentPage()];
+  history.replaceState(null, "", `#${currentPage()}${picture ? `/${picture}` : ""}`);
+}
+
+export function startPages() {
+  pictures = recall("pictures", {}) ?? {};
+  const address = fromAddress();
+  if (address?.picture) pictures[address.page] = address.picture;
+  const page = address?.page ?? recall("page", "txt2img");
+  current = "txt2img";
+  if (page !== current) whenThere(`ez-page-${page}-button`, (button) => button.click());
+  else write();
+  addEventListener("hashchange", () => {
+    const asked = fromAddress();
+    if (asked && asked.page !== current) open(asked.page);
+  });
+}
+
+function whenThere(id, then) {
+  const found = document.getElementById(id);
+  if (found) return then(found);
+  const observer = new MutationObserver(() => {
+    const element = document.getElementById(id);
+    if (!element) return;
+    observer.disconnect();
+    then(element);
+  });
+  observer.observe(document.body, { childList: true, subtree: true });
+}

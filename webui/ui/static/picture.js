@@ -1,0 +1,108 @@
+// What can be done with a finished picture, and what made it: the same on the stage and in the history.
+
+import { clearErrors, put, snapshot } from "./fields.js";
+import { icon } from "./icons.js";
+import { ask, onReceipt } from "./link.js";
+import { h } from "./markup.js";
+import { open } from "./pages.js";
+import { errorToast, toast } from "./toasts.js";
+import { bytes, moment, number, seconds, size, title } from "./words.js";
+
+let before = null;
+
+/** Sets every field to what made this picture, its own seed included. */
+export function useParameters(image) {
+  before = snapshot();
+  ask("use", { image: image.id });
+}
+
+onReceipt("use", ({ error }) => {
+  const old = before;
+  if (error) return errorToast(error);
+  clearErrors();
+  open("txt2img");
+  toast({ icon: "ok", title: "Parameters taken over", text: "With this seed Generate makes the same picture.", undo: () => put(old) });
+});
+
+export function reuseSeed(image) {
+  const old = snapshot().seed;
+  put({ seed: image.seed });
+  toast({ icon: "ok", title: `Seed ${image.seed}`, text: "Every picture now starts from this seed.", undo: () => put({ seed: old }) });
+}
+
+export async function copyPicture(image) {
+  try {
+    const blob = fetch(image.url).then((response) => response.blob());
+    await navigator.clipboard.write([new ClipboardItem({ "image/png": blob })]);
+    toast({ icon: "ok", title: "Picture copied" });
+  } catch {
+    toast({ icon: "bad", kind: "bad", title: "The browser didn't let the picture be copied", text: "Download works." });
+  }
+}
+
+export async function copyText(text, words) {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast({ icon: "ok", title: words });
+  } catch {
+    toast({ icon: "bad", kind: "bad", title: "The browser didn't let the text be copied", text: "Select it and press Ctrl C." });
+  }
+}
+
+export function download(image) {
+  const link = h("a", { href: image.url, download: image.file });
+  document.body.append(link);
+  link.click();
+  link.remove();
+}
+
+/** A button with an icon; with words unless `bare`. */
+export function button(name, words, run, { bare = false, key = "", kind = "" } = {}) {
+  const said = key ? `${words} (${key})` : words;
+  return h(
+    "button",
+    { class: `ez-btn ${kind} ${bare ? "icon" : ""}`, type: "button", "aria-label": bare ? said : null, title: said, onclick: run },
+    icon(name),
+    bare ? null : words,
+  );
+}
+
+/** The short line under a picture. */
+export function facts(image) {
+  const schedule = image.schedule_type ? `, ${image.schedule_type}` : "";
+  return [
+    `Seed ${image.seed}`,
+    `${image.steps} steps`,
+    `${image.sampler}${schedule}`,
+    `CFG ${number(image.cfg_scale)}`,
+    size(image),
+    seconds(image.seconds),
+  ];
+}
+
+/** Everything that is known of a picture, and the text that other programs read. */
+export function parameters(image) {
+  const { device, dtype, attention } = image.facts ?? {};
+  const where = [device, dtype, attention].filter(Boolean).join(", ");
+  const rows = [
+    ["Negative", image.negative_prompt || h("span", { class: "dim" }, "None")],
+    ["Checkpoint", [image.checkpoint, " ", h("span", { class: "dim mono" }, image.checkpoint_hash)]],
+    ["Sampler", `${image.sampler}, ${image.schedule_type}, ${image.steps} steps, CFG ${number(image.cfg_scale)}`],
+    ["Seed", image.seed],
+    ["Size", size(image)],
+    image.clip_skip > 1 && ["Clip skip", image.clip_skip],
+    ["Made", `${moment(image.created_at)} in ${seconds(image.seconds)}${where ? ` on ${where}` : ""}`],
+    ["File", [image.file, " ", h("span", { class: "dim" }, bytes(image.bytes))]],
+  ].filter(Boolean);
+  const copy = (text, words) => h("button", { class: "ez-link xs", type: "button", onclick: () => copyText(text, words) }, "Copy");
+  return [
+    h("div", {}, h("div", { class: "ez-label" }, "Prompt", h("span", { class: "end" }, copy(image.prompt, "Prompt copied"))), h("p", { class: "ez-said" }, title(image.prompt))),
+    h("dl", { class: "ez-dl" }, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+    h(
+      "div",
+      {},
+      h("div", { class: "ez-label" }, "Infotext", h("span", { class: "end" }, copy(image.infotext, "Infotext copied"))),
+      h("pre", { class: "ez-trace ez-infotext", tabindex: "0" }, image.infotext),
+    ),
+  ];
+}

@@ -1,0 +1,56 @@
+// One sheet at the right edge: the queue, the keys, or all parameters of a picture. It takes the focus and gives it back.
+
+import { icon } from "./icons.js";
+import { fill, h } from "./markup.js";
+
+let place = null;
+let name = null;
+let from = null;
+const listeners = new Set();
+
+export function mountSheet(element) {
+  place = element;
+}
+
+export function openSheet() {
+  return name;
+}
+
+/** Calls back with the name of the open sheet, or null. */
+export function onSheet(listener) {
+  listeners.add(listener);
+}
+
+/** Shows `body` under `title`; the same name again closes it. */
+export function toggleSheet(asked, title, body) {
+  if (name === asked) return closeSheet();
+  showSheet(asked, title, body);
+}
+
+export function showSheet(asked, title, body) {
+  if (!name) from = document.activeElement;
+  name = asked;
+  const close = h(
+    "button",
+    { class: "ez-btn ghost s icon", type: "button", "aria-label": "Close (Esc)", title: "Close (Esc)", onclick: closeSheet },
+    icon("close"),
+  );
+  fill(place, h("div", { class: "ez-head" }, h("span", { class: "row" }, title), h("span", { class: "end row" }, close)), body);
+  place.setAttribute("aria-label", typeof title === "string" ? title : asked);
+  place.hidden = false;
+  document.querySelector(".gradio-container")?.classList.add("has-sheet");
+  place.focus({ preventScroll: true });
+  listeners.forEach((listener) => listener(name));
+}
+
+/** False if none was open. */
+export function closeSheet() {
+  if (!name) return false;
+  name = null;
+  place.hidden = true;
+  fill(place);
+  document.querySelector(".gradio-container")?.classList.remove("has-sheet");
+  from?.focus?.({ preventScroll: true });
+  listeners.forEach((listener) => listener(null));
+  return true;
+}

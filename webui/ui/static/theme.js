@@ -1,0 +1,35 @@
+// Light or dark: the system's choice until the user makes one.
+
+import { recall, remember } from "./storage.js";
+
+const system = matchMedia("(prefers-color-scheme: dark)");
+const listeners = new Set();
+
+export function isDark() {
+  const chosen = recall("theme");
+  return chosen ? chosen === "dark" : system.matches;
+}
+
+export function toggleTheme() {
+  remember("theme", isDark() ? "light" : "dark");
+  apply();
+}
+
+export function onTheme(listener) {
+  listeners.add(listener);
+  listener(isDark());
+}
+
+function apply() {
+  const dark = isDark();
+  if (document.body.classList.contains("dark") !== dark) document.body.classList.toggle("dark", dark);
+  listeners.forEach((listener) => listener(dark));
+}
+
+export function startTheme() {
+  apply();
+  system.addEventListener("change", apply);
+  // Gradio sets the class itself when it starts, by the system's choice: ours is put back at once.
+  new MutationObserver(apply).observe(document.body, { attributeFilter: ["class"] });
+  addEventListener("storage", apply); // the switch in another tab
+}

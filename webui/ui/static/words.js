@@ -1,0 +1,54 @@
+// How numbers, times and days are written, the same everywhere.
+
+/** Two digits of a duration: "0.4 s", "2.3 s", "41 s", "3 min", "1 h 5 min". */
+export function seconds(value) {
+  if (value < 10) return `${Math.max(0.1, Math.round(value * 10) / 10)} s`;
+  if (value < 100) return `${Math.round(value)} s`;
+  const minutes = Math.round(value / 60);
+  if (minutes < 60) return `${minutes} min`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+export function count(number, one, many = `${one}s`) {
+  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+}
+
+export function size(image) {
+  return `${image.width} × ${image.height}`;
+}
+
+export function number(value) {
+  return String(Math.round(Number(value) * 100) / 100);
+}
+
+function startOfDay(date) {
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+}
+
+/** "Today", "Yesterday", "Sunday, 3 May", and the year where it is another one. */
+export function day(iso, now = new Date()) {
+  const date = new Date(iso);
+  const days = Math.round((startOfDay(now) - startOfDay(date)) / 86_400_000);
+  if (days === 0) return "Today";
+  if (days === 1) return "Yesterday";
+  const text = `${date.toLocaleDateString("en", { weekday: "long" })}, ${date.getDate()} ${date.toLocaleDateString("en", { month: "long" })}`;
+  return date.getFullYear() === now.getFullYear() ? text : `${text} ${date.getFullYear()}`;
+}
+
+export function moment(iso) {
+  const date = new Date(iso);
+  const time = `${date.getHours()}:${String(date.getMinutes()).padStart(2, "0")}`;
+  const name = day(iso);
+  return name === "Today" || name === "Yesterday" ? `${name.toLowerCase()} ${time}` : `${name}, ${time}`;
+}
+
+export function bytes(value) {
+  if (value < 1024) return `${value} bytes`;
+  if (value < 1024 * 1024) return `${Math.round(value / 1024)} kB`;
+  return `${Math.round((value / 1024 / 1024) * 10) / 10} MB`;
+}
+
+/** A prompt as a name: never empty. */
+export function title(prompt) {
+  return prompt.trim().replace(/\s+/g, " ") || "Without words";
+}

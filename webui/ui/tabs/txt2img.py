@@ -1,0 +1,108 @@
+"""The txt2img page: what to draw at the left, the picture at the right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from webui.generation import samplers
+from webui.ui.fields import PARAMETERS, Fields, OpenDropdown, OpenSlider, element_id, words
+from webui.ui.pieces import Assets, piece
+
+
+def build(fields: Fields, assets: Assets) -> gr.Button:
+    """Lay out the page inside the current tab. Returns the Generate button."""
+    with gr.Row(elem_classes="ez-main"):
+        with gr.Column(elem_classes="ez-ask"):
+            with gr.Column(elem_classes="ez-scroll"):
+                _words(fields)
+                _size(fields, assets)
+                _sampling(fields)
+                _seed_and_count(fields, assets)
+                _sampling_details(fields)
+                _dynamic_prompts(fields)
+            with gr.Column(elem_classes="ez-foot"):
+                generate = gr.Button("Generate", variant="primary", elem_id="ez-generate")
+                piece(assets, "live.js", elem_id="ez-plan")
+        with gr.Column(elem_classes="ez-stage"):
+            piece(assets, "stage.js", elem_id="ez-stage")
+    return generate
+
+
+def _words(fields: Fields) -> None:
+    fields.add(
+        "prompt",
+        gr.Textbox(placeholder="A red apple on a blue background", lines=3, max_lines=12, elem_classes="ez-prompt", **words("prompt")),
+    )
+    fields.add("negative_prompt", gr.Textbox(placeholder="What to leave out", lines=1, max_lines=6, **words("negative_prompt")))
+
+
+def _number(name: str, **options: Any) -> gr.Number:
+    # No bounds here: Gradio would complain before the handler runs, without naming the field.
+    return gr.Number(PARAMETERS[name].default, step=PARAMETERS[name].step or 1, **words(name), **options)
+
+
+def _slider(name: str) -> OpenSlider:
+    info = PARAMETERS[name]
+    return OpenSlider(info.minimum or 0, info.maximum or 1, info.default, step=info.step, buttons=[], **words(name))
+
+
+def _size(fields: Fields, assets: Assets) -> None:
+    piece(assets, "aspect.js", elem_id="ez-aspect")
+    with gr.Row(elem_classes="ez-size"):
+        width = fields.add("width", _number("width", elem_classes="ez-width"))
+        swap = gr.Button("Swap width and height", elem_id="ez-swap", elem_classes="ez-icon-g", min_width=0)
+        height = fields.add("height", _number("height", elem_classes="ez-height"))
+    swap.click(None, [width, height], [width, height], js="(width, height) => [height, width]", api_visibility="private")
+
+
+def _sampling(fields: Fields) -> None:
+    with gr.Row():
+        fields.add("steps", _slider("steps"))
+        fields.add("cfg_scale", _slider("cfg_scale"))
+    with gr.Row():
+        fields.add(
+            "sampler",
+            OpenDropdown(list(samplers.SAMPLER_LABELS), value=PARAMETERS["sampler"].default, filterable=False, **words("sampler")),
+        )
+        fields.add(
+            "schedule_type",
+            OpenDropdown(
+                list(samplers.SCHEDULE_LABELS), value=PARAMETERS["schedule_type"].default, filterable=False, **words("schedule_type")
+            ),
+        )
+
+
+def _seed_and_count(fields: Fields, assets: Assets) -> None:
+    with gr.Row():
+        with gr.Row(elem_classes="ez-joined"):
+            # Text, because a number field of a browser loses digits beyond 2**53.
+            seed = fields.add("seed", gr.Textbox(value="", placeholder="Random", max_lines=1, **words("seed")))
+            random = gr.Button("Random seed", elem_id="ez-seed-random", elem_classes="ez-icon-g", min_width=0)
+            reuse = gr.Button("Reuse the last seed", elem_id="ez-seed-reuse", elem_classes="ez-icon-g", min_width=0)
+        with gr.Row(elem_classes="ez-joined"):
+            fewer = gr.Button("Fewer pictures", elem_id="ez-fewer", elem_classes="ez-icon-g", min_width=0)
+            count = fields.add("batch_count", _number("batch_count", precision=0))
+            more = gr.Button("More pictures", elem_id="ez-more", elem_classes="ez-icon-g", min_width=0)
+    random.click(None, None, seed, js="() => ''", api_visibility="private")
+    last_seed = f'async (seed) => (await import("{assets.url("jobs.js")}")).lastSeed() ?? seed'
+    reuse.click(None, seed, seed, js=last_seed, api_visibility="private")
+    bounds = PARAMETERS["batch_count"]
+    for button, step in ((fewer, -1), (more, 1)):
+        clamped = f"(count) => Math.min({bounds.maximum}, Math.max({bounds.minimum}, Number(count) + {step}))"
+        button.click(None, count, count, js=clamped, api_visibility="private")
+
+
+def _sampling_details(fields: Fields) -> None:
+    with gr.Accordion("Sampling details", open=False, elem_id="ez-acc-sampling", elem_classes="ez-acc-g"), gr.Row():
+        fields.add("batch_size", _slider("batch_size"))
+        fields.add("clip_skip", _slider("clip_skip"))
+
+
+def _dynamic_prompts(fields: Fields) -> None:
+    with gr.Accordion("Dynamic prompts", open=False, elem_id="ez-acc-dynamic", elem_classes="ez-acc-g"):
+        fields.add(
+            "dynamic_prompts",
+            gr.Checkbox(False, label="Expand {a|b} and __wildcards__", elem_id=element_id("dynamic_prompts")),
+        )
