@@ -81,7 +81,10 @@ class Machine:
 
 @dataclass(frozen=True)
 class Build:
-    """One build of the torch trio. The sizes are those of a whole install of Easel with it."""
+    """One build of the torch trio. The sizes are those of a whole install of Easel with it.
+
+    Measured for PyPI's build on Linux x86_64 (4.2 GB of downloads, 7.5 GB installed), estimated for the others.
+    """
 
     title: str
     pins: tuple[str, ...]
@@ -96,15 +99,15 @@ def on_pytorch_index(title: str, tag: str, download_gb: float, disk_gb: float, *
 
 
 TWO = (TORCH, TORCHVISION)
-CPU = on_pytorch_index("for the processor", "cpu", 0.5, 2.5)
+CPU = on_pytorch_index("for the processor", "cpu", 0.4, 2.0)
 CUDA = on_pytorch_index("for NVIDIA cards (CUDA 12.8)", "cu128", 3.5, 7.0, XFORMERS)
 CUDA_OLD = on_pytorch_index("for older NVIDIA cards (CUDA 12.6)", "cu126", 3.5, 7.0)  # xformers: no kernels for them
 CUDA_ARM = replace(CUDA, pins=(CUDA.pins[0], TORCHVISION))  # on arm64 torchvision and xformers lack a CUDA wheel
 ROCM = on_pytorch_index("for AMD cards (ROCm 7.1)", "rocm7.1", 6.0, 22.0)
-PYPI_CUDA = Build("for NVIDIA cards (CUDA 12.8), from PyPI", (*TWO, XFORMERS), 4.1, 8.0)
+PYPI_CUDA = Build("for NVIDIA cards (CUDA 12.8), from PyPI", (*TWO, XFORMERS), 4.3, 8.0)
 # The same build without a card that it can use: larger, otherwise as good. xformers has nothing to do there.
-PYPI_UNUSED_CUDA = Build("from PyPI, with CUDA libraries that this machine won't use", TWO, 4.0, 8.0)
-PYPI_CPU = Build("for the processor, from PyPI", TWO, 0.5, 2.5)
+PYPI_UNUSED_CUDA = Build("from PyPI, with CUDA libraries that this machine won't use", TWO, 4.2, 8.0)
+PYPI_CPU = Build("for the processor, from PyPI", TWO, 0.4, 2.0)
 PYPI_METAL = Build("for Macs (Metal), from PyPI", TWO, 0.4, 2.0)
 
 # What to install, the best first; the last of each row is PyPI's. Installed for real so far: PyPI's build on
@@ -237,8 +240,9 @@ class Venv:
             return ()
 
     def packages(self) -> list[Path]:
-        """Its site-packages: one folder, or none if it is half made."""
-        return [*self.folder.glob("Lib/site-packages" if os.name == "nt" else "lib/python*/site-packages")]
+        """Its site-packages: one folder, or none if it is half made or belongs to another Python version."""
+        own = "lib/python{}.{}/site-packages".format(*self.python_version() or ("", ""))
+        return [*self.folder.glob("Lib/site-packages" if os.name == "nt" else own)]
 
     def read_stamp(self) -> dict:
         """What an install that went through to its end has left; empty if none did."""
@@ -330,7 +334,7 @@ PIP_TROUBLES = {
     r"NewConnectionError|ConnectTimeoutError|ReadTimeoutError|ProxyError|NameResolutionError|Connection\w*Error"
     r"|Max retries exceeded|Network is unreachable|Connection (refused|aborted|reset)|from versions: none": (
         "The package index can't be reached, or lacks a package: check the network (and pip's proxy and index "
-        "settings, if you have any), then start again; what was downloaded is kept."
+        "settings, if you have any), then start again."
     ),
     r"No matching distribution found for (?P<what>\S+)": (
         "The package index has no {what} for this Python: check pip's index settings, or start with another Python from 3.11 to 3.13."
@@ -465,8 +469,8 @@ def install(venv: Venv, the_plan: InstallPlan, files: Sequence[str]) -> None:
         create(venv, intent)
     build = choose(venv, the_plan)
     check_room(venv, build)
-    say(f"installing PyTorch {build.title}, and what {' and '.join(files)} list(s)")
-    say(f"a first install downloads {build.download_gb:g} GB into {build.disk_gb:g} GB; expect some minutes")
+    say(f"installing PyTorch {build.title}, and the packages in {' and '.join(files)}")
+    say(f"all in all {build.download_gb:g} GB to download and {build.disk_gb:g} GB on disk; expect some minutes")
     # pip unpacks gigabytes in the temporary folder, and on many systems /tmp is small and lies in memory.
     scratch = venv.folder / "unpacking"
     shutil.rmtree(scratch, ignore_errors=True)

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from safetensors.numpy import save_file
+import uvicorn
+from small_checkpoint import make_checkpoint
 
+from webui.app import build_web, open_port
 from webui.catalog.checkpoints import CheckpointCatalog
 from webui.executors.fake import FakeExecutor
 from webui.extensions.registry import ExtensionRegistry
 from webui.settings import Settings, load_settings
 from webui.studio.studio import Studio
-
-SHIPPED_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "checkpoints" / "easel-emoji"
-
-
-def make_checkpoint(folder: Path, *, pipeline: str = "StableDiffusionPipeline", content: float = 0.0) -> Path:
-    """A folder that looks like a Stable Diffusion 1.x checkpoint as far as headers tell."""
-    for part in ("text_encoder", "unet", "vae", "tokenizer", "scheduler"):
-        (folder / part).mkdir(parents=True)
-    (folder / "model_index.json").write_text(json.dumps({"_class_name": pipeline}))
-    (folder / "unet" / "config.json").write_text(json.dumps({"sample_size": 64}))
-    (folder / "vae" / "config.json").write_text(json.dumps({"block_out_channels": [128, 256, 512, 512]}))
-    (folder / "text_encoder" / "config.json").write_text("{}")
-    (folder / "scheduler" / "scheduler_config.json").write_text("{}")
-    for part, name in (("unet", "diffusion_pytorch_model"), ("vae", "diffusion_pytorch_model"), ("text_encoder", "model")):
-        save_file({"weight": np.full((4, 4), content, np.float32)}, folder / part / f"{name}.safetensors")
-    return folder
 
 
 @pytest.fixture
@@ -70,3 +55,23 @@ def new_studio(settings: Settings, models_dir: Path) -> Iterator[Callable[..., S
 @pytest.fixture
 def studio(new_studio: Callable[..., Studio]) -> Studio:
     return new_studio()
+
+
+@pytest.fixture(scope="session")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running Easel over the fake executor: its address."""
+    folder = tmp_path_factory.mktemp("api")
+    make_checkpoint(folder / "models" / "checkpoints" / "small")
+    broken = make_checkpoint(folder / "models" / "checkpoints" / "broken")
+    (broken / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"<html>login</html>")
+    settings = load_settings(data_dir=folder / "data", executor="fake", queue_limit=50)
+    catalog = CheckpointCatalog([folder / "models"], folder / "data" / "cache")
+    studio = Studio(settings, FakeExecutor(step_seconds=0.005), catalog, ExtensionRegistry())
+    listener = open_port(settings.model_copy(update={"port": 0}))
+    server = uvicorn.Server(uvicorn.Config(build_web(studio, settings), log_level="warning", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(timeout=20)
+    studio.close()

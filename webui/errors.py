@@ -41,7 +41,8 @@ class EaselError(Exception):
         }
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self.message, self.hint) if part)
+        allowed = f"Allowed: {self.allowed}." if self.allowed and self.allowed not in self.hint else ""
+        return " ".join(part for part in (self.message, allowed, self.hint) if part)
 
 
 class InvalidRequest(EaselError):

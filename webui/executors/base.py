@@ -12,12 +12,13 @@ from webui.generation.job import JobSpec
 
 @dataclass(frozen=True)
 class Slot:
-    """One place that can run one job at a time."""
+    """One place that can run one job at a time. problem: why it is not alive, in one sentence, where that is known."""
 
     id: str
     alive: bool
     hello: Hello | None = None
     resident: tuple[str, ...] = field(default=())
+    problem: str = ""
 
 
 class Executor(Protocol):

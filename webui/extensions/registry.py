@@ -139,6 +139,10 @@ class ExtensionRegistry:
         taken, self._faults = self._faults, []
         return taken
 
+    def notes(self) -> list[str]:
+        """The faults since the last call, in words for the user."""
+        return [str(fault) for fault in self.take_faults()]
+
     def _implementations(self, hook: str, **available: Any) -> Iterator[tuple[str, Any, dict[str, Any]]]:
         # pluggy keeps the last registered first; people expect the order in which add-ons are listed.
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():

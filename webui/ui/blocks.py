@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -26,7 +25,8 @@ MAX_UPLOAD = "50mb"
 def build(studio: Studio, settings: Settings) -> gr.Blocks:
     """The page over one studio."""
     assets = Assets()
-    fields = Fields()
+    usable = next((view for view in studio.checkpoints() if view.usable), None)
+    fields = Fields(usable.defaults if usable else {})
     with gr.Blocks(title="Easel", analytics_enabled=False) as page:
         with gr.Row(elem_id="ez-bar"):
             piece(assets, "brand.js", elem_id="ez-brand")
@@ -39,12 +39,11 @@ def build(studio: Studio, settings: Settings) -> gr.Blocks:
             with gr.Tab("History", id="history", elem_id="ez-page-history", render_children=True) as past:
                 history.build(assets)
         piece(assets, "overlay.js", elem_id="ez-overlay")
-        receipt = link(assets, table=fields.table(), checkpoints=_checkpoint_rows(studio), examples=_example_rows(studio, assets))
+        receipt = link(assets, table=fields.table(), checkpoints=_checkpoint_rows(studio), examples=_example_rows(studio))
         _remember(page, fields, receipt, assets)
         _follow_tabs({"txt2img": draw, "history": past}, assets)
         _answer(studio, fields, generate, checkpoint, receipt)
-        picked = f'async () => {{ (await import("{assets.url("checkpoint.js")}")).picked(); return []; }}'
-        checkpoint.input(None, None, None, js=picked, api_visibility="private")
+        checkpoint.input(None, checkpoint, None, js=assets.call("checkpoint.js", "picked(values[0])"), api_visibility="private")
     page.queue(api_open=False)
     return page
 
@@ -57,7 +56,6 @@ def mount(app: FastAPI, studio: Studio, settings: Settings) -> FastAPI:
     app.add_api_route(
         "/favicon.ico", lambda: FileResponse(STATIC_FOLDER / "favicon.svg", media_type="image/svg+xml"), include_in_schema=False
     )
-    app.add_api_route("/examples/{example_id}", partial(_example_picture, studio), include_in_schema=False)
     # Only launch() sets this, and without it Gradio lets any client read any file of the machine through a file input.
     page.has_launched = True
     return gr.mount_gradio_app(
@@ -108,21 +106,11 @@ def _checkpoint_picker(studio: Studio) -> OpenDropdown:
 
 
 def _checkpoint_rows(studio: Studio) -> list[dict[str, Any]]:
-    return [
-        {"name": view.name, "title": view.title, "usable": view.usable, "problem": view.problem, "defaults": view.defaults}
-        for view in studio.checkpoints()
-    ]
+    return [{"name": entry.name, "usable": entry.usable, "defaults": dict(entry.defaults)} for entry in studio.checkpoints()]
 
 
-def _example_rows(studio: Studio, assets: Assets) -> list[dict[str, Any]]:
-    return [{"id": example.id, "prompt": example.prompt, "picture": f"/examples/{example.id}"} for example in studio.examples()]
-
-
-def _example_picture(studio: Studio, example_id: str) -> FileResponse:
-    for example in studio.examples():
-        if example.id == example_id:
-            return FileResponse(example.picture, headers={"Cache-Control": "public, max-age=3600"})
-    raise NotFound("There is no example with this id.", hint="Reload the page.")
+def _example_rows(studio: Studio) -> list[dict[str, str]]:
+    return [{"id": entry.id, "prompt": entry.prompt, "picture": f"/api/v1/examples/{entry.id}"} for entry in studio.examples()]
 
 
 def _remember(page: gr.Blocks, fields: Fields, receipt: gr.HTML, assets: Assets) -> None:
@@ -130,25 +118,24 @@ def _remember(page: gr.Blocks, fields: Fields, receipt: gr.HTML, assets: Assets)
     module = assets.url("fields.js")
     changes = [component.change for component in fields.outputs]  # pyright: ignore[reportAttributeAccessIssue]
     gr.on(changes, None, fields.outputs, None, js=fields.script(module, "seen"), api_visibility="private")
-    page.load(None, None, fields.outputs, js=fields.script(module, "restored"), api_visibility="private")
+    page.load(None, fields.outputs, fields.outputs, js=fields.script(module, "restored"), api_visibility="private")
     receipt.put(None, None, fields.outputs, js=fields.script(module, "handed"), api_visibility="private")
 
 
 def _follow_tabs(tabs: dict[str, gr.Tab], assets: Assets) -> None:
     for name, tab in tabs.items():
-        shown = f'async () => {{ (await import("{assets.url("pages.js")}")).shown("{name}"); return []; }}'
-        tab.select(None, None, None, js=shown, api_visibility="private")
+        tab.select(None, None, None, js=assets.call("pages.js", f'shown("{name}")'), api_visibility="private")
 
 
 def _answer(studio: Studio, fields: Fields, generate: gr.Button, checkpoint: Component, receipt: gr.HTML) -> None:
     """Tie what the page asks for to the studio. Handlers only hand over: pictures come by the event stream."""
 
     def submit(values: dict[Component, Any]) -> dict[Any, Any]:
-        return {"receipt": {"job": studio.submit(fields.read(values)).id}}
+        return {"receipt": {"job": studio.submit(fields.read(values))["id"]}}
 
     def live(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
         request = fields.read(values).model_copy(update={"batch_count": 1, "batch_size": 1})
-        return {"receipt": {"job": studio.submit(request, live_client=str(event.client)).id}}
+        return {"receipt": {"job": studio.submit(request, live_client=str(event.client))["id"]}}
 
     def plan(values: dict[Component, Any]) -> dict[Any, Any]:
         return {"receipt": {"text": studio.estimate(fields.read(values)).text}}
@@ -161,7 +148,7 @@ def _answer(studio: Studio, fields: Fields, generate: gr.Button, checkpoint: Com
         if found is None:
             raise NotFound("This example is gone.", hint="Reload the page.")
         job = studio.submit(found.request)
-        return {**fields.show(found.request), "receipt": {"job": job.id}}
+        return {**fields.show(found.request), "receipt": {"job": job["id"]}}
 
     def catalog() -> dict[Any, Any]:
         names = [view.name for view in studio.checkpoints() if view.usable]

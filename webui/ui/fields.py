@@ -44,10 +44,15 @@ class OpenDropdown(gr.Dropdown):
 
 
 class Fields:
-    """Which component shows which field."""
+    """Which component shows which field. `usual`: what a field starts with where that isn't its declared default."""
 
-    def __init__(self) -> None:
+    def __init__(self, usual: Mapping[str, Any]) -> None:
         self.components: dict[str, Component] = {}
+        self._usual = usual
+
+    def start(self, name: str) -> Any:
+        """What a field starts with on a first visit."""
+        return self._usual.get(name, PARAMETERS[name].default)
 
     def add(self, name: str, component: Component) -> Component:
         """Let `component` show the field `name` from now on."""

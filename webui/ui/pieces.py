@@ -26,8 +26,8 @@ class Assets:
         return f"{self.prefix}/{name}"
 
     def call(self, module: str, call: str) -> str:
-        """Source of a browser-side event that calls one function of a module."""
-        return f'async () => {{ (await import("{self.url(module)}")).{call}; return []; }}'
+        """Source of a browser-side event that calls a function of a module; `values` are the event's inputs."""
+        return f'async (...values) => {{ (await import("{self.url(module)}")).{call}; return []; }}'
 
 
 def piece(assets: Assets, module: str, *, elem_id: str, **options: Any) -> gr.HTML:

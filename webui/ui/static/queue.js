@@ -7,7 +7,7 @@ import { onSheet, openSheet, showSheet, toggleSheet } from "./sheet.js";
 import { onTheme, toggleTheme } from "./theme.js";
 import { count, seconds, title } from "./words.js";
 
-const STATES = { done: "Done", cancelled: "Ended", failed: "Failed" };
+const STATES = { done: "Done", cancelled: "Interrupted", failed: "Failed" };
 
 let pill = null;
 
@@ -97,6 +97,7 @@ function runningWords(job) {
 function stateWords(job) {
   if (job.status === "running") return runningWords(job);
   if (job.status === "waiting") return `${count(job.pictures, "picture")}${job.checkpoint ? `, ${job.checkpoint}` : ""}`;
+  if (job.status === "cancelled" && !job.progress && !job.done) return "Cancelled";
   const made = job.done === job.pictures ? count(job.done, "picture") : `${job.done} of ${job.pictures} pictures`;
   return `${STATES[job.status]}, ${made}`;
 }

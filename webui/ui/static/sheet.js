@@ -28,6 +28,7 @@ export function toggleSheet(asked, title, body) {
 }
 
 export function showSheet(asked, title, body) {
+  const opened = name !== asked;
   if (!name) from = document.activeElement;
   name = asked;
   const close = h(
@@ -38,7 +39,7 @@ export function showSheet(asked, title, body) {
   fill(place, h("div", { class: "ez-head" }, h("span", { class: "row" }, title), h("span", { class: "end row" }, close)), body);
   place.setAttribute("aria-label", typeof title === "string" ? title : asked);
   place.hidden = false;
-  document.querySelector(".gradio-container")?.classList.add("has-sheet");
+  if (!opened) return; // drawn again because something in it changed
   place.focus({ preventScroll: true });
   listeners.forEach((listener) => listener(name));
 }
@@ -49,7 +50,6 @@ export function closeSheet() {
   name = null;
   place.hidden = true;
   fill(place);
-  document.querySelector(".gradio-container")?.classList.remove("has-sheet");
   from?.focus?.({ preventScroll: true });
   listeners.forEach((listener) => listener(null));
   return true;

@@ -2,9 +2,10 @@
 
 const PREFIX = "easel:";
 
-export function remember(name, value) {
+/** `everywhere`: one value for all tabs, at once. */
+export function remember(name, value, { everywhere = false } = {}) {
   const text = JSON.stringify(value);
-  for (const place of places()) {
+  for (const place of places(everywhere)) {
     try {
       place.setItem(PREFIX + name, text);
     } catch {
@@ -13,8 +14,8 @@ export function remember(name, value) {
   }
 }
 
-export function recall(name, otherwise = null) {
-  for (const place of places()) {
+export function recall(name, otherwise = null, { everywhere = false } = {}) {
+  for (const place of places(everywhere)) {
     try {
       const text = place.getItem(PREFIX + name);
       if (text !== null) return JSON.parse(text);
@@ -25,9 +26,9 @@ export function recall(name, otherwise = null) {
   return otherwise;
 }
 
-function places() {
+function places(everywhere) {
   const found = [];
-  for (const name of ["sessionStorage", "localStorage"]) {
+  for (const name of everywhere ? ["localStorage"] : ["sessionStorage", "localStorage"]) {
     try {
       found.push(window[name]);
     } catch {

@@ -35,7 +35,8 @@ export function follow(on) {
   }
 
   function take(event) {
-    if (waiting) waiting.push(event);
+    if (event.type === "reset") restart();
+    else if (waiting) waiting.push(event);
     else if (event.seq > seen) {
       seen = event.seq;
       on.event(event);

@@ -6,12 +6,12 @@ const system = matchMedia("(prefers-color-scheme: dark)");
 const listeners = new Set();
 
 export function isDark() {
-  const chosen = recall("theme");
+  const chosen = recall("theme", null, { everywhere: true });
   return chosen ? chosen === "dark" : system.matches;
 }
 
 export function toggleTheme() {
-  remember("theme", isDark() ? "light" : "dark");
+  remember("theme", isDark() ? "light" : "dark", { everywhere: true });
   apply();
 }
 

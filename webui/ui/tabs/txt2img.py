@@ -38,40 +38,32 @@ def _words(fields: Fields) -> None:
     fields.add("negative_prompt", gr.Textbox(placeholder="What to leave out", lines=1, max_lines=6, **words("negative_prompt")))
 
 
-def _number(name: str, **options: Any) -> gr.Number:
+def _number(fields: Fields, name: str, **options: Any) -> gr.Number:
     # No bounds here: Gradio would complain before the handler runs, without naming the field.
-    return gr.Number(PARAMETERS[name].default, step=PARAMETERS[name].step or 1, **words(name), **options)
+    return gr.Number(fields.start(name), step=PARAMETERS[name].step or 1, **words(name), **options)
 
 
-def _slider(name: str) -> OpenSlider:
+def _slider(fields: Fields, name: str) -> OpenSlider:
     info = PARAMETERS[name]
-    return OpenSlider(info.minimum or 0, info.maximum or 1, info.default, step=info.step, buttons=[], **words(name))
+    return OpenSlider(info.minimum or 0, info.maximum or 1, fields.start(name), step=info.step, buttons=[], **words(name))
 
 
 def _size(fields: Fields, assets: Assets) -> None:
     piece(assets, "aspect.js", elem_id="ez-aspect")
     with gr.Row(elem_classes="ez-size"):
-        width = fields.add("width", _number("width", elem_classes="ez-width"))
+        width = fields.add("width", _number(fields, "width", elem_classes="ez-width"))
         swap = gr.Button("Swap width and height", elem_id="ez-swap", elem_classes="ez-icon-g", min_width=0)
-        height = fields.add("height", _number("height", elem_classes="ez-height"))
+        height = fields.add("height", _number(fields, "height", elem_classes="ez-height"))
     swap.click(None, [width, height], [width, height], js="(width, height) => [height, width]", api_visibility="private")
 
 
 def _sampling(fields: Fields) -> None:
     with gr.Row():
-        fields.add("steps", _slider("steps"))
-        fields.add("cfg_scale", _slider("cfg_scale"))
+        fields.add("steps", _slider(fields, "steps"))
+        fields.add("cfg_scale", _slider(fields, "cfg_scale"))
     with gr.Row():
-        fields.add(
-            "sampler",
-            OpenDropdown(list(samplers.SAMPLER_LABELS), value=PARAMETERS["sampler"].default, filterable=False, **words("sampler")),
-        )
-        fields.add(
-            "schedule_type",
-            OpenDropdown(
-                list(samplers.SCHEDULE_LABELS), value=PARAMETERS["schedule_type"].default, filterable=False, **words("schedule_type")
-            ),
-        )
+        for name, labels in (("sampler", samplers.SAMPLER_LABELS), ("schedule_type", samplers.SCHEDULE_LABELS)):
+            fields.add(name, OpenDropdown(list(labels), value=fields.start(name), filterable=False, **words(name)))
 
 
 def _seed_and_count(fields: Fields, assets: Assets) -> None:
@@ -83,7 +75,7 @@ def _seed_and_count(fields: Fields, assets: Assets) -> None:
             reuse = gr.Button("Reuse the last seed", elem_id="ez-seed-reuse", elem_classes="ez-icon-g", min_width=0)
         with gr.Row(elem_classes="ez-joined"):
             fewer = gr.Button("Fewer pictures", elem_id="ez-fewer", elem_classes="ez-icon-g", min_width=0)
-            count = fields.add("batch_count", _number("batch_count", precision=0))
+            count = fields.add("batch_count", _number(fields, "batch_count", precision=0))
             more = gr.Button("More pictures", elem_id="ez-more", elem_classes="ez-icon-g", min_width=0)
     random.click(None, None, seed, js="() => ''", api_visibility="private")
     last_seed = f'async (seed) => (await import("{assets.url("jobs.js")}")).lastSeed() ?? seed'
@@ -96,8 +88,8 @@ def _seed_and_count(fields: Fields, assets: Assets) -> None:
 
 def _sampling_details(fields: Fields) -> None:
     with gr.Accordion("Sampling details", open=False, elem_id="ez-acc-sampling", elem_classes="ez-acc-g"), gr.Row():
-        fields.add("batch_size", _slider("batch_size"))
-        fields.add("clip_skip", _slider("clip_skip"))
+        fields.add("batch_size", _slider(fields, "batch_size"))
+        fields.add("clip_skip", _slider(fields, "clip_skip"))
 
 
 def _dynamic_prompts(fields: Fields) -> None:

@@ -1,0 +1,88 @@
+"""The docs say what is so: settings and hooks are all there, and the examples run."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from webui.extensions import hookspecs
+from webui.extensions.registry import ExtensionRegistry
+from webui.generation.request import parse_request
+from webui.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+
+
+def code_blocks(page: Path) -> dict[str, str]:
+    """Blocks whose first line names a file, by that name."""
+    return {match[1]: match[2] for match in re.finditer(r"```\w*\n# (extensions/\S+)\n(.*?)```", page.read_text(), re.S)}
+
+
+def test_every_setting_is_documented_with_its_default_and_help() -> None:
+    text = (DOCS / "settings.md").read_text()
+    rows = {row[0]: row[1:] for row in re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", text, re.M)}
+    assert set(rows) == set(Settings.model_fields)
+    for name, field in Settings.model_fields.items():
+        default, help_text = rows[name]
+        assert help_text == field.description, name
+        if not isinstance(field.default, Path) and field.default != ():
+            assert default == f"`{field.default}`", name
+
+
+def test_every_hook_is_documented_with_its_exact_arguments() -> None:
+    text = (DOCS / "writing-an-add-on.md").read_text()
+    for name, hook in vars(hookspecs).items():
+        if hasattr(hook, f"{hookspecs.PROJECT}_spec"):
+            arguments = ", ".join(hook.__code__.co_varnames[: hook.__code__.co_argcount])
+            assert f"| `{name}({arguments})` |" in text
+
+
+def test_the_add_on_of_the_docs_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, source in code_blocks(DOCS / "writing-an-add-on.md").items():
+        target = tmp_path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(source)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    web, worker = ExtensionRegistry(), ExtensionRegistry()
+    web.load([tmp_path / "extensions"], "web")
+    worker.load([tmp_path / "extensions"], "worker")
+    assert web.prepare(parse_request({"prompt": "a bat"})).prompt == "a bat, hanging upside down"
+    picture = Image.new("RGB", (1, 2))
+    picture.putpixel((0, 0), (255, 0, 0))
+
+    class Context:
+        step, steps, sigma = 1, 20, 3.5
+
+    worker.denoise_step(Context())
+    assert capsys.readouterr().out == "step 2 of 20: noise level 3.500\n"
+    assert worker.image_ready(picture, Context()).getpixel((0, 1)) == (255, 0, 0)
+    assert not web.take_faults() and not worker.take_faults()
+
+
+def test_the_api_example_runs(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (DOCS / "api.md").read_text(), re.S)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example.replace("http://127.0.0.1:7860", url), "api.md", "exec"), {})
+    name, seed = capsys.readouterr().out.split()
+    assert seed == "7"
+    with Image.open(tmp_path / name) as picture:
+        assert picture.size == (128, 128)
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name)
+def test_links_and_pictures_exist(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_route_is_in_the_api_page() -> None:
+    source = (ROOT / "webui" / "api" / "v1.py").read_text()
+    text = (DOCS / "api.md").read_text()
+    for path in re.findall(r'@router\.\w+\("(/[^"]*)"', source):
+        last = path.split("/")[-1] if not path.endswith("}") else path.split("/")[-2]
+        assert last in text, path

@@ -1,0 +1,42 @@
+"""What is known in the middle of a picture, and from when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+from webui.generation.request import ResolvedRequest
+
+
+@dataclass
+class DenoiseContext:
+    """The state of one run of the loop, shared with add-ons. batch: pictures drawn at once (1 on a CPU).
+
+    From the start:
+        request: what is drawn; its values already decided the tensors below.
+        images: 0-based picture index of each row of the batch.
+        sigmas: steps + 1 noise levels, falling, the last one 0.
+        positive, negative: conditioning, (1, tokens, width), compute dtype; negative is None when cfg_scale is 1.
+    In each step, changing with it:
+        step: 0-based. sigma: noise level of `latents`.
+        latents: (batch, channels, height / 8, width / 8), fp32: the noisy picture at the step's start.
+        denoised: same shape, fp32: the denoiser's guess of the clean latents. `denoise_step` may replace or change it.
+    After the last step:
+        latents: the finished latents; sigma is 0.
+    """
+
+    request: ResolvedRequest
+    images: tuple[int, ...]
+    sigmas: tuple[float, ...]
+    positive: torch.Tensor
+    negative: torch.Tensor | None
+    latents: torch.Tensor
+    step: int = 0
+    sigma: float = 0.0
+    denoised: torch.Tensor = field(default_factory=lambda: torch.empty(0))
+
+    @property
+    def steps(self) -> int:
+        """How many steps the loop takes."""
+        return len(self.sigmas) - 1

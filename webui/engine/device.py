@@ -1,0 +1,145 @@
+"""Where the engine computes and with what numbers: one row for each kind of device.
+
+Only the CPU rows are tested; CUDA and MPS follow the same table and are untested so far.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+from torch.nn import functional
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device as the engine uses it.
+
+    dtype: of weights and activations; the sampler's own arithmetic is always fp32.
+    batches: whether pictures drawn together are faster. Where not, each is drawn alone, bit-identical to its single run.
+    memory_format: of the weights and activations of convolutions.
+    synchronize: wait until queued work is done, so that timings tell the truth. free_memory: give unused memory back.
+    attention: names of the attention kernels that worked when called.
+    """
+
+    torch_device: torch.device
+    name: str
+    dtype: torch.dtype
+    batches: bool
+    memory_format: torch.memory_format
+    synchronize: Callable[[], None]
+    free_memory: Callable[[], None]
+    attention: tuple[str, ...]
+
+    @property
+    def dtype_name(self) -> str:
+        """The dtype as people write it: "bfloat16"."""
+        return str(self.dtype).removeprefix("torch.")
+
+
+def open_device(kind: str = "auto", dtype: str = "auto") -> Device:
+    """The device of that kind ("auto" takes the best there is) with that dtype ("auto" takes what it is good at).
+
+    Raises ValueError for names that are not in the tables.
+    """
+    kind = _best_kind() if kind == "auto" else kind
+    if kind not in _OPEN:
+        raise ValueError(f"unknown device {kind!r}; known are {', '.join(_OPEN)}")
+    if dtype != "auto" and dtype not in DTYPES:
+        raise ValueError(f"unknown dtype {dtype!r}; known are {', '.join(DTYPES)}")
+    return _OPEN[kind](None if dtype == "auto" else DTYPES[dtype])
+
+
+def use_threads(count: int = 0) -> int:
+    """Compute with that many CPU threads, 0: one for each physical core this process may use. Returns how many.
+
+    Said explicitly, because sums are split by threads: the same count gives the same bits after a restart.
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    physical = psutil.cpu_count(logical=False) or allowed
+    count = count or max(1, min(allowed, physical))
+    torch.set_num_threads(count)
+    return count
+
+
+def _best_kind() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _nothing() -> None:
+    """Nothing to wait for and nothing to give back."""
+
+
+def _open_cpu(dtype: torch.dtype | None) -> Device:
+    device = torch.device("cpu")
+    dtype = dtype or (torch.bfloat16 if _cpu_has_bf16() else torch.float32)
+    return Device(device, _cpu_name(), dtype, False, torch.channels_last, _nothing, _nothing, _working_attention(device, dtype))
+
+
+def _open_cuda(dtype: torch.dtype | None) -> Device:
+    device = torch.device("cuda", 0)
+    dtype = dtype or torch.float16
+    return Device(
+        device,
+        torch.cuda.get_device_name(device),
+        dtype,
+        True,
+        torch.channels_last,
+        torch.cuda.synchronize,
+        torch.cuda.empty_cache,
+        _working_attention(device, dtype),
+    )
+
+
+def _open_mps(dtype: torch.dtype | None) -> Device:
+    device = torch.device("mps")
+    dtype = dtype or torch.float16
+    return Device(
+        device,
+        f"Apple {platform.machine()}",
+        dtype,
+        True,
+        torch.contiguous_format,
+        torch.mps.synchronize,
+        torch.mps.empty_cache,
+        _working_attention(device, dtype),
+    )
+
+
+_OPEN: dict[str, Callable[[torch.dtype | None], Device]] = {"cpu": _open_cpu, "cuda": _open_cuda, "mps": _open_mps}
+
+
+def _cpu_has_bf16() -> bool:
+    # oneDNN says yes for any AVX512 and then emulates bf16, many times slower than fp32; so the instructions are asked for too.
+    has_instructions = any(
+        bool(getattr(torch.cpu, name, lambda: False)()) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    )
+    return has_instructions and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def _cpu_name() -> str:
+    table = Path("/proc/cpuinfo")
+    if table.exists():
+        for line in table.read_text("utf-8", "replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _working_attention(device: torch.device, dtype: torch.dtype) -> tuple[str, ...]:
+    """Proved by one real call: an import that succeeds says little about kernels."""
+    one = torch.zeros(1, 1, 8, 8, device=device, dtype=dtype)
+    try:
+        functional.scaled_dot_product_attention(one, one, one)
+    except RuntimeError:
+        return ()
+    return ("SDPA",)

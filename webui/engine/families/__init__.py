@@ -1,0 +1,1 @@
+"""What differs between model families: encoding text, calling the denoiser, latent scaling. Everything else is shared."""

@@ -1,0 +1,83 @@
+"""Stable Diffusion 1.x: CLIP text encoder, U-Net, KL autoencoder; the U-Net predicts noise (eps) or velocity (v).
+
+Scaling between sigma space and what the U-Net was trained on: Karras et al. 2022 (arXiv:2206.00364), table 1 (VP),
+and for v Salimans and Ho 2022 (arXiv:2202.00512).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import torch
+
+from webui.engine import latents as latent_space
+from webui.engine.conditioning import ClipText
+from webui.engine.device import Device
+from webui.engine.preview import LatentPreview, preview_for
+from webui.engine.schedules import ModelSigmas
+
+Prediction = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]
+
+
+def _x0_from_eps(x: torch.Tensor, output: torch.Tensor, sigma: float) -> torch.Tensor:
+    return x - output * sigma
+
+
+def _x0_from_v(x: torch.Tensor, output: torch.Tensor, sigma: float) -> torch.Tensor:
+    return x / (sigma**2 + 1) - output * (sigma / math.sqrt(sigma**2 + 1))
+
+
+PREDICTIONS: Mapping[str, Prediction] = MappingProxyType({"epsilon": _x0_from_eps, "v_prediction": _x0_from_v})
+"""diffusers' prediction_type -> x0 from (x, the U-Net's output, sigma)."""
+
+
+@dataclass(frozen=True)
+class StableDiffusion:
+    """A loaded Stable Diffusion 1.x checkpoint (see Family). unet, vae: diffusers modules on `device`."""
+
+    name: str
+    content: str
+    text: ClipText
+    unet: Any
+    vae: Any
+    sigmas: ModelSigmas
+    x0: Prediction = field(repr=False)
+    device: Device = field(repr=False)
+
+    @property
+    def text_layers(self) -> int:
+        """How many layers clip_skip can choose from."""
+        return self.text.layers
+
+    def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
+        """(channels, h, w) of the latents of a picture of that many pixels."""
+        factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
+        return int(self.unet.config.in_channels), height // factor, width // factor
+
+    def encode_text(self, text: str, clip_skip: int) -> torch.Tensor:
+        """Conditioning of one prompt, (1, tokens, width), in the device's dtype."""
+        return self.text.encode(text, clip_skip).to(self.device.dtype)
+
+    def denoise(self, x: torch.Tensor, sigma: float, conditioning: torch.Tensor) -> torch.Tensor:
+        """The guess of x0 from x = x0 + sigma * noise, (batch, channels, h, w) fp32."""
+        scaled = (x / math.sqrt(sigma**2 + 1)).to(self.device.dtype, memory_format=self.device.memory_format)
+        timestep = torch.full((), self.sigmas.timestep_of(sigma), dtype=torch.float32, device=x.device)
+        output = self.unet(scaled, timestep, encoder_hidden_states=conditioning, return_dict=False)[0]
+        return self.x0(x, output.float(), sigma)
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Pixels of finished latents, (batch, height, width, 3) uint8 on the CPU."""
+        return latent_space.decode(self.vae, latents.contiguous(memory_format=self.device.memory_format))
+
+    def preview(self) -> LatentPreview:
+        """The linear view of its latents, fitted at the first call where it has to be."""
+        return self._preview
+
+    @cached_property
+    def _preview(self) -> LatentPreview:
+        return preview_for(self.vae)

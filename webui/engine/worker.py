@@ -1,0 +1,204 @@
+"""The worker process: jobs in over stdin, events out over stdout. Started as `python -m webui.engine.worker`.
+
+Frames are those of webui.generation.wire.
+    In:  {"type": "run", "job": JobSpec}, {"type": "interrupt", "job_id": ...}, {"type": "skip", "job_id": ...}
+    Out: {"job_id": ..., "event": WorkerEvent}; the first event is Hello, with an empty job id.
+The end of stdin means that the web process is gone: the worker ends at once, whatever it is doing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from webui.engine.control import JobControl
+from webui.errors import EaselError, GenerationFailed
+from webui.generation.events import PROTOCOL_VERSION, Failed, Hello, WorkerEvent, event_to_wire
+from webui.generation.job import JobSpec
+from webui.generation.samplers import SAMPLER_LABELS
+from webui.generation.source import source_hash
+from webui.generation.wire import BrokenStream, read_frame, write_frame
+
+if TYPE_CHECKING:
+    from webui.engine.engine import Engine
+    from webui.engine.hooks import EngineHooks
+
+log = logging.getLogger(__name__)
+
+
+def take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """The pipes to the web process, taken away from stdin and stdout.
+
+    stdin becomes the null device: on Windows a library that looks at a handle on which a thread waits would hang.
+    stdout becomes stderr: whatever a library prints ends in the log and not between the frames.
+    """
+    commands, events = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    return commands, events
+
+
+class Inbox:
+    """Reads commands in its own thread, so that buttons work and the end of the web process is seen during a step."""
+
+    def __init__(self, commands: BinaryIO) -> None:
+        self._commands = commands
+        self._jobs: queue.SimpleQueue[JobSpec] = queue.SimpleQueue()
+        self._controls: dict[str, JobControl] = {}
+        self._lock = threading.Lock()
+
+    def open(self) -> None:
+        """Begin reading."""
+        threading.Thread(target=self._read, name="inbox", daemon=True).start()
+
+    def next_job(self) -> JobSpec:
+        """Wait for the next job."""
+        return self._jobs.get()
+
+    def control(self, job_id: str) -> JobControl:
+        """The buttons of a job that has arrived."""
+        with self._lock:
+            return self._controls[job_id]
+
+    def forget(self, job_id: str) -> None:
+        """The job has ended; its buttons do nothing any more."""
+        with self._lock:
+            self._controls.pop(job_id, None)
+
+    def _read(self) -> None:
+        try:
+            while (message := read_frame(self._commands)) is not None:
+                self._take(message)
+        except (BrokenStream, OSError, KeyError, ValueError):
+            traceback.print_exc()
+        finally:
+            # Nobody is left to draw for. Nothing is kept here that would need to be put in order first.
+            os._exit(0)
+
+    def _take(self, message: dict[str, object]) -> None:
+        if message["type"] == "run":
+            job = JobSpec.from_wire(message["job"])  # type: ignore[arg-type]
+            with self._lock:
+                self._controls[job.job_id] = JobControl()
+            self._jobs.put(job)
+            return
+        with self._lock:
+            control = self._controls.get(str(message["job_id"]))
+        if control is not None:
+            {"interrupt": control.interrupt, "skip": control.skip}[str(message["type"])]()
+
+
+def prepare_environment() -> None:
+    """Say what the libraries have to know before they are imported: no hub, no progress bars, no advice."""
+    os.environ |= {
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "DIFFUSERS_VERBOSITY": "error",
+        "TRANSFORMERS_VERBOSITY": "error",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+
+
+def load_hooks(roots: Sequence[Path]) -> EngineHooks:
+    """The worker side of the add-ons in these folders."""
+    from webui.engine.hooks import AddOnHooks
+    from webui.extensions.registry import ExtensionRegistry
+
+    registry = ExtensionRegistry()
+    registry.load(roots, "worker")
+    return AddOnHooks(registry)
+
+
+def open_engine(threads: int, device: str, dtype: str, hooks: EngineHooks) -> Engine:
+    """Import torch, open the device, make the engine."""
+    from webui.engine.device import open_device, use_threads
+    from webui.engine.engine import Engine
+
+    use_threads(threads)
+    return Engine(open_device(device, dtype), hooks)
+
+
+def hello_of(engine: Engine) -> Hello:
+    """Who this worker is and what it can do."""
+    from webui.engine.engine import library_versions
+
+    device = engine.device
+    return Hello(
+        protocol=PROTOCOL_VERSION,
+        source_hash=source_hash(),
+        pid=os.getpid(),
+        device=str(device.torch_device),
+        device_name=device.name,
+        dtype=device.dtype_name,
+        attention=device.attention,
+        samplers=SAMPLER_LABELS,
+        versions={"python": ".".join(map(str, sys.version_info[:3])), **library_versions()},
+    )
+
+
+def serve(engine: Engine, inbox: Inbox, events: BinaryIO) -> None:
+    """Say Hello, then run jobs until the web process is gone."""
+
+    def send(job_id: str, event: WorkerEvent) -> None:
+        write_frame(events, {"job_id": job_id, "event": event_to_wire(event)})
+
+    send("", hello_of(engine))
+    while True:
+        job = inbox.next_job()
+        try:
+            engine.run(job, inbox.control(job.job_id), lambda event, job_id=job.job_id: send(job_id, event))
+        except EaselError as error:
+            send(job.job_id, Failed(error.as_dict()))
+        except Exception as error:  # noqa: BLE001 - whatever a job does, the worker must be there for the next one
+            log.exception("Job %s failed", job.job_id)
+            send(job.job_id, Failed(unexpected(error).as_dict(), traceback.format_exc()))
+        finally:
+            inbox.forget(job.job_id)
+
+
+def unexpected(error: Exception) -> GenerationFailed:
+    """An error nobody foresaw, in words; running out of memory among them."""
+    text = " ".join(str(error).split())[:300]
+    if isinstance(error, MemoryError) or "out of memory" in text.lower() or "not enough memory" in text.lower():
+        return GenerationFailed("There was not enough memory for this picture.", hint="Choose a smaller size or a smaller batch size.")
+    return GenerationFailed(
+        f"The engine failed: {type(error).__name__}: {text}.", hint="Try again; if it happens again, report it with the log."
+    )
+
+
+def main(argv: Sequence[str] | None = None, hooks: EngineHooks | None = None) -> None:
+    """Entry of the process. hooks: instead of the add-ons' (for tests)."""
+    parser = argparse.ArgumentParser(prog="webui.engine.worker")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--extensions", type=Path, action="append", default=[])
+    arguments = parser.parse_args(argv)
+    # Ctrl+C in the terminal reaches the whole group; ending the worker is the web process's business.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    commands, events = take_pipes()
+    inbox = Inbox(commands)
+    inbox.open()
+    prepare_environment()
+    engine = open_engine(
+        arguments.threads, arguments.device, arguments.dtype, load_hooks(arguments.extensions) if hooks is None else hooks
+    )
+    serve(engine, inbox, events)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""A worker as a spawned child of this process, kept alive: the default executor."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from webui.errors import WorkerLost
+from webui.executors.base import Slot
+from webui.executors.connection import LAST_EVENTS, Connection
+from webui.generation.events import PROTOCOL_VERSION, Failed, Hello, Interrupted, Stage, WorkerEvent
+from webui.generation.job import JobSpec
+from webui.generation.source import PACKAGE, source_hash
+
+log = logging.getLogger(__name__)
+
+SLOT = "local-0"
+BACK_OFF = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds before the worker is started again, after so many short lives in a row; then the last one each time."""
+
+_LONG_LIFE = 20.0
+"""Seconds after which a worker's end is no sign that it cannot run at all."""
+
+_CLOSE_PATIENCE = 1.0
+
+
+class LocalExecutor:
+    """Spawns one worker, restarts it when it ends, and passes jobs and events through (see Executor)."""
+
+    def __init__(
+        self,
+        *,
+        threads: int = 0,
+        extension_roots: Sequence[Path] = (),
+        device: str = "auto",
+        dtype: str = "auto",
+        command: Sequence[str] | None = None,
+        start_limit: float = 180.0,
+    ) -> None:
+        """threads: of the CPU, 0 for one per physical core. extension_roots: folders of add-ons.
+
+        device, dtype: as in webui.engine.device. command: what to start instead of Python with webui.engine.worker.
+        start_limit: seconds the worker may take until its Hello.
+        """
+        self._command = [
+            *(command or (sys.executable, "-m", "webui.engine.worker")),
+            *("--threads", str(threads), "--device", device, "--dtype", dtype),
+            *(part for root in extension_roots for part in ("--extensions", str(Path(root).absolute()))),
+        ]
+        self._start_limit = start_limit
+        # Of the files as they are now, which are those that this process runs.
+        self._source_hash = source_hash()
+        self._change = threading.Condition()
+        self._connection: Connection | None = None
+        self._hello: Hello | None = None
+        self._ready = False
+        self._problem: WorkerLost | None = None
+        self._pressed_early: dict[str, list[str]] = {}
+        """Job id -> buttons pressed before a worker had the job."""
+        self._closed = False
+        self._keeper: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin starting the worker; returns at once. A second call changes nothing."""
+        with self._change:
+            if self._keeper is None and not self._closed:
+                self._keeper = threading.Thread(target=self._keep_alive, name="worker keeper", daemon=True)
+                self._keeper.start()
+
+    def slots(self) -> list[Slot]:
+        """The one slot; alive once its worker has said Hello."""
+        with self._change:
+            return [Slot(SLOT, alive=self._ready, hello=self._hello, problem=self._problem.message if self._problem else "")]
+
+    def run(self, slot: str, job: JobSpec) -> Iterator[WorkerEvent]:
+        """Make the job's pictures; the last event is Done, Interrupted or Failed. Waits for a worker that is starting.
+
+        Failed says worker_lost when the worker ended in the middle; it is being started again by then.
+        """
+        # The worker runs in another folder.
+        job = replace(job, checkpoint_path=str(Path(job.checkpoint_path).absolute()))
+        with self._change:
+            self._pressed_early[job.job_id] = []
+            ready = self._ready
+        try:
+            if not ready:
+                yield Stage("Starting the engine")
+            connection = self._wait_until_ready(job.job_id)
+            if connection is None:
+                yield Interrupted()
+            else:
+                yield from self._run(connection, job)
+        except WorkerLost as error:
+            yield Failed(error.as_dict(), worker_lost=self._closed)
+        finally:
+            with self._change:
+                self._pressed_early.pop(job.job_id, None)
+
+    def _run(self, connection: Connection, job: JobSpec) -> Iterator[WorkerEvent]:
+        events = connection.begin(job)
+        with self._change:
+            pressed = self._pressed_early.pop(job.job_id, [])
+        for button in pressed:
+            connection.send({"type": button, "job_id": job.job_id})
+        for event in events:
+            yield event
+            if isinstance(event, LAST_EVENTS):
+                return
+        # The worker is gone. Its keeper starts the next one meanwhile.
+        connection.wait()
+        lost = WorkerLost(f"The engine's process ended in the middle of the job: {connection.why_ended()}.", hint="It is started again.")
+        yield Failed(lost.as_dict(), details=connection.last_words(), worker_lost=True)
+
+    def interrupt(self, slot: str, job_id: str) -> None:
+        """End the job at its next step. Nothing happens when it is not running there."""
+        self._press("interrupt", job_id)
+
+    def skip(self, slot: str, job_id: str) -> None:
+        """End the picture being made at its next step and go on with the next one."""
+        self._press("skip", job_id)
+
+    def close(self) -> None:
+        """End the worker, within two seconds, and the thread that keeps it alive."""
+        with self._change:
+            self._closed = True
+            connection, keeper = self._connection, self._keeper
+            self._change.notify_all()
+        if connection is not None:
+            connection.close(_CLOSE_PATIENCE)
+        if keeper is not None:
+            keeper.join(5)
+
+    def _press(self, button: str, job_id: str) -> None:
+        with self._change:
+            connection = self._connection
+            if job_id in self._pressed_early:
+                self._pressed_early[job_id].append(button)
+                self._change.notify_all()
+                return
+        if connection is not None:
+            connection.send({"type": button, "job_id": job_id})
+
+    def _wait_until_ready(self, job_id: str) -> Connection | None:
+        """The worker, once it is ready; None when the job is interrupted before. Raises WorkerLost when there will be none."""
+        with self._change:
+            while True:
+                if "interrupt" in self._pressed_early[job_id]:
+                    return None
+                if self._closed:
+                    raise WorkerLost("Easel is ending.", hint="The job goes on at the next start.")
+                if self._ready and self._connection is not None:
+                    return self._connection
+                if self._problem is not None:
+                    raise self._problem
+                if self._keeper is None:
+                    raise WorkerLost("The engine was not started.", hint="Call start() first.")
+                self._change.wait()
+
+    def _keep_alive(self) -> None:
+        """Body of the keeper's thread: start the worker, watch it, start it again."""
+        short_lives = 0
+        while not self._closed:
+            started = time.monotonic()
+            connection = self._open()
+            if connection is not None:
+                connection.wait()
+            with self._change:
+                was_ready, self._ready, self._connection = self._ready, False, None
+                if self._closed:
+                    return
+                lived_long = was_ready and time.monotonic() - started > _LONG_LIFE
+                short_lives = 0 if lived_long else short_lives + 1
+                pause = BACK_OFF[min(max(short_lives - 1, 0), len(BACK_OFF) - 1)]
+                reason = connection.why_ended() if connection is not None else ""
+                log.warning("The engine's process ended (%s); starting it again in %.0f s.", reason, pause)
+                self._change.wait_for(lambda: self._closed, pause)
+
+    def _open(self) -> Connection | None:
+        """Start a worker and wait for its Hello; notes a problem and returns None where there is one."""
+        try:
+            connection = Connection(self._command, PACKAGE.parent)
+        except OSError as error:
+            self._note_problem(WorkerLost(f"The engine's process cannot be started: {error}.", hint="Start Easel again."))
+            return None
+        with self._change:
+            if self._closed:
+                connection.kill()
+                return None
+            self._connection = connection
+        hello = connection.hello(self._start_limit)
+        problem = self._objection(connection, hello)
+        if problem is not None:
+            self._note_problem(problem)
+            connection.kill()
+            return connection
+        with self._change:
+            self._hello, self._ready, self._problem = hello, True, None
+            self._change.notify_all()
+        return connection
+
+    def _objection(self, connection: Connection, hello: Hello | None) -> WorkerLost | None:
+        """Why this worker cannot be worked with, if so."""
+        if hello is None:
+            return WorkerLost(
+                f"The engine's process ended while it was starting: {connection.why_ended()}.",
+                hint="It is tried again; the terminal shows all it said.",
+            )
+        if hello.protocol != PROTOCOL_VERSION or hello.source_hash != self._source_hash:
+            return WorkerLost("Easel's files changed while it was running.", code="restart_needed", hint="Restart Easel.")
+        return None
+
+    def _note_problem(self, problem: WorkerLost) -> None:
+        with self._change:
+            if not self._closed:
+                log.error("%s", problem)
+            self._problem = problem
+            self._change.notify_all()

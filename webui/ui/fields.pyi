@@ -1,0 +1,138 @@
+"""The table between the fields of a request and the components that show them.
+
+Names cross this border, never positions: a handler gets one dict keyed by component and answers with one,
+and scripts speak of fields by name. Labels, bounds and help come from the declaration in `webui.generation.request`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from webui.errors import InvalidRequest
+from webui.generation.request import RANDOM_SEED, Txt2Img, parameters_of, parse_request
+
+EXTENSION_SWITCHES = {"dynamic_prompts": "dynamic-prompts"}
+"""Checkboxes that switch an add-on on for one request: name on the page -> id of the add-on."""
+
+PARAMETERS = parameters_of(Txt2Img)
+
+from gradio.events import Dependency
+
+class OpenSlider(gr.Slider):
+    """A slider that leaves the checking to `parse_request`, which knows the field and the way out.
+
+    Gradio's own check raises before the handler runs, and its message names neither.
+    """
+
+    is_template = True
+
+    def preprocess(self, payload: float) -> float:
+        return payload
+    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from gradio.blocks import Block
+    if TYPE_CHECKING:
+        from gradio.components import Timer
+        from gradio.components.base import Component
+
+
+class OpenDropdown(gr.Dropdown):
+    """A dropdown that leaves the checking to `parse_request`, for the same reason."""
+
+    is_template = True
+
+    def preprocess(self, payload: Any) -> Any:
+        return payload
+    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from gradio.blocks import Block
+    if TYPE_CHECKING:
+        from gradio.components import Timer
+        from gradio.components.base import Component
+
+
+class Fields:
+    """Which component shows which field."""
+
+    def __init__(self) -> None:
+        self.components: dict[str, Component] = {}
+
+    def add(self, name: str, component: Component) -> Component:
+        """Let `component` show the field `name` from now on."""
+        self.components[name] = component
+        return component
+
+    @property
+    def names(self) -> list[str]:
+        """All field names, in the order in which `outputs` lists their components."""
+        return list(self.components)
+
+    @property
+    def outputs(self) -> list[Component]:
+        """All components, for events that set fields."""
+        return list(self.components.values())
+
+    @property
+    def inputs(self) -> set[Component]:
+        """All components, for events whose handler takes one dict."""
+        return set(self.components.values())
+
+    def read(self, values: Mapping[Component, Any]) -> Txt2Img:
+        """The request that the page shows. Raises InvalidRequest naming the field at fault."""
+        data: dict[str, Any] = {}
+        extensions: dict[str, dict[str, Any]] = {}
+        for name, component in self.components.items():
+            value = values[component]
+            if name in EXTENSION_SWITCHES:
+                if value:
+                    extensions[EXTENSION_SWITCHES[name]] = {"enabled": True}
+            elif name == "seed":
+                data[name] = str(value or "").strip() or RANDOM_SEED
+            elif name == "checkpoint":
+                data[name] = value or ""
+            elif value is None:
+                info = PARAMETERS[name]
+                raise InvalidRequest(f"{info.label} is empty.", field=name, allowed=info.allowed, hint=f"Use {info.allowed}.")
+            else:
+                data[name] = value
+        return parse_request({**data, "extensions": extensions})
+
+    def show(self, request: Txt2Img) -> dict[Component, Any]:
+        """What to set so that the page shows `request`."""
+        result: dict[Component, Any] = {}
+        for name, component in self.components.items():
+            if name in EXTENSION_SWITCHES:
+                result[component] = bool(request.extensions.get(EXTENSION_SWITCHES[name], {}).get("enabled"))
+            elif name == "seed":
+                result[component] = "" if request.seed == RANDOM_SEED else str(request.seed)
+            else:
+                result[component] = getattr(request, name)
+        return result
+
+    def table(self) -> list[dict[str, Any]]:
+        """What the scripts of the page know of each field: words, bounds, default, and where it stands."""
+        rows = []
+        for name, component in self.components.items():
+            info = PARAMETERS.get(name)
+            row: dict[str, Any] = {"name": name, "element": component.elem_id, "default": component.value}
+            if info is not None:
+                row |= {"label": info.label, "help": info.help, "minimum": info.minimum, "maximum": info.maximum, "step": info.step}
+            rows.append(row)
+        return rows
+
+    def script(self, module: str, call: str) -> str:
+        """Source of a browser-side event: calls a function of a module with the field names, then the event's inputs."""
+        return f'async (...values) => (await import("{module}")).{call}({json.dumps(self.names)}, values)'
+
+
+def element_id(name: str) -> str:
+    """The id that the component of a field has in the page."""
+    return f"ez-field-{name}"
+
+
+def words(name: str) -> dict[str, str]:
+    """Label and element id of a field's component."""
+    return {"label": PARAMETERS[name].label, "elem_id": element_id(name)}

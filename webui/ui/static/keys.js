@@ -1,0 +1,109 @@
+// The keyboard. Single letters act only while no text field has the focus.
+
+import { chosenImage, closeDetail, showChosenFull, step as stepHistory } from "./history.js";
+import { h } from "./markup.js";
+import { PAGES, currentPage, open } from "./pages.js";
+import { copyPicture, download, useParameters } from "./picture.js";
+import { toggleQueue } from "./queue.js";
+import { closeSheet, toggleSheet } from "./sheet.js";
+import { interruptRunning, showFull, shownPicture, step as stepStage } from "./stage.js";
+import { undoLast } from "./toasts.js";
+import { closeViewer, stepViewer, viewed } from "./viewer.js";
+
+const LIST = [
+  ["Ctrl Enter", "Generate"],
+  ["Esc", "Close what is open, else interrupt"],
+  ["1, 2", "txt2img, History"],
+  ["Q", "Queue"],
+  ["Left, Right", "Previous, next picture"],
+  ["Space", "Full screen"],
+  ["U", "Use parameters"],
+  ["D", "Download"],
+  ["Ctrl C", "Copy the picture"],
+  ["Ctrl Z", "Undo the last message's action"],
+  ["?", "All keys"],
+];
+
+function picture() {
+  return viewed() ?? (currentPage() === "history" ? chosenImage() : shownPicture());
+}
+
+function withPicture(run) {
+  return () => {
+    const image = picture();
+    if (image) run(image);
+    return Boolean(image);
+  };
+}
+
+function step(direction) {
+  if (viewed()) stepViewer(direction);
+  else if (currentPage() === "history") stepHistory(direction);
+  else stepStage(direction);
+}
+
+const SINGLE = {
+  q: toggleQueue,
+  "?": () => toggleSheet("keys", "Keys", keysBody()),
+  u: withPicture(useParameters),
+  d: withPicture(download),
+  ArrowLeft: () => step(-1),
+  ArrowRight: () => step(1),
+  ...Object.fromEntries(PAGES.map((page, index) => [String(index + 1), () => open(page)])),
+};
+
+function keysBody() {
+  return h("dl", { class: "ez-dl ez-sheet-body ez-padded ez-keys" }, LIST.map(([keys, words]) => [h("dt", {}, h("kbd", {}, keys)), h("dd", {}, words)]));
+}
+
+function isTyping(element) {
+  return element?.isContentEditable || ["TEXTAREA", "SELECT"].includes(element?.tagName) || (element?.tagName === "INPUT" && element.type !== "checkbox");
+}
+
+function onKey(event) {
+  if (event.defaultPrevented || event.isComposing) return;
+  const { key, target } = event;
+  const command = event.ctrlKey || event.metaKey;
+  if (command && key === "Enter") {
+    event.preventDefault();
+    if (currentPage() === "txt2img") document.getElementById("ez-generate")?.click();
+    return;
+  }
+  if (key === "Escape") return escape(event);
+  if (isTyping(target) || event.altKey) return;
+  if (command) return withCommand(event);
+  if (key === " ") {
+    // Space presses a focused button, as everywhere; elsewhere it shows the picture.
+    if (target.closest?.("button, a, summary, label, input") && !target.closest(".ez-cell")) return;
+    event.preventDefault();
+    if (viewed()) closeViewer();
+    else if (currentPage() === "history") showChosenFull();
+    else withPicture(showFull)();
+    return;
+  }
+  const act = SINGLE[key.length === 1 ? key.toLowerCase() : key];
+  if (!act || target.closest?.('[role="radiogroup"], [role="tablist"]')) return;
+  event.preventDefault();
+  act();
+}
+
+function withCommand(event) {
+  const key = event.key.toLowerCase();
+  if (key === "z" && !event.shiftKey && undoLast()) event.preventDefault();
+  if (key === "c" && !event.shiftKey && !String(getSelection()) && picture()) {
+    event.preventDefault();
+    copyPicture(picture());
+  }
+}
+
+function escape(event) {
+  if (document.querySelector('[role="listbox"] [aria-selected], ul.options')) return; // an open list closes itself
+  if (closeViewer() || closeSheet()) return event.preventDefault();
+  if (isTyping(event.target) && currentPage() !== "txt2img") return;
+  if (currentPage() === "history" && closeDetail()) return event.preventDefault();
+  if (interruptRunning()) event.preventDefault();
+}
+
+export function startKeys() {
+  document.addEventListener("keydown", onKey);
+}

@@ -1,0 +1,18 @@
+// The page's own start: everything that doesn't wait for Gradio to draw a piece.
+
+import { explain } from "./fields.js";
+import { start } from "./jobs.js";
+import { startKeys } from "./keys.js";
+import { linked } from "./link.js";
+import { startPages } from "./pages.js";
+import { startSummaries } from "./summaries.js";
+import { startTheme } from "./theme.js";
+
+startTheme();
+startPages();
+startKeys();
+start();
+linked.then(() => {
+  explain();
+  startSummaries();
+});
