@@ -106,7 +106,7 @@ CUDA_ARM = replace(CUDA, pins=(CUDA.pins[0], TORCHVISION))  # on arm64 torchvisi
 ROCM = on_pytorch_index("for AMD cards (ROCm 7.1)", "rocm7.1", 6.0, 22.0)
 PYPI_CUDA = Build("for NVIDIA cards (CUDA 12.8), from PyPI", (*TWO, XFORMERS), 4.3, 8.0)
 # The same build without a card that it can use: larger, otherwise as good. xformers has nothing to do there.
-PYPI_UNUSED_CUDA = Build("from PyPI, with CUDA libraries that this machine won't use", TWO, 4.2, 8.0)
+PYPI_UNUSED_CUDA = Build("for the processor, from PyPI (with CUDA libraries that lie idle)", TWO, 4.2, 8.0)
 PYPI_CPU = Build("for the processor, from PyPI", TWO, 0.4, 2.0)
 PYPI_METAL = Build("for Macs (Metal), from PyPI", TWO, 0.4, 2.0)
 
@@ -552,8 +552,6 @@ def command_for(python: str, words: Sequence[str]) -> tuple[list[str], tuple[str
         chosen = [] if "--full" in words else ["-m", "not slow"]
         rest = [word for word in words[1:] if word != "--full"]
         return [python, "-m", "pytest", *chosen, *rest], ("requirements.txt", "requirements-test.txt")
-    if not words or words[0].startswith("-"):
-        words = ["serve", *words]
     # -P: a file that happens to lie where the user is, say random.py, must not stand in for a module.
     return [python, "-P", "-m", "webui.cli", *words], ("requirements.txt",)
 

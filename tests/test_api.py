@@ -136,6 +136,12 @@ def test_what_is_not_there_is_404_without_a_path(client: httpx.Client, path: str
     assert "/etc" not in answer.text
 
 
+def test_a_wrong_method_is_405(client: httpx.Client) -> None:
+    for answer in (client.get("/api/v1/jobs"), client.post("/api/v1/health", json={}), client.delete("/api/v1/history/1")):
+        assert answer.status_code == 405
+        assert answer.json()["error"]["code"] == "http_405"
+
+
 def test_interrupt_and_conflicts(client: httpx.Client) -> None:
     job = client.post("/api/v1/jobs", json=SMALL | {"steps": 150, "batch_count": 20}).json()
     assert client.post(f"/api/v1/jobs/{job['id']}/interrupt").status_code == 200
@@ -215,7 +221,7 @@ def test_a_file_input_cannot_name_a_file_of_this_machine(tmp_path: Path) -> None
         gr.Button().click(lambda path: Path(path).read_text(), source, target, api_name="read", queue=False)
     secret = tmp_path / "secret.txt"
     secret.write_text("canary")
-    app = blocks.mount_page(FastAPI(), page, path="/")
+    app = blocks.mount_page(FastAPI(), page)
     body = {"data": [{"path": str(secret), "meta": {"_type": "gradio.FileData"}}]}
     with TestClient(app) as client:
         answer = client.post("/gradio_api/run/read", json=body)

@@ -327,7 +327,7 @@ def closed_port() -> int:
 def test_a_first_start_installs_and_hands_over(first_start):
     project, outcome = first_start
     seen = outcome.ran()
-    assert seen["words"] == ["serve", "--port", "7861"]
+    assert seen["words"] == ["--port", "7861"]
     assert seen["cwd"] == str(project.folder.parent)  # so that --out names a file beside the user
     assert seen["prefix"] == str(project.venv.folder)
     assert (seen["tiny"], seen["offline"]) == ("1.0", "1")

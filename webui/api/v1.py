@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
 from sse_starlette.sse import EventSourceResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from webui import __version__
 from webui.errors import EaselError, InvalidRequest, NotFound
@@ -212,6 +213,14 @@ def build_router(studio: Studio) -> APIRouter:
             }
             for info in parameters_of(Txt2Img).values()
         ]
+
+    known = list(router.routes)
+
+    @router.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+    def nothing_here(request: Request) -> None:
+        """Answer for the rest of /api/v1, which would reach the page otherwise."""
+        wrong_method = any(route.matches(request.scope)[0] is Match.PARTIAL for route in known)
+        raise HTTPException(405 if wrong_method else 404)
 
     return router
 

@@ -80,9 +80,7 @@ class Engine:
                 emit(Stage(f"Loading {job.request.checkpoint}"))
             return self._resident.get(path)
 
-    def _encode(
-        self, family: Family, request: ResolvedRequest, watch: Stopwatch, emit: Emit
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def _encode(self, family: Family, request: ResolvedRequest, watch: Stopwatch, emit: Emit) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Conditioning of prompt and negative prompt, equally long; no negative where guidance is off."""
         if request.clip_skip > family.text_layers:
             emit(Note(f"Clip skip {request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used."))

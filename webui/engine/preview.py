@@ -66,7 +66,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, list | tuple) else value
 
 
-def fit_preview(vae: Any, pictures: int = 4, size: int = 128) -> LatentPreview:
+def fit_preview(vae: Any, pictures: int = 4, size: int = 64) -> LatentPreview:
     """Least squares from the latents of synthetic pictures to the pictures themselves, made as small as the latents."""
     pixels = synthetic_pictures(pictures, size)
     latents = latent_space.encode(vae, pixels).cpu()
@@ -74,7 +74,8 @@ def fit_preview(vae: Any, pictures: int = 4, size: int = 128) -> LatentPreview:
     inputs = latents.permute(0, 2, 3, 1).reshape(-1, latents.shape[1])
     inputs = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1)
     targets = small.permute(0, 2, 3, 1).reshape(-1, 3)
-    solution = torch.linalg.lstsq(inputs.double(), targets.double()).solution.float()
+    # NumPy's, because torch's default driver returns wrong answers where a channel carries nothing.
+    solution = torch.from_numpy(np.linalg.lstsq(inputs.double().numpy(), targets.double().numpy(), rcond=None)[0]).float()
     return LatentPreview(solution[:-1].contiguous(), solution[-1].contiguous())
 
 

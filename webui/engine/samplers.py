@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from types import MappingProxyType
 
 import torch
@@ -29,7 +30,7 @@ SampleFunction = Callable[[Denoise, torch.Tensor, Sequence[float], DrawNoise, On
 
 def euler(denoise: Denoise, x: torch.Tensor, sigmas: Sequence[float], noise: DrawNoise, on_step: OnStep) -> torch.Tensor:
     """Euler's method on the probability flow. Karras et al. 2022 (arXiv:2206.00364), algorithm 2 without churn."""
-    for step, (sigma, following) in enumerate(zip(sigmas, sigmas[1:], strict=False)):
+    for step, (sigma, following) in enumerate(pairwise(sigmas)):
         denoised = on_step(step, x, denoise(x, sigma))
         slope = (x - denoised) / sigma
         x = x + slope * (following - sigma)
@@ -38,7 +39,7 @@ def euler(denoise: Denoise, x: torch.Tensor, sigmas: Sequence[float], noise: Dra
 
 def euler_ancestral(denoise: Denoise, x: torch.Tensor, sigmas: Sequence[float], noise: DrawNoise, on_step: OnStep) -> torch.Tensor:
     """Euler steps that go below the next level and add fresh noise up to it (eta 1), as k-diffusion's sample_euler_ancestral."""
-    for step, (sigma, following) in enumerate(zip(sigmas, sigmas[1:], strict=False)):
+    for step, (sigma, following) in enumerate(pairwise(sigmas)):
         denoised = on_step(step, x, denoise(x, sigma))
         up = min(following, following * math.sqrt(1 - (following / sigma) ** 2))
         down = math.sqrt(following**2 - up**2)
@@ -53,7 +54,7 @@ def dpmpp_2m(denoise: Denoise, x: torch.Tensor, sigmas: Sequence[float], noise: 
     """DPM-Solver++(2M), second order from the step before. Lu et al. 2022 (arXiv:2211.01095), algorithm 2, in the data prediction."""
     before: torch.Tensor | None = None
     width_before = 0.0
-    for step, (sigma, following) in enumerate(zip(sigmas, sigmas[1:], strict=False)):
+    for step, (sigma, following) in enumerate(pairwise(sigmas)):
         denoised = on_step(step, x, denoise(x, sigma))
         if following == 0:
             # At the end h is infinite and the correction vanishes: the guess itself is the answer.
@@ -74,7 +75,7 @@ def ddim(denoise: Denoise, x: torch.Tensor, sigmas: Sequence[float], noise: Draw
     In sigma space (x / sqrt(alpha) of the paper) it says: keep the guessed x0 and the guessed noise, set the noise to
     the next level. On the same sigmas that is Euler's step; what sets the two apart elsewhere are their schedules.
     """
-    for step, (sigma, following) in enumerate(zip(sigmas, sigmas[1:], strict=False)):
+    for step, (sigma, following) in enumerate(pairwise(sigmas)):
         denoised = on_step(step, x, denoise(x, sigma))
         guessed_noise = (x - denoised) / sigma
         x = denoised + guessed_noise * following

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from webui.errors import CheckpointUnusable
 
-Levels = NDArray[np.float64]
+Levels = NDArray[np.floating[Any]]
 
 ALMOST_NO_SIGNAL = 4.8973451890853435e-08
 """alpha-bar that stands for zero at the last timestep of zero-terminal-SNR models, where sigma would be infinite."""

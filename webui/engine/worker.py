@@ -110,6 +110,9 @@ def prepare_environment() -> None:
         "TRANSFORMERS_VERBOSITY": "error",
         "TOKENIZERS_PARALLELISM": "false",
     }
+    # Threads that wait for each other sleep instead of spinning. With as many threads as cores, spinning costs ten
+    # times the run time as soon as anything else, a browser say, wants a core (benchmarks/busy_machine.py).
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def load_hooks(roots: Sequence[Path]) -> EngineHooks:
@@ -151,18 +154,21 @@ def hello_of(engine: Engine) -> Hello:
 
 def serve(engine: Engine, inbox: Inbox, events: BinaryIO) -> None:
     """Say Hello, then run jobs until the web process is gone."""
+    from webui.engine.loading.diffusers_folder import import_model_libraries
 
     def send(job_id: str, event: WorkerEvent) -> None:
         write_frame(events, {"job_id": job_id, "event": event_to_wire(event)})
 
     send("", hello_of(engine))
+    # While nobody waits for a picture yet; it takes longer than importing torch.
+    import_model_libraries()
     while True:
         job = inbox.next_job()
         try:
             engine.run(job, inbox.control(job.job_id), lambda event, job_id=job.job_id: send(job_id, event))
         except EaselError as error:
             send(job.job_id, Failed(error.as_dict()))
-        except Exception as error:  # noqa: BLE001 - whatever a job does, the worker must be there for the next one
+        except Exception as error:  # whatever a job does, the worker must be there for the next one
             log.exception("Job %s failed", job.job_id)
             send(job.job_id, Failed(unexpected(error).as_dict(), traceback.format_exc()))
         finally:
@@ -194,9 +200,7 @@ def main(argv: Sequence[str] | None = None, hooks: EngineHooks | None = None) ->
     inbox = Inbox(commands)
     inbox.open()
     prepare_environment()
-    engine = open_engine(
-        arguments.threads, arguments.device, arguments.dtype, load_hooks(arguments.extensions) if hooks is None else hooks
-    )
+    engine = open_engine(arguments.threads, arguments.device, arguments.dtype, load_hooks(arguments.extensions) if hooks is None else hooks)
     serve(engine, inbox, events)
 
 

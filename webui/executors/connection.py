@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from webui.generation.events import Done, Failed, Hello, Interrupted, WorkerEvent, event_from_wire
 from webui.generation.job import JobSpec
@@ -44,6 +44,8 @@ class Connection:
         self._process = subprocess.Popen(
             command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **own_group
         )
+        assert self._process.stdin is not None and self._process.stdout is not None and self._process.stderr is not None
+        self._commands = cast(BinaryIO, self._process.stdin)
         self._writing = threading.Lock()
         self._routing = threading.Lock()
         self._inboxes: dict[str, queue.SimpleQueue[WorkerEvent | None]] = {}
@@ -51,10 +53,11 @@ class Connection:
         self._last_lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self._ended = False
         self._killed_by_us = False
-        assert self._process.stdout is not None and self._process.stderr is not None
-        self._log_reader = threading.Thread(target=self._read_log, args=(self._process.stderr,), name="worker log", daemon=True)
+        self._log_reader = threading.Thread(
+            target=self._read_log, args=(cast(BinaryIO, self._process.stderr),), name="worker log", daemon=True
+        )
         self._log_reader.start()
-        threading.Thread(target=self._read_events, args=(self._process.stdout,), name="worker events", daemon=True).start()
+        threading.Thread(target=self._read_events, args=(cast(BinaryIO, self._process.stdout),), name="worker events", daemon=True).start()
 
     @property
     def pid(self) -> int:
@@ -97,10 +100,9 @@ class Connection:
 
     def send(self, message: dict[str, Any]) -> None:
         """Write one message. A worker that is gone is noticed by the reading thread, so that is no error here."""
-        assert self._process.stdin is not None
         with self._writing:
             try:
-                write_frame(self._process.stdin, message)
+                write_frame(self._commands, message)
             except (OSError, ValueError) as error:
                 log.debug("The worker %d takes no more messages: %s", self.pid, error)
 
@@ -120,10 +122,9 @@ class Connection:
 
     def close(self, patience: float) -> None:
         """Close its stdin, at which it ends by itself; kill it where that takes longer than `patience` seconds."""
-        assert self._process.stdin is not None
         with self._writing:
             try:
-                self._process.stdin.close()
+                self._commands.close()
             except OSError as error:
                 log.debug("The worker %d was gone already: %s", self.pid, error)
         if not self.wait(patience):

@@ -23,7 +23,7 @@ class BrokenStream(Exception):
 
 def write_frame(stream: BinaryIO, message: dict[str, Any]) -> None:
     """Write one message and flush. One writer at a time. Raises OSError when the other side is gone."""
-    body = msgpack.packb(message)
+    body: bytes = msgpack.Packer().pack(message)
     if len(body) > MAX_FRAME_BYTES:
         raise BrokenStream(f"A message of {len(body)} bytes is longer than a frame may be.")
     stream.write(_LENGTH.pack(len(body)))

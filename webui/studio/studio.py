@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 JobView = dict[str, Any]
 _SESSION_PICTURES = 60
+_WORKER_WATCH_SECONDS = 0.5
 
 
 class Studio:
@@ -48,6 +49,7 @@ class Studio:
         self._previews = PreviewBoard()
         self._rng = random.SystemRandom()
         self._live_lock = threading.Lock()
+        self._closed = threading.Event()
         self._dispatcher = Dispatcher(
             journal=self._journal,
             history=self.history,
@@ -66,9 +68,11 @@ class Studio:
         """Start the worker, take up what a crash left behind, and begin to run jobs."""
         self._executor.start()
         self._dispatcher.start()
+        threading.Thread(target=self._watch_worker, name="worker watch", daemon=True).start()
 
     def close(self) -> None:
         """End the worker; an unfinished job is made at the next start."""
+        self._closed.set()
         self._dispatcher.close()
         self._database.close()
 
@@ -178,14 +182,24 @@ class Studio:
     def worker(self) -> dict[str, str]:
         """State of the (first) worker in words."""
         slot = next(iter(self._executor.slots()), None)
-        if slot is None or slot.hello is None:
-            return {"state": "starting", "device": "", "dtype": "", "message": "The worker is starting."}
+        hello = slot.hello if slot else None
+        state = "ready" if slot and slot.alive else "lost" if hello or (slot and slot.problem) else "starting"
+        words = {"ready": "", "starting": "The engine is starting.", "lost": "The engine ended and is starting again."}
         return {
-            "state": "ready" if slot.alive else "lost",
-            "device": slot.hello.device_name or slot.hello.device,
-            "dtype": slot.hello.dtype,
-            "message": "" if slot.alive else "The worker ended and is starting again.",
+            "state": state,
+            "device": (hello.device_name or hello.device) if hello else "",
+            "dtype": hello.dtype if hello else "",
+            "message": (slot.problem if slot else "") or words[state],
         }
+
+    def _watch_worker(self) -> None:
+        # Asked rather than told: any executor can answer, wherever its workers live.
+        told = None
+        while not self._closed.wait(_WORKER_WATCH_SECONDS):
+            worker = self.worker()
+            if worker != told:
+                self.events.publish("worker", worker=worker)
+                told = worker
 
     def waiting_count(self) -> int:
         """How many jobs wait."""

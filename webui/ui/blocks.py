@@ -8,13 +8,14 @@ import gradio as gr
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from gradio.components import Component
+from gradio.themes import Base
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from webui.errors import NotFound
 from webui.settings import Settings
 from webui.studio.studio import Studio
-from webui.ui.fields import Fields, OpenDropdown, element_id
+from webui.ui.fields import Fields, element_id, unchecked
 from webui.ui.link import answered, link
 from webui.ui.pieces import STATIC_FOLDER, Assets, piece
 from webui.ui.tabs import history, txt2img
@@ -56,15 +57,20 @@ def mount(app: FastAPI, studio: Studio, settings: Settings) -> FastAPI:
     app.add_api_route(
         "/favicon.ico", lambda: FileResponse(STATIC_FOLDER / "favicon.svg", media_type="image/svg+xml"), include_in_schema=False
     )
+    return mount_page(app, page, _head(assets))
+
+
+def mount_page(app: FastAPI, page: gr.Blocks, head: str = "") -> FastAPI:
+    """Mount a page at "/" with Easel's styles, so that no file of this machine can be read through it."""
     # Only launch() sets this, and without it Gradio lets any client read any file of the machine through a file input.
     page.has_launched = True
     return gr.mount_gradio_app(
         app,
         page,
         path="/",
-        theme=gr.themes.Base(font=["sans-serif"], font_mono=["monospace"]),
+        theme=Base(font=["sans-serif"], font_mono=["monospace"]),
         css_paths=[STATIC_FOLDER / "easel.css", STATIC_FOLDER / "gradio.css"],
-        head=_head(assets),
+        head=head,
         max_file_size=MAX_UPLOAD,
         run_history=False,
         footer_links=[],
@@ -85,23 +91,28 @@ class _Immutable(StaticFiles):
 
 
 def _head(assets: Assets) -> str:
+    # Named ahead, the modules come all at once instead of one import after the other.
+    modules = [name for name in assets.names if name.endswith(".js") and name != "events-worker.js"]
     return (
         f'<link rel="icon" href="{assets.url("favicon.svg")}" type="image/svg+xml">'
         f'<link rel="stylesheet" href="{assets.url("tokens.css")}">'
-        f'<script type="module" src="{assets.url("page.js")}"></script>'
+        + "".join(f'<link rel="modulepreload" href="{assets.url(name)}">' for name in modules)
+        + f'<script type="module" src="{assets.url("page.js")}"></script>'
     )
 
 
-def _checkpoint_picker(studio: Studio) -> OpenDropdown:
-    names = [view.name for view in studio.checkpoints() if view.usable]
-    return OpenDropdown(
-        names,
-        value=names[0] if names else None,
-        label="Checkpoint",
-        show_label=False,
-        container=False,
-        elem_id=element_id("checkpoint"),
-        elem_classes="ez-ckpt",
+def _checkpoint_picker(studio: Studio) -> gr.Dropdown:
+    names = [entry.name for entry in studio.checkpoints() if entry.usable]
+    return unchecked(
+        gr.Dropdown(
+            names,
+            value=names[0] if names else None,
+            label="Checkpoint",
+            show_label=False,
+            container=False,
+            elem_id=element_id("checkpoint"),
+            elem_classes="ez-ckpt",
+        )
     )
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-import gradio as gr
+from gradio.blocks import Block
 from gradio.components import Component
 
 from webui.errors import InvalidRequest
@@ -21,26 +21,17 @@ EXTENSION_SWITCHES = {"dynamic_prompts": "dynamic-prompts"}
 
 PARAMETERS = parameters_of(Txt2Img)
 
+AnyComponent = TypeVar("AnyComponent", bound=Component)
 
-class OpenSlider(gr.Slider):
-    """A slider that leaves the checking to `parse_request`, which knows the field and the way out.
 
-    Gradio's own check raises before the handler runs, and its message names neither.
+def unchecked(component: AnyComponent) -> AnyComponent:
+    """Leave the checking of a value to `parse_request`, which knows the field and the way out.
+
+    Gradio's own check raises before the handler runs, and its message names neither. (Set on the object, since
+    Gradio writes a stub file beside the source of every class that is derived from one of its components.)
     """
-
-    is_template = True
-
-    def preprocess(self, payload: float) -> float:
-        return payload
-
-
-class OpenDropdown(gr.Dropdown):
-    """A dropdown that leaves the checking to `parse_request`, for the same reason."""
-
-    is_template = True
-
-    def preprocess(self, payload: Any) -> Any:
-        return payload
+    component.preprocess = lambda payload: payload
+    return component
 
 
 class Fields:
@@ -54,7 +45,7 @@ class Fields:
         """What a field starts with on a first visit."""
         return self._usual.get(name, PARAMETERS[name].default)
 
-    def add(self, name: str, component: Component) -> Component:
+    def add(self, name: str, component: AnyComponent) -> AnyComponent:
         """Let `component` show the field `name` from now on."""
         self.components[name] = component
         return component
@@ -70,9 +61,9 @@ class Fields:
         return list(self.components.values())
 
     @property
-    def inputs(self) -> set[Component]:
+    def inputs(self) -> set[Block]:
         """All components, for events whose handler takes one dict."""
-        return set(self.components.values())
+        return {*self.components.values()}
 
     def read(self, values: Mapping[Component, Any]) -> Txt2Img:
         """The request that the page shows. Raises InvalidRequest naming the field at fault."""
@@ -98,6 +89,8 @@ class Fields:
         """What to set so that the page shows `request`."""
         result: dict[Component, Any] = {}
         for name, component in self.components.items():
+            if name == "checkpoint" and not request.checkpoint:
+                continue  # "the one in use": what the picker shows stays
             if name in EXTENSION_SWITCHES:
                 result[component] = bool(request.extensions.get(EXTENSION_SWITCHES[name], {}).get("enabled"))
             elif name == "seed":
@@ -127,6 +120,6 @@ def element_id(name: str) -> str:
     return f"ez-field-{name}"
 
 
-def words(name: str) -> dict[str, str]:
+def words(name: str) -> dict[str, Any]:
     """Label and element id of a field's component."""
     return {"label": PARAMETERS[name].label, "elem_id": element_id(name)}

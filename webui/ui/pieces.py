@@ -16,7 +16,9 @@ class Assets:
 
     def __init__(self, folder: Path = STATIC_FOLDER) -> None:
         digest = hashlib.sha256()
-        for path in sorted(folder.iterdir()):
+        files = sorted(folder.iterdir())
+        self.names = [path.name for path in files]
+        for path in files:
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
         # Gradio serves its own files under /static, so ours take a folder of their own below it.
         self.prefix = f"/static/easel/{digest.hexdigest()[:12]}"

@@ -13,14 +13,15 @@ from webui.engine.schedules import ModelSigmas
 class Family(Protocol):
     """A loaded checkpoint, ready to draw. All methods run without gradients on the device it was loaded for."""
 
-    name: str
-    """Of the checkpoint, for messages."""
+    @property
+    def content(self) -> str:
+        """Changes whenever the files it was loaded from change; part of cache keys."""
+        ...
 
-    content: str
-    """Changes whenever the files it was loaded from change; part of cache keys."""
-
-    sigmas: ModelSigmas
-    """The noise levels it was trained on."""
+    @property
+    def sigmas(self) -> ModelSigmas:
+        """The noise levels it was trained on."""
+        ...
 
     @property
     def text_layers(self) -> int:

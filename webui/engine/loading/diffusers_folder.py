@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,13 @@ def load_diffusers_folder(folder: Path, content: str, device: Device) -> StableD
             f"scheduler/scheduler_config.json of {folder.name} says prediction_type {prediction!r}, which Easel does not know.",
             hint=f"Known are {', '.join(PREDICTIONS)}.",
         )
+    types = import_model_libraries()
     return StableDiffusion(
         name=folder.name,
         content=content,
-        text=ClipText(_load_tokenizer(folder), _load_text_encoder(folder, weights["text_encoder"], device)),
-        unet=_load_diffusers_part(folder, "unet", weights["unet"], device),
-        vae=_load_diffusers_part(folder, "vae", weights["vae"], device),
+        text=ClipText(_load_tokenizer(types.tokenizer, folder), _load(types.text_encoder, weights["text_encoder"], device, "dtype")),
+        unet=_load(types.unet, weights["unet"], device, "torch_dtype"),
+        vae=_load(types.vae, weights["vae"], device, "torch_dtype"),
         sigmas=model_sigmas(scheduler),
         x0=PREDICTIONS[prediction],
         device=device,
@@ -109,45 +111,51 @@ def _read_json(folder: Path, name: str) -> dict[str, Any]:
     return data
 
 
-def _load_tokenizer(folder: Path) -> Any:
+@dataclass(frozen=True)
+class ModelTypes:
+    """The classes of the libraries that parts are made of."""
+
+    unet: Any
+    vae: Any
+    text_encoder: Any
+    tokenizer: Any
+
+
+def import_model_libraries() -> ModelTypes:
+    """Import diffusers and transformers as far as Stable Diffusion 1.x needs them. The first call takes seconds."""
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from transformers.models.clip.modeling_clip import CLIPTextModel
     from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
+    return ModelTypes(UNet2DConditionModel, AutoencoderKL, CLIPTextModel, CLIPTokenizer)
+
+
+def _load_tokenizer(tokenizer_type: Any, folder: Path) -> Any:
     try:
-        return CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-    except Exception as error:  # noqa: BLE001 - the tokenizer's parser raises its own kinds, plain Exception among them
+        return tokenizer_type.from_pretrained(folder / "tokenizer", local_files_only=True)
+    except Exception as error:  # the parser raises its own kinds, plain Exception among them
         raise CheckpointUnusable(f"The tokenizer of {folder.name} cannot be read ({_short(error)}).", hint=_COPY_AGAIN) from error
 
 
-def _load_text_encoder(folder: Path, weights: Path, device: Device) -> Any:
-    from transformers.models.clip.modeling_clip import CLIPTextModel
-
-    return _load(CLIPTextModel, folder, "text_encoder", weights, device, {"dtype": device.dtype})
-
-
-def _load_diffusers_part(folder: Path, part: str, weights: Path, device: Device) -> Any:
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-
-    module_type = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}[part]
-    return _load(module_type, folder, part, weights, device, {"torch_dtype": device.dtype})
-
-
-def _load(module_type: Any, folder: Path, part: str, weights: Path, device: Device, dtype: dict[str, Any]) -> Any:
-    """One part on the device, ready to run. Weights that are missing or too many are errors, not warnings."""
+def _load(module_type: Any, weights: Path, device: Device, dtype_argument: str) -> Any:
+    """One part on the device, ready to run. Missing weights are an error, not a warning. dtype_argument: its name in that library."""
+    shown = "/".join(weights.parts[-3:])
     variant = "fp16" if weights.name.endswith(".fp16.safetensors") else None
     try:
         module, report = module_type.from_pretrained(
-            folder / part, local_files_only=True, use_safetensors=True, variant=variant, output_loading_info=True, **dtype
+            weights.parent,
+            local_files_only=True,
+            use_safetensors=True,
+            variant=variant,
+            output_loading_info=True,
+            **{dtype_argument: device.dtype},
         )
     except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
-        raise CheckpointUnusable(
-            f"{folder.name}/{part}/{weights.name} does not fit its config.json or is damaged ({_short(error)}).", hint=_COPY_AGAIN
-        ) from error
+        raise CheckpointUnusable(f"{shown} does not fit its config.json or is damaged ({_short(error)}).", hint=_COPY_AGAIN) from error
     missing = sorted(report["missing_keys"])
     if missing:
-        raise CheckpointUnusable(
-            f"{folder.name}/{part}/{weights.name} lacks {len(missing)} tensors, the first is {missing[0]}.", hint=_COPY_AGAIN
-        )
+        raise CheckpointUnusable(f"{shown} lacks {len(missing)} tensors, the first is {missing[0]}.", hint=_COPY_AGAIN)
     module.eval().requires_grad_(False)
     return module.to(device.torch_device, memory_format=device.memory_format)
 

@@ -45,6 +45,7 @@ function takeConnection(up) {
 const TAKE = {
   job({ job }) {
     const before = known.jobs.get(job.id);
+    job.progress ??= before?.progress ?? null; // how far it came, now that it has ended
     known.jobs.set(job.id, job);
     forgetOld();
     tell("job", { job, before });

@@ -2,6 +2,7 @@
 
 import { icon } from "./icons.js";
 import { ACTIVE, activeJobs, known, on, runningJob, tellJob } from "./jobs.js";
+import { onReceipt } from "./link.js";
 import { fill, h } from "./markup.js";
 import { onSheet, openSheet, showSheet, toggleSheet } from "./sheet.js";
 import { onTheme, toggleTheme } from "./theme.js";
@@ -10,6 +11,18 @@ import { count, seconds, title } from "./words.js";
 const STATES = { done: "Done", cancelled: "Interrupted", failed: "Failed" };
 
 let pill = null;
+let sent = 0; // asked for, not yet answered: counted at once, so that a click is felt at once
+
+/** A job was just asked for; its receipt ("generate" or "example") comes. */
+export function expectJob() {
+  sent += 1;
+  show();
+}
+
+function answered() {
+  sent = Math.max(0, sent - 1);
+  show();
+}
 
 export function mount(element) {
   pill = h("button", { class: "ez-pill", type: "button", "aria-expanded": "false", title: "Queue (Q)", onclick: toggleQueue });
@@ -23,6 +36,8 @@ export function mount(element) {
   });
   for (const type of ["snapshot", "job", "picture"]) on(type, show);
   on("progress", showProgress);
+  for (const about of ["generate", "example"]) onReceipt(about, answered);
+  document.addEventListener("click", (event) => event.target.closest?.("#ez-generate") && expectJob());
   onSheet((name) => pill.setAttribute("aria-expanded", String(name === "queue")));
   show();
 }
@@ -34,11 +49,12 @@ export function toggleQueue() {
 function show() {
   if (!pill) return;
   const jobs = activeJobs();
-  pill.classList.toggle("on", jobs.length > 0);
-  if (!jobs.length) fill(pill, h("span", { class: "ez-dot" }), "Queue");
+  const number = Math.max(jobs.length, Math.min(1, sent));
+  pill.classList.toggle("on", number > 0);
+  if (!number) fill(pill, h("span", { class: "ez-dot" }), "Queue");
   else {
     const left = jobs.length === 1 ? runningJob()?.progress?.seconds_left : null;
-    const words = count(jobs.length, "job") + (left ? `, ${seconds(left)}` : "");
+    const words = count(number, "job") + (left ? `, ${seconds(left)}` : "");
     fill(pill, h("span", { class: "ez-ring", style: { "--p": share() } }), h("span", { class: "num" }, words));
   }
   if (openSheet() === "queue") redraw();

@@ -8,6 +8,7 @@ import { ask, linked, onReceipt, told } from "./link.js";
 import { fill, h, roving } from "./markup.js";
 import { choosePicture, chosenPicture } from "./pages.js";
 import { button, copyPicture, download, facts, parameters, reuseSeed, useParameters } from "./picture.js";
+import { expectJob } from "./queue.js";
 import { showSheet } from "./sheet.js";
 import { errorToast, toast } from "./toasts.js";
 import { seconds, title } from "./words.js";
@@ -20,6 +21,7 @@ let chips = null;
 let strip = null;
 let shown = { key: null };
 let preview = null; // the newest preview that has arrived, as an element
+let asked = null; // the address of the newest preview that was fetched
 let loading = false;
 let wanted = null;
 let live = { job: null, image: null, inFront: false };
@@ -246,8 +248,9 @@ function liveScene() {
   return {
     box,
     update() {
-      const progress = live.job?.progress;
-      const drawing = live.job && ACTIVE.has(live.job.status) && progress;
+      const job = known.jobs.get(live.job?.id); // gone soon after it has ended
+      const progress = job?.progress;
+      const drawing = progress && ACTIVE.has(job.status);
       step.textContent = drawing ? `step ${progress.step} of ${progress.steps}` : live.image ? seconds(live.image.seconds) : "";
     },
   };
@@ -263,7 +266,7 @@ function takeProgress({ job, progress }) {
   const onStage = own ? shown.kind === "live" : shown.kind === "running" && shown.job.id === job.id;
   if (onStage) shown.update?.({ job });
   if (!own) drawStrip();
-  if (progress.preview && (onStage || !own)) loadPreview(progress.preview, job);
+  if (progress.preview && progress.preview !== asked) loadPreview(progress.preview, job);
 }
 
 // One at a time, and always the newest: a slow browser shows fewer previews, never old ones.
@@ -273,6 +276,7 @@ function loadPreview(url, job) {
     return;
   }
   loading = true;
+  asked = url;
   const image = new Image();
   image.alt = "";
   image.src = url;
@@ -359,6 +363,7 @@ function capital(text) {
 
 function takeExample(example) {
   const before = snapshot();
+  expectJob();
   ask("example", { id: example.id });
   if (String(before.prompt ?? "").trim()) {
     toast({ icon: "ok", title: "Example taken over", text: "What stood in the fields is kept.", undo: () => put(before) });

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from webui.generation import samplers
-from webui.ui.fields import PARAMETERS, Fields, OpenDropdown, OpenSlider, element_id, words
+from webui.ui.fields import PARAMETERS, Fields, element_id, unchecked, words
 from webui.ui.pieces import Assets, piece
 
 
@@ -43,9 +43,9 @@ def _number(fields: Fields, name: str, **options: Any) -> gr.Number:
     return gr.Number(fields.start(name), step=PARAMETERS[name].step or 1, **words(name), **options)
 
 
-def _slider(fields: Fields, name: str) -> OpenSlider:
+def _slider(fields: Fields, name: str) -> gr.Slider:
     info = PARAMETERS[name]
-    return OpenSlider(info.minimum or 0, info.maximum or 1, fields.start(name), step=info.step, buttons=[], **words(name))
+    return unchecked(gr.Slider(info.minimum or 0, info.maximum or 1, fields.start(name), step=info.step, buttons=[], **words(name)))
 
 
 def _size(fields: Fields, assets: Assets) -> None:
@@ -63,7 +63,7 @@ def _sampling(fields: Fields) -> None:
         fields.add("cfg_scale", _slider(fields, "cfg_scale"))
     with gr.Row():
         for name, labels in (("sampler", samplers.SAMPLER_LABELS), ("schedule_type", samplers.SCHEDULE_LABELS)):
-            fields.add(name, OpenDropdown(list(labels), value=fields.start(name), filterable=False, **words(name)))
+            fields.add(name, unchecked(gr.Dropdown(list(labels), value=fields.start(name), filterable=False, **words(name))))
 
 
 def _seed_and_count(fields: Fields, assets: Assets) -> None:

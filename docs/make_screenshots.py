@@ -1,0 +1,120 @@
+"""Make the pictures of the page in docs/pictures with the shipped checkpoint and a real browser.
+
+    python docs/make_screenshots.py [--out docs/pictures]
+
+Needs the test extras (Playwright) and a Chromium; takes a few minutes on two CPU cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+WIDE = {"width": 1440, "height": 900}
+NARROW = {"width": 420, "height": 900}
+SHOWN = (
+    ("penguin on a red background", 1),
+    ("butterfly on a yellow background", 1),
+    ("octopus on a teal background", 1),
+    ("hamburger on a blue background", 1),
+    ("fox on a green background", 4),
+)
+PATIENCE = 180_000  # ms
+
+
+def _start(data_dir: Path) -> tuple[subprocess.Popen[bytes], str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "webui.cli", "serve", "--port", str(port), "--data-dir", str(data_dir)]
+    process = subprocess.Popen(command, cwd=ROOT)
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(600):
+        try:
+            with urllib.request.urlopen(f"{url}/api/v1/health", timeout=2):
+                return process, url
+        except OSError:
+            time.sleep(0.1)
+    process.kill()
+    raise SystemExit("Easel did not start.")
+
+
+def _open(browser: Browser, url: str, *, size: dict[str, int], dark: bool = False, at: str = "") -> Page:
+    page = browser.new_context(viewport=size, color_scheme="dark" if dark else "light", reduced_motion="reduce").new_page()  # type: ignore[arg-type]
+    page.goto(f"{url}/{at}")
+    expect(page.locator("#ez-plan .grow.cut span")).not_to_be_empty(timeout=PATIENCE)
+    return page
+
+
+def _generate(page: Page, words: str, pictures: int) -> None:
+    page.get_by_label("Prompt", exact=True).fill(words)
+    page.locator("#ez-field-batch_count input").fill(str(pictures))
+    page.locator("#ez-generate").click()
+
+
+def _wait_for(page: Page, words: str) -> None:
+    picture = page.locator("#ez-stage .ez-center:has(.ez-actions) .ez-frame img")
+    expect(picture).to_have_attribute("alt", words, timeout=PATIENCE)
+    expect(page.locator(".ez-progress")).to_have_count(0, timeout=PATIENCE)
+
+
+def _take(browser: Browser, url: str, out: Path) -> None:
+    def keep(page: Page, name: str) -> None:
+        page.wait_for_timeout(400)  # thumbnails and fonts settle
+        page.screenshot(path=out / f"{name}.png")
+
+    first = _open(browser, url, size=WIDE)
+    keep(first, "first-visit-light")
+    keep(_open(browser, url, size=NARROW), "first-visit-narrow")
+    for words, pictures in SHOWN[:-1]:
+        _generate(first, words, pictures)
+        _wait_for(first, words)
+    words, pictures = SHOWN[-1]
+    _generate(first, words, pictures)
+    expect(first.locator(".ez-progress")).to_contain_text("Picture 2 of 4", timeout=PATIENCE)
+    expect(first.locator("#ez-stage .ez-frame img")).to_be_visible(timeout=PATIENCE)
+    first.locator(".ez-pill").click()
+    keep(first, "running-light")
+    keep(_open(browser, url, size=NARROW, dark=True), "running-narrow-dark")
+    first.keyboard.press("Escape")
+    _wait_for(first, words)
+    keep(first, "result-light")
+    keep(_open(browser, url, size=WIDE, dark=True), "result-dark")
+    for dark in (False, True):
+        page = _open(browser, url, size=WIDE, dark=dark, at="#history")
+        page.locator(".ez-cell").nth(2).click()
+        keep(page, f"history-{'dark' if dark else 'light'}")
+    keep(_open(browser, url, size=NARROW, at="#history"), "history-narrow")
+
+
+def main() -> None:
+    """Start Easel on an empty data folder, draw, and photograph."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures")
+    out: Path = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    system = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        process, url = _start(Path(folder))
+        try:
+            browser = playwright.chromium.launch(executable_path=system, args=["--no-sandbox", "--disable-gpu"])
+            _take(browser, url, out)
+            browser.close()
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+    print(f"Pictures are in {out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""A real Easel in a process of its own, and a real Chromium that looks at it and complains about every irregularity."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, Response, expect, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 60
+FAST_STEP = "0.02"
+MAY_BE_GONE = re.compile(r"/api/v1/jobs/\d+/preview\?")
+"""A job may end between the word of a preview and the page's asking for it."""
+
+expect.set_options(timeout=15_000)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass
+class Server:
+    """One Easel process. `restart` ends it and starts it again on the same port and data."""
+
+    data_dir: Path
+    executor: str
+    step_seconds: str
+    port: int = field(default_factory=_free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "webui.cli", "serve", "--executor", self.executor]
+        command += ["--port", str(self.port), "--data-dir", str(self.data_dir), "--log-level", "warning"]
+        environment = {**os.environ, "EASEL_FAKE_STEP_SECONDS": self.step_seconds}
+        self.process = subprocess.Popen(command, cwd=ROOT, env=environment)
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            assert self.process.poll() is None, f"Easel ended with {self.process.returncode} while starting"
+            assert time.monotonic() < deadline, f"Easel did not answer within {START_SECONDS} s"
+            time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/v1/health", timeout=2) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+@pytest.fixture(scope="session")
+def new_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Starts servers; ends them all with the session."""
+    servers: list[Server] = []
+
+    def make(executor: str = "fake", step_seconds: str = FAST_STEP) -> Server:
+        server = Server(tmp_path_factory.mktemp("easel"), executor, step_seconds)
+        servers.append(server)
+        server.start()
+        return server
+
+    yield make
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def server(new_server: Callable[..., Server]) -> Server:
+    """The server that most tests share; what others made is in its history."""
+    return new_server()
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as instance:
+        yield instance
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    system = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    browser = playwright.chromium.launch(
+        executable_path=system, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    )
+    yield browser
+    browser.close()
+
+
+class Visitor:
+    """Someone with a browser of their own. Whatever goes wrong in any of their tabs is kept in `trouble`."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.context = context
+        self.url = url
+        self.trouble: list[str] = []
+        self.requests = 0
+        context.on("request", self._note_request)
+        context.on("requestfailed", self._note_failure)
+        context.on("response", self._note_answer)
+        context.on("console", self._note_console)
+        context.on("weberror", lambda error: self.trouble.append(f"error: {error.error}"))
+        context.on("dialog", lambda dialog: (self.trouble.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+
+    def _note_request(self, request: Request) -> None:
+        self.requests += 1
+        if not request.url.startswith((self.url, "data:", "blob:")):
+            self.trouble.append(f"request to elsewhere: {request.url}")
+
+    def _note_failure(self, request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # the page turned away from it itself
+            self.trouble.append(f"failed: {request.url} {request.failure}")
+
+    def _note_answer(self, answer: Response) -> None:
+        if answer.status >= 400 and not MAY_BE_GONE.search(answer.url):
+            self.trouble.append(f"{answer.status} {answer.url}")
+
+    def _note_console(self, said: ConsoleMessage) -> None:
+        if said.type == "error" and not MAY_BE_GONE.search(said.location["url"]):
+            self.trouble.append(f"console: {said.text} ({said.location['url']})")
+
+    def open(self, address: str = "/") -> Page:
+        page = self.context.new_page()
+        page.goto(self.url + address)
+        ready(page)
+        return page
+
+    def leave(self) -> None:
+        """Close all tabs and forget everything; raises if anything went wrong."""
+        trouble, self.trouble = self.trouble, []
+        for page in self.context.pages[1:]:
+            page.close()
+        for page in self.context.pages:
+            page.evaluate("localStorage.clear(); sessionStorage.clear()")
+            page.close()
+        assert not trouble, "\n".join(trouble)
+
+
+def ready(page: Page) -> None:
+    """Wait until the page is drawn, linked and has its first plan."""
+    expect(page.locator("#ez-generate")).to_be_visible()
+    expect(page.locator("#ez-plan .grow.cut span")).not_to_be_empty()
+
+
+def _context(browser: Browser, **options: Any) -> BrowserContext:
+    options.setdefault("viewport", {"width": 1440, "height": 900})
+    return browser.new_context(reduced_motion="reduce", **options)
+
+
+@pytest.fixture
+def new_visitor(browser: Browser) -> Iterator[Callable[..., Visitor]]:
+    """Makes visitors with an empty browser each; at the end none of them may have met trouble."""
+    visitors: list[Visitor] = []
+
+    def make(server: Server, **options: Any) -> Visitor:
+        visitors.append(Visitor(_context(browser, **options), server.url))
+        return visitors[-1]
+
+    yield make
+    for visitor in visitors:
+        visitor.leave()
+        visitor.context.close()
+
+
+@pytest.fixture(scope="session")
+def regular(browser: Browser, server: Server) -> Iterator[Visitor]:
+    """One browser for most tests: Gradio's scripts are fetched once, as in life."""
+    visitor = Visitor(_context(browser), server.url)
+    yield visitor
+    visitor.context.close()
+
+
+@pytest.fixture
+def visitor(regular: Visitor) -> Iterator[Visitor]:
+    """Someone who remembers nothing."""
+    yield regular
+    regular.leave()
+
+
+@pytest.fixture
+def page(visitor: Visitor) -> Page:
+    """A freshly opened page."""
+    return visitor.open()

@@ -1,0 +1,41 @@
+"""What a person does on the page, in words of the page."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, Page, expect
+
+
+def prompt(page: Page) -> Locator:
+    return page.get_by_label("Prompt", exact=True)
+
+
+def field(page: Page, name: str) -> Locator:
+    """The input of a request field."""
+    return page.locator(f"#ez-field-{name} input, #ez-field-{name} textarea").first
+
+
+def generate(page: Page, words: str, *, pictures: int = 1, steps: int | None = None) -> None:
+    prompt(page).fill(words)
+    field(page, "batch_count").fill(str(pictures))
+    if steps is not None:
+        field(page, "steps").fill(str(steps))
+    page.locator("#ez-generate").click()
+
+
+def stage_picture(page: Page) -> Locator:
+    """The finished picture on the stage."""
+    return page.locator("#ez-stage .ez-center:has(.ez-actions) .ez-frame img")
+
+
+def expect_picture(page: Page, words: str) -> None:
+    expect(page.locator("#ez-stage .ez-progress")).to_have_count(0)
+    expect(stage_picture(page)).to_have_attribute("alt", words)
+
+
+def open_history(page: Page) -> None:
+    page.get_by_role("tab", name="History").click()
+    expect(page.locator("#ez-history .ez-cell").first).to_be_visible()
+
+
+def no_sideways_scroll(page: Page) -> bool:
+    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -1,0 +1,81 @@
+"""The History page."""
+
+from __future__ import annotations
+
+from conftest import Visitor
+from easel_page import expect_picture, field, generate, open_history, prompt
+from playwright.sync_api import Page, expect
+
+
+def test_a_picture_shows_what_made_it_and_gives_it_back(page: Page) -> None:
+    field(page, "negative_prompt").fill("blurry")
+    generate(page, "a castle", steps=7)
+    expect_picture(page, "a castle")
+    seed = page.locator(".ez-facts span").first.inner_text().removeprefix("Seed ")
+    prompt(page).fill("something else")
+    open_history(page)
+    page.locator(".ez-cell").first.click()
+    detail = page.locator("#ez-history .ez-side")
+    for words in ("a castle", "blurry", "7 steps", seed, "Made"):
+        expect(detail).to_contain_text(words)
+    expect(detail.locator(".ez-infotext")).to_contain_text(f"Seed: {seed}")
+    detail.get_by_role("button", name="Use parameters").click()
+    expect(prompt(page)).to_be_visible()
+    expect(prompt(page)).to_have_value("a castle")
+    expect(field(page, "steps")).to_have_value("7")
+    expect(field(page, "seed")).to_have_value(seed)
+    page.locator(".ez-toast").get_by_role("button", name="Undo").click()
+    expect(prompt(page)).to_have_value("something else")
+    expect(field(page, "seed")).to_have_value("")
+
+
+def test_new_pictures_arrive_at_the_top_of_an_open_history(visitor: Visitor) -> None:
+    drawing, watching = visitor.open(), visitor.open()
+    generate(drawing, "seen first")
+    expect_picture(drawing, "seen first")
+    open_history(watching)
+    generate(drawing, "seen at once")
+    expect(watching.locator(".ez-cell").first).to_have_attribute("title", "seen at once")
+
+
+def test_the_grid_is_one_stop_with_arrow_keys_inside(page: Page) -> None:
+    generate(page, "grid", pictures=3, steps=2)
+    expect_picture(page, "grid")
+    open_history(page)
+    assert page.locator('.ez-cell[tabindex="0"]').count() == 1
+    page.locator('.ez-cell[tabindex="0"]').focus()
+    first = page.locator(".ez-cell.sel").get_attribute("data-id")
+    page.keyboard.press("ArrowRight")
+    second = page.locator(".ez-cell.sel").get_attribute("data-id")
+    assert first != second
+    assert page.locator('.ez-cell[tabindex="0"]').get_attribute("data-id") == second
+    page.keyboard.press("ArrowLeft")
+    assert page.locator(".ez-cell.sel").get_attribute("data-id") == first
+    assert page.url.endswith(f"#history/{first}")
+    page.keyboard.press(" ")
+    expect(page.locator(".ez-viewer img")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    expect(page.locator(".ez-cell.sel")).to_have_count(0)
+    expect(page.locator("#ez-history .ez-side")).to_contain_text("Pick a picture")
+
+
+def test_a_long_history_loads_as_one_scrolls(page: Page) -> None:
+    have = page.evaluate("fetch('/api/v1/history?limit=1').then(r => r.json()).then(h => h.total)")
+    missing = 140 - have
+    if missing > 0:
+        page.evaluate(
+            """count => fetch('/api/v1/jobs', {method: 'POST', headers: {'Content-Type': 'application/json'},
+               body: JSON.stringify({prompt: 'many', steps: 1, width: 64, height: 64, batch_count: Math.min(100, count)})})""",
+            missing,
+        )
+        page.wait_for_function(
+            "wanted => fetch('/api/v1/history?limit=1').then(r => r.json()).then(h => h.total >= wanted)",
+            arg=min(140, have + 100),
+            timeout=30_000,
+        )
+    open_history(page)
+    shown = page.locator(".ez-cell").count()
+    assert shown < have + missing
+    page.locator(".ez-shelf").evaluate("shelf => shelf.scrollTo(0, shelf.scrollHeight)")
+    expect(page.locator(".ez-cell").nth(shown)).to_be_attached()
