@@ -121,7 +121,7 @@ def _own_defaults(path: Path) -> tuple[dict[str, Any], tuple[Example, ...]]:
             Example(
                 str(entry["id"]),
                 Txt2Img.model_validate({**defaults, **entry["request"]}),
-                path / "examples" / f"{Path(entry['id']).name}.webp",
+                path / "examples" / f"{Path(entry['id']).name}.png",
             )
             for entry in data.get("examples", [])
         )

@@ -32,14 +32,18 @@ export function mount(element) {
     max: String(THUMBNAIL.most),
     value: String(size),
     "aria-label": "Thumbnail size",
-    oninput: (event) => {
-      parts.grid.style.setProperty("--thumbnail", `${event.target.value}px`);
-      remember("thumbnail", Number(event.target.value));
+    oninput: () => {
+      resize(Number(slider.value));
+      remember("thumbnail", Number(slider.value));
     },
   });
+  const resize = (pixels) => {
+    parts.grid.style.setProperty("--thumbnail", `${pixels}px`);
+    slider.style.setProperty("--v", `${((pixels - THUMBNAIL.least) / (THUMBNAIL.most - THUMBNAIL.least)) * 100}%`);
+  };
   parts = {
     amount: h("span", { class: "s dim num" }),
-    grid: h("div", { class: "ez-days", style: { "--thumbnail": `${size}px` } }),
+    grid: h("div", { class: "ez-days" }),
     more: h("div", { class: "ez-more", "aria-hidden": "true" }),
     detail: h("aside", { class: "ez-side", "aria-label": "Picture", tabindex: "-1" }),
   };
@@ -57,6 +61,7 @@ export function mount(element) {
       parts.detail,
     ),
   );
+  resize(size);
   stop = roving(parts.grid, ".ez-cell", { rows: true });
   parts.grid.addEventListener("focusin", (event) => {
     const cell = event.target.closest(".ez-cell");
