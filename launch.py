@@ -110,8 +110,8 @@ PYPI_UNUSED_CUDA = Build("for the processor, from PyPI (with CUDA libraries that
 PYPI_CPU = Build("for the processor, from PyPI", TWO, 0.4, 2.0)
 PYPI_METAL = Build("for Macs (Metal), from PyPI", TWO, 0.4, 2.0)
 
-# What to install, the best first; the last of each row is PyPI's. Installed for real so far: PyPI's build on
-# Linux x86_64, with and without a card. The other rows follow the published wheels and are untested.
+# What to install, the best first; the last of each row is PyPI's. Installed for real so far: PyPI's build on Linux
+# x86_64, on a machine without a card. The other rows follow the published wheels; nobody has run them yet.
 BUILDS = {
     ("linux", "x86_64", "nvidia"): (PYPI_CUDA,),
     ("linux", "x86_64", "nvidia-legacy"): (CUDA_OLD, PYPI_UNUSED_CUDA),

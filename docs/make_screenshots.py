@@ -52,7 +52,7 @@ def _start(data_dir: Path) -> tuple[subprocess.Popen[bytes], str]:
 def _open(browser: Browser, url: str, *, size: dict[str, int], dark: bool = False, at: str = "") -> Page:
     page = browser.new_context(viewport=size, color_scheme="dark" if dark else "light", reduced_motion="reduce").new_page()  # type: ignore[arg-type]
     page.goto(f"{url}/{at}")
-    expect(page.locator("#ez-plan .grow.cut span")).not_to_be_empty(timeout=PATIENCE)
+    expect(page.locator("#ez-plan .grow span")).not_to_be_empty(timeout=PATIENCE)
     return page
 
 

@@ -5,7 +5,7 @@ from webui.planning.estimate import Sample, estimate, round_duration
 
 
 def test_nothing_known_is_said_so() -> None:
-    assert estimate(parse_request({"batch_count": 2}), []).text == "2 pictures; the first one shows how long it takes"
+    assert estimate(parse_request({"batch_count": 2}), []).text == "2 pictures, time not known yet"
 
 
 @pytest.mark.parametrize(

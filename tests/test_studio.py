@@ -252,7 +252,7 @@ def test_wrong_checkpoints_are_refused_before_anything_is_journalled(studio: Stu
 def test_estimates_come_from_what_was_measured(studio: Studio) -> None:
     request = parse_request(SMALL | {"batch_count": 4})
     assert studio.estimate(request).seconds is None
-    assert "first one shows" in studio.estimate(request).text
+    assert "not known yet" in studio.estimate(request).text
     finish(studio)
     known = studio.estimate(request).seconds
     double = studio.estimate(request.model_copy(update={"steps": 6})).seconds

@@ -165,7 +165,7 @@ class Visitor:
 def ready(page: Page) -> None:
     """Wait until the page is drawn, linked and has its first plan."""
     expect(page.locator("#ez-generate")).to_be_visible()
-    expect(page.locator("#ez-plan .grow.cut span")).not_to_be_empty()
+    expect(page.locator("#ez-plan .grow span")).not_to_be_empty()
 
 
 def _context(browser: Browser, **options: Any) -> BrowserContext:

@@ -6,11 +6,15 @@ import re
 from collections.abc import Callable
 
 import pytest
-from conftest import Visitor, ready
+from conftest import Visitor
 from easel_page import expect_picture, field, generate, no_sideways_scroll, open_history
 from playwright.sync_api import Page, expect
 
 TABS = 5
+NAMELESS = """() => [...document.querySelectorAll('button, input, textarea, [role=switch], [role=radio], a')]
+    .filter((element) => element.checkVisibility() && !element.closest('[aria-hidden=true]'))
+    .filter((element) => !(element.ariaLabel || element.textContent.trim() || element.labels?.length || element.title))
+    .map((element) => element.outerHTML.slice(0, 200))"""
 
 
 def test_a_reload_in_the_middle_finds_the_job_again(page: Page) -> None:
@@ -75,13 +79,11 @@ def test_narrow_windows_need_no_sideways_scrolling(new_visitor: Callable, server
     assert no_sideways_scroll(page)
 
 
-def test_the_keys_open_pages_and_sheets(page: Page) -> None:
+def test_the_keys_open_pages_and_sheets_and_every_control_has_a_name(page: Page) -> None:
     page.locator("body").press("2")
     expect(page.get_by_role("tab", name="History")).to_have_attribute("aria-selected", "true")
     page.keyboard.press("1")
     expect(page.get_by_role("tab", name="txt2img")).to_have_attribute("aria-selected", "true")
-    page.keyboard.press("q")
-    expect(page.locator(".ez-sheet")).to_contain_text("Queue")
     page.keyboard.press("?")
     expect(page.locator(".ez-sheet")).to_contain_text("Full screen")
     page.keyboard.press("Escape")
@@ -89,49 +91,41 @@ def test_the_keys_open_pages_and_sheets(page: Page) -> None:
     field(page, "prompt").press("q")
     expect(page.locator(".ez-sheet")).to_be_hidden()
     expect(field(page, "prompt")).to_have_value("q")
-
-
-def test_every_control_has_a_name(page: Page) -> None:
     generate(page, "named", steps=2)
     expect_picture(page, "named")
+    page.locator(".ez-facts span").first.click()
+    page.keyboard.press("q")
+    expect(page.locator(".ez-sheet")).to_contain_text("Queue")
+    assert page.evaluate(NAMELESS) == []
     open_history(page)
     page.locator(".ez-cell").first.click()
-    page.keyboard.press("q")
-    nameless = page.evaluate(
-        """() => [...document.querySelectorAll('button, input, textarea, [role=switch], [role=radio], a')]
-            .filter((element) => element.checkVisibility() && !element.closest('[aria-hidden=true]'))
-            .filter((element) => !(element.ariaLabel || element.textContent.trim() || element.labels?.length || element.title))
-            .map((element) => element.outerHTML.slice(0, 200))"""
-    )
-    assert nameless == []
+    assert page.evaluate(NAMELESS) == []
 
 
-def test_the_names_that_our_styles_take_from_gradio_exist(page: Page) -> None:
+def test_the_names_that_our_styles_take_from_gradio_exist(visitor: Visitor) -> None:
     """gradio.css stands on these; a new Gradio that renames one would break the layout silently."""
+    page = visitor.open()
+    streams = page.evaluate(
+        "performance.getEntriesByType('resource').map(r => r.name).filter(name => /heartbeat|queue.data|v1.events/.test(name))"
+    )
+    assert streams == [], "the page itself holds no connection open; the shared worker has the only one"
+    print(f"{visitor.requests} requests to open the page")
     page.get_by_role("button", name="Sampling details").click()
+    expect(page.locator("#ez-field-clip_skip")).to_be_visible()
     for selector in (
         "#ez-pages > .tab-wrapper > .tab-container > button.selected",
         "#ez-pages > .tabitem .ez-main.row > .column.ez-ask",
         ".ez-ask > .ez-scroll.column > .row > .form > .block",
         ".ez-scroll .slider_input_container > .min_value",
         ".ez-scroll .head .tab-like-container > input[data-testid=number-input]",
+        ".ez-scroll span[data-testid=block-info]",
         ".ez-scroll .wrap > .wrap-inner > .secondary-wrap > input",
         ".ez-acc-g > button.label-wrap.open > .icon",
         ".ez-acc-g > div[data-testid=accordion-content] .row > .form",
         ".ez-foot button.primary",
         "#ez-stage > .html-container > div > div > .ez-center",
-        ".gradio-container .contain #ez-overlay",
+        ".gradio-container .contain #ez-pages ~ #ez-overlay",
     ):
         assert page.locator(selector).count() > 0, selector
     assert page.locator("#ez-bar").evaluate("bar => getComputedStyle(bar).position") == "fixed"
     assert page.locator(".ez-ask").first.evaluate("ask => ask.getBoundingClientRect().width") == 404
-
-
-def test_opening_the_page_is_light(visitor: Visitor) -> None:
-    page = visitor.open()
-    streams = page.evaluate(
-        "performance.getEntriesByType('resource').filter(r => /heartbeat|queue\\/data|api\\/v1\\/events/.test(r.name)).map(r => r.name)"
-    )
-    assert streams == [], "the page itself holds no connection open; the shared worker has the only one"
-    ready(page)
-    print(f"{visitor.requests} requests")

@@ -110,9 +110,9 @@ def prepare_environment() -> None:
         "TRANSFORMERS_VERBOSITY": "error",
         "TOKENIZERS_PARALLELISM": "false",
     }
-    # Threads that wait for each other sleep instead of spinning. With as many threads as cores, spinning costs ten
-    # times the run time as soon as anything else, a browser say, wants a core (benchmarks/busy_machine.py).
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads that wait for each other sleep instead of spinning: spinning makes steps ten and more times slower
+    # as soon as another program wants one of the cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def load_hooks(roots: Sequence[Path]) -> EngineHooks:

@@ -32,7 +32,7 @@ class Estimate:
         """For the plan line: "4 pictures in about 12 s"."""
         pictures = "1 picture" if self.pictures == 1 else f"{self.pictures} pictures"
         if self.seconds is None:
-            return f"{pictures}; the first one shows how long it takes"
+            return f"{pictures}, time not known yet"
         return f"{pictures} in about {round_duration(self.seconds)}"
 
 

@@ -117,6 +117,7 @@ class Dispatcher:
         for job in self._journal.running():
             finished = self._journal.finished_images(job.id)
             for index, relative in sorted(job.planned_paths.items()):
+                self._pictures.clear_part(relative)
                 if index not in finished and self._pictures.exists(relative):
                     self._adopt(job, index, relative)
                     finished.add(index)

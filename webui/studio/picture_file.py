@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image, PngImagePlugin
 
 from webui import __version__
-from webui.durable import write_durably
+from webui.durable import PART_SUFFIX, write_durably
 from webui.errors import InvalidRequest, NotFound
 from webui.generation.infotext import PNG_TEXT_KEY, write_infotext
 from webui.generation.request import ResolvedRequest, dump_request, load_resolved
@@ -120,6 +120,11 @@ class PictureFolder:
     def exists(self, relative: str) -> bool:
         """Whether that picture was written whole (files get their name only when complete)."""
         return (self._outputs / relative).is_file()
+
+    def clear_part(self, relative: str) -> None:
+        """Remove what a crash left of a picture that was being written."""
+        path = self._outputs / relative
+        path.with_name(path.name + PART_SUFFIX).unlink(missing_ok=True)
 
     def thumbnail(self, relative: str, sha256: bytes) -> Path:
         """A WebP of at most 384 px, made once per content."""

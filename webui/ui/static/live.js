@@ -76,10 +76,10 @@ const drawSoon = debounced(() => live && ask("live", { client }), DRAW_AFTER_MS)
 const planSoon = debounced(() => ask("plan"), PLAN_AFTER_MS);
 
 export function mount(element) {
-  const text = h("span", { class: "cut" });
+  const text = h("span", {});
   fill(
     element,
-    h("div", { class: "row s" }, h("span", { class: "ez-plan-mark ok" }, icon("plan")), h("span", { class: "mid grow cut" }, text), liveSwitch()),
+    h("div", { class: "row s" }, h("span", { class: "ez-plan-mark ok" }, icon("plan")), h("span", { class: "mid xs grow cut" }, text), liveSwitch()),
   );
   onReceipt("plan", ({ error, text: words }) => {
     text.textContent = error ? error.message : words;
