@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from conftest import Server
 from easel_page import expect_picture, field, generate, open_history, prompt, stage_picture
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageStat
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.slow
@@ -33,9 +33,10 @@ def test_a_chip_gives_exactly_its_picture(real: Server, new_visitor: Callable) -
     expect(stage_picture(page)).to_be_visible(timeout=PATIENCE)
     made = _pixels(page, real.url + str(stage_picture(page).get_attribute("src")))
     assert made.size == promised.size
-    difference = max(high for _, high in ImageChops.difference(made, promised).getextrema())
-    print(f"largest difference of a pixel: {difference} of 255")
-    assert difference <= 3, "another machine may round differently, but it must be the same picture"
+    difference = ImageStat.Stat(ImageChops.difference(made, promised)).mean
+    print(f"mean difference by channel: {difference} of 255")
+    # The shown example is a lossy file and another processor may round differently; another seed differs by 40 and more.
+    assert max(difference) <= 4
 
 
 def test_generate_watch_interrupt_reload_and_use_again(real: Server, new_visitor: Callable) -> None:

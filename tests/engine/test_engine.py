@@ -12,7 +12,6 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.engine.conftest import CHECKPOINT, Recorder, digests, job, kinds, pixels
 from webui.engine import latents as latent_space
 from webui.engine.context import DenoiseContext
 from webui.engine.control import JobControl
@@ -24,6 +23,8 @@ from webui.engine.resident import Resident
 from webui.errors import GenerationFailed
 from webui.generation.events import Done, Note, Picture, Skipped, Step, WorkerEvent
 from webui.generation.samplers import SAMPLER_LABELS
+
+from .drawing import Recorder, digests, job, kinds, pixels
 
 
 def only_picture(events: list[WorkerEvent]) -> Picture:
@@ -311,9 +312,9 @@ def test_a_vae_that_overflows_in_half_decodes_in_float32_and_is_put_back() -> No
 
 
 def test_numbers_that_are_no_picture_are_told_in_words() -> None:
-    with pytest.raises(GenerationFailed, match="VAE.*NaN"):
+    with pytest.raises(GenerationFailed, match=r"VAE.*NaN"):
         latent_space.decode(OverflowingVae(broken=True), torch.zeros(1, 4, 1, 1))
-    with pytest.raises(GenerationFailed, match="denoiser.*NaN"):
+    with pytest.raises(GenerationFailed, match=r"denoiser.*NaN"):
         latent_space.decode(OverflowingVae(), torch.full((1, 4, 1, 1), float("nan")))
 
 
@@ -341,6 +342,3 @@ def test_bfloat16_draws_nearly_the_same_picture(recorder: Recorder) -> None:
     exact = pixels(only_picture(recorder.run(spec))).astype(float)
     half = pixels(only_picture(Recorder(Engine(open_device("cpu", "bfloat16"))).run(spec))).astype(float)
     assert np.sqrt(((exact - half) ** 2).mean()) < 12
-
-
-assert CHECKPOINT.is_dir()

@@ -12,12 +12,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.engine.conftest import CHECKPOINT, Recorder, digests, job
 from webui.engine.device import Device
 from webui.engine.engine import Engine
 from webui.engine.loading.diffusers_folder import fingerprint, load_diffusers_folder
 from webui.errors import CheckpointUnusable, EaselError, GenerationFailed
 from webui.generation.events import Stage
+
+from .drawing import CHECKPOINT, Recorder, digests, job
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 VAE = "vae/diffusion_pytorch_model.safetensors"

@@ -68,7 +68,9 @@ def test_noise_is_drawn_exactly_by_the_samplers_that_say_so(sampler: samplers.Sa
         drawn.append(1)
         return torch.zeros(SHAPE)
 
-    SAMPLE_FUNCTIONS[sampler.label](lambda x, sigma: x * 0, torch.ones(SHAPE), (3.0, 2.0, 1.0, 0.0), noise, lambda step, x, denoised: denoised)
+    SAMPLE_FUNCTIONS[sampler.label](
+        lambda x, sigma: x * 0, torch.ones(SHAPE), (3.0, 2.0, 1.0, 0.0), noise, lambda step, x, denoised: denoised
+    )
     assert len(drawn) == (2 if sampler.draws_noise else 0)
 
 
@@ -125,9 +127,7 @@ def test_dpmpp_2m_equals_diffusers(family: StableDiffusion, scene: SimpleNamespa
 def test_ddim_equals_diffusers(family: StableDiffusion, scene: SimpleNamespace) -> None:
     from diffusers import DDIMScheduler
 
-    stock = StockRun(
-        DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=False, steps_offset=1), family, scene.conditioning, 10
-    )
+    stock = StockRun(DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=False, steps_offset=1), family, scene.conditioning, 10)
     levels = [float(family.sigmas.levels[timestep]) for timestep in stock.scheduler.timesteps]
     sigmas = (*levels, family.sigmas.smallest)
     start = scene.noise * (sigmas[0] ** 2 + 1) ** 0.5

@@ -39,8 +39,8 @@ def _words(fields: Fields) -> None:
 
 
 def _number(fields: Fields, name: str, **options: Any) -> gr.Number:
-    # No bounds here: Gradio would complain before the handler runs, without naming the field.
-    return gr.Number(fields.start(name), step=PARAMETERS[name].step or 1, **words(name), **options)
+    info = PARAMETERS[name]
+    return unchecked(gr.Number(fields.start(name), step=info.step or 1, **words(name), **options))
 
 
 def _slider(fields: Fields, name: str) -> gr.Slider:
@@ -75,7 +75,7 @@ def _seed_and_count(fields: Fields, assets: Assets) -> None:
             reuse = gr.Button("Reuse the last seed", elem_id="ez-seed-reuse", elem_classes="ez-icon-g", min_width=0)
         with gr.Row(elem_classes="ez-joined"):
             fewer = gr.Button("Fewer pictures", elem_id="ez-fewer", elem_classes="ez-icon-g", min_width=0)
-            count = fields.add("batch_count", _number(fields, "batch_count", precision=0))
+            count = fields.add("batch_count", _number(fields, "batch_count"))
             more = gr.Button("More pictures", elem_id="ez-more", elem_classes="ez-icon-g", min_width=0)
     random.click(None, None, seed, js="() => ''", api_visibility="private")
     last_seed = f'async (seed) => (await import("{assets.url("jobs.js")}")).lastSeed() ?? seed'

@@ -1,0 +1,74 @@
+"""Pictures follow the words: "{thing} on a {colour} background" has a border of the colour named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from webui.generation.events import Picture, WorkerEvent
+from webui.generation.job import JobSpec
+
+from .drawing import job, pixels
+
+COLOURS = {
+    "white": (255, 255, 255),
+    "black": (20, 20, 24),
+    "red": (226, 60, 60),
+    "orange": (245, 150, 50),
+    "yellow": (250, 215, 80),
+    "green": (90, 185, 100),
+    "blue": (70, 130, 230),
+    "sky blue": (150, 205, 250),
+    "purple": (150, 100, 215),
+    "pink": (250, 170, 200),
+    "gray": (150, 155, 165),
+    "brown": (140, 100, 70),
+}
+"""The named backgrounds of the training pictures, sRGB."""
+
+THINGS = (
+    "a red apple",
+    "a cat face",
+    "a dog face",
+    "a strawberry",
+    "a sunflower",
+    "a frog",
+    "a pumpkin",
+    "a guitar",
+    "a heart",
+    "a cactus",
+)
+BORDER = 6
+
+
+def border_colour(picture: Picture) -> str:
+    """The named colour nearest to the median of the picture's border."""
+    image = pixels(picture)
+    inside = np.ones(image.shape[:2], bool)
+    inside[BORDER:-BORDER, BORDER:-BORDER] = False
+    median = np.median(image[inside], axis=0)
+    return min(COLOURS, key=lambda name: float(np.linalg.norm(median - np.array(COLOURS[name]))))
+
+
+def _share_right(run: Callable[[JobSpec], list[WorkerEvent]], things: Sequence[str], colours: Sequence[str], steps: int) -> float:
+    wrong = []
+    pairs = [(thing, colour) for thing in things for colour in colours]
+    for seed, (thing, colour) in enumerate(pairs):
+        events = run(job(f"{thing} on a {colour} background", steps=steps, seed=seed))
+        (picture,) = [event for event in events if isinstance(event, Picture)]
+        if (seen := border_colour(picture)) != colour:
+            wrong.append(f"{thing} on {colour}: {seen}")
+    print(f"{len(pairs) - len(wrong)} of {len(pairs)} borders have the colour named; wrong: {wrong or 'none'}")
+    return 1 - len(wrong) / len(pairs)
+
+
+def test_the_background_is_the_one_named(run: Callable[[JobSpec], list[WorkerEvent]]) -> None:
+    assert _share_right(run, THINGS[:3], ("blue", "yellow", "pink"), steps=10) >= 0.85
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_the_background_is_the_one_named_for_all_colours(run: Callable[[JobSpec], list[WorkerEvent]]) -> None:
+    assert _share_right(run, THINGS, tuple(COLOURS), steps=15) >= 0.85
