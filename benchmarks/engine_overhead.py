@@ -1,6 +1,6 @@
 """What the engine costs beside the model: cold first picture, warm picture, share outside denoiser and VAE, and plain diffusers.
 
-    python benchmarks/engine_overhead.py [--rounds 7] [--threads 2] [--steps 20]
+    python -m benchmarks.engine_overhead [--rounds 7] [--threads 2] [--steps 20]
 
 The same picture (128x128, DPM++ 2M Karras, CFG 5, the shipped checkpoint, the same dtype and threads) is made in turns by
     worker    the local executor: request to finished picture over the pipes, previews on
@@ -15,14 +15,10 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 
 from webui.engine.worker import prepare_environment
 from webui.executors.local import SLOT, LocalExecutor
@@ -30,7 +26,7 @@ from webui.generation.events import Picture, Stage, WorkerEvent
 from webui.generation.job import JobSpec
 from webui.generation.request import ResolvedTxt2Img
 
-CHECKPOINT = ROOT / "models" / "checkpoints" / "easel-emoji"
+CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "checkpoints" / "easel-emoji"
 PROMPT = "a red apple on a blue background"
 
 
@@ -114,7 +110,7 @@ def stock_pipeline(dtype: str) -> Callable[[int, int], object]:
     from diffusers import StableDiffusionPipeline
 
     pipeline = StableDiffusionPipeline.from_pretrained(
-        CHECKPOINT, torch_dtype=getattr(torch, dtype), safety_checker=None, local_files_only=True, use_safetensors=True
+        CHECKPOINT, dtype=getattr(torch, dtype), safety_checker=None, local_files_only=True, use_safetensors=True
     )
     pipeline.set_progress_bar_config(disable=True)
 

@@ -62,6 +62,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A running Easel over the fake executor: its address."""
     folder = tmp_path_factory.mktemp("api")
     make_checkpoint(folder / "models" / "checkpoints" / "small")
+    (folder / "models" / "checkpoints" / "small" / "easel.json").write_text('{"defaults": {"width": 256}}')
     broken = make_checkpoint(folder / "models" / "checkpoints" / "broken")
     (broken / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"<html>login</html>")
     settings = load_settings(data_dir=folder / "data", executor="fake", queue_limit=50)

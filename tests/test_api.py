@@ -57,6 +57,11 @@ def test_a_job_by_program(client: httpx.Client) -> None:
     assert client.get(f"/api/v1/history/{page['items'][0]['id']}").json()["prompt"] == "a red apple"
 
 
+def test_fields_left_out_are_the_checkpoints_own(client: httpx.Client, url: str) -> None:
+    answer = client.post("/api/v1/jobs", json={"prompt": "own size", "steps": 1}).json()
+    assert (answer["width"], answer["height"]) == (256, 512)
+
+
 def test_events_are_told_in_order_and_resume(client: httpx.Client, url: str) -> None:
     seq = client.get("/api/v1/snapshot").json()["seq"]
     job = finish(client, prompt="events")

@@ -71,7 +71,7 @@ def test_the_api_example_runs(url: str, tmp_path: Path, monkeypatch: pytest.Monk
     name, seed = capsys.readouterr().out.split()
     assert seed == "7"
     with Image.open(tmp_path / name) as picture:
-        assert picture.size == (128, 128)
+        assert picture.size == (256, 512)
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name)

@@ -279,3 +279,11 @@ def test_ids_that_are_none_are_not_found(studio: Studio, identifier: str) -> Non
         with pytest.raises(EaselError) as caught:
             call(identifier)
         assert caught.value.status == 404
+
+
+def test_a_job_can_be_stopped_from_the_moment_it_is_seen(new_studio: Callable[..., Studio]) -> None:
+    studio = new_studio(FakeExecutor(step_seconds=0.01))
+    for _ in range(30):
+        job = studio.submit(parse_request(SMALL | {"steps": 150}))
+        studio.interrupt(job["id"])
+        assert studio.follow(job["id"], lambda event: None)["status"] == "cancelled"

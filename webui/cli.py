@@ -113,9 +113,9 @@ def generate(
     from webui.studio.studio import Studio
 
     def make(studio: Studio) -> list[tuple[str, Path]]:
-        picked = studio.catalog.find(checkpoint)
+        request = studio.complete(fields)
         studio.start()
-        job = studio.submit(parse_request({**picked.defaults, **fields}))
+        job = studio.submit(request)
         ended = studio.follow(job["id"], _show_progress)
         _clear_progress()
         if ended["error"]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import threading
 from pathlib import Path
 
 PART_SUFFIX = ".part"
@@ -14,17 +16,24 @@ def write_durably(path: Path, data: bytes) -> None:
     Missing folders are made. Raises OSError (a full disk among them); then no .part file is left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + PART_SUFFIX)
+    # A name of its own for each writer: two may make the same file at once, and the last one stays.
+    part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{PART_SUFFIX}")
     try:
         with open(part, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
+        part.replace(path)
     except OSError:
         part.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def clear_parts(path: Path) -> None:
+    """Remove what writers of `path` that were killed have left."""
+    for part in path.parent.glob(f"{glob.escape(path.name)}.*{PART_SUFFIX}"):
+        part.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

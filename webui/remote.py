@@ -33,10 +33,7 @@ def _call(url: str, body: dict[str, Any] | None = None) -> Any:
 
 def generate_remotely(url: str, fields: dict[str, Any], on_event: Callable[[dict[str, Any]], None]) -> list[tuple[str, Path]]:
     """Submit to the Easel at `url`, wait, and fetch the pictures: (seed, temporary file) each."""
-    checkpoints = _call(f"{url}/api/v1/checkpoints")
-    wanted = fields.get("checkpoint", "")
-    defaults = next((entry["defaults"] for entry in checkpoints if entry["usable"] and wanted in ("", entry["name"])), {})
-    job = _call(f"{url}/api/v1/jobs", {**defaults, **fields})
+    job = _call(f"{url}/api/v1/jobs", fields)
     while job["status"] not in ENDED:
         time.sleep(_POLL_SECONDS)
         job = _call(f"{url}/api/v1/jobs/{job['id']}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, Response, expect, sync_playwright
+from small_checkpoint import make_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
@@ -35,9 +37,12 @@ def _free_port() -> int:
 
 @dataclass
 class Server:
-    """One Easel process. `restart` ends it and starts it again on the same port and data."""
+    """One Easel process; stopped and started again it has the same port and data.
 
-    data_dir: Path
+    Beside the shipped checkpoint it knows a small one that likes to draw 64 x 96, and a broken one.
+    """
+
+    folder: Path
     executor: str
     step_seconds: str
     port: int = field(default_factory=_free_port)
@@ -49,7 +54,8 @@ class Server:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "webui.cli", "serve", "--executor", self.executor]
-        command += ["--port", str(self.port), "--data-dir", str(self.data_dir), "--log-level", "warning"]
+        command += ["--port", str(self.port), "--data-dir", str(self.folder / "data"), "--log-level", "warning"]
+        command += ["--models-dir", str(self.folder / "models")]
         environment = {**os.environ, "EASEL_FAKE_STEP_SECONDS": self.step_seconds}
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment)
         deadline = time.monotonic() + START_SECONDS
@@ -81,7 +87,12 @@ def new_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     servers: list[Server] = []
 
     def make(executor: str = "fake", step_seconds: str = FAST_STEP) -> Server:
-        server = Server(tmp_path_factory.mktemp("easel"), executor, step_seconds)
+        folder = tmp_path_factory.mktemp("easel")
+        small = make_checkpoint(folder / "models" / "checkpoints" / "small")
+        (small / "easel.json").write_text(json.dumps({"defaults": {"width": 64, "height": 96, "steps": 7, "sampler": "Euler"}}))
+        broken = make_checkpoint(folder / "models" / "checkpoints" / "broken")
+        (broken / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"<html>login</html>")
+        server = Server(folder, executor, step_seconds)
         servers.append(server)
         server.start()
         return server

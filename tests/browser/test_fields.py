@@ -87,6 +87,19 @@ def test_aspect_and_swap_set_the_size_and_the_plan_follows(page: Page) -> None:
     expect(page.locator("#ez-plan")).to_contain_text("4 pictures")
 
 
+def test_a_picked_checkpoint_brings_its_own_values_and_undo_the_old_ones(page: Page) -> None:
+    old = {name: field(page, name).input_value() for name in ("checkpoint", "width", "height", "steps", "sampler")}
+    field(page, "checkpoint").click()
+    options = page.get_by_role("option")
+    expect(options).to_have_count(2)  # the broken one is not offered
+    options.filter(has_text="small").click()
+    for name, value in (("width", "64"), ("height", "96"), ("steps", "7"), ("sampler", "Euler")):
+        expect(field(page, name)).to_have_value(value)
+    page.locator(".ez-toast").get_by_role("button", name="Undo").click()
+    for name, value in old.items():
+        expect(field(page, name)).to_have_value(value)
+
+
 def test_hostile_words_stay_words(page: Page) -> None:
     words = "<img src=x onerror=alert(1)><script>alert(2)</script>"
     generate(page, words, steps=2)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from conftest import Server
 from easel_page import expect_picture, field, generate, open_history, prompt, stage_picture
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.slow
@@ -30,13 +30,12 @@ def test_a_chip_gives_exactly_its_picture(real: Server, new_visitor: Callable) -
     card = page.locator(".ez-example").first
     promised = _pixels(page, real.url + str(card.locator("img").get_attribute("src")))
     card.click()
-    expect(stage_picture(page)).to_be_visible(timeout=PATIENCE)
+    expect(stage_picture(page)).to_have_attribute("src", re.compile("/api/v1/images/"), timeout=PATIENCE)
     made = _pixels(page, real.url + str(stage_picture(page).get_attribute("src")))
     assert made.size == promised.size
-    difference = ImageStat.Stat(ImageChops.difference(made, promised)).mean
-    print(f"mean difference by channel: {difference} of 255")
-    # The shown example is a lossy file and another processor may round differently; another seed differs by 40 and more.
-    assert max(difference) <= 4
+    difference = max(high for _, high in ImageChops.difference(made, promised).getextrema())
+    print(f"largest difference of any pixel: {difference} of 255")
+    assert difference <= 3, "another processor may round differently, but it must be the same picture"
 
 
 def test_generate_watch_interrupt_reload_and_use_again(real: Server, new_visitor: Callable) -> None:

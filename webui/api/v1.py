@@ -17,7 +17,7 @@ from starlette.routing import Match
 from webui import __version__
 from webui.errors import EaselError, InvalidRequest, NotFound
 from webui.generation import samplers
-from webui.generation.request import Txt2Img, parameters_of, parse_request
+from webui.generation.request import Txt2Img, parameters_of
 from webui.studio.journal import parse_id
 from webui.studio.studio import Studio
 
@@ -106,9 +106,9 @@ def build_router(studio: Studio) -> APIRouter:
 
     @router.post("/jobs", status_code=202, openapi_extra=_TXT2IMG_BODY)
     async def submit(request: Request) -> dict[str, Any]:
-        """Take a job. It is in the journal when this answers."""
+        """Take a job; fields left out are the checkpoint's own defaults. It is in the journal when this answers."""
         body = await _json_body(request)
-        return await _in_thread(lambda: studio.submit(parse_request(body)))
+        return await _in_thread(lambda: studio.submit(studio.complete(body)))
 
     @router.get("/jobs/{job_id}")
     def job(job_id: str) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def _native_defaults(path: Path) -> dict[str, Any]:
     return {"width": side, "height": side}
 
 
-def _own_defaults(path: Path) -> tuple[dict[str, Any], tuple[Example, ...]]:
+def _own_defaults(path: Path, name: str) -> tuple[dict[str, Any], tuple[Example, ...]]:
     file = path / DEFAULTS_FILE
     if not file.exists():
         return {}, ()
@@ -120,7 +120,7 @@ def _own_defaults(path: Path) -> tuple[dict[str, Any], tuple[Example, ...]]:
         examples = tuple(
             Example(
                 str(entry["id"]),
-                Txt2Img.model_validate({**defaults, **entry["request"]}),
+                Txt2Img.model_validate({**defaults, **entry["request"], "checkpoint": name}),
                 path / "examples" / f"{Path(entry['id']).name}.png",
             )
             for entry in data.get("examples", [])
@@ -137,7 +137,7 @@ def _describe_folder(path: Path, name: str) -> Checkpoint:
         native = _native_defaults(path)
     except CheckpointUnusable as error:
         return Checkpoint(name, path, problem=error.message, hint=error.hint)
-    own, examples = _own_defaults(path)
+    own, examples = _own_defaults(path, name)
     return Checkpoint(name, path, defaults=native | own, examples=examples)
 
 
@@ -267,7 +267,9 @@ class CheckpointCatalog:
             return self._hash(str(checkpoint.path), files)
         except OSError as error:
             raise CheckpointUnusable(
-                f"{checkpoint.name} can't be read: {error.strerror or error}.", field="checkpoint", hint="Check that its files are still there."
+                f"{checkpoint.name} can't be read: {error.strerror or error}.",
+                field="checkpoint",
+                hint="Check that its files are still there.",
             ) from None
 
     def _hash(self, key: str, files: Sequence[Path]) -> str:

@@ -74,11 +74,8 @@ class Engine:
             emit(Interrupted())
 
     def _load(self, job: JobSpec, watch: Stopwatch, emit: Emit) -> Family:
-        path = Path(job.checkpoint_path)
         with watch.stage("load"):
-            if not self._resident.holds(path):
-                emit(Stage(f"Loading {job.request.checkpoint}"))
-            return self._resident.get(path)
+            return self._resident.get(Path(job.checkpoint_path), lambda: emit(Stage(f"Loading {job.request.checkpoint}")))
 
     def _encode(self, family: Family, request: ResolvedRequest, watch: Stopwatch, emit: Emit) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Conditioning of prompt and negative prompt, equally long; no negative where guidance is off."""

@@ -49,7 +49,7 @@ class LatentPreview:
         """A small JPEG of one picture's latents (channels, h, w)."""
         small = Image.fromarray(self.rgb(latents).numpy())
         scale = LONG_SIDE / max(small.size)
-        picture = small.resize((max(1, round(small.width * scale)), max(1, round(small.height * scale))), Image.Resampling.BICUBIC)
+        picture = small.resize((max(1, round(small.width * scale)), max(1, round(small.height * scale))), Image.Resampling.BILINEAR)
         buffer = io.BytesIO()
         picture.save(buffer, "JPEG", quality=_JPEG_QUALITY)
         return buffer.getvalue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,16 +20,15 @@ class Resident:
         self._load = load
         self._current: Family | None = None
 
-    def holds(self, path: Path) -> bool:
-        """Whether `get` would return at once: the checkpoint is loaded and its files have not changed since."""
-        return self._current is not None and self._current.content == fingerprint(path)
+    def get(self, path: Path, loading: Callable[[], None]) -> Family:
+        """The checkpoint at `path`; if it is not the current one, or its files have changed, `loading` is called and it is loaded.
 
-    def get(self, path: Path) -> Family:
-        """The checkpoint at `path`, loaded if it is not the current one. Raises CheckpointUnusable; the current one stays then."""
+        Raises CheckpointUnusable; the current one stays then.
+        """
         content = fingerprint(path)
         if self._current is None or self._current.content != content:
+            loading()
             # The new one is whole before the one reference moves: whatever fails, fails before this line.
             self._current = self._load(path, content, self._device)
-            gc.collect()
             self._device.free_memory()
         return self._current

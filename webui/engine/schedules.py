@@ -5,8 +5,10 @@ Pure arithmetic on the model's own 1000 levels; the conventions are k-diffusion'
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -39,11 +41,19 @@ class ModelSigmas:
 
     def timestep_of(self, sigma: float) -> float:
         """The (fractional) timestep of a noise level, linear in log sigma between the model's own; ends are clamped."""
-        return float(np.interp(np.log(sigma), np.log(self.levels), np.arange(len(self.levels))))
+        return float(np.interp(math.log(sigma), self._log_levels, self._timesteps))
 
     def sigma_of(self, timestep: Levels) -> Levels:
         """The noise levels of (fractional) timesteps, linear in log sigma."""
-        return np.exp(np.interp(timestep, np.arange(len(self.levels)), np.log(self.levels)))
+        return np.exp(np.interp(timestep, self._timesteps, self._log_levels))
+
+    @cached_property
+    def _log_levels(self) -> Levels:
+        return np.log(self.levels)
+
+    @cached_property
+    def _timesteps(self) -> Levels:
+        return np.arange(len(self.levels), dtype=np.float64)
 
 
 def uniform(model: ModelSigmas, steps: int) -> Levels:

@@ -9,6 +9,7 @@ The end of stdin means that the web process is gone: the worker ends at once, wh
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import queue
@@ -162,6 +163,8 @@ def serve(engine: Engine, inbox: Inbox, events: BinaryIO) -> None:
     send("", hello_of(engine))
     # While nobody waits for a picture yet; it takes longer than importing torch.
     import_model_libraries()
+    # The garbage collector need not look through the libraries again and again; that alone takes tenths of a second.
+    gc.freeze()
     while True:
         job = inbox.next_job()
         try:

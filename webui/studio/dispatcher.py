@@ -148,10 +148,12 @@ class Dispatcher:
             if job is not None:
                 wanted = tuple(sorted(set(range(job.resolved.picture_count)) - self._journal.finished_images(job.id)))
                 planned = {} if job.live else self._pictures.plan(job.resolved, wanted, self._journal.promised_paths())
-                if not self._journal.claim(job.id, planned):
-                    return None
                 done = job.resolved.picture_count - len(wanted)
+                # Before the row says so: whoever sees the job running can also stop it.
                 self._running[job.id] = (slot, JobProgress(job.id, job.resolved.picture_count, done, self._seconds_hint(job)))
+                if not self._journal.claim(job.id, planned):
+                    del self._running[job.id]
+                    return None
                 return self._journal.get(job.id)
         with self._news:
             if not self._closing:
@@ -177,7 +179,6 @@ class Dispatcher:
         if status != states.WAITING:
             self._journal.end(job.id, status, error)
         self._publish_job(self._journal.get(job.id))
-        self._previews.drop(job.id)
         if job.live:
             self._journal.drop_live(job.id)
 

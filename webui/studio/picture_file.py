@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image, PngImagePlugin
 
 from webui import __version__
-from webui.durable import PART_SUFFIX, write_durably
+from webui.durable import clear_parts, write_durably
 from webui.errors import InvalidRequest, NotFound
 from webui.generation.infotext import PNG_TEXT_KEY, write_infotext
 from webui.generation.request import ResolvedRequest, dump_request, load_resolved
@@ -123,8 +123,7 @@ class PictureFolder:
 
     def clear_part(self, relative: str) -> None:
         """Remove what a crash left of a picture that was being written."""
-        path = self._outputs / relative
-        path.with_name(path.name + PART_SUFFIX).unlink(missing_ok=True)
+        clear_parts(self._outputs / relative)
 
     def thumbnail(self, relative: str, sha256: bytes) -> Path:
         """A WebP of at most 384 px, made once per content."""

@@ -76,9 +76,10 @@ class JobProgress:
 
 
 class PreviewBoard:
-    """The newest preview of each running job, and the last live pictures; in memory only."""
+    """The newest previews of the last few jobs, and the last live pictures; in memory only."""
 
     _LIVE_KEPT = 24
+    _PREVIEWS_KEPT = 8
 
     def __init__(self) -> None:
         self._previews: dict[int, bytes] = {}
@@ -88,17 +89,16 @@ class PreviewBoard:
     def show(self, job_id: int, jpeg: bytes) -> None:
         """Replace the job's preview."""
         with self._lock:
+            # The newest last. Some of ended jobs stay: a page may be told of a preview and fetch it a moment later.
+            self._previews.pop(job_id, None)
             self._previews[job_id] = jpeg
+            for old in list(self._previews)[: -self._PREVIEWS_KEPT]:
+                del self._previews[old]
 
     def preview(self, job_id: int) -> bytes | None:
         """The job's newest preview (JPEG), None when there is none."""
         with self._lock:
             return self._previews.get(job_id)
-
-    def drop(self, job_id: int) -> None:
-        """Forget the preview of a job that has ended."""
-        with self._lock:
-            self._previews.pop(job_id, None)
 
     def keep_live(self, job_id: int, png: bytes) -> None:
         """Hold a live picture for a while; the oldest ones go."""

@@ -13,7 +13,7 @@ from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog, Example
 from webui.errors import Conflict, NotFound
 from webui.executors.base import Executor
 from webui.extensions.registry import ExtensionRegistry
-from webui.generation.request import GenerationRequest, ResolvedRequest
+from webui.generation.request import GenerationRequest, ResolvedRequest, parse_request
 from webui.generation.resolve import CheckpointIdentity, resolve
 from webui.planning.estimate import Estimate, estimate
 from webui.settings import Settings
@@ -77,6 +77,15 @@ class Studio:
         self._database.close()
 
     # asking
+
+    def complete(self, fields: Any) -> GenerationRequest:
+        """A request from untrusted fields; those left out are the checkpoint's own defaults, then the declared ones.
+
+        Raises InvalidRequest or CheckpointUnusable.
+        """
+        asked = parse_request(fields)
+        given = {name: getattr(asked, name) for name in asked.model_fields_set}
+        return parse_request({**self.catalog.find(asked.checkpoint).defaults, **given})
 
     def submit(self, request: GenerationRequest, *, live_client: str | None = None) -> JobView:
         """Take a job: it is in the journal when this returns.

@@ -63,9 +63,9 @@ def load_diffusers_folder(folder: Path, content: str, device: Device) -> StableD
     return StableDiffusion(
         name=folder.name,
         content=content,
-        text=ClipText(_load_tokenizer(types.tokenizer, folder), _load(types.text_encoder, weights["text_encoder"], device, "dtype")),
-        unet=_load(types.unet, weights["unet"], device, "torch_dtype"),
-        vae=_load(types.vae, weights["vae"], device, "torch_dtype"),
+        text=ClipText(_load_tokenizer(types.tokenizer, folder), _load(types.text_encoder, weights["text_encoder"], device)),
+        unet=_load(types.unet, weights["unet"], device),
+        vae=_load(types.vae, weights["vae"], device),
         sigmas=model_sigmas(scheduler),
         x0=PREDICTIONS[prediction],
         device=device,
@@ -138,8 +138,8 @@ def _load_tokenizer(tokenizer_type: Any, folder: Path) -> Any:
         raise CheckpointUnusable(f"The tokenizer of {folder.name} cannot be read ({_short(error)}).", hint=_COPY_AGAIN) from error
 
 
-def _load(module_type: Any, weights: Path, device: Device, dtype_argument: str) -> Any:
-    """One part on the device, ready to run. Missing weights are an error, not a warning. dtype_argument: its name in that library."""
+def _load(module_type: Any, weights: Path, device: Device) -> Any:
+    """One part on the device, ready to run. Missing weights are an error, not a warning."""
     shown = "/".join(weights.parts[-3:])
     variant = "fp16" if weights.name.endswith(".fp16.safetensors") else None
     try:
@@ -149,7 +149,7 @@ def _load(module_type: Any, weights: Path, device: Device, dtype_argument: str) 
             use_safetensors=True,
             variant=variant,
             output_loading_info=True,
-            **{dtype_argument: device.dtype},
+            dtype=device.dtype,
         )
     except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
         raise CheckpointUnusable(f"{shown} does not fit its config.json or is damaged ({_short(error)}).", hint=_COPY_AGAIN) from error

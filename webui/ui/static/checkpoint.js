@@ -2,13 +2,18 @@
 
 import { onChange, put, snapshot, values } from "./fields.js";
 import { known, on } from "./jobs.js";
-import { ask, onReceipt, told } from "./link.js";
+import { ask, linked, onReceipt, told } from "./link.js";
+import { whenThere } from "./markup.js";
 import { toast } from "./toasts.js";
 
 let beforeChange = {};
+let taken = null; // Gradio may report one pick twice
 
 onChange((changed, before) => {
-  if (changed.includes("checkpoint")) beforeChange = before;
+  if (changed.includes("checkpoint")) {
+    beforeChange = before;
+    if (values.checkpoint !== taken) taken = null;
+  }
   showWorker();
 });
 
@@ -19,6 +24,8 @@ export function defaultsOf(name) {
 
 /** Called by Gradio when the user picked another one; the change itself may have been reported already, or not yet. */
 export function picked(name) {
+  if (name === taken) return;
+  taken = name;
   const before = values.checkpoint === name ? beforeChange : snapshot();
   const defaults = defaultsOf(name);
   if (before.checkpoint === name || !Object.keys(defaults).length) return;
@@ -36,8 +43,10 @@ onReceipt("catalog", ({ checkpoints }) => checkpoints && (told.checkpoints = che
 
 /** A dot at the picker says whether the worker is ready. */
 function showWorker() {
-  const picker = document.getElementById("ez-field-checkpoint");
-  if (!picker) return;
+  whenThere("#ez-field-checkpoint", mark);
+}
+
+function mark(picker) {
   const { state, device, dtype, message } = known.worker;
   const words = { starting: "Starting the worker", ready: `Ready on ${device}, ${dtype}`, lost: "The worker stopped and is being restarted" };
   picker.dataset.worker = state;
@@ -45,3 +54,4 @@ function showWorker() {
 }
 on("worker", showWorker);
 on("snapshot", showWorker);
+linked.then(showWorker); // the snapshot may be here before the picker is

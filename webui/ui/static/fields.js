@@ -1,7 +1,7 @@
 // The fields of the page by name: what they hold, how they are set, what they remember, and where they say what is wrong.
 
 import { ask, linked, told } from "./link.js";
-import { h } from "./markup.js";
+import { h, whenThere } from "./markup.js";
 import { recall, remember } from "./storage.js";
 
 const SKIP = { __type__: "update" }; // Gradio leaves a component alone that gets an update without content
@@ -67,12 +67,14 @@ function root(name) {
   return document.getElementById(row(name)?.element);
 }
 
-/** Help texts become tooltips, so that they take no room. */
+/** Help texts become tooltips, so that they take no room; the words of icon buttons as well. */
 export function explain() {
-  for (const { name, help } of told.table) {
-    const label = root(name)?.querySelector("label, .head, span");
-    if (label && help) label.title = help;
+  for (const { element, help } of told.table) {
+    if (help) whenThere(`#${element} :is(label, .head, span)`, (label) => (label.title = help));
   }
+  whenThere(".ez-icon-g", () => {
+    for (const button of document.querySelectorAll(".ez-icon-g")) button.title = button.textContent.trim();
+  });
 }
 
 /** Shows an error at its field, with the allowed range and a button that mends it. False if it has no place here. */

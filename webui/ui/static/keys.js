@@ -97,7 +97,7 @@ function withCommand(event) {
 }
 
 function escape(event) {
-  if (document.querySelector('[role="listbox"] [aria-selected], ul.options')) return; // an open list closes itself
+  if (document.querySelector('[role="option"]')) return; // an open list closes itself
   if (closeViewer() || closeSheet()) return event.preventDefault();
   if (isTyping(event.target) && currentPage() !== "txt2img") return;
   if (currentPage() === "history" && closeDetail()) return event.preventDefault();

@@ -40,6 +40,19 @@ export function shape(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Calls back with the element as soon as Gradio has drawn it. */
+export function whenThere(selector, then) {
+  const found = document.querySelector(selector);
+  if (found) return then(found);
+  const observer = new MutationObserver(() => {
+    const element = document.querySelector(selector);
+    if (!element) return;
+    observer.disconnect();
+    then(element);
+  });
+  observer.observe(document.body, { childList: true, subtree: true });
+}
+
 /** One stop for Tab, arrow keys inside (roving tabindex). Returns a function that makes an item the stop. */
 export function roving(container, items, { rows = false } = {}) {
   const all = () => [...container.querySelectorAll(items)];

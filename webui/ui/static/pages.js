@@ -1,5 +1,6 @@
 // Which page is open and which picture is shown, in the address and over a reload.
 
+import { whenThere } from "./markup.js";
 import { recall, remember } from "./storage.js";
 
 export const PAGES = ["txt2img", "history"];
@@ -56,22 +57,10 @@ export function startPages() {
   if (address?.picture) pictures[address.page] = address.picture;
   const page = address?.page ?? recall("page", "txt2img");
   current = "txt2img";
-  if (page !== current) whenThere(`ez-page-${page}-button`, (button) => button.click());
+  if (page !== current) whenThere(`#ez-page-${page}-button`, (button) => button.click());
   else write();
   addEventListener("hashchange", () => {
     const asked = fromAddress();
     if (asked && asked.page !== current) open(asked.page);
   });
-}
-
-function whenThere(id, then) {
-  const found = document.getElementById(id);
-  if (found) return then(found);
-  const observer = new MutationObserver(() => {
-    const element = document.getElementById(id);
-    if (!element) return;
-    observer.disconnect();
-    then(element);
-  });
-  observer.observe(document.body, { childList: true, subtree: true });
 }

@@ -1,6 +1,7 @@
 // A closed section says what is in it, and stays open over a reload if it was.
 
 import { onChange, row, values } from "./fields.js";
+import { whenThere } from "./markup.js";
 import { recall, remember } from "./storage.js";
 
 const SECTIONS = {
@@ -18,36 +19,34 @@ function differs(name) {
   return values[name] !== undefined && Number(values[name]) !== Number(row(name)?.default);
 }
 
-function button(id) {
-  return document.querySelector(`#${id} > button.label-wrap`);
+function show() {
+  for (const [id, summary] of Object.entries(SECTIONS)) whenThere(`#${id} > button.label-wrap`, (head) => mark(head, summary() || null, USUAL[id]));
 }
 
-function show() {
-  for (const [id, summary] of Object.entries(SECTIONS)) {
-    const head = button(id);
-    if (!head) continue;
-    const words = summary();
-    head.dataset.sum = words || USUAL[id];
-    if (words) head.dataset.on = "";
-    else delete head.dataset.on;
-    head.setAttribute("aria-expanded", String(head.classList.contains("open")));
-  }
+function mark(head, words, usual) {
+  head.dataset.sum = words ?? usual;
+  if (words) head.dataset.on = "";
+  else delete head.dataset.on;
+  head.setAttribute("aria-expanded", String(isOpen(head)));
+}
+
+function isOpen(head) {
+  return head.classList.contains("open");
 }
 
 export function startSummaries() {
   const open = new Set(recall("open", []));
   for (const id of Object.keys(SECTIONS)) {
-    const head = button(id);
-    if (!head) continue;
-    if (open.has(id) && !head.classList.contains("open")) head.click();
-    new MutationObserver(() => {
-      const isOpen = head.classList.contains("open");
-      if (isOpen === open.has(id)) return;
-      if (isOpen) open.add(id);
-      else open.delete(id);
-      remember("open", [...open]);
-      show();
-    }).observe(head, { attributeFilter: ["class"] });
+    whenThere(`#${id} > button.label-wrap`, (head) => {
+      if (open.has(id) && !isOpen(head)) head.click();
+      new MutationObserver(() => {
+        if (isOpen(head) === open.has(id)) return;
+        if (isOpen(head)) open.add(id);
+        else open.delete(id);
+        remember("open", [...open]);
+        show();
+      }).observe(head, { attributeFilter: ["class"] });
+    });
   }
   onChange(show);
   show();
