@@ -86,8 +86,9 @@ def _take(browser: Browser, url: str, out: Path) -> None:
     first.locator(".ez-pill").click()
     keep(first, "running-light")
     keep(_open(browser, url, size=NARROW, dark=True), "running-narrow-dark")
-    first.keyboard.press("Escape")
+    first.locator(".ez-pill").click()
     _wait_for(first, words)
+    first.mouse.move(1000, 880)  # nothing is hovered
     keep(first, "result-light")
     keep(_open(browser, url, size=WIDE, dark=True), "result-dark")
     for dark in (False, True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 
 from easel_page import expect_picture, field, generate, prompt, stage_picture
 from playwright.sync_api import Page, expect
@@ -126,15 +125,3 @@ def test_the_arrow_keys_walk_along_the_session(page: Page) -> None:
     expect(page.locator(".ez-viewer img")).to_have_attribute("alt", "older")
     page.keyboard.press("Escape")
     expect(page.locator(".ez-viewer")).to_be_hidden()
-
-
-def test_a_first_visit_offers_pictures_that_can_be_had_exactly(new_server: Callable, new_visitor: Callable) -> None:
-    page = new_visitor(new_server()).open()
-    expect(page.get_by_role("heading", name="Say what you want to see.")).to_be_visible()
-    card = page.locator(".ez-example").first
-    words = card.inner_text()
-    card.click()
-    expect(prompt(page)).to_have_value(re.compile(re.escape(words), re.IGNORECASE))
-    expect(field(page, "seed")).not_to_have_value("")
-    expect_picture(page, prompt(page).input_value())
-    expect(page.locator(".ez-facts")).to_contain_text(f"Seed {field(page, 'seed').input_value()}")

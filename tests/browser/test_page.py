@@ -36,29 +36,14 @@ def test_a_closed_page_loses_nothing(visitor: Visitor) -> None:
 
 def test_many_tabs_stay_live_during_a_job(visitor: Visitor) -> None:
     tabs = [visitor.open() for _ in range(TABS)]
-    generate(tabs[0], "for everyone", pictures=2, steps=100)
+    generate(tabs[0], "for everyone", pictures=2, steps=60)
     for tab in tabs:
-        expect(tab.locator(".ez-progress")).to_contain_text(re.compile(r"step \d+ of 100"))
+        expect(tab.locator(".ez-progress")).to_contain_text(re.compile(r"step \d+ of 60"))
     for tab in reversed(tabs):
         expect_picture(tab, "for everyone")
     # And each can still ask for something.
     generate(tabs[-1], "the last tab", steps=3)
     expect_picture(tabs[0], "the last tab")
-
-
-def test_a_restarted_server_is_found_again(new_server: Callable, new_visitor: Callable) -> None:
-    server = new_server()
-    visitor = new_visitor(server)
-    page = visitor.open()
-    generate(page, "before", steps=3)
-    expect_picture(page, "before")
-    server.stop()
-    expect(page.locator(".ez-banner")).to_contain_text("Reconnecting")
-    server.start()
-    expect(page.locator(".ez-banner")).to_be_hidden()
-    generate(page, "after", steps=3)
-    expect_picture(page, "after")
-    visitor.trouble.clear()  # the outage itself is in the console, as it should be
 
 
 @pytest.mark.parametrize("width", [420, 720])

@@ -54,9 +54,12 @@ def add_ons(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def executor(add_ons: Path) -> Iterator[LocalExecutor]:
-    """One real worker for all tests; a test that kills it finds it started again."""
+    """One real worker for all tests; a test that kills it finds it started again.
+
+    Started before the first test, so that it imports torch while the tests in this process run.
+    """
     executor = LocalExecutor(threads=THREADS, extension_roots=(add_ons,))
     executor.start()
     yield executor

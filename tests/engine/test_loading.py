@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from webui.engine.device import Device
 from webui.engine.engine import Engine
+from webui.engine.families.sd import StableDiffusion
 from webui.engine.loading.diffusers_folder import fingerprint, load_diffusers_folder
 from webui.errors import CheckpointUnusable, EaselError, GenerationFailed
 from webui.generation.events import Stage
@@ -116,6 +117,22 @@ def test_the_fp16_variant_is_found(device: Device, copy: Path) -> None:
         path.rename(path.with_name(path.stem + ".fp16.safetensors"))
     family = load_diffusers_folder(copy, fingerprint(copy), device)
     assert family.unet.dtype == family.vae.dtype == family.text.text_encoder.dtype == torch.float32
+
+
+def test_folders_as_published_years_ago_load_the_same(device: Device, family: StableDiffusion, copy: Path) -> None:
+    """The text encoder's names begin with text_model., position ids are among the weights, the tokenizer is two files."""
+    tensors = {f"text_model.{key}": value for key, value in load_file(copy / TEXT).items()}
+    save_file(tensors | {"text_model.embeddings.position_ids": torch.arange(77)[None]}, copy / TEXT, {"format": "pt"})
+    model = json.loads((copy / "tokenizer" / "tokenizer.json").read_text("utf-8"))["model"]
+    (copy / "tokenizer" / "tokenizer.json").unlink()
+    (copy / "tokenizer" / "vocab.json").write_text(json.dumps(model["vocab"]), "utf-8")
+    merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]]
+    (copy / "tokenizer" / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]) + "\n", "utf-8")
+    old = load_diffusers_folder(copy, fingerprint(copy), device)
+    for prompt in ("a red apple on a sky blue background", "Ünïcode, 猫 (cat)!", ""):
+        assert old.text.tokenize(prompt) == family.text.tokenize(prompt)
+        with torch.no_grad():
+            assert torch.equal(old.encode_text(prompt, 2), family.encode_text(prompt, 2))
 
 
 def test_nothing_is_asked_of_the_network(device: Device, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

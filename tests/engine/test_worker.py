@@ -52,7 +52,7 @@ def test_hello_says_who_and_what(executor: LocalExecutor, run: Run) -> None:
 
 
 def test_what_add_ons_print_never_comes_between_the_frames(run: Run) -> None:
-    """The session's add-on prints and writes to descriptor 1 in every step."""
+    """The shared worker's add-on prints and writes to descriptor 1 in every step."""
     events = run(job(width=64, height=64, extensions={"noisy": {"paint": True}}))
     assert kinds(events)[-2:] == ["picture", "done"]
     (picture,) = [event for event in events if isinstance(event, Picture)]

@@ -147,8 +147,9 @@ class Connection:
 
     def _read_events(self, stream: BinaryIO) -> None:
         try:
-            while (message := read_frame(stream)) is not None:
-                self._route(message)
+            with stream:
+                while (message := read_frame(stream)) is not None:
+                    self._route(message)
         except (BrokenStream, OSError, ValueError, KeyError, TypeError) as error:
             # A worker that talks nonsense is of no use; a frame cut off by its end is not worth a word.
             log.debug("The stream of worker %d broke: %s", self.pid, error)
@@ -172,10 +173,11 @@ class Connection:
                 inbox.put(event)
 
     def _read_log(self, stream: BinaryIO) -> None:
-        for raw in stream:
-            line = raw.decode("utf-8", "replace").rstrip()
-            self._last_lines.append(line)
-            worker_log.info("%s", line)
+        with stream:
+            for raw in stream:
+                line = raw.decode("utf-8", "replace").rstrip()
+                self._last_lines.append(line)
+                worker_log.info("%s", line)
 
 
 def _signal_name(number: int) -> str:

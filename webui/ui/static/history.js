@@ -278,7 +278,7 @@ function drawDetail() {
       { class: "ez-scroll" },
       h(
         "div",
-        { class: "ez-detail-picture", style: { "background-color": image.mean_colour, "--ratio": String(image.width / image.height) } },
+        { class: "ez-detail-picture" },
         h("img", { src: image.url, alt: title(image.prompt) }),
       ),
       h(

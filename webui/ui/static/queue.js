@@ -114,7 +114,7 @@ function stateWords(job) {
   if (job.status === "running") return runningWords(job);
   if (job.status === "waiting") return `${count(job.pictures, "picture")}${job.checkpoint ? `, ${job.checkpoint}` : ""}`;
   if (job.status === "cancelled" && !job.progress && !job.done) return "Cancelled";
-  const made = job.done === job.pictures ? count(job.done, "picture") : `${job.done} of ${job.pictures} pictures`;
+  const made = job.done === job.pictures ? count(job.done, "picture") : `${job.done} of ${count(job.pictures, "picture")}`;
   return `${STATES[job.status]}, ${made}`;
 }
 
