@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from webui.studio.event_log import EventLog
 
@@ -42,7 +43,9 @@ def test_followers_get_every_event_of_another_thread_once() -> None:
         thread.join()
         return numbers
 
-    assert asyncio.run(asyncio.wait_for(follow(), 20)) == list(range(500))
+    # In a thread of its own: the browser tests keep an event loop running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(asyncio.run, asyncio.wait_for(follow(), 20)).result() == list(range(500))
 
 
 def test_a_listener_is_woken_until_it_stops() -> None:
