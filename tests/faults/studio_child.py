@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from webui.catalog.checkpoints import CheckpointCatalog
@@ -36,8 +37,6 @@ def work(data_dir: Path, models_dir: Path, submit: int, told: Path) -> None:
         job = studio.submit(request)
         os.write(descriptor, f"job {job['id']} {job['pictures']}\n".encode())
     studio.start()
-    for job in studio.snapshot()["jobs"]:
-        studio.follow(job["id"], lambda event: None)
-    while studio.snapshot()["jobs"] and any(job["status"] in ("waiting", "running") for job in studio.snapshot()["jobs"]):
-        pass
+    while any(job["status"] in ("waiting", "running") for job in studio.snapshot()["jobs"]):
+        time.sleep(0.2)
     studio.close()

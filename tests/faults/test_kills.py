@@ -35,13 +35,13 @@ def run_and_kill(kills: int, data_dir: Path, models_dir: Path, told: Path) -> in
         child.join()
     last = context.Process(target=work, args=(data_dir, models_dir, 0, told))
     last.start()
-    last.join(FOREVER)
+    last.join(FOREVER + kills)
     assert last.exitcode == 0
     return struck
 
 
 @pytest.mark.parametrize(
-    "kills", [pytest.param(15, id="15"), pytest.param(1000, id="1000", marks=[pytest.mark.slow, pytest.mark.timeout(900)])]
+    "kills", [pytest.param(15, id="15"), pytest.param(1000, id="1000", marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
 )
 def test_nothing_finished_is_lost_by_kills(kills: int, tmp_path: Path, models_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data_dir, told = tmp_path / "data", tmp_path / "told.txt"
