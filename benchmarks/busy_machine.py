@@ -1,9 +1,9 @@
 """What waiting threads cost while something else wants a core: a U-Net step with spinning and with sleeping threads.
 
-    python benchmarks/busy_machine.py [--rounds 3]
+    python -m benchmarks.busy_machine [--rounds 3]
 
-Runs the shipped U-Net with as many threads as cores, alone and beside one busy process, with the OpenMP wait policies
-"default" (spins) and "PASSIVE" (sleeps, what Easel's worker uses), alternated in one run. Prints medians per step.
+Runs the shipped U-Net with as many threads as cores, alone and beside one busy process, with the OpenMP wait settings
+"default" (they spin) and "patient" (those of Easel's worker), alternated in one run. Prints medians per step.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+
+from webui.engine.worker import PATIENT_THREADS
 
 ROOT = Path(__file__).resolve().parent.parent
 STEPS = 12
@@ -34,10 +36,8 @@ with torch.no_grad():
 """
 
 
-def seconds_per_step(policy: str | None) -> list[float]:
-    environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
-    if policy:
-        environment["OMP_WAIT_POLICY"] = policy
+def seconds_per_step(settings: dict[str, str]) -> list[float]:
+    environment = {key: value for key, value in os.environ.items() if key not in PATIENT_THREADS} | settings
     result = subprocess.run([sys.executable, "-W", "ignore", "-c", MEASURE], capture_output=True, text=True, env=environment, check=True)
     return [float(line) for line in result.stdout.split()]
 
@@ -51,14 +51,14 @@ def main() -> None:
         for place in ("alone", "beside one busy process"):
             busy = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if place != "alone" else None
             try:
-                for policy in (None, "PASSIVE"):
-                    seen.setdefault((place, policy or "default"), []).extend(seconds_per_step(policy))
+                for name, settings in (("default", {}), ("patient", PATIENT_THREADS)):
+                    seen.setdefault((place, name), []).extend(seconds_per_step(settings))
             finally:
                 if busy is not None:
                     busy.kill()
                     busy.wait()
-    for (place, policy), seconds in seen.items():
-        print(f"{place:24} {policy:8} {statistics.median(seconds) * 1000:8.1f} ms a step")
+    for (place, name), seconds in seen.items():
+        print(f"{place:24} {name:8} {statistics.median(seconds) * 1000:8.1f} ms a step")
 
 
 if __name__ == "__main__":

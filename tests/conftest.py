@@ -69,7 +69,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     catalog = CheckpointCatalog([folder / "models"], folder / "data" / "cache")
     studio = Studio(settings, FakeExecutor(step_seconds=0.005), catalog, ExtensionRegistry())
     listener = open_port(settings.model_copy(update={"port": 0}))
-    server = uvicorn.Server(uvicorn.Config(build_web(studio, settings), log_level="warning", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(uvicorn.Config(build_web(studio), log_level="warning", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -23,7 +23,7 @@ BROKEN = [
     ("web page", replace(b"\n<!DOCTYPE html><html>")),
     ("git-lfs pointer", replace(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")),
     ("damaged or cut off", replace(b"\xff" * 100)),
-    ("no safetensors weights", lambda path: path.rename(path.with_suffix(".bin"))),
+    ("holds no diffusion_pytorch_model.safetensors, only", lambda path: path.rename(path.with_suffix(".bin"))),
 ]
 
 

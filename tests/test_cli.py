@@ -1,9 +1,13 @@
 import json
 import os
+import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import time
 import urllib.request
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -81,6 +85,43 @@ def test_a_taken_port_names_the_way_out(tmp_path: Path) -> None:
         result = run("serve", "--port", str(port), data_dir=tmp_path / "data")
     assert result.returncode == 1
     assert f"--port {port + 1}" in result.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl+C is sent by a POSIX signal here")
+def test_ctrl_c_ends_the_job_for_good(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "webui.cli",
+        "generate",
+        "x",
+        "--steps",
+        "150",
+        "--out",
+        str(tmp_path / "a.png"),
+        "--data-dir",
+        str(tmp_path / "data"),
+    ]
+    environment = os.environ | {"EASEL_EXECUTOR": "fake", "EASEL_FAKE_STEP_SECONDS": "0.1"}
+    database = tmp_path / "data" / "easel.sqlite3"
+
+    def status() -> list[str]:
+        if not database.exists():
+            return []
+        with closing(sqlite3.connect(database)) as connection, suppress(sqlite3.OperationalError):
+            return [row[0] for row in connection.execute("SELECT status FROM job")]
+        return []
+
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 30
+        while status() != ["running"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert status() == ["cancelled"]
 
 
 def test_generate_asks_the_easel_that_is_running(tmp_path: Path, models_dir: Path) -> None:

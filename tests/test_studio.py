@@ -170,6 +170,7 @@ def test_after_a_crash_only_the_missing_pictures_are_made(new_studio: Callable[.
     assert [image["id"] for image in ended["images"]][:2] == kept
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_picture_written_before_the_crash_is_adopted(new_studio: Callable[..., Studio], settings: Settings) -> None:
     studio = new_studio()
     studio._journal.record_picture = lambda *args, **kwargs: (_ for _ in ()).throw(SystemExit)  # type: ignore[method-assign]
@@ -182,6 +183,21 @@ def test_a_picture_written_before_the_crash_is_adopted(new_studio: Callable[...,
     assert ended["status"] == "done"
     assert [image["file"] for image in ended["images"]] == [written.name]
     assert written.read_bytes() == content
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_damaged_picture_of_a_crashed_job_stops_nothing_and_is_made_again(new_studio: Callable[..., Studio], settings: Settings) -> None:
+    studio = new_studio()
+    studio._journal.record_picture = lambda *args, **kwargs: (_ for _ in ()).throw(SystemExit)  # type: ignore[method-assign]
+    job = studio.submit(parse_request(SMALL | {"seed": 3}))
+    wait_for(lambda: list(settings.outputs_dir.rglob("*.png")))
+    time.sleep(0.1)
+    (written,) = settings.outputs_dir.rglob("*.png")
+    written.write_bytes(b"damaged")
+    ended = new_studio().follow(job["id"], lambda event: None)
+    assert ended["status"] == "done"
+    assert written.read_bytes() == b"damaged", "a file that is there is never overwritten"
+    assert ended["images"][0]["file"] != written.name
 
 
 class LosesWorkers(FakeExecutor):

@@ -63,7 +63,7 @@ def open_studio(settings: Settings) -> Iterator[tuple[Studio, InstanceLock]]:
             studio.close()
 
 
-def build_web(studio: Studio, settings: Settings) -> FastAPI:
+def build_web(studio: Studio) -> FastAPI:
     """The web application over a studio: API, page, and the door in front of both."""
     from fastapi import FastAPI
     from starlette.middleware.gzip import GZipMiddleware
@@ -80,7 +80,7 @@ def build_web(studio: Studio, settings: Settings) -> FastAPI:
     app = FastAPI(title="Easel", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     install_error_answers(app)
     app.include_router(build_router(studio))
-    app = mount(app, studio, settings)
+    app = mount(app, studio)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(Door)
     return app
@@ -111,7 +111,7 @@ def serve(settings: Settings) -> None:
     import uvicorn
 
     with closing(open_port(settings)) as listener, open_studio(settings) as (studio, instance):
-        app = build_web(studio, settings)
+        app = build_web(studio)
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, server_header=False)
         url = f"http://{f'[{settings.host}]' if ':' in settings.host else settings.host}:{settings.port}"
         instance.announce(url)

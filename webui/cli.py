@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -112,26 +111,33 @@ def generate(
     from webui.studio.instance import AlreadyRunning
     from webui.studio.studio import Studio
 
-    def make(studio: Studio) -> list[tuple[str, Path]]:
+    def make(studio: Studio) -> list[tuple[str, bytes]]:
         request = studio.complete(fields)
         studio.start()
         job = studio.submit(request)
-        ended = studio.follow(job["id"], _show_progress)
-        _clear_progress()
+        try:
+            ended = studio.follow(job["id"], _show_progress)
+        except KeyboardInterrupt:
+            # Nobody waits for it any more; without this it would be made at the next start.
+            studio.interrupt(job["id"])
+            studio.follow(job["id"], _show_progress)
+            raise
+        finally:
+            _clear_progress()
         if ended["error"]:
             raise GenerationFailed(ended["error"]["message"], hint=ended["error"]["hint"])
-        return [(image["seed"], studio.picture_path(image["id"])) for image in ended["images"]]
+        return [(image["seed"], studio.picture_path(image["id"]).read_bytes()) for image in ended["images"]]
 
     try:
         with open_studio(settings) as (studio, _):
             made = make(studio)
-            _copy_out(made, out)
+            _write_out(made, out)
     except AlreadyRunning as running:
         if running.url is None:
             raise
         from webui.remote import generate_remotely
 
-        _copy_out(generate_remotely(running.url, fields, _show_progress), out)
+        _write_out(generate_remotely(running.url, fields, _show_progress), out)
         _clear_progress()
 
 
@@ -166,10 +172,10 @@ def _clear_progress() -> None:
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def _copy_out(made: list[tuple[str, Path]], out: Path) -> None:
-    for number, (seed, source) in enumerate(made):
+def _write_out(made: list[tuple[str, bytes]], out: Path) -> None:
+    for number, (seed, data) in enumerate(made):
         target = out if len(made) == 1 else out.with_stem(f"{out.stem}-{number + 1}")
-        shutil.copyfile(source, target)
+        target.write_bytes(data)
         print(f"{target}   seed {seed}")
 
 

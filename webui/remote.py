@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from webui.errors import EaselError, GenerationFailed
@@ -31,8 +29,8 @@ def _call(url: str, body: dict[str, Any] | None = None) -> Any:
         raise EaselError(f"The Easel at {url} doesn't answer ({error}).", hint="End it, and try again.") from None
 
 
-def generate_remotely(url: str, fields: dict[str, Any], on_event: Callable[[dict[str, Any]], None]) -> list[tuple[str, Path]]:
-    """Submit to the Easel at `url`, wait, and fetch the pictures: (seed, temporary file) each."""
+def generate_remotely(url: str, fields: dict[str, Any], on_event: Callable[[dict[str, Any]], None]) -> list[tuple[str, bytes]]:
+    """Submit to the Easel at `url`, wait, and fetch the pictures: (seed, PNG bytes) each."""
     job = _call(f"{url}/api/v1/jobs", fields)
     while job["status"] not in ENDED:
         time.sleep(_POLL_SECONDS)
@@ -41,11 +39,8 @@ def generate_remotely(url: str, fields: dict[str, Any], on_event: Callable[[dict
             on_event({"type": "progress", **job["progress"]})
     if job["error"]:
         raise GenerationFailed(job["error"]["message"], hint=job["error"]["hint"])
-    folder = Path(tempfile.mkdtemp(prefix="easel-"))
     made = []
     for image in job["images"]:
-        target = folder / image["file"]
         with urllib.request.urlopen(f"{url}{image['url']}", timeout=_TIMEOUT_SECONDS) as answer:
-            target.write_bytes(answer.read())
-        made.append((image["seed"], target))
+            made.append((image["seed"], answer.read()))
     return made

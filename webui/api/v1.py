@@ -41,13 +41,15 @@ def install_error_answers(app: FastAPI) -> None:
     async def bad_parameter(_request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         field = str(first["loc"][-1]) if first["loc"] else None
-        return _answer(InvalidRequest(f"{field} can't be used: {first['msg']}.", field=field, hint="See /docs for the allowed range."))
+        return _answer(InvalidRequest(f"{field} can't be used: {first['msg']}.", field=field, hint="/api/v1/openapi.json has the ranges."))
 
     @app.exception_handler(HTTPException)
     async def http_error(_request: Request, error: HTTPException) -> JSONResponse:
         words = {404: "There is nothing at this address.", 405: "This address doesn't take that method."}
         problem = EaselError(
-            words.get(error.status_code, str(error.detail)), code=f"http_{error.status_code}", hint="See /docs for all addresses."
+            words.get(error.status_code, str(error.detail)),
+            code=f"http_{error.status_code}",
+            hint="/api/v1/openapi.json has all addresses.",
         )
         return JSONResponse({"error": problem.as_dict()}, status_code=error.status_code, headers=dict(error.headers or {}))
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from webui.catalog.diffusers_folder import WEIGHT_FILES, check_folder, read_json
 from webui.catalog.weights import check_safetensors
 from webui.durable import write_durably
 from webui.errors import CheckpointUnusable, EaselError, InvalidRequest
@@ -26,9 +27,6 @@ CHECKPOINT_FOLDERS = ("checkpoints", "Stable-diffusion", "diffusers")
 
 SINGLE_FILE_SUFFIXES = (".safetensors", ".ckpt", ".gguf")
 DEFAULTS_FILE = "easel.json"
-_PIPELINE = "StableDiffusionPipeline"
-_PARTS = ("text_encoder", "unet", "vae", "tokenizer", "scheduler")
-_WEIGHTED_PARTS = ("text_encoder", "unet", "vae")
 _SHORT_HASH = 10
 _SEARCH_DEPTH = 3
 
@@ -67,42 +65,9 @@ class Checkpoint:
         return not self.problem
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointUnusable(f"{path.parent.name}/{path.name} can't be read ({error}).", hint="Copy the whole folder again.") from None
-    if not isinstance(data, dict):
-        raise CheckpointUnusable(f"{path.parent.name}/{path.name} doesn't hold what it should.", hint="Copy the whole folder again.")
-    return data
-
-
-def _check_folder(path: Path) -> None:
-    pipeline = _read_json(path / "model_index.json").get("_class_name")
-    if pipeline != _PIPELINE:
-        raise CheckpointUnusable(
-            f"It is a {str(pipeline)[:60]}; the engine draws with {_PIPELINE} folders (Stable Diffusion 1.x).",
-            hint="Pick another checkpoint.",
-        )
-    for part in _PARTS:
-        if not (path / part).is_dir():
-            raise CheckpointUnusable(f"Its folder {part!r} is missing.", hint="Copy the whole checkpoint folder again.")
-    for part in _WEIGHTED_PARTS:
-        _read_json(path / part / "config.json")
-        weights = sorted((path / part).glob("*.safetensors"))
-        if not weights:
-            raise CheckpointUnusable(
-                f"There are no safetensors weights in {part!r}.",
-                hint="Old .bin weights can run code and aren't opened; get the safetensors.",
-            )
-        for file in weights:
-            check_safetensors(file)
-    _read_json(path / "scheduler" / "scheduler_config.json")
-
-
 def _native_defaults(path: Path) -> dict[str, Any]:
-    sample_size = _read_json(path / "unet" / "config.json").get("sample_size")
-    blocks = _read_json(path / "vae" / "config.json").get("block_out_channels")
+    sample_size = read_json(path, "unet/config.json").get("sample_size")
+    blocks = read_json(path, "vae/config.json").get("block_out_channels")
     if not isinstance(sample_size, int) or not isinstance(blocks, list):
         return {}
     side = sample_size * 2 ** (len(blocks) - 1)
@@ -113,7 +78,7 @@ def _own_defaults(path: Path, name: str) -> tuple[dict[str, Any], tuple[Example,
     file = path / DEFAULTS_FILE
     if not file.exists():
         return {}, ()
-    data = _read_json(file)
+    data = read_json(path, DEFAULTS_FILE)
     try:
         defaults = dict(data.get("defaults", {}))
         Txt2Img.model_validate(defaults)
@@ -133,7 +98,7 @@ def _own_defaults(path: Path, name: str) -> tuple[dict[str, Any], tuple[Example,
 
 def _describe_folder(path: Path, name: str) -> Checkpoint:
     try:
-        _check_folder(path)
+        check_folder(path)
         native = _native_defaults(path)
     except CheckpointUnusable as error:
         return Checkpoint(name, path, problem=error.message, hint=error.hint)
@@ -198,7 +163,7 @@ def _fingerprint(files: Sequence[Path]) -> str:
 
 
 def _weight_files(path: Path) -> list[Path]:
-    return sorted(file for part in _WEIGHTED_PARTS for file in (path / part).glob("*.safetensors"))
+    return sorted(file for part in WEIGHT_FILES for file in (path / part).glob("*.safetensors"))
 
 
 class CheckpointCatalog:

@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from webui.engine.context import DenoiseContext
-    from webui.extensions.registry import ExtensionRegistry
 
 
 class EngineHooks(Protocol):
@@ -40,22 +39,3 @@ class NoHooks:
     def notes(self) -> list[str]:
         """Nothing to say."""
         return []
-
-
-class AddOnHooks:
-    """The add-ons of a registry, which keeps their faults apart."""
-
-    def __init__(self, registry: ExtensionRegistry) -> None:
-        self._registry = registry
-
-    def denoise_step(self, context: DenoiseContext) -> None:
-        """Tell every add-on about the step."""
-        self._registry.denoise_step(context)
-
-    def image_ready(self, image: Image.Image, context: DenoiseContext) -> Image.Image:
-        """The picture after every add-on."""
-        return self._registry.image_ready(image, context)
-
-    def notes(self) -> list[str]:
-        """The faults since the last call, in words."""
-        return [str(fault) for fault in self._registry.take_faults()]

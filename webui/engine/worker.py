@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+PATIENT_THREADS = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}
+"""Threads that wait for each other soon sleep instead of spinning: spinning makes steps several times slower as soon as
+another program wants one of the cores (benchmarks/busy_machine.py). GNU's OpenMP reads the second."""
+
+
 def take_pipes() -> tuple[BinaryIO, BinaryIO]:
     """The pipes to the web process, taken away from stdin and stdout.
 
@@ -111,20 +116,17 @@ def prepare_environment() -> None:
         "TRANSFORMERS_VERBOSITY": "error",
         "TOKENIZERS_PARALLELISM": "false",
     }
-    # Threads that wait for each other soon sleep instead of spinning. Spinning makes steps several times slower as soon as
-    # another program wants one of the cores; 1000 turns cost nothing where none does. (GNU's OpenMP reads the second.)
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    for name, value in PATIENT_THREADS.items():
+        os.environ.setdefault(name, value)
 
 
 def load_hooks(roots: Sequence[Path]) -> EngineHooks:
     """The worker side of the add-ons in these folders."""
-    from webui.engine.hooks import AddOnHooks
     from webui.extensions.registry import ExtensionRegistry
 
     registry = ExtensionRegistry()
     registry.load(roots, "worker")
-    return AddOnHooks(registry)
+    return registry
 
 
 def open_engine(threads: int, device: str, dtype: str, hooks: EngineHooks) -> Engine:

@@ -106,10 +106,6 @@ class ExtensionRegistry:
         """Ids of the loaded add-ons."""
         return [name for name, _ in self._manager.list_name_plugin()]
 
-    def has(self, hook: str) -> bool:
-        """Whether any add-on implements that hook."""
-        return bool(getattr(self._manager.hook, hook).get_hookimpls())
-
     def prepare(self, request: GenerationRequest) -> GenerationRequest:
         """The request after every add-on's `prepare`."""
         for name, function, args in self._implementations("prepare", request=request):

@@ -21,7 +21,6 @@ class Sampler:
     label: str
     aliases: tuple[str, ...]
     default_schedule: str
-    draws_noise: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Schedule:
 
 SAMPLERS: tuple[Sampler, ...] = (
     Sampler("DPM++ 2M", ("k_dpmpp_2m",), "Karras"),
-    Sampler("Euler a", ("k_euler_a", "k_euler_ancestral"), "Uniform", draws_noise=True),
+    Sampler("Euler a", ("k_euler_a", "k_euler_ancestral"), "Uniform"),
     Sampler("Euler", ("k_euler",), "Uniform"),
     Sampler("DDIM", ("ddim",), "Uniform"),
 )

@@ -118,19 +118,23 @@ class Dispatcher:
             finished = self._journal.finished_images(job.id)
             for index, relative in sorted(job.planned_paths.items()):
                 self._pictures.clear_part(relative)
-                if index not in finished and self._pictures.exists(relative):
-                    self._adopt(job, index, relative)
+                if index not in finished and self._pictures.exists(relative) and self._adopt(job, index, relative):
                     finished.add(index)
             if len(finished) == job.resolved.picture_count:
                 self._journal.end(job.id, states.DONE)
             else:
                 self._journal.requeue(job.id)
 
-    def _adopt(self, job: Job, index: int, relative: str) -> None:
+    def _adopt(self, job: Job, index: int, relative: str) -> bool:
         # The file was written whole, but the program ended before its rows were.
-        _, _, record = read_back(self._pictures.path(relative))
+        try:
+            record = read_back(self._pictures.path(relative))
+        except EaselError as error:
+            log.warning("Job %s: %s It stays where it is, and the picture is made again.", job.id, error)
+            return False
         self._journal.record_picture(job, index, record, relative, last=False)
         log.info("Job %s: picture %s was found on disk and is in history now.", job.id, relative)
+        return True
 
     def _serve(self, slot: str) -> None:
         while not self._closing:

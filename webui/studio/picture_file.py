@@ -59,8 +59,8 @@ def encode(picture: Image.Image, request: ResolvedRequest, index: int, facts: di
     return PictureFile(data, hashlib.sha256(data).digest(), picture.width, picture.height, seed, mean_colour(picture), facts)
 
 
-def read_back(path: Path) -> tuple[ResolvedRequest, int, PictureFile]:
-    """The request, picture index and record of a file that `encode` made.
+def read_back(path: Path) -> PictureFile:
+    """The record of a file that `encode` made.
 
     Raises InvalidRequest when the file is damaged or was not made by Easel.
     """
@@ -70,14 +70,12 @@ def read_back(path: Path) -> tuple[ResolvedRequest, int, PictureFile]:
             picture.load()
             own = json.loads(picture.info[OWN_TEXT_KEY])
             request = load_resolved(json.dumps(own["request"]))
-            index = int(own["image"])
-            seed = request.image_seeds[index]
-            record = PictureFile(
+            seed = request.image_seeds[int(own["image"])]
+            return PictureFile(
                 data, hashlib.sha256(data).digest(), picture.width, picture.height, seed, mean_colour(picture), dict(own.get("facts", {}))
             )
     except (OSError, ValueError, KeyError, TypeError, IndexError, SyntaxError) as error:
         raise InvalidRequest(f"{path.name} is not a whole picture made by Easel ({type(error).__name__}).") from None
-    return request, index, record
 
 
 class PictureFolder:

@@ -257,7 +257,7 @@ class Studio:
 
     def follow(self, job_id: str, on_event: Callable[[dict[str, Any]], None]) -> JobView:
         """Wait until the job has ended, handing each of its events to `on_event`; returns the ended job."""
-        seq = 0
+        seq = self.events.seq
         news = threading.Event()
         stop = self.events.listen(news.set)
         try:
@@ -265,7 +265,9 @@ class Studio:
                 news.clear()
                 for event in self.events.after(seq):
                     seq = event["seq"]
-                    if job_id in (event.get("job"), (event.get("job") or {}).get("id") if isinstance(event.get("job"), dict) else None):
+                    # "job" events carry the whole job, all others its id.
+                    about = event.get("job")
+                    if job_id == (about["id"] if isinstance(about, dict) else about):
                         on_event(event)
                 view = self.job(job_id)
                 if view["status"] in states.ENDED:

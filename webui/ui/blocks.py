@@ -13,7 +13,6 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from webui.errors import NotFound
-from webui.settings import Settings
 from webui.studio.studio import Studio
 from webui.ui.fields import Fields, element_id, unchecked
 from webui.ui.link import answered, link
@@ -23,7 +22,7 @@ from webui.ui.tabs import history, txt2img
 MAX_UPLOAD = "50mb"
 
 
-def build(studio: Studio, settings: Settings) -> gr.Blocks:
+def build(studio: Studio) -> gr.Blocks:
     """The page over one studio."""
     assets = Assets()
     usable = next((view for view in studio.checkpoints() if view.usable), None)
@@ -49,10 +48,10 @@ def build(studio: Studio, settings: Settings) -> gr.Blocks:
     return page
 
 
-def mount(app: FastAPI, studio: Studio, settings: Settings) -> FastAPI:
+def mount(app: FastAPI, studio: Studio) -> FastAPI:
     """Serve the page at "/" of `app`, whose own routes must be there already."""
     assets = Assets()
-    page = build(studio, settings)
+    page = build(studio)
     app.mount(assets.prefix, _Immutable(directory=STATIC_FOLDER))
     app.add_api_route(
         "/favicon.ico", lambda: FileResponse(STATIC_FOLDER / "favicon.svg", media_type="image/svg+xml"), include_in_schema=False

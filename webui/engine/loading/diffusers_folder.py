@@ -7,27 +7,16 @@ transformers keeps the file's, diffusers takes fp32).
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from webui.catalog.weights import check_safetensors
+from webui.catalog.diffusers_folder import COPY_AGAIN, check_folder, read_json
 from webui.engine.conditioning import ClipText
 from webui.engine.device import Device
 from webui.engine.families.sd import PREDICTIONS, StableDiffusion
 from webui.engine.schedules import model_sigmas
 from webui.errors import CheckpointUnusable
-
-PIPELINE = "StableDiffusionPipeline"
-WEIGHT_FILES = {
-    "unet": ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors"),
-    "vae": ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors"),
-    "text_encoder": ("model.safetensors", "model.fp16.safetensors"),
-}
-"""Part -> names its weights may have, best first."""
-
-_COPY_AGAIN = "Copy or download the whole checkpoint folder again."
 
 
 def fingerprint(folder: Path) -> str:
@@ -50,9 +39,8 @@ def load_diffusers_folder(folder: Path, content: str, device: Device) -> StableD
 
     Headers of all parts are checked before the first weights are read, so a broken folder costs nothing.
     """
-    _check_pipeline(folder)
-    weights = {part: _weight_file(folder, part) for part in WEIGHT_FILES}
-    scheduler = _read_json(folder, "scheduler/scheduler_config.json")
+    weights = check_folder(folder)
+    scheduler = read_json(folder, "scheduler/scheduler_config.json")
     prediction = scheduler.get("prediction_type", "epsilon")
     if prediction not in PREDICTIONS:
         raise CheckpointUnusable(
@@ -70,45 +58,6 @@ def load_diffusers_folder(folder: Path, content: str, device: Device) -> StableD
         x0=PREDICTIONS[prediction],
         device=device,
     )
-
-
-def _check_pipeline(folder: Path) -> None:
-    pipeline = _read_json(folder, "model_index.json").get("_class_name")
-    if pipeline != PIPELINE:
-        raise CheckpointUnusable(
-            f"{folder.name} is made for {str(pipeline)[:60]}; Easel draws with {PIPELINE} (Stable Diffusion 1.x).",
-            hint="Pick another checkpoint.",
-        )
-
-
-def _weight_file(folder: Path, part: str) -> Path:
-    """The weights of a part, their header checked."""
-    _read_json(folder, f"{part}/config.json")
-    for name in WEIGHT_FILES[part]:
-        path = folder / part / name
-        if path.is_file():
-            try:
-                check_safetensors(path)
-            except CheckpointUnusable as error:
-                raise CheckpointUnusable(f"In {folder.name}/{part}: {error.message}", hint=error.hint) from None
-            return path
-    pickles = sorted(path.name for path in (folder / part).glob("*.bin"))
-    raise CheckpointUnusable(
-        f"{folder.name}/{part} holds no {WEIGHT_FILES[part][0]}" + (f", only {pickles[0]}." if pickles else "."),
-        hint="Old .bin weights can run code and are not opened; get the safetensors." if pickles else _COPY_AGAIN,
-    )
-
-
-def _read_json(folder: Path, name: str) -> dict[str, Any]:
-    try:
-        data = json.loads((folder / name).read_text("utf-8"))
-    except FileNotFoundError:
-        raise CheckpointUnusable(f"{folder.name} has no {name}.", hint=_COPY_AGAIN) from None
-    except (OSError, ValueError) as error:
-        raise CheckpointUnusable(f"{name} of {folder.name} cannot be read ({error}).", hint=_COPY_AGAIN) from None
-    if not isinstance(data, dict):
-        raise CheckpointUnusable(f"{name} of {folder.name} does not hold what it should.", hint=_COPY_AGAIN)
-    return data
 
 
 @dataclass(frozen=True)
@@ -135,7 +84,7 @@ def _load_tokenizer(tokenizer_type: Any, folder: Path) -> Any:
     try:
         return tokenizer_type.from_pretrained(folder / "tokenizer", local_files_only=True)
     except Exception as error:  # the parser raises its own kinds, plain Exception among them
-        raise CheckpointUnusable(f"The tokenizer of {folder.name} cannot be read ({_short(error)}).", hint=_COPY_AGAIN) from error
+        raise CheckpointUnusable(f"The tokenizer of {folder.name} cannot be read ({_short(error)}).", hint=COPY_AGAIN) from error
 
 
 def _load(module_type: Any, weights: Path, device: Device) -> Any:
@@ -152,10 +101,10 @@ def _load(module_type: Any, weights: Path, device: Device) -> Any:
             dtype=device.dtype,
         )
     except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
-        raise CheckpointUnusable(f"{shown} does not fit its config.json or is damaged ({_short(error)}).", hint=_COPY_AGAIN) from error
+        raise CheckpointUnusable(f"{shown} does not fit its config.json or is damaged ({_short(error)}).", hint=COPY_AGAIN) from error
     missing = sorted(report["missing_keys"])
     if missing:
-        raise CheckpointUnusable(f"{shown} lacks {len(missing)} tensors, the first is {missing[0]}.", hint=_COPY_AGAIN)
+        raise CheckpointUnusable(f"{shown} lacks {len(missing)} tensors, the first is {missing[0]}.", hint=COPY_AGAIN)
     module.eval().requires_grad_(False)
     return module.to(device.torch_device, memory_format=device.memory_format)
 
