@@ -24,7 +24,9 @@ def _call(url: str, body: dict[str, Any] | None = None) -> Any:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         told = json.load(error).get("error", {})
-        raise EaselError(told.get("message", str(error)), hint=told.get("hint", ""), field=told.get("field")) from None
+        raise EaselError(
+            told.get("message", str(error)), hint=told.get("hint", ""), field=told.get("field"), allowed=told.get("allowed")
+        ) from None
     except OSError as error:
         raise EaselError(f"The Easel at {url} doesn't answer ({error}).", hint="End it, and try again.") from None
 
