@@ -243,7 +243,7 @@ import sys
 from webui.settings import load_settings
 from webui.app import build_web, open_studio
 with open_studio(load_settings(data_dir={str(tmp_path)!r}, executor="fake")) as (studio, _):
-    build_web(studio, load_settings(data_dir={str(tmp_path)!r}))
+    build_web(studio)
 print(sorted({{"torch", "diffusers", "transformers", "accelerate", "xformers"}} & set(sys.modules)))
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent.parent, check=True)
