@@ -67,7 +67,7 @@ def test_files_are_numbered_and_never_overwritten(studio: Studio, settings: Sett
     studio.close()
     third = finish(new_studio(), seed=1)["images"][0]["file"]
     assert [first, second, third] == ["00000-1.png", "00001-1.png", "00002-1.png"]
-    assert len(list(settings.outputs_dir.rglob("*.png"))) == 3
+    assert len(list(settings.pictures_dir.rglob("*.png"))) == 3
 
 
 def test_interrupt_keeps_what_is_done(new_studio: Callable[..., Studio]) -> None:
@@ -114,7 +114,7 @@ def test_a_live_job_supersedes_the_earlier_one_and_is_not_kept(new_studio: Calla
     assert _live_or_none(studio, second["id"]) is None
     wait_for(lambda: not studio.snapshot()["jobs"])
     assert studio.history.total() == 0
-    assert not list(settings.outputs_dir.rglob("*.png"))
+    assert not list(settings.pictures_dir.rglob("*.png"))
 
 
 def _live_or_none(studio: Studio, job_id: str) -> bytes | None:
@@ -175,9 +175,9 @@ def test_a_picture_written_before_the_crash_is_adopted(new_studio: Callable[...,
     studio = new_studio()
     studio._journal.record_picture = lambda *args, **kwargs: (_ for _ in ()).throw(SystemExit)  # type: ignore[method-assign]
     job = studio.submit(parse_request(SMALL | {"seed": 3}))
-    wait_for(lambda: list(settings.outputs_dir.rglob("*.png")))
+    wait_for(lambda: list(settings.pictures_dir.rglob("*.png")))
     time.sleep(0.1)
-    (written,) = settings.outputs_dir.rglob("*.png")
+    (written,) = settings.pictures_dir.rglob("*.png")
     content = written.read_bytes()
     ended = new_studio().job(job["id"])
     assert ended["status"] == "done"
@@ -190,9 +190,9 @@ def test_a_damaged_picture_of_a_crashed_job_stops_nothing_and_is_made_again(new_
     studio = new_studio()
     studio._journal.record_picture = lambda *args, **kwargs: (_ for _ in ()).throw(SystemExit)  # type: ignore[method-assign]
     job = studio.submit(parse_request(SMALL | {"seed": 3}))
-    wait_for(lambda: list(settings.outputs_dir.rglob("*.png")))
+    wait_for(lambda: list(settings.pictures_dir.rglob("*.png")))
     time.sleep(0.1)
-    (written,) = settings.outputs_dir.rglob("*.png")
+    (written,) = settings.pictures_dir.rglob("*.png")
     written.write_bytes(b"damaged")
     ended = new_studio().follow(job["id"], lambda event: None)
     assert ended["status"] == "done"

@@ -36,6 +36,12 @@ def clear_parts(path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+def flush(path: Path) -> None:
+    """Have a file that another library wrote flushed to disk."""
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
 def _sync_folder(folder: Path) -> None:
     # The rename itself lives in the folder; Windows has no handle to flush for that.
     if os.name == "nt":

@@ -14,10 +14,12 @@ class EaselError(Exception):
 
     message: one sentence, what happened. hint: one sentence, what to do next.
     field: the request field at fault, if any. allowed: its allowed range or choices, in words.
+    retry_after: seconds after which the same may work, where that is the cure.
     """
 
     code = "internal_error"
     status = 500
+    retry_after: int | None = None
 
     def __init__(
         self, message: str, *, hint: str = "", field: str | None = None, allowed: str | None = None, code: str | None = None
@@ -78,6 +80,28 @@ class QueueFull(EaselError):
 
     code = "queue_full"
     status = 429
+    retry_after = 10
+
+
+class TooManyStreams(EaselError):
+    """More clients follow the events than Easel serves at once."""
+
+    code = "too_many_streams"
+    status = 429
+    retry_after = 5
+
+
+class KeyUsedDifferently(InvalidRequest):
+    """An idempotency key that came before with another body."""
+
+    code = "idempotency_key_reused"
+
+
+class StartupOnly(EaselError):
+    """A setting that takes effect at start only, or that the command line or the environment decides."""
+
+    code = "setting_is_startup_only"
+    status = 403
 
 
 class CrossSite(EaselError):
@@ -113,6 +137,21 @@ class DataUnusable(EaselError):
 
     code = "data_unusable"
     status = 503
+
+
+class DiskFull(DataUnusable):
+    """There is no room left to write. Nothing half was kept; the same works once there is room."""
+
+    code = "disk_full"
+    status = 507
+    retry_after = 30
+
+
+class DatabaseBusy(DataUnusable):
+    """Another program holds the database for longer than Easel waits."""
+
+    code = "database_busy"
+    retry_after = 5
 
 
 class SettingInvalid(EaselError):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from webui.errors import SettingInvalid
@@ -17,26 +17,105 @@ PROGRAM_ROOT = Path(__file__).resolve().parent.parent
 SETTINGS_FILE_NAME = "settings.yaml"
 
 
+def setting(default: Any, *, section: str, label: str, help: str, live: bool = False, unit: str = "", **bounds: Any) -> Any:
+    """Declare one setting. live: it takes effect at once and can be changed on the page; others take a restart."""
+    return Field(default, title=label, description=help, json_schema_extra={"section": section, "live": live, "unit": unit}, **bounds)
+
+
 class Settings(BaseSettings):
-    """All settings. Startup-only for now: changing one takes a restart."""
+    """All settings. Those that are not `live` are read at start only."""
 
     model_config = SettingsConfigDict(env_prefix="EASEL_", frozen=True, extra="forbid")
 
-    host: str = Field("127.0.0.1", description="Address to listen on. Only this machine until Easel has logins.")
-    port: int = Field(7860, ge=1, le=65535, description="Port of the page and the API.")
-    data_dir: Path = Field(PROGRAM_ROOT / "data", description="Folder for pictures, history, journal and settings.yaml.")
-    models_dirs: tuple[Path, ...] = Field(
-        (), description="Further folders with models, searched after Easel's own models folder. May be given several times."
+    host: str = setting(
+        "127.0.0.1", section="Server", label="Address", help="Address to listen on. Only this machine until Easel has logins."
     )
-    executor: Literal["local", "fake"] = Field(
+    port: int = setting(7860, section="Server", label="Port", help="Port of the page and the API.", ge=1, le=65535)
+    data_dir: Path = setting(
+        PROGRAM_ROOT / "data", section="Folders", label="Data folder", help="Folder for pictures, history, journal and settings.yaml."
+    )
+    outputs_dir: Path | None = setting(
+        None, section="Folders", label="Pictures folder", help="Folder for finished pictures. Usual: outputs in the data folder."
+    )
+    models_dirs: tuple[Path, ...] = setting(
+        (),
+        section="Folders",
+        label="Models folders",
+        help="Further folders with models, searched after Easel's own models folder. May be given several times.",
+    )
+    picture_format: Literal["png", "jpeg", "webp", "avif"] = setting(
+        "png", section="Pictures", label="Format", help="How new pictures are saved. All of them carry their parameters.", live=True
+    )
+    picture_quality: int = setting(
+        90, section="Pictures", label="Quality", help="Of JPEG, WebP and AVIF; WebP with 100 loses nothing.", live=True, ge=1, le=100
+    )
+    folder_pattern: str = setting(
+        "[date]",
+        section="Pictures",
+        label="Sub-folder",
+        help="Folder below txt2img-images. Words in brackets stand for values, as in AUTOMATIC1111; / makes further folders.",
+        live=True,
+        max_length=300,
+    )
+    name_pattern: str = setting(
+        "[seed]", section="Pictures", label="File name", help="What follows the running number in the file's name.", live=True, max_length=300
+    )
+    sidecar: Literal["none", "text", "json"] = setting(
+        "none", section="Pictures", label="Parameters beside the picture", help="A file of the same name with the parameters.", live=True
+    )
+    save_grids: bool = setting(
+        False, section="Pictures", label="Save grids", help="One more file with all pictures of a job side by side.", live=True
+    )
+    queue_limit: int = setting(
+        10_000,
+        section="Queue",
+        label="Most waiting jobs",
+        help="Most jobs that may wait; one more is refused.",
+        live=True,
+        ge=1,
+        le=1_000_000,
+    )
+    group_by_checkpoint: bool = setting(
+        True,
+        section="Queue",
+        label="Group by checkpoint",
+        help="Jobs of the loaded checkpoint may overtake up to 32 others, so that it is loaded less often.",
+        live=True,
+    )
+    disk_reserve_mb: int = setting(
+        200,
+        section="Queue",
+        label="Disk reserve",
+        help="The queue waits while less than this is free where pictures go.",
+        live=True,
+        unit="MB",
+        ge=0,
+        le=1_000_000,
+    )
+    preview_interval: float = setting(
+        0.25,
+        section="Queue",
+        label="Preview interval",
+        help="Least time between two live previews, in seconds.",
+        live=True,
+        unit="s",
+        ge=0.05,
+        le=60,
+    )
+    executor: Literal["local", "fake"] = setting(
         "local",
-        description="Where pictures are made: local (a worker process here) or fake (painted patterns, no model; for trying the page).",
+        section="Engine",
+        label="Executor",
+        help="Where pictures are made: local (a worker process here) or fake (painted patterns, no model; for trying the page).",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is written to the terminal.")
-    threads: int = Field(0, ge=0, le=256, description="CPU threads for the worker. 0: one per physical core.")
-    queue_limit: int = Field(10_000, ge=1, le=1_000_000, description="Most jobs that may wait; one more is refused.")
-    preview_interval: float = Field(0.25, ge=0.05, le=60, description="Least time between two live previews, in seconds.")
-    safe_mode: bool = Field(False, description="Start without add-ons.")
+    threads: int = setting(0, section="Engine", label="CPU threads", help="CPU threads for the worker. 0: one per physical core.", ge=0, le=256)
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        "info", section="Engine", label="Log level", help="How much is written to the terminal."
+    )
+    safe_mode: bool = setting(False, section="Engine", label="Safe mode", help="Start without add-ons.")
+
+    _given: frozenset[str] = PrivateAttr(frozenset())
+    """Names that the command line gave."""
 
     @field_validator("host")
     @classmethod
@@ -51,10 +130,10 @@ class Settings(BaseSettings):
             raise ValueError(f"Easel has no logins yet, so it listens on this machine only, not on {value}. Use 127.0.0.1")
         return value
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "outputs_dir")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().resolve()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().resolve()
 
     @field_validator("models_dirs", mode="before")
     @classmethod
@@ -74,9 +153,20 @@ class Settings(BaseSettings):
         return (own, *(path for path in self.models_dirs if path != own))
 
     @property
-    def outputs_dir(self) -> Path:
+    def pictures_dir(self) -> Path:
         """Where finished pictures go."""
-        return self.data_dir / "outputs"
+        return self.outputs_dir or self.data_dir / "outputs"
+
+    @property
+    def file(self) -> Path:
+        """The settings file of this data folder."""
+        return self.data_dir / SETTINGS_FILE_NAME
+
+    def pinned_by(self, name: str) -> str | None:
+        """What beats the settings file for that setting: "the command line", "the environment", or None."""
+        if name in self._given:
+            return "the command line"
+        return f"the environment (EASEL_{name.upper()})" if os.environ.get(f"EASEL_{name.upper()}") else None
 
     @classmethod
     def settings_customise_sources(
@@ -118,17 +208,39 @@ class _YamlFile(PydanticBaseSettingsSource):
         return read_settings_file(Path(data_dir).expanduser() / SETTINGS_FILE_NAME)
 
 
+def last_good(path: Path) -> Path:
+    """The copy of a settings file that was last read whole."""
+    return path.with_name(f"{path.stem}.last-good{path.suffix}")
+
+
 def read_settings_file(path: Path) -> dict[str, Any]:
+    """The mapping in a settings file; empty when there is none; of its last good copy when the file is damaged.
+
+    Raises SettingInvalid for a damaged file without a good copy.
+    """
+    try:
+        return parse_settings_file(path)
+    except SettingInvalid:
+        if not last_good(path).exists():
+            raise
+        return parse_settings_file(last_good(path))
+
+
+def parse_settings_file(path: Path) -> dict[str, Any]:
     """The mapping in a settings file; empty when there is none. Raises SettingInvalid for anything but a mapping."""
     try:
-        data = yaml.safe_load(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        data = yaml.safe_load(text)
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise SettingInvalid(
             f"{path} can't be read: {' '.join(str(error).split())}.", hint="Mend the file, or move it away to start with the defaults."
         ) from None
     if data is None:
+        # Programs that write in place leave nothing when the disk is full; with a good copy at hand that is damage, not a wish.
+        if not text and last_good(path).exists():
+            raise SettingInvalid(f"{path} is empty.", hint="Delete it to start with the defaults.")
         return {}
     if not isinstance(data, dict):
         raise SettingInvalid(f"{path} must hold lines like 'port: 7860'.", hint="Mend the file, or move it away.")
@@ -142,21 +254,29 @@ def load_settings(**given: Any) -> Settings:
 
     Raises SettingInvalid naming the setting, what is allowed and where to change it.
     """
+    wanted = {name: value for name, value in given.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        settings = Settings(**wanted)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = str(first["loc"][0]) if first["loc"] else ""
-        if first["type"] == "extra_forbidden":
-            raise SettingInvalid(
-                f"There is no setting called {name[:80]!r}.",
-                field=name,
-                allowed=", ".join(Settings.model_fields),
-                hint=f"Check its spelling in {SETTINGS_FILE_NAME}.",
-            ) from None
-        reason = first["msg"].removeprefix("Value error, ")
-        raise SettingInvalid(
-            f"The setting {name} can't be {str(first.get('input'))[:80]!r}: {reason}.",
+        raise explain_setting(error) from None
+    settings._given = frozenset(wanted)
+    return settings
+
+
+def explain_setting(error: ValidationError) -> SettingInvalid:
+    """Turn pydantic's first complaint into one sentence that names the setting and what is allowed."""
+    first = error.errors(include_url=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    if first["type"] == "extra_forbidden":
+        return SettingInvalid(
+            f"There is no setting called {name[:80]!r}.",
             field=name,
-            hint=Settings.model_fields[name].description or "",
-        ) from None
+            allowed=", ".join(Settings.model_fields),
+            hint=f"Check its spelling in {SETTINGS_FILE_NAME}.",
+        )
+    reason = first["msg"].removeprefix("Value error, ")
+    return SettingInvalid(
+        f"The setting {name} can't be {str(first.get('input'))[:80]!r}: {reason}.",
+        field=name,
+        hint=Settings.model_fields[name].description or "",
+    )

@@ -47,17 +47,25 @@ def round_duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def _work(steps: int, width: int, height: int, cfg_scale: float) -> float:
+def _picture_work(steps: int, width: int, height: int, cfg_scale: float) -> float:
     # One U-Net pass a step, two with CFG; its cost grows with the area.
     return steps * width * height * (2 if cfg_scale > 1 else 1)
 
 
-def estimate(request: GenerationRequest, samples: Sequence[Sample]) -> Estimate:
-    """The median speed of `samples` (same checkpoint, newest first) applied to the request."""
+def work_of(request: GenerationRequest) -> float:
+    """How much the denoiser has to do for a request, in pixels times passes; times `pace` it is seconds."""
+    return request.picture_count * _picture_work(request.steps, request.width, request.height, request.cfg_scale)
+
+
+def pace(samples: Sequence[Sample]) -> float | None:
+    """Median seconds for one unit of work in `samples` (same checkpoint, newest first); None when nothing is known yet."""
     speeds = [
-        sample.seconds / _work(sample.steps, sample.width, sample.height, sample.cfg_scale) for sample in samples if sample.seconds > 0
+        sample.seconds / _picture_work(sample.steps, sample.width, sample.height, sample.cfg_scale) for sample in samples if sample.seconds > 0
     ]
-    if not speeds:
-        return Estimate(request.picture_count, None)
-    one = statistics.median(speeds) * _work(request.steps, request.width, request.height, request.cfg_scale)
-    return Estimate(request.picture_count, one * request.picture_count)
+    return statistics.median(speeds) if speeds else None
+
+
+def estimate(request: GenerationRequest, samples: Sequence[Sample]) -> Estimate:
+    """The median speed of `samples` applied to the request."""
+    speed = pace(samples)
+    return Estimate(request.picture_count, None if speed is None else speed * work_of(request))

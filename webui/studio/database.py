@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
-from webui.errors import DataUnusable
+from webui.durable import PART_SUFFIX, flush
+from webui.errors import DatabaseBusy, DataUnusable, DiskFull
 from webui.studio import tables
 
 log = logging.getLogger(__name__)
 
 DATABASE_FILE = "easel.sqlite3"
+FORM = "0002"
+"""The newest migration: the form of the database that this program works with."""
+
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _BUSY_MILLISECONDS = 10_000
 
@@ -46,32 +47,72 @@ def _manual_transactions(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
 
 
-def _back_up(path: Path, revision: str) -> None:
-    target = path.with_name(f"{path.stem}-before-{revision}.sqlite3")
-    with sqlite3.connect(path) as source, sqlite3.connect(target) as copy:
+def _back_up(path: Path, form: str) -> None:
+    target = path.with_name(f"{path.stem}-before-{form}.sqlite3")
+    part = target.with_name(target.name + PART_SUFFIX)
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as copy:
         source.backup(copy)
+    flush(part)
+    part.replace(target)
     log.info("Backed up the database to %s before changing it.", target.name)
 
 
+def _form_of(engine: Engine) -> str | None:
+    with engine.begin() as connection:
+        if not connection.dialect.has_table(connection, "alembic_version"):
+            return None
+        return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+
+
 def _migrate(engine: Engine, path: Path) -> None:
+    current = _form_of(engine)
+    if current == FORM:
+        return
+    # Only now: importing it takes longer than everything else here.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
-    script = ScriptDirectory.from_config(config)
-    with engine.begin() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-    newest = script.get_current_head()
-    if current == newest or newest is None:
-        return
     if current is not None:
-        if current not in {revision.revision for revision in script.walk_revisions()}:
+        known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
+        if current not in known:
             raise DataUnusable(
-                f"{path} was written by a newer Easel (form {current}, this one knows {newest}).",
+                f"{path} was written by a newer Easel (form {current}, this one knows {FORM}).",
                 hint="Update Easel, or start with another --data-dir.",
             )
-        _back_up(path, newest)
+        _back_up(path, FORM)
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, FORM)
+
+
+@contextmanager
+def _told_in_words() -> Iterator[None]:
+    """What SQLite can't do just now as an error that says what would help."""
+    try:
+        yield
+    except OperationalError as error:
+        reason = str(error.orig)
+        for words, problem in _PROBLEMS.items():
+            if words in reason:
+                raise problem(f"The database can't be written: {reason}.", hint=_HINTS[problem]) from error
+        raise
+
+
+_HINTS: dict[type[DataUnusable], str] = {
+    DiskFull: "Make room on the disk of the data folder.",
+    DatabaseBusy: "End the other program that works on the data folder, then try again.",
+    DataUnusable: "Check the disk and the rights of the data folder.",
+}
+_PROBLEMS: dict[str, type[DataUnusable]] = {
+    "disk is full": DiskFull,
+    "database is locked": DatabaseBusy,
+    "disk I/O error": DataUnusable,
+    "readonly database": DataUnusable,
+    "unable to open database file": DataUnusable,
+}
 
 
 class Database:
@@ -79,17 +120,22 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # Writers of this process wait here for each other; SQLite would have them poll with growing pauses.
+        self._writer = threading.Lock()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A consistent view for queries; never waits for a writer."""
-        with self._engine.connect().execution_options(reading=True) as connection:
+        """A consistent view for queries; never waits for a writer. Raises DataUnusable."""
+        with _told_in_words(), self._engine.connect().execution_options(reading=True) as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One transaction: committed at the end, taken back when anything is raised."""
-        with self._engine.begin() as connection:
+        """One transaction: committed at the end, taken back when anything is raised.
+
+        Raises DiskFull, DatabaseBusy (after ten seconds) or DataUnusable; then nothing was written.
+        """
+        with self._writer, _told_in_words(), self._engine.begin() as connection:
             yield connection
 
     def last_id(self) -> int:

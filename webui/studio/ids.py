@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-_COUNTER_BITS = 20
+COUNTER_BITS = 20
+"""Ids of one millisecond before the next one is borrowed."""
 
 
 class IdClock:
@@ -21,10 +22,10 @@ class IdClock:
     def next(self) -> int:
         """A fresh id, larger than every one before."""
         with self._lock:
-            self._last = max(self._last + 1, int(self._now() * 1000) << _COUNTER_BITS)
+            self._last = max(self._last + 1, int(self._now() * 1000) << COUNTER_BITS)
             return self._last
 
 
 def time_of(identifier: int) -> datetime:
     """When that id was made (UTC)."""
-    return datetime.fromtimestamp((identifier >> _COUNTER_BITS) / 1000, UTC)
+    return datetime.fromtimestamp((identifier >> COUNTER_BITS) / 1000, UTC)

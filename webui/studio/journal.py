@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
-from webui.errors import NotFound, QueueFull
+from webui.errors import Conflict, KeyUsedDifferently, NotFound, QueueFull
 from webui.generation.request import GenerationRequest, ResolvedRequest, dump_request, load_request, load_resolved
+from webui.planning.estimate import work_of
 from webui.studio.database import Database
-from webui.studio.ids import IdClock
+from webui.studio.ids import COUNTER_BITS, IdClock
+from webui.studio.line import LOOK_AHEAD, MOST_OVERTAKEN, Waiting
 from webui.studio.picture_file import PictureFile
-from webui.studio.tables import generation, image, job
+from webui.studio.tables import generation, image, job, remembered, submission
 
 WAITING, RUNNING, DONE, CANCELLED, FAILED = "waiting", "running", "done", "cancelled", "failed"
 ENDED = (DONE, CANCELLED, FAILED)
-LIVE_PRIORITY = 10
+
+LOWEST_PRIORITY, NORMAL_PRIORITY, HIGHEST_PRIORITY = -10, 0, 10
+LIVE_PRIORITY = 100
+"""Somebody looks on while typing."""
+FOREVER_PRIORITY = -100
+"""Jobs that go on by themselves let every other one go first."""
+
+_GAP = 1 << COUNTER_BITS
+"""Between two places in line: one millisecond of ids, so twenty jobs fit one after the other into any gap."""
+_LINE = (job.c.priority.desc(), job.c.position)
+_KEYS_KEPT_MS = 7 * 24 * 3600 * 1000
 
 
 @dataclass(frozen=True)
@@ -27,12 +42,52 @@ class Job:
     status: str
     live: bool
     client: str | None
-    asked: GenerationRequest
-    resolved: ResolvedRequest
+    asked_text: str
+    resolved_text: str
     planned_paths: dict[int, str] = field(default_factory=dict)
     worker_deaths: int = 0
     notes: tuple[str, ...] = ()
     error: dict[str, Any] | None = None
+    priority: int = NORMAL_PRIORITY
+    forever: bool = False
+    ended: int | None = None
+    attempt: int = 0
+
+    @cached_property
+    def asked(self) -> GenerationRequest:
+        """The request as it came. Raises InvalidRequest when a later Easel stored it."""
+        return load_request(self.asked_text)
+
+    @cached_property
+    def resolved(self) -> ResolvedRequest:
+        """The request as it runs. Raises InvalidRequest when a later Easel stored it."""
+        return load_resolved(self.resolved_text)
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job to be taken. notes: what the user should know about it already."""
+
+    asked: GenerationRequest
+    resolved: ResolvedRequest
+    priority: int = NORMAL_PRIORITY
+    live: bool = False
+    client: str | None = None
+    forever: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SubmissionKey:
+    """A client's idempotency key and the body that it came with."""
+
+    key: str
+    body: bytes
+
+    @property
+    def body_sha256(self) -> bytes:
+        """What the body is told apart by."""
+        return hashlib.sha256(self.body).digest()
 
 
 def _job(row: Row[Any]) -> Job:
@@ -41,70 +96,238 @@ def _job(row: Row[Any]) -> Job:
         status=row.status,
         live=row.live,
         client=row.client,
-        asked=load_request(row.asked),
-        resolved=load_resolved(row.resolved),
+        asked_text=row.asked,
+        resolved_text=row.resolved,
         planned_paths={int(index): path for index, path in row.planned_paths.items()},
         worker_deaths=row.worker_deaths,
         notes=tuple(row.notes),
         error=row.error,
+        priority=row.priority,
+        forever=row.forever,
+        ended=row.ended,
+        attempt=row.attempt,
     )
 
 
 class Journal:
     """Job rows. Each method is one transaction; may be called from any thread."""
 
-    def __init__(self, database: Database, ids: IdClock, queue_limit: int) -> None:
+    def __init__(self, database: Database, ids: IdClock) -> None:
         self._database = database
         self._ids = ids
-        self._queue_limit = queue_limit
+        with database.reading() as connection:
+            self._position = connection.execute(select(func.max(job.c.position)).where(job.c.status.in_((WAITING, RUNNING)))).scalar() or 0
 
-    def add(self, asked: GenerationRequest, resolved: ResolvedRequest, *, live: bool, client: str | None) -> Job:
-        """Record a job as waiting; it is on disk when this returns. Raises QueueFull at the limit."""
+    # taking jobs
+
+    def submitted_before(self, key: SubmissionKey) -> list[Job] | None:
+        """The jobs that this key made before; None when it is new. Raises KeyUsedDifferently."""
+        with self._database.reading() as connection:
+            return self._submitted_before(connection, key)
+
+    def _submitted_before(self, connection: Connection, key: SubmissionKey) -> list[Job] | None:
+        row = connection.execute(select(submission).where(submission.c.key == key.key)).first()
+        if row is None:
+            return None
+        if row.body_sha256 != key.body_sha256:
+            raise KeyUsedDifferently(
+                "This Idempotency-Key came before with another body.",
+                field="Idempotency-Key",
+                hint="Use a new key for each new request, and the same one only to repeat a request that may have got lost.",
+            )
+        found = {entry.id: entry for entry in self._select(connection, select(job).where(job.c.id.in_(row.jobs)))}
+        return [found[identifier] for identifier in row.jobs if identifier in found]
+
+    def add(self, entries: Sequence[NewJob], queue_limit: int, key: SubmissionKey | None = None) -> list[Job]:
+        """Record jobs as waiting, all or none; they are on disk when this returns.
+
+        With a key that made jobs before, those are returned and nothing is added.
+        Raises QueueFull at the limit, KeyUsedDifferently.
+        """
         with self._database.writing() as connection:
+            if key is not None and (before := self._submitted_before(connection, key)) is not None:
+                return before
             waiting = connection.execute(select(func.count()).select_from(job).where(job.c.status == WAITING)).scalar_one()
-            if waiting >= self._queue_limit:
+            if waiting + len(entries) > queue_limit:
                 raise QueueFull(
-                    f"{waiting:,} jobs are waiting already.",
-                    allowed=f"at most {self._queue_limit:,}",
+                    f"{waiting:,} jobs are waiting already" + (f", and {len(entries):,} more don't fit." if len(entries) > 1 else "."),
+                    allowed=f"at most {queue_limit:,}",
                     hint="Wait for some to finish, or cancel some.",
                 )
-            identifier = self._ids.next()
-            connection.execute(
-                insert(job).values(
-                    id=identifier,
-                    status=WAITING,
-                    priority=LIVE_PRIORITY if live else 0,
-                    live=live,
-                    client=client,
-                    checkpoint=resolved.checkpoint,
-                    asked=dump_request(asked),
-                    resolved=dump_request(resolved),
-                    planned_paths={},
-                    attempt=0,
-                    worker_deaths=0,
-                    notes=[],
-                )
-            )
-        return Job(identifier, WAITING, live, client, asked, resolved)
+            rows = [self._row_of(entry) for entry in entries]
+            connection.execute(insert(job), rows)
+            if key is not None:
+                self._remember_key(connection, key, [row["id"] for row in rows])
+            return [_new_job(row) for row in rows]
 
-    def next_waiting(self) -> Job | None:
-        """The job to run next: highest priority, then oldest."""
-        query = select(job).where(job.c.status == WAITING).order_by(job.c.priority.desc(), job.c.id).limit(1)
-        with self._database.reading() as connection:
-            row = connection.execute(query).first()
-        return _job(row) if row else None
+    def _next_position(self) -> int:
+        # By the clock, so that a job which is brought back later still stands where it stood.
+        self._position = max(self._position + _GAP, self._ids.next())
+        return self._position
 
-    def claim(self, identifier: int, planned_paths: dict[int, str]) -> bool:
-        """Mark a waiting job as running with the paths promised to its pictures; False when it is no longer waiting."""
+    def _row_of(self, entry: NewJob) -> dict[str, Any]:
+        return {
+            "id": self._ids.next(),
+            "status": WAITING,
+            "priority": entry.priority,
+            "live": entry.live,
+            "client": entry.client,
+            "checkpoint": entry.resolved.checkpoint,
+            "asked": dump_request(entry.asked),
+            "resolved": dump_request(entry.resolved),
+            "planned_paths": {},
+            "attempt": 0,
+            "worker_deaths": 0,
+            "notes": list(entry.notes),
+            "position": self._next_position(),
+            "overtaken": 0,
+            "forever": entry.forever,
+            "work": work_of(entry.resolved),
+        }
+
+    def _remember_key(self, connection: Connection, key: SubmissionKey, jobs: list[int]) -> None:
+        now = self._ids.next()
+        connection.execute(insert(submission).values(key=key.key, id=now, body_sha256=key.body_sha256, jobs=jobs))
+        connection.execute(delete(submission).where(submission.c.id < now - (_KEYS_KEPT_MS << COUNTER_BITS)))
+
+    def replace(self, identifier: int, asked: GenerationRequest, resolved: ResolvedRequest) -> bool:
+        """Give a waiting job another request; it keeps its place. False when it is no longer waiting."""
         with self._database.writing() as connection:
             result = connection.execute(
                 update(job)
                 .where(job.c.id == identifier, job.c.status == WAITING)
                 .values(
-                    status=RUNNING, attempt=job.c.attempt + 1, planned_paths={str(index): path for index, path in planned_paths.items()}
+                    asked=dump_request(asked), resolved=dump_request(resolved), checkpoint=resolved.checkpoint, work=work_of(resolved)
                 )
             )
             return result.rowcount == 1
+
+    # the line
+
+    def line(self, limit: int = LOOK_AHEAD, *, live_only: bool = False) -> list[Waiting]:
+        """The head of the line: highest priority first, then by place."""
+        query = select(job.c.id, job.c.priority, job.c.checkpoint, job.c.overtaken, job.c.work).where(job.c.status == WAITING)
+        if live_only:
+            query = query.where(job.c.priority == LIVE_PRIORITY)
+        with self._database.reading() as connection:
+            return [Waiting(*row) for row in connection.execute(query.order_by(*_LINE).limit(limit))]
+
+    def claim(self, identifier: int, planned_paths: dict[int, str], overtaken: Iterable[int] = ()) -> bool:
+        """Mark a waiting job as running with the paths promised to its pictures; False when it is no longer waiting.
+
+        overtaken: ids of the jobs before it in line.
+        """
+        with self._database.writing() as connection:
+            result = connection.execute(
+                update(job)
+                .where(job.c.id == identifier, job.c.status == WAITING)
+                .values(status=RUNNING, attempt=job.c.attempt + 1, planned_paths=_as_json(planned_paths))
+            )
+            if result.rowcount == 1 and (passed := list(overtaken)):
+                connection.execute(update(job).where(job.c.id.in_(passed)).values(overtaken=job.c.overtaken + 1))
+            return result.rowcount == 1
+
+    def promise(self, identifier: int, planned_paths: dict[int, str]) -> None:
+        """Change the paths promised to a running job's pictures."""
+        with self._database.writing() as connection:
+            connection.execute(update(job).where(job.c.id == identifier).values(planned_paths=_as_json(planned_paths)))
+
+    def move(self, identifier: int, before: int | None) -> None:
+        """Put a waiting job in front of another one (None: at the end of its priority). It takes that one's priority.
+
+        From then on nobody overtakes it. Raises Conflict when one of them is not waiting.
+        """
+        with self._database.writing() as connection:
+            self._require_waiting(connection, identifier)
+            if before is None:
+                position, priority = self._next_position(), None
+            else:
+                self._require_waiting(connection, before)
+                position, priority = self._room_before(connection, before, identifier)
+            values = {"position": position, "overtaken": MOST_OVERTAKEN} | ({} if priority is None else {"priority": priority})
+            connection.execute(update(job).where(job.c.id == identifier).values(**values))
+
+    def _require_waiting(self, connection: Connection, identifier: int) -> None:
+        status = connection.execute(select(job.c.status).where(job.c.id == identifier)).scalar()
+        if status is None:
+            raise _no_such_job()
+        if status != WAITING:
+            raise Conflict(f"This job is {status} already.", field="id", hint="Only waiting jobs have a place in line.")
+
+    def _room_before(self, connection: Connection, target: int, moved: int) -> tuple[int, int]:
+        """A free position just before `target` and its priority; spreads the line anew where it has become too tight."""
+        for _ in range(2):
+            row = connection.execute(select(job.c.position, job.c.priority).where(job.c.id == target)).one()
+            earlier = connection.execute(
+                select(job.c.position)
+                .where(job.c.status == WAITING, job.c.priority == row.priority, job.c.position < row.position, job.c.id != moved)
+                .order_by(job.c.position.desc())
+                .limit(1)
+            ).scalar()
+            position = row.position - _GAP if earlier is None else (earlier + row.position) // 2
+            if earlier is None or position > earlier:
+                return position, row.priority
+            self._spread(connection)
+        raise AssertionError("there is room after spreading")
+
+    def _spread(self, connection: Connection) -> None:
+        ordered = connection.execute(select(job.c.id).where(job.c.status == WAITING).order_by(*_LINE)).scalars().all()
+        connection.connection.executemany(  # type: ignore[attr-defined]
+            "UPDATE job SET position = ? WHERE id = ?", [(number * _GAP, identifier) for number, identifier in enumerate(ordered, 1)]
+        )
+
+    def set_priority(self, identifier: int, priority: int) -> None:
+        """Give a waiting job another priority, LOWEST_PRIORITY to HIGHEST_PRIORITY. Raises Conflict when it is not waiting."""
+        with self._database.writing() as connection:
+            self._require_waiting(connection, identifier)
+            connection.execute(update(job).where(job.c.id == identifier).values(priority=priority))
+
+    def cancel_waiting(self, identifier: int) -> bool:
+        """Cancel a job that has not begun; False when it has."""
+        with self._database.writing() as connection:
+            return self._cancel(connection, job.c.id == identifier) == 1
+
+    def clear(self) -> tuple[int, int]:
+        """Cancel every waiting job but live ones. Returns how many, and the stamp with which `restore_cleared` brings them back."""
+        with self._database.writing() as connection:
+            stamp = self._ids.next()
+            return self._cancel(connection, job.c.live.is_(False), stamp), stamp
+
+    def _cancel(self, connection: Connection, which: Any, stamp: int | None = None) -> int:
+        return connection.execute(
+            update(job).where(which, job.c.status == WAITING).values(status=CANCELLED, ended=stamp or self._ids.next())
+        ).rowcount
+
+    def restore_cleared(self, stamp: int) -> int:
+        """Bring back, each to its place, the jobs that one `clear` cancelled. Returns how many."""
+        with self._database.writing() as connection:
+            return connection.execute(
+                update(job).where(job.c.ended == stamp, job.c.status == CANCELLED).values(status=WAITING, ended=None)
+            ).rowcount
+
+    def restore(self, identifier: int) -> bool:
+        """Bring a cancelled or failed job back to its place; what it has finished stays. False when it is neither."""
+        with self._database.writing() as connection:
+            return (
+                connection.execute(
+                    update(job)
+                    .where(job.c.id == identifier, job.c.status.in_((CANCELLED, FAILED)), job.c.live.is_(False))
+                    .values(status=WAITING, ended=None, error=None, worker_deaths=0)
+                ).rowcount
+                == 1
+            )
+
+    def requeue(self, identifier: int, *, worker_died: bool = False) -> int:
+        """Put a running job back to where it stood in line. Returns how many workers it has lost so far."""
+        with self._database.writing() as connection:
+            connection.execute(
+                update(job)
+                .where(job.c.id == identifier, job.c.status == RUNNING)
+                .values(status=WAITING, worker_deaths=job.c.worker_deaths + int(worker_died))
+            )
+            return connection.execute(select(job.c.worker_deaths).where(job.c.id == identifier)).scalar_one()
+
+    # ending jobs
 
     def record_picture(self, entry: Job, index: int, record: PictureFile, relative: str, *, last: bool) -> int:
         """Image row, generation row (with the first picture) and, with the last one, the finished job: one transaction.
@@ -133,7 +356,7 @@ class Journal:
                 )
             )
             if last:
-                connection.execute(update(job).where(job.c.id == entry.id).values(status=DONE, planned_paths={}))
+                self._end(connection, entry.id, DONE, None)
         return identifier
 
     def _insert_generation(self, connection: Connection, entry: Job) -> int:
@@ -155,8 +378,8 @@ class Journal:
                 width=request.width,
                 height=request.height,
                 seed=request.seed,
-                asked=dump_request(entry.asked),
-                resolved=dump_request(request),
+                asked=entry.asked_text,
+                resolved=entry.resolved_text,
             )
         )
         return identifier
@@ -167,28 +390,19 @@ class Journal:
         with self._database.reading() as connection:
             return set(connection.execute(query).scalars())
 
-    def end(self, identifier: int, status: str, error: dict[str, Any] | None = None) -> None:
-        """Mark a job as done, cancelled or failed. A job that has ended already keeps its end."""
+    def end(self, identifier: int, status: str, error: dict[str, Any] | None = None, *, grid_path: str | None = None) -> None:
+        """Mark a job as done, cancelled or failed, and note its grid. A job that has ended already keeps its end."""
         with self._database.writing() as connection:
-            connection.execute(
-                update(job).where(job.c.id == identifier, job.c.status.not_in(ENDED)).values(status=status, error=error, planned_paths={})
-            )
+            if grid_path is not None:
+                connection.execute(update(generation).where(generation.c.job_id == identifier).values(grid_path=grid_path))
+            self._end(connection, identifier, status, error)
 
-    def cancel_waiting(self, identifier: int) -> bool:
-        """Cancel a job that has not begun; False when it has."""
-        with self._database.writing() as connection:
-            result = connection.execute(update(job).where(job.c.id == identifier, job.c.status == WAITING).values(status=CANCELLED))
-            return result.rowcount == 1
-
-    def requeue(self, identifier: int, *, worker_died: bool = False) -> int:
-        """Put a running job back to where it stood in line. Returns how many workers it has lost so far."""
-        with self._database.writing() as connection:
-            connection.execute(
-                update(job)
-                .where(job.c.id == identifier, job.c.status == RUNNING)
-                .values(status=WAITING, worker_deaths=job.c.worker_deaths + int(worker_died))
-            )
-            return connection.execute(select(job.c.worker_deaths).where(job.c.id == identifier)).scalar_one()
+    def _end(self, connection: Connection, identifier: int, status: str, error: dict[str, Any] | None) -> None:
+        connection.execute(
+            update(job)
+            .where(job.c.id == identifier, job.c.status.not_in(ENDED))
+            .values(status=status, error=error, planned_paths={}, ended=self._ids.next())
+        )
 
     def add_note(self, identifier: int, text: str) -> None:
         """Keep something the user should know beside the job."""
@@ -196,36 +410,62 @@ class Journal:
             notes = connection.execute(select(job.c.notes).where(job.c.id == identifier)).scalar() or []
             connection.execute(update(job).where(job.c.id == identifier).values(notes=[*notes, text]))
 
+    # looking
+
     def get(self, identifier: int) -> Job:
         """The job of that id. Raises NotFound."""
         with self._database.reading() as connection:
             row = connection.execute(select(job).where(job.c.id == identifier)).first()
         if row is None:
-            raise NotFound("There is no job with that id.", code="job_not_found", hint="It may have been a live picture, which isn't kept.")
+            raise _no_such_job()
         return _job(row)
 
-    def unfinished(self, limit: int = 200) -> list[Job]:
-        """Running and waiting jobs in the order in which they run."""
-        query = select(job).where(job.c.status.in_((RUNNING, WAITING))).order_by(job.c.status, job.c.priority.desc(), job.c.id).limit(limit)
+    def _select(self, connection: Connection, query: Select[Any]) -> list[Job]:
+        return [_job(row) for row in connection.execute(query)]
+
+    def get_all(self, identifiers: Sequence[int]) -> list[Job]:
+        """The jobs of those ids, in that order; those that are gone are left out."""
         with self._database.reading() as connection:
-            return [_job(row) for row in connection.execute(query)]
+            found = {entry.id: entry for entry in self._select(connection, select(job).where(job.c.id.in_(identifiers)))}
+        return [found[identifier] for identifier in identifiers if identifier in found]
+
+    def waiting_page(self, limit: int, after: int | None = None) -> list[Waiting]:
+        """A part of the line: the jobs behind job `after`."""
+        query = select(job.c.id, job.c.priority, job.c.checkpoint, job.c.overtaken, job.c.work).where(job.c.status == WAITING)
+        with self._database.reading() as connection:
+            if after is not None:
+                mark = connection.execute(select(job.c.priority, job.c.position).where(job.c.id == after)).first()
+                if mark is None:
+                    raise _no_such_job()
+                query = query.where(
+                    (job.c.priority < mark.priority) | ((job.c.priority == mark.priority) & (job.c.position > mark.position))
+                )
+            return [Waiting(*row) for row in connection.execute(query.order_by(*_LINE).limit(limit))]
+
+    def waiting_work(self) -> dict[str, tuple[int, float]]:
+        """How many jobs wait for each checkpoint, and their work."""
+        query = select(job.c.checkpoint, func.count(), func.sum(job.c.work)).where(job.c.status == WAITING).group_by(job.c.checkpoint)
+        with self._database.reading() as connection:
+            return {name: (number, work) for name, number, work in connection.execute(query)}
 
     def waiting_count(self) -> int:
         """How many jobs wait."""
         with self._database.reading() as connection:
             return connection.execute(select(func.count()).select_from(job).where(job.c.status == WAITING)).scalar_one()
 
-    def last_ended(self, limit: int = 5) -> list[Job]:
-        """The newest jobs that have ended, live ones left out, newest first."""
-        query = select(job).where(job.c.status.in_(ENDED), job.c.live.is_(False)).order_by(job.c.id.desc()).limit(limit)
+    def last_ended(self, limit: int = 5, before: int | None = None) -> list[Job]:
+        """The jobs that ended last (before the stamp `before`), live ones left out, newest first."""
+        query = select(job).where(job.c.ended.is_not(None), job.c.live.is_(False))
+        if before is not None:
+            query = query.where(job.c.ended < before)
         with self._database.reading() as connection:
-            return [_job(row) for row in connection.execute(query)]
+            return self._select(connection, query.order_by(job.c.ended.desc(), job.c.id.desc()).limit(limit))
 
     def live_jobs_of(self, client: str) -> list[Job]:
         """Unfinished live jobs of one page."""
         query = select(job).where(job.c.status.in_((RUNNING, WAITING)), job.c.live.is_(True), job.c.client == client)
         with self._database.reading() as connection:
-            return [_job(row) for row in connection.execute(query)]
+            return self._select(connection, query)
 
     def drop_live(self, identifier: int | None = None) -> None:
         """Forget a live job, or all of them: their pictures are not kept either."""
@@ -236,13 +476,48 @@ class Journal:
     def running(self) -> list[Job]:
         """Jobs marked as running (at start: those that a crash left behind)."""
         with self._database.reading() as connection:
-            return [_job(row) for row in connection.execute(select(job).where(job.c.status == RUNNING).order_by(job.c.id))]
+            return self._select(connection, select(job).where(job.c.status == RUNNING).order_by(job.c.id))
 
     def promised_paths(self) -> set[str]:
-        """Relative paths promised to pictures of unfinished jobs."""
+        """Relative paths promised to pictures of running jobs."""
         with self._database.reading() as connection:
-            rows = connection.execute(select(job.c.planned_paths).where(job.c.status.in_((RUNNING, WAITING)))).scalars()
+            rows = connection.execute(select(job.c.planned_paths).where(job.c.status == RUNNING)).scalars()
             return {path for paths in rows for path in paths.values()}
+
+    # remembered over a restart
+
+    def remember(self, name: str, value: Any) -> None:
+        """Keep a small value under a name."""
+        with self._database.writing() as connection:
+            connection.execute(delete(remembered).where(remembered.c.name == name))
+            connection.execute(insert(remembered).values(name=name, value=value))
+
+    def recall(self, name: str) -> Any:
+        """The value kept under a name; None when there is none."""
+        with self._database.reading() as connection:
+            return connection.execute(select(remembered.c.value).where(remembered.c.name == name)).scalar()
+
+
+def _new_job(row: dict[str, Any]) -> Job:
+    return Job(
+        id=row["id"],
+        status=WAITING,
+        live=row["live"],
+        client=row["client"],
+        asked_text=row["asked"],
+        resolved_text=row["resolved"],
+        notes=tuple(row["notes"]),
+        priority=row["priority"],
+        forever=row["forever"],
+    )
+
+
+def _as_json(planned_paths: dict[int, str]) -> dict[str, str]:
+    return {str(index): path for index, path in planned_paths.items()}
+
+
+def _no_such_job() -> NotFound:
+    return NotFound("There is no job with that id.", code="job_not_found", hint="It may have been a live picture, which isn't kept.")
 
 
 def parse_id(text: str) -> int:

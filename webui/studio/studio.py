@@ -45,7 +45,7 @@ class Studio:
         self._database = open_database(settings.data_dir)
         self._journal = Journal(self._database, IdClock(self._database.last_id()), settings.queue_limit)
         self.history = History(self._database)
-        self._pictures = PictureFolder(settings.outputs_dir, settings.data_dir / "cache")
+        self._pictures = PictureFolder(settings.pictures_dir, settings.data_dir / "cache")
         self._previews = PreviewBoard()
         self._rng = random.SystemRandom()
         self._live_lock = threading.Lock()
