@@ -30,7 +30,7 @@ def test_every_setting_is_documented_with_its_default_and_help() -> None:
     for name, field in Settings.model_fields.items():
         default, help_text = rows[name]
         assert help_text == field.description, name
-        if not isinstance(field.default, Path) and field.default != ():
+        if not isinstance(field.default, Path) and field.default not in ((), None):
             assert default == f"`{field.default}`", name
 
 

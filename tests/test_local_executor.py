@@ -159,7 +159,7 @@ def test_a_worker_that_cannot_start_says_why_and_is_tried_again(make: Callable[.
     marks = tmp_path / "starts"
     executor = make(f"open({str(marks)!r}, 'a').write('x')\nimport a_module_that_is_not_there")
     failed = failure(run(executor))
-    assert not failed.worker_lost, "a job must not be blamed for a worker that never was"
+    assert not failed.begun, "a job must not be blamed for a worker that never was"
     assert "a_module_that_is_not_there" in failed.error["message"]
     assert "a_module_that_is_not_there" in executor.slots()[0].problem
     wait_until(lambda: len(marks.read_text()) >= 3)
@@ -177,7 +177,7 @@ def test_changed_files_ask_for_a_restart(make: Callable[..., LocalExecutor], cha
     assert failed.error["code"] == "restart_needed"
     assert "files changed" in failed.error["message"]
     assert "Restart" in failed.error["hint"]
-    assert not failed.worker_lost
+    assert not failed.begun
     assert not executor.slots()[0].alive
 
 

@@ -228,17 +228,25 @@ def test_a_job_that_kills_its_workers_is_set_aside_and_its_neighbours_run(new_st
     assert studio.follow(good["id"], lambda event: None)["status"] == "done"
 
 
-def test_a_disk_that_refuses_fails_the_job_with_words(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, data: bytes) -> None:
+def test_a_full_disk_holds_the_queue_and_the_picture_until_there_is_room(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, data: bytes, **how: object) -> None:
         raise OSError(28, "No space left on device")
 
+    monkeypatch.setattr("webui.studio.storage_guard.AGAIN_SECONDS", 0.02)
     monkeypatch.setattr("webui.studio.picture_file.write_durably", full)
-    job = finish(studio)
-    assert job["status"] == "failed"
-    assert "No space left" in job["error"]["message"]
+    job = studio.submit(parse_request(SMALL))
+    behind = studio.submit(parse_request(SMALL))
+    wait_for(lambda: studio.notices.all())
+    (notice,) = studio.snapshot()["notices"]
+    assert "disk is full" in notice["message"]
+    time.sleep(0.1)
+    assert studio.job(job["id"])["status"] == "running"
+    assert studio.job(behind["id"])["status"] == "waiting"
     assert studio.history.total() == 0
     monkeypatch.undo()
-    assert finish(studio)["status"] == "done"
+    assert studio.follow(job["id"], lambda event: None)["status"] == "done"
+    assert studio.follow(behind["id"], lambda event: None)["status"] == "done"
+    assert studio.notices.all() == []
 
 
 def test_an_add_on_that_fails_leaves_a_note(new_studio: Callable[..., Studio]) -> None:

@@ -116,7 +116,7 @@ def generate(
         studio.start()
         job = studio.submit(request)
         try:
-            ended = studio.follow(job["id"], _show_progress)
+            ended = studio.follow(job["id"], _show_progress, patient=False)
         except KeyboardInterrupt:
             # Nobody waits for it any more; without this it would be made at the next start.
             studio.interrupt(job["id"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,7 +59,12 @@ class Settings(BaseSettings):
         max_length=300,
     )
     name_pattern: str = setting(
-        "[seed]", section="Pictures", label="File name", help="What follows the running number in the file's name.", live=True, max_length=300
+        "[seed]",
+        section="Pictures",
+        label="File name",
+        help="What follows the running number in the file's name.",
+        live=True,
+        max_length=300,
     )
     sidecar: Literal["none", "text", "json"] = setting(
         "none", section="Pictures", label="Parameters beside the picture", help="A file of the same name with the parameters.", live=True
@@ -108,7 +114,9 @@ class Settings(BaseSettings):
         label="Executor",
         help="Where pictures are made: local (a worker process here) or fake (painted patterns, no model; for trying the page).",
     )
-    threads: int = setting(0, section="Engine", label="CPU threads", help="CPU threads for the worker. 0: one per physical core.", ge=0, le=256)
+    threads: int = setting(
+        0, section="Engine", label="CPU threads", help="CPU threads for the worker. 0: one per physical core.", ge=0, le=256
+    )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", section="Engine", label="Log level", help="How much is written to the terminal."
     )
@@ -161,6 +169,10 @@ class Settings(BaseSettings):
     def file(self) -> Path:
         """The settings file of this data folder."""
         return self.data_dir / SETTINGS_FILE_NAME
+
+    def pin(self, names: Iterable[str]) -> None:
+        """Note which settings the command line gave."""
+        self._given = frozenset(names)
 
     def pinned_by(self, name: str) -> str | None:
         """What beats the settings file for that setting: "the command line", "the environment", or None."""
@@ -259,7 +271,7 @@ def load_settings(**given: Any) -> Settings:
         settings = Settings(**wanted)
     except ValidationError as error:
         raise explain_setting(error) from None
-    settings._given = frozenset(wanted)
+    settings.pin(wanted)
     return settings
 
 

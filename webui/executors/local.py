@@ -96,7 +96,7 @@ class LocalExecutor:
             else:
                 yield from self._run(connection, job)
         except WorkerLost as error:
-            yield Failed(error.as_dict(), worker_lost=self._closed)
+            yield Failed(error.as_dict(), worker_lost=True, begun=False)
         finally:
             with self._change:
                 self._pressed_early.pop(job.job_id, None)

@@ -88,12 +88,14 @@ class Interrupted:
 
 @dataclass(frozen=True)
 class Failed:
-    """The job cannot be finished. `error` is EaselError.as_dict(); worker_lost: the process itself is gone."""
+    """The job cannot be finished. `error` is EaselError.as_dict(); worker_lost: the process itself is gone;
+    begun: it had the job by then."""
 
     type: ClassVar[str] = "failed"
     error: dict[str, Any]
     details: str = ""
     worker_lost: bool = False
+    begun: bool = True
 
 
 WorkerEvent = Hello | Stage | Step | Picture | Skipped | Note | Done | Interrupted | Failed

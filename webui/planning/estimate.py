@@ -60,7 +60,9 @@ def work_of(request: GenerationRequest) -> float:
 def pace(samples: Sequence[Sample]) -> float | None:
     """Median seconds for one unit of work in `samples` (same checkpoint, newest first); None when nothing is known yet."""
     speeds = [
-        sample.seconds / _picture_work(sample.steps, sample.width, sample.height, sample.cfg_scale) for sample in samples if sample.seconds > 0
+        sample.seconds / _picture_work(sample.steps, sample.width, sample.height, sample.cfg_scale)
+        for sample in samples
+        if sample.seconds > 0
     ]
     return statistics.median(speeds) if speeds else None
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from webui.durable import PART_SUFFIX, flush
 from webui.errors import DatabaseBusy, DataUnusable, DiskFull
@@ -93,18 +93,18 @@ def _told_in_words() -> Iterator[None]:
     """What SQLite can't do just now as an error that says what would help."""
     try:
         yield
-    except OperationalError as error:
+    except DatabaseError as error:
         reason = str(error.orig)
         for words, problem in _PROBLEMS.items():
             if words in reason:
-                raise problem(f"The database can't be written: {reason}.", hint=_HINTS[problem]) from error
+                raise problem(f"The database can't be used just now: {reason}.", hint=_HINTS[problem]) from error
         raise
 
 
 _HINTS: dict[type[DataUnusable], str] = {
     DiskFull: "Make room on the disk of the data folder.",
     DatabaseBusy: "End the other program that works on the data folder, then try again.",
-    DataUnusable: "Check the disk and the rights of the data folder.",
+    DataUnusable: "Check the disk and the rights of the data folder; python launch.py doctor says more.",
 }
 _PROBLEMS: dict[str, type[DataUnusable]] = {
     "disk is full": DiskFull,
@@ -112,6 +112,7 @@ _PROBLEMS: dict[str, type[DataUnusable]] = {
     "disk I/O error": DataUnusable,
     "readonly database": DataUnusable,
     "unable to open database file": DataUnusable,
+    "malformed": DataUnusable,
 }
 
 

@@ -6,30 +6,50 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
-from sqlalchemy.exc import SQLAlchemyError
 
 from webui.catalog.checkpoints import CheckpointCatalog
 from webui.errors import EaselError, GenerationFailed
-from webui.executors.base import Executor
+from webui.executors.base import Executor, Slot
 from webui.generation.events import Done, Failed, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
 from webui.generation.job import JobSpec
+from webui.settings import Settings
 from webui.studio import journal as states
 from webui.studio.event_log import EventLog
 from webui.studio.history import History, image_view
-from webui.studio.journal import Job, Journal
-from webui.studio.picture_file import PictureFolder, encode, read_back
+from webui.studio.journal import Job, Journal, NewJob
+from webui.studio.line import choose
+from webui.studio.notices import NoticeBoard
+from webui.studio.picture_file import PictureFile, PictureFolder, encode, read_back
 from webui.studio.progress import JobProgress, PreviewBoard
+from webui.studio.storage_guard import Closing, StorageGuard
 
 log = logging.getLogger(__name__)
 
 MOST_WORKER_DEATHS = 3
 """Workers one job may take down before it is set aside."""
 
+PAUSED = "paused"
+"""Under this name the journal remembers that the queue is paused."""
+
 _LEAST_PROGRESS_INTERVAL = 0.05
 _IDLE_POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class JobWords:
+    """What the dispatcher asks of the studio about a job.
+
+    view: as page and API get it. seconds: the estimate for it, None when nothing is known. successor: the job after one
+    that goes on forever.
+    """
+
+    view: Callable[[Job], dict[str, Any]]
+    seconds: Callable[[Job], float | None]
+    successor: Callable[[Job], NewJob | None]
 
 
 class Dispatcher:
@@ -45,9 +65,9 @@ class Dispatcher:
         executor: Executor,
         events: EventLog,
         previews: PreviewBoard,
-        preview_interval: float,
-        job_view: Callable[[Job], dict[str, Any]],
-        seconds_hint: Callable[[Job], float | None],
+        notices: NoticeBoard,
+        settings: Callable[[], Settings],
+        words: JobWords,
     ) -> None:
         self._journal = journal
         self._history = history
@@ -56,19 +76,28 @@ class Dispatcher:
         self._executor = executor
         self._events = events
         self._previews = previews
-        self._preview_interval = preview_interval
-        self._job_view = job_view
-        self._seconds_hint = seconds_hint
+        self._settings = settings
+        self._words = words
         self._news = threading.Condition()
         self._claims = threading.Lock()
-        self._closing = False
+        self._closing = threading.Event()
+        self._guard = StorageGuard(notices, settings().pictures_dir, self._closing)
+        self._paused = bool(journal.recall(PAUSED))
         self._stop_wanted: set[int] = set()
         self._running: dict[int, tuple[str, JobProgress]] = {}
+        self._loaded: dict[str, str] = {}
+        """Slot -> the checkpoint it drew with last."""
+        self._left_behind: list[Job] = []
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Finish what a crash left behind, then begin to take jobs."""
-        self._recover()
+        self._journal.drop_live()
+        self._left_behind = self._journal.running()
+        try:
+            self._recover()
+        except (OSError, EaselError) as problem:
+            log.warning("What the last run left behind can't be put in order yet: %s", problem)
         self._threads = [
             threading.Thread(target=self._serve, args=(slot.id,), name=f"dispatcher-{slot.id}", daemon=True)
             for slot in self._executor.slots()
@@ -78,17 +107,29 @@ class Dispatcher:
 
     def close(self) -> None:
         """Take no more jobs; a running one goes back to the line and is made again at the next start."""
-        with self._news:
-            self._closing = True
-            self._news.notify_all()
+        self._closing.set()
+        self.wake()
         self._executor.close()
         for thread in self._threads:
             thread.join(timeout=10)
 
     def wake(self) -> None:
-        """There is a new job."""
+        """There is a new job, or one may run that could not before."""
         with self._news:
             self._news.notify_all()
+
+    # buttons
+
+    @property
+    def paused(self) -> bool:
+        """Whether the queue is paused: what runs goes on, and nothing but live pictures begins."""
+        return self._paused
+
+    def pause(self, wanted: bool) -> None:
+        """Pause or resume the queue; remembered over a restart."""
+        self._journal.remember(PAUSED, wanted)
+        self._paused = wanted
+        self.wake()
 
     def stop(self, job_id: int) -> bool:
         """End a running job at its next step. False when it is not running."""
@@ -107,23 +148,43 @@ class Dispatcher:
         self._executor.skip(running[0], str(job_id))
         return True
 
+    # looking
+
     def progress(self, job_id: int) -> JobProgress | None:
         """How far a running job is; None when it is not running."""
         running = self._running.get(job_id)
         return running[1] if running else None
 
+    def running_ids(self) -> list[int]:
+        """Ids of the jobs that run now, oldest first."""
+        return sorted(self._running)
+
+    def loaded_checkpoint(self) -> str | None:
+        """The checkpoint that the first slot drew with last."""
+        return next(iter(self._loaded.values()), None)
+
+    # what a crash left behind
+
     def _recover(self) -> None:
-        self._journal.drop_live()
-        for job in self._journal.running():
-            finished = self._journal.finished_images(job.id)
-            for index, relative in sorted(job.planned_paths.items()):
-                self._pictures.clear_part(relative)
-                if index not in finished and self._pictures.exists(relative) and self._adopt(job, index, relative):
-                    finished.add(index)
-            if len(finished) == job.resolved.picture_count:
-                self._journal.end(job.id, states.DONE)
-            else:
-                self._journal.requeue(job.id)
+        while self._left_behind:
+            self._recover_job(self._left_behind[0])
+            del self._left_behind[0]
+
+    def _recover_job(self, job: Job) -> None:
+        try:
+            wanted = set(range(job.resolved.picture_count))
+        except EaselError as problem:
+            self._journal.end(job.id, states.FAILED, problem.as_dict())
+            return
+        finished = self._journal.finished_images(job.id)
+        for index, relative in sorted(job.planned_paths.items()):
+            self._pictures.clear_part(relative)
+            if index not in finished and self._pictures.exists(relative) and self._adopt(job, index, relative):
+                finished.add(index)
+        if finished == wanted:
+            self._journal.end(job.id, states.DONE)
+        else:
+            self._journal.requeue(job.id)
 
     def _adopt(self, job: Job, index: int, relative: str) -> bool:
         # The file was written whole, but the program ended before its rows were.
@@ -136,61 +197,105 @@ class Dispatcher:
         log.info("Job %s: picture %s was found on disk and is in history now.", job.id, relative)
         return True
 
+    # taking jobs
+
     def _serve(self, slot: str) -> None:
-        while not self._closing:
+        while not self._closing.is_set():
             try:
                 job = self._claim(slot)
                 if job is not None:
                     self._run(slot, job)
+            except Closing:
+                return
             except Exception:  # the loop must live on: one bad job may not stop the line
                 log.exception("The dispatcher met something unexpected; it goes on with the next job.")
-                time.sleep(_IDLE_POLL_SECONDS)
+                self._closing.wait(_IDLE_POLL_SECONDS)
 
     def _claim(self, slot: str) -> Job | None:
         with self._claims:
-            job = self._journal.next_waiting()
-            if job is not None:
-                wanted = tuple(sorted(set(range(job.resolved.picture_count)) - self._journal.finished_images(job.id)))
-                planned = {} if job.live else self._pictures.plan(job.resolved, wanted, self._journal.promised_paths())
-                done = job.resolved.picture_count - len(wanted)
-                # Before the row says so: whoever sees the job running can also stop it.
-                self._running[job.id] = (slot, JobProgress(job.id, job.resolved.picture_count, done, self._seconds_hint(job)))
-                if not self._journal.claim(job.id, planned):
-                    del self._running[job.id]
-                    return None
-                return self._journal.get(job.id)
+            candidate = self._guard.insist(lambda: self._next(slot))
+            if candidate is not None:
+                return self._guard.insist(lambda: self._take_on(slot, *candidate))
         with self._news:
-            if not self._closing:
+            if not self._closing.is_set():
                 self._news.wait(_IDLE_POLL_SECONDS)
         return None
+
+    def _next(self, slot: str) -> tuple[Job, list[int]] | None:
+        """The job to run next and the ids of those it overtakes; None where nothing can begin now."""
+        self._recover()
+        if not _can_work(self._executor.slots(), slot):
+            return None
+        line = self._journal.line(live_only=self._paused)
+        if not line or not self._guard.has_room(self._settings().disk_reserve_mb):
+            return None
+        chosen = choose(line, self._loaded.get(slot)) if self._settings().group_by_checkpoint else 0
+        return self._journal.get(line[chosen].id), [entry.id for entry in line[:chosen]]
+
+    def _take_on(self, slot: str, job: Job, overtaken: list[int]) -> Job | None:
+        try:
+            request = job.resolved
+        except EaselError as problem:
+            # Stored by a version that this one can't read: it fails alone, the others run.
+            self._journal.end(job.id, states.FAILED, problem.as_dict())
+            self._publish_job(job.id)
+            return None
+        finished = self._journal.finished_images(job.id)
+        wanted = tuple(sorted(set(range(request.picture_count)) - finished))
+        planned = {} if job.live else self._pictures.plan(request, wanted, self._journal.promised_paths())
+        successor = self._words.successor(job) if job.forever and job.attempt == 0 else None
+        # Before the row says so: whoever sees the job running can also stop it.
+        self._running[job.id] = (slot, JobProgress(job.id, request.picture_count, len(finished), self._words.seconds(job)))
+        try:
+            claimed = self._journal.claim(job.id, planned, overtaken, successor)
+        except BaseException:
+            del self._running[job.id]
+            raise
+        if claimed is None:
+            del self._running[job.id]
+        elif successor is not None:
+            self._events.publish("jobs")
+        return claimed
+
+    # running one
 
     def _run(self, slot: str, job: Job) -> None:
         progress = self._running[job.id][1]
         try:
-            self._publish_job(job)
+            self._publish_job(job.id)
             error, status = self._drive(slot, job, progress)
         except EaselError as problem:
             error, status = problem.as_dict(), states.FAILED
-        except (OSError, SQLAlchemyError) as problem:
+            self._executor.interrupt(slot, str(job.id))
+        except OSError as problem:
             failure = GenerationFailed(
-                f"The picture could not be saved: {problem}.", hint="Check the free space and the rights of the data folder."
+                f"The picture could not be saved: {problem.strerror or problem}.", hint="Check the folder and name patterns in Settings."
             )
             error, status = failure.as_dict(), states.FAILED
+            self._executor.interrupt(slot, str(job.id))
+        except Closing:
+            raise
+        except Exception:
+            # A job may not stay behind as running for ever because of a fault of ours.
+            log.exception("Job %s ended in a way that nobody foresaw.", job.id)
+            fault = GenerationFailed("Something unexpected went wrong in Easel.", hint="Try again; the log says more.")
+            error, status = fault.as_dict(), states.FAILED
             self._executor.interrupt(slot, str(job.id))
         finally:
             del self._running[job.id]
             self._stop_wanted.discard(job.id)
         if status != states.WAITING:
-            self._journal.end(job.id, status, error)
-        self._publish_job(self._journal.get(job.id))
+            self._guard.insist(lambda: self._journal.end(job.id, status, error))
+        self._publish_job(job.id)
         if job.live:
-            self._journal.drop_live(job.id)
+            self._guard.insist(lambda: self._journal.drop_live(job.id))
 
     def _drive(self, slot: str, job: Job, progress: JobProgress) -> tuple[dict[str, Any] | None, str]:
         """Run the job. Returns its error, if any, and its status after this."""
         wanted = tuple(sorted(job.planned_paths)) if not job.live else tuple(range(job.resolved.picture_count))
         checkpoint = self._catalog.find(job.resolved.checkpoint)
-        spec = JobSpec(str(job.id), job.resolved, str(checkpoint.path), wanted, self._preview_interval)
+        self._loaded[slot] = checkpoint.name
+        spec = JobSpec(str(job.id), job.resolved, str(checkpoint.path), wanted, self._settings().preview_interval)
         last_published = 0.0
         for event in self._executor.run(slot, spec):
             if job.id in self._stop_wanted:
@@ -202,10 +307,9 @@ class Dispatcher:
                 case Interrupted():
                     return None, states.CANCELLED
                 case Failed():
-                    return self._after_failure(job, event)
+                    return self._after_failure(slot, job, event)
                 case Note():
-                    self._journal.add_note(job.id, event.text)
-                    self._events.publish("note", job=str(job.id), text=event.text)
+                    self._add_note(job, event.text)
                 case _:
                     urgent = self._take(job, progress, event, last=progress.finished + 1 == progress.images)
                     now = time.monotonic()
@@ -213,6 +317,10 @@ class Dispatcher:
                         last_published = now
                         self._events.publish("progress", **progress.as_dict())
         raise GenerationFailed("The worker ended the job without a word.", hint="Try again; look into the terminal for the cause.")
+
+    def _add_note(self, job: Job, text: str) -> None:
+        self._guard.insist(lambda: self._journal.add_note(job.id, text))
+        self._events.publish("note", job=str(job.id), text=text)
 
     def _take(self, job: Job, progress: JobProgress, event: WorkerEvent, *, last: bool) -> bool:
         """Note one event in progress, files and rows. Returns whether pages should hear of it at once."""
@@ -240,43 +348,47 @@ class Dispatcher:
     def _store(self, job: Job, event: Picture, *, last: bool) -> None:
         picture = Image.frombytes("RGB", (event.width, event.height), event.rgb)
         record = encode(picture, job.resolved, event.image, event.facts)
-        if job.live:
-            self._previews.keep_live(job.id, record.data)
-            url = f"/api/v1/live/{job.id}"
-            view = image_view(
-                identifier=f"live-{job.id}",
-                generation_id="",
-                url=url,
-                thumbnail=url,
-                request=job.resolved,
-                index=event.image,
-                made={
-                    "width": event.width,
-                    "height": event.height,
-                    "seconds": round(float(event.facts.get("seconds", 0.0)), 3),
-                    "bytes": len(record.data),
-                    "file": f"live-{record.seed}.png",
-                    "mean_colour": record.mean_colour,
-                    "facts": event.facts,
-                    "created_at": "",
-                },
-            )
-        else:
-            relative = job.planned_paths[event.image]
-            self._pictures.write(relative, record.data)
-            identifier = self._journal.record_picture(job, event.image, record, relative, last=last)
-            view = self._history.item(identifier)
+        view = self._keep_live(job, event, record) if job.live else self._keep(job, event.image, record, last=last)
         self._events.publish("picture", job=str(job.id), image=view, live=job.live)
 
-    def _after_failure(self, job: Job, event: Failed) -> tuple[dict[str, Any] | None, str]:
+    def _keep(self, job: Job, index: int, record: PictureFile, *, last: bool) -> dict[str, Any]:
+        relative = job.planned_paths[index]
+        self._guard.insist(lambda: self._pictures.write(relative, record.data))
+        identifier = self._guard.insist(lambda: self._journal.record_picture(job, index, record, relative, last=last))
+        return self._guard.insist(lambda: self._history.item(identifier))
+
+    def _keep_live(self, job: Job, event: Picture, record: PictureFile) -> dict[str, Any]:
+        self._previews.keep_live(job.id, record.data)
+        url = f"/api/v1/live/{job.id}"
+        return image_view(
+            identifier=f"live-{job.id}",
+            generation_id="",
+            url=url,
+            thumbnail=url,
+            request=job.resolved,
+            index=event.image,
+            made={
+                "width": event.width,
+                "height": event.height,
+                "seconds": round(float(event.facts.get("seconds", 0.0)), 3),
+                "bytes": len(record.data),
+                "file": f"live-{record.seed}.png",
+                "mean_colour": record.mean_colour,
+                "facts": event.facts,
+                "created_at": "",
+            },
+        )
+
+    def _after_failure(self, slot: str, job: Job, event: Failed) -> tuple[dict[str, Any] | None, str]:
         if event.details:
             log.warning("Job %s failed:\n%s", job.id, event.details)
         if not event.worker_lost:
             return event.error, states.FAILED
-        if self._closing:
-            self._journal.requeue(job.id)
+        self._loaded.pop(slot, None)
+        if self._closing.is_set() or not event.begun:
+            self._guard.insist(lambda: self._journal.requeue(job.id))
             return None, states.WAITING
-        deaths = self._journal.requeue(job.id, worker_died=True)
+        deaths = self._guard.insist(lambda: self._journal.requeue(job.id, worker_died=True))
         if deaths >= MOST_WORKER_DEATHS:
             error = GenerationFailed(
                 f"This job has ended the worker {deaths} times and is set aside.",
@@ -284,8 +396,13 @@ class Dispatcher:
                 hint="Try a smaller size, or another checkpoint; the other jobs go on.",
             )
             return error.as_dict() | {"cause": event.error.get("message")}, states.FAILED
-        self._journal.add_note(job.id, f"{event.error.get('message', 'The worker ended.')} It is tried again from its seed.")
+        self._add_note(job, f"{event.error.get('message', 'The worker ended.')} It is tried again from its seed.")
         return None, states.WAITING
 
-    def _publish_job(self, job: Job) -> None:
-        self._events.publish("job", job=self._job_view(job))
+    def _publish_job(self, identifier: int) -> None:
+        self._events.publish("job", job=self._guard.insist(lambda: self._words.view(self._journal.get(identifier))))
+
+
+def _can_work(slots: list[Slot], name: str) -> bool:
+    """False while the slot's worker can't be started: its jobs wait rather than fail, and a banner says why."""
+    return next((slot.alive or not slot.problem for slot in slots if slot.id == name), False)

@@ -128,10 +128,16 @@ class History:
 
     def speed_samples(self, checkpoint: str) -> list[Sample]:
         """The newest pictures of that checkpoint, for the estimate."""
-        query = _BOTH.where(generation.c.checkpoint == checkpoint).order_by(image.c.id.desc()).limit(_SAMPLES)
+        # The newest generations by their index first: a join sorted by picture would look through all of them.
+        newest = (
+            select(generation.c.id, generation.c.steps, generation.c.width, generation.c.height, generation.c.cfg_scale)
+            .where(generation.c.checkpoint == checkpoint)
+            .order_by(generation.c.id.desc())
+            .limit(_SAMPLES)
+        ).subquery()
+        query = select(newest.c.steps, newest.c.width, newest.c.height, newest.c.cfg_scale, image.c.seconds).join_from(
+            newest, image, image.c.generation_id == newest.c.id
+        )
         with self._database.reading() as connection:
-            rows = connection.execute(query).all()
-        return [
-            Sample(row.generation_steps, row.generation_width, row.generation_height, row.generation_cfg_scale, row.image_seconds)
-            for row in rows
-        ]
+            rows = connection.execute(query.order_by(image.c.id.desc()).limit(_SAMPLES)).all()
+        return [Sample(*row) for row in rows]

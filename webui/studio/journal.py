@@ -196,36 +196,42 @@ class Journal:
             result = connection.execute(
                 update(job)
                 .where(job.c.id == identifier, job.c.status == WAITING)
-                .values(
-                    asked=dump_request(asked), resolved=dump_request(resolved), checkpoint=resolved.checkpoint, work=work_of(resolved)
-                )
+                .values(asked=dump_request(asked), resolved=dump_request(resolved), checkpoint=resolved.checkpoint, work=work_of(resolved))
             )
             return result.rowcount == 1
 
     # the line
 
-    def line(self, limit: int = LOOK_AHEAD, *, live_only: bool = False) -> list[Waiting]:
-        """The head of the line: highest priority first, then by place."""
+    def line(self, limit: int = LOOK_AHEAD, offset: int = 0, *, live_only: bool = False) -> list[Waiting]:
+        """A part of the line, highest priority first, then by place."""
         query = select(job.c.id, job.c.priority, job.c.checkpoint, job.c.overtaken, job.c.work).where(job.c.status == WAITING)
         if live_only:
             query = query.where(job.c.priority == LIVE_PRIORITY)
         with self._database.reading() as connection:
-            return [Waiting(*row) for row in connection.execute(query.order_by(*_LINE).limit(limit))]
+            return [Waiting(*row) for row in connection.execute(query.order_by(*_LINE).limit(limit).offset(offset))]
 
-    def claim(self, identifier: int, planned_paths: dict[int, str], overtaken: Iterable[int] = ()) -> bool:
-        """Mark a waiting job as running with the paths promised to its pictures; False when it is no longer waiting.
+    def claim(
+        self, identifier: int, planned_paths: dict[int, str], overtaken: Iterable[int] = (), successor: NewJob | None = None
+    ) -> Job | None:
+        """Mark a waiting job as running with the paths promised to its pictures; None when it is no longer waiting.
 
-        overtaken: ids of the jobs before it in line.
+        overtaken: ids of the jobs before it in line. successor: the job that follows one that goes on forever, taken
+        with the first claim only, so that a restart never doubles it.
         """
         with self._database.writing() as connection:
-            result = connection.execute(
+            row = connection.execute(
                 update(job)
                 .where(job.c.id == identifier, job.c.status == WAITING)
                 .values(status=RUNNING, attempt=job.c.attempt + 1, planned_paths=_as_json(planned_paths))
-            )
-            if result.rowcount == 1 and (passed := list(overtaken)):
+                .returning(job)
+            ).first()
+            if row is None:
+                return None
+            if passed := list(overtaken):
                 connection.execute(update(job).where(job.c.id.in_(passed)).values(overtaken=job.c.overtaken + 1))
-            return result.rowcount == 1
+            if successor is not None and row.attempt == 1:
+                connection.execute(insert(job), [self._row_of(successor)])
+            return _job(row)
 
     def promise(self, identifier: int, planned_paths: dict[int, str]) -> None:
         """Change the paths promised to a running job's pictures."""
@@ -281,6 +287,18 @@ class Journal:
         with self._database.writing() as connection:
             self._require_waiting(connection, identifier)
             connection.execute(update(job).where(job.c.id == identifier).values(priority=priority))
+
+    def end_forever(self) -> list[int]:
+        """Cancel the waiting jobs that would go on forever. Returns their ids."""
+        with self._database.writing() as connection:
+            return list(
+                connection.execute(
+                    update(job)
+                    .where(job.c.forever.is_(True), job.c.status == WAITING)
+                    .values(status=CANCELLED, ended=self._ids.next())
+                    .returning(job.c.id)
+                ).scalars()
+            )
 
     def cancel_waiting(self, identifier: int) -> bool:
         """Cancel a job that has not begun; False when it has."""
@@ -429,22 +447,11 @@ class Journal:
             found = {entry.id: entry for entry in self._select(connection, select(job).where(job.c.id.in_(identifiers)))}
         return [found[identifier] for identifier in identifiers if identifier in found]
 
-    def waiting_page(self, limit: int, after: int | None = None) -> list[Waiting]:
-        """A part of the line: the jobs behind job `after`."""
-        query = select(job.c.id, job.c.priority, job.c.checkpoint, job.c.overtaken, job.c.work).where(job.c.status == WAITING)
-        with self._database.reading() as connection:
-            if after is not None:
-                mark = connection.execute(select(job.c.priority, job.c.position).where(job.c.id == after)).first()
-                if mark is None:
-                    raise _no_such_job()
-                query = query.where(
-                    (job.c.priority < mark.priority) | ((job.c.priority == mark.priority) & (job.c.position > mark.position))
-                )
-            return [Waiting(*row) for row in connection.execute(query.order_by(*_LINE).limit(limit))]
-
-    def waiting_work(self) -> dict[str, tuple[int, float]]:
-        """How many jobs wait for each checkpoint, and their work."""
-        query = select(job.c.checkpoint, func.count(), func.sum(job.c.work)).where(job.c.status == WAITING).group_by(job.c.checkpoint)
+    def waiting_work(self, first: int | None = None) -> dict[str, tuple[int, float]]:
+        """How many jobs wait for each checkpoint, and their work; of the first so many in line only."""
+        waiting = select(job.c.checkpoint, job.c.work).where(job.c.status == WAITING)
+        part = (waiting if first is None else waiting.order_by(*_LINE).limit(first)).subquery()
+        query = select(part.c.checkpoint, func.count(), func.sum(part.c.work)).group_by(part.c.checkpoint)
         with self._database.reading() as connection:
             return {name: (number, work) for name, number, work in connection.execute(query)}
 

@@ -6,15 +6,16 @@ No job is overtaken more than `MOST_OVERTAKEN` times, and one that was put in it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 MOST_OVERTAKEN = 32
 LOOK_AHEAD = MOST_OVERTAKEN + 1
 """How many jobs from the head of the line `choose` has to see."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """What the choice depends on. work: in the unit of `webui.planning.estimate`."""
 
@@ -25,14 +26,18 @@ class Waiting:
     work: float = 0.0
 
 
-def choose(line: Sequence[Waiting], loaded: str | None) -> int:
-    """Index in `line` (highest priority first, then by place) of the job to run next with `loaded` in memory."""
+def choose(line: Sequence[Waiting], loaded: str | None, overtaken: Mapping[int, int] | None = None) -> int:
+    """Index in `line` (highest priority first, then by place) of the job to run next with `loaded` in memory.
+
+    overtaken: how often more than the journal says, by id.
+    """
+    more = overtaken or {}
     for index, entry in enumerate(line[:LOOK_AHEAD]):
         if entry.priority != line[0].priority:
             return 0
         if entry.checkpoint == loaded:
             return index
-        if entry.overtaken >= MOST_OVERTAKEN:
+        if entry.overtaken + more.get(entry.id, 0) >= MOST_OVERTAKEN:
             return 0
     return 0
 
@@ -40,10 +45,11 @@ def choose(line: Sequence[Waiting], loaded: str | None) -> int:
 def running_order(line: Sequence[Waiting], loaded: str | None) -> list[Waiting]:
     """The line in the order in which one worker will run it."""
     rest, order = list(line), []
+    overtaken: Counter[int] = Counter()
     while rest:
-        chosen = choose(rest, loaded)
-        rest[:chosen] = [replace(entry, overtaken=entry.overtaken + 1) for entry in rest[:chosen]]
-        entry = rest.pop(chosen)
-        order.append(entry)
-        loaded = entry.checkpoint
+        chosen = choose(rest, loaded, overtaken)
+        for passed in rest[:chosen]:
+            overtaken[passed.id] += 1
+        order.append(rest.pop(chosen))
+        loaded = order[-1].checkpoint
     return order

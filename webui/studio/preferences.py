@@ -51,7 +51,7 @@ class Preferences:
         except SettingInvalid as damage:
             return damage
         except OSError as error:
-            return SettingInvalid(f"{last_good(path).name} can't be written: {error.strerror}.", hint="Check the rights of the data folder.")
+            return SettingInvalid(f"{last_good(path).name} can't be written: {error.strerror}.", hint="Check the data folder's rights.")
         return None
 
     def change(self, values: Mapping[str, Any], revision: str | None = None) -> Settings:

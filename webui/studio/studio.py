@@ -5,33 +5,45 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog, Example
-from webui.errors import Conflict, NotFound
+from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest, NotFound
 from webui.executors.base import Executor
 from webui.extensions.registry import ExtensionRegistry
-from webui.generation.request import GenerationRequest, ResolvedRequest, parse_request
+from webui.generation.request import MAX_SEED, RANDOM_SEED, GenerationRequest, ResolvedRequest, parse_request
 from webui.generation.resolve import CheckpointIdentity, resolve
+from webui.generation.source import source_hash
 from webui.planning.estimate import Estimate, estimate
-from webui.settings import Settings
+from webui.settings import SETTINGS_FILE_NAME, Settings
 from webui.studio import journal as states
 from webui.studio.database import open_database
-from webui.studio.dispatcher import Dispatcher
+from webui.studio.dispatcher import Dispatcher, JobWords
 from webui.studio.event_log import EventLog
 from webui.studio.history import History
 from webui.studio.ids import IdClock, time_of
-from webui.studio.journal import Job, Journal, parse_id
+from webui.studio.journal import FOREVER_PRIORITY, LIVE_PRIORITY, NORMAL_PRIORITY, Job, Journal, NewJob, SubmissionKey, parse_id
+from webui.studio.notices import Notice, NoticeBoard
 from webui.studio.picture_file import PictureFolder
+from webui.studio.preferences import Preferences
 from webui.studio.progress import PreviewBoard
+from webui.studio.queue_view import QueueView
 
 log = logging.getLogger(__name__)
 
 JobView = dict[str, Any]
+MOST_AT_ONCE = 1000
+"""Requests in one batch."""
+
 _SESSION_PICTURES = 60
-_WORKER_WATCH_SECONDS = 0.5
+_SHOWN_IN_SNAPSHOT = 50
+_EACH_TOLD = 20
+"""More new jobs than this are told of at once: pages look at the queue again."""
+_WATCH_SECONDS = 0.5
+_WATCH_FILES_EVERY = 20
+"""Rounds of the watch between two looks at the program's own files."""
 
 
 class Studio:
@@ -40,16 +52,21 @@ class Studio:
     def __init__(self, settings: Settings, executor: Executor, catalog: CheckpointCatalog, extensions: ExtensionRegistry) -> None:
         self.events = EventLog()
         self.catalog = catalog
+        self.notices = NoticeBoard(self._notices_changed)
+        self.preferences = Preferences(settings, lambda _: None, self._settings_changed)
+        self._source = source_hash()
         self._executor = executor
         self._extensions = extensions
         self._database = open_database(settings.data_dir)
-        self._journal = Journal(self._database, IdClock(self._database.last_id()), settings.queue_limit)
+        self._journal = Journal(self._database, IdClock(self._database.last_id()))
         self.history = History(self._database)
         self._pictures = PictureFolder(settings.pictures_dir, settings.data_dir / "cache")
         self._previews = PreviewBoard()
         self._rng = random.SystemRandom()
         self._live_lock = threading.Lock()
         self._closed = threading.Event()
+        self._queue_touched = threading.Event()
+        self._told_queue: dict[str, Any] | None = None
         self._dispatcher = Dispatcher(
             journal=self._journal,
             history=self.history,
@@ -58,17 +75,20 @@ class Studio:
             executor=executor,
             events=self.events,
             previews=self._previews,
-            preview_interval=settings.preview_interval,
-            job_view=self.job_view,
-            seconds_hint=lambda job: self.estimate(job.resolved).seconds,
+            notices=self.notices,
+            settings=lambda: self.preferences.current,
+            words=JobWords(view=self.job_view, seconds=self._seconds_of, successor=self._successor_of),
         )
+        self.queue = QueueView(self._journal, self.history, self._dispatcher, self.job_view, lambda: self.preferences.current)
+        self.events.listen(self._queue_touched.set)
         catalog.on_change = lambda: self.events.publish("catalog")
+        self._put_standing_notices()
 
     def start(self) -> None:
         """Start the worker, take up what a crash left behind, and begin to run jobs."""
         self._executor.start()
         self._dispatcher.start()
-        threading.Thread(target=self._watch_worker, name="worker watch", daemon=True).start()
+        threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
     def close(self) -> None:
         """End the worker; an unfinished job is made at the next start."""
@@ -87,31 +107,76 @@ class Studio:
         given = {name: getattr(asked, name) for name in asked.model_fields_set}
         return parse_request({**self.catalog.find(asked.checkpoint).defaults, **given})
 
-    def submit(self, request: GenerationRequest, *, live_client: str | None = None) -> JobView:
+    def complete_all(self, many: Sequence[Any]) -> list[GenerationRequest]:
+        """Requests from a list of untrusted fields. Raises InvalidRequest that says which one is wrong."""
+        if not 1 <= len(many) <= MOST_AT_ONCE:
+            raise InvalidRequest(
+                f"{len(many):,} requests can't be taken at once.",
+                field="requests",
+                allowed=f"1 to {MOST_AT_ONCE:,}",
+                hint="Send them in several parts.",
+            )
+        completed = []
+        for number, fields in enumerate(many):
+            try:
+                completed.append(self.complete(fields))
+            except EaselError as problem:
+                problem.field = f"requests[{number}]" + (f".{problem.field}" if problem.field else "")
+                raise
+        return completed
+
+    def submit(
+        self, request: GenerationRequest, *, live_client: str | None = None, priority: int = NORMAL_PRIORITY, forever: bool = False
+    ) -> JobView:
         """Take a job: it is in the journal when this returns.
 
         live_client: token of a page that redraws while one types. Its earlier live job ends at its next
         step, and the picture is neither stored as a file nor in history.
-        Raises InvalidRequest, CheckpointUnusable or QueueFull.
+        forever: another one follows each time it starts, until `end_forever` or an interrupt; all others go first.
+        Raises InvalidRequest, CheckpointUnusable, QueueFull, or DataUnusable when it can't be written down.
         """
+        if live_client is None:
+            return self.submit_all([request], priority=FOREVER_PRIORITY if forever else priority, forever=forever)[0]
+        entry = self._prepared(request, priority=LIVE_PRIORITY, live=True, client=live_client)
+        with self._live_lock:
+            for earlier in self._journal.live_jobs_of(live_client):
+                self._supersede(earlier)
+            (job,) = self._journal.add([entry], self.preferences.current.queue_limit)
+        return self._announce([job])[0]
+
+    def submit_all(
+        self,
+        requests: Sequence[GenerationRequest],
+        *,
+        priority: int = NORMAL_PRIORITY,
+        forever: bool = False,
+        key: SubmissionKey | None = None,
+    ) -> list[JobView]:
+        """Take jobs, all or none, with one write. key: the same one again returns the jobs that it made before.
+
+        Raises as `submit` does, and KeyUsedDifferently.
+        """
+        if key is not None and (before := self._journal.submitted_before(key)) is not None:
+            return [self.job_view(job) for job in before]
+        entries = [self._prepared(request, priority=priority, forever=forever) for request in requests]
+        return self._announce(self._journal.add(entries, self.preferences.current.queue_limit, key))
+
+    def _prepared(self, request: GenerationRequest, **how: Any) -> NewJob:
         prepared = self._extensions.prepare(request)
-        faults = self._extensions.take_faults()
+        notes = tuple(self._extensions.notes())
         checkpoint = self.catalog.find(prepared.checkpoint)
         identity = CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint))
-        resolved = resolve(prepared, identity, self._rng)
-        if live_client is None:
-            job = self._journal.add(request, resolved, live=False, client=None)
+        return NewJob(asked=request, resolved=resolve(prepared, identity, self._rng), notes=notes, **how)
+
+    def _announce(self, jobs: Sequence[Job]) -> list[JobView]:
+        views = [self.job_view(job) for job in jobs]
+        if len(views) > _EACH_TOLD:
+            self.events.publish("jobs")
         else:
-            with self._live_lock:
-                for earlier in self._journal.live_jobs_of(live_client):
-                    self._supersede(earlier)
-                job = self._journal.add(request, resolved, live=True, client=live_client)
-        for fault in faults:
-            self._journal.add_note(job.id, str(fault))
-        view = self.job_view(self._journal.get(job.id) if faults else job)
-        self.events.publish("job", job=view)
+            for view in views:
+                self.events.publish("job", job=view)
         self._dispatcher.wake()
-        return view
+        return views
 
     def _supersede(self, earlier: Job) -> None:
         if self._journal.cancel_waiting(earlier.id):
@@ -120,14 +185,29 @@ class Studio:
         else:
             self._dispatcher.stop(earlier.id)
 
+    def _successor_of(self, job: Job) -> NewJob | None:
+        """The next job of a row without end: a random seed is drawn anew, a fixed one goes on counting."""
+        seed = job.asked.seed
+        if seed != RANDOM_SEED:
+            seed = (seed + job.asked.picture_count) % (MAX_SEED + 1)
+        try:
+            return self._prepared(job.asked.model_copy(update={"seed": seed}), priority=job.priority, forever=True)
+        except EaselError as problem:
+            log.warning("Job %s was to go on forever, and can't: %s", job.id, problem)
+            return None
+
+    # the queue
+
     def interrupt(self, job_id: str) -> JobView:
-        """End a job: a running one at its next step (finished pictures stay), a waiting one at once."""
+        """End a job: a running one at its next step (finished pictures stay), a waiting one at once. It ends "forever", too."""
         identifier = parse_id(job_id)
+        if self._journal.get(identifier).forever and identifier in self._end_forever():
+            return self.job(job_id)
         if not self._dispatcher.stop(identifier):
             job = self._journal.get(identifier)
             if not self._journal.cancel_waiting(identifier) and not self._dispatcher.stop(identifier):
                 raise Conflict(f"This job is {job.status} already.", field="id", hint="Only waiting and running jobs can be ended.")
-            self.events.publish("job", job=self.job_view(self._journal.get(identifier)))
+            self._publish_job(identifier)
         return self.job(job_id)
 
     cancel = interrupt
@@ -140,10 +220,85 @@ class Studio:
             raise Conflict(f"This job is {job.status}, so there is no picture to skip.", field="id", hint="Only a running job can skip.")
         return self.job(job_id)
 
+    def end_forever(self) -> int:
+        """Let jobs that go on forever end with the one that runs. Returns how many waiting ones were cancelled."""
+        return len(self._end_forever())
+
+    def _end_forever(self) -> list[int]:
+        ended = self._journal.end_forever()
+        for identifier in ended:
+            self._publish_job(identifier)
+        return ended
+
+    def pause(self, wanted: bool) -> None:
+        """Pause the queue (what runs goes on) or resume it; remembered over a restart."""
+        self._dispatcher.pause(wanted)
+        self._queue_touched.set()
+        self._tell_queue()
+
+    def clear_queue(self) -> tuple[int, str]:
+        """Cancel all waiting jobs. Returns how many, and the stamp with which `restore_queue` brings them back."""
+        count, stamp = self._journal.clear()
+        self.events.publish("jobs")
+        return count, str(stamp)
+
+    def restore_queue(self, stamp: str) -> int:
+        """Bring back the jobs that one `clear_queue` cancelled. Returns how many."""
+        count = self._journal.restore_cleared(parse_id(stamp))
+        self.events.publish("jobs")
+        self._dispatcher.wake()
+        return count
+
+    def restore(self, job_id: str) -> JobView:
+        """Bring a cancelled or failed job back to its place in line; its finished pictures stay. Raises Conflict otherwise."""
+        identifier = parse_id(job_id)
+        if not self._journal.restore(identifier):
+            job = self._journal.get(identifier)
+            raise Conflict(f"This job is {job.status}.", field="id", hint="Only a cancelled or failed job can be tried again.")
+        self._publish_job(identifier)
+        self._dispatcher.wake()
+        return self.job(job_id)
+
+    def move(self, job_id: str, before: str | None) -> JobView:
+        """Put a waiting job in front of another one, whose priority it takes; None: behind all of its own priority."""
+        self._journal.move(parse_id(job_id), None if before is None else parse_id(before))
+        self.events.publish("jobs")
+        self._dispatcher.wake()
+        return self.job(job_id)
+
+    def set_priority(self, job_id: str, priority: int) -> JobView:
+        """Give a waiting job another priority; higher ones go first. Raises Conflict when it is not waiting."""
+        self._journal.set_priority(parse_id(job_id), priority)
+        self.events.publish("jobs")
+        self._dispatcher.wake()
+        return self.job(job_id)
+
+    def duplicate(self, job_id: str) -> JobView:
+        """Submit what was asked once more; a random seed is drawn anew."""
+        job = self._journal.get(parse_id(job_id))
+        return self.submit(job.asked, priority=min(max(job.priority, states.LOWEST_PRIORITY), states.HIGHEST_PRIORITY))
+
+    def edit(self, job_id: str, request: GenerationRequest) -> JobView:
+        """Give a waiting job another request; it keeps its place. Raises Conflict when it has begun."""
+        identifier = parse_id(job_id)
+        entry = self._prepared(request)
+        if not self._journal.replace(identifier, entry.asked, entry.resolved):
+            job = self._journal.get(identifier)
+            raise Conflict(f"This job is {job.status} already.", field="id", hint="Duplicate it instead.")
+        self._publish_job(identifier)
+        return self.job(job_id)
+
+    def asked_of(self, job_id: str) -> GenerationRequest:
+        """The request of a job as it came. Raises NotFound."""
+        return self._journal.get(parse_id(job_id)).asked
+
     def estimate(self, request: GenerationRequest) -> Estimate:
         """About how long a request will take, from pictures made before."""
         checkpoint = request.checkpoint or next((entry.name for entry in self.catalog.all() if entry.usable), "")
         return estimate(request, self.history.speed_samples(checkpoint))
+
+    def _seconds_of(self, job: Job) -> float | None:
+        return self.estimate(job.resolved).seconds
 
     # following
 
@@ -151,40 +306,49 @@ class Studio:
         """One job. Raises NotFound."""
         return self.job_view(self._journal.get(parse_id(job_id)))
 
+    def ended_jobs(self, limit: int, before: str | None = None) -> list[JobView]:
+        """The jobs that ended last, newest first; those that ended before the job `before`."""
+        stamp = None if before is None else self._journal.get(parse_id(before)).ended
+        return [self.job_view(job) for job in self._journal.last_ended(limit, stamp)]
+
     def job_view(self, job: Job) -> JobView:
         """A job as page and API get it."""
         progress = self._dispatcher.progress(job.id)
-        images = [] if job.live else self.history.images_of_job(job.id)
+        # A job that never began has no pictures to look for: with thousands of them that is most of the work.
+        images = [] if job.live or job.attempt == 0 else self.history.images_of_job(job.id)
         return {
             "id": str(job.id),
             "status": job.status,
             "live": job.live,
             "client": job.client,
-            "prompt": job.resolved.prompt,
-            "checkpoint": job.resolved.checkpoint,
-            "pictures": job.resolved.picture_count,
+            "priority": job.priority,
+            "forever": job.forever,
+            **_request_words(job),
             "done": len(images),
-            "width": job.resolved.width,
-            "height": job.resolved.height,
-            "seed": str(job.resolved.seed),
             "created_at": time_of(job.id).isoformat(),
+            "ended_at": None if job.ended is None else time_of(job.ended).isoformat(),
             "progress": progress.as_dict() if progress else None,
             "error": job.error,
             "notes": list(job.notes),
             "images": images,
         }
 
+    def _publish_job(self, identifier: int) -> None:
+        self.events.publish("job", job=self.job_view(self._journal.get(identifier)))
+
     def snapshot(self) -> dict[str, Any]:
         """All that a page needs to draw itself; events after its `seq` bring it up to date."""
         seq = self.events.seq
-        unfinished = self._journal.unfinished()
         session, _ = self.history.page(limit=_SESSION_PICTURES)
-        estimates = [self.estimate(job.resolved).seconds for job in unfinished]
+        queue = self.queue.page(0, _SHOWN_IN_SNAPSHOT)
+        ended = [self.job_view(job) for job in self._journal.last_ended()]
         return {
             "seq": seq,
-            "jobs": [self.job_view(job) for job in [*unfinished, *self._journal.last_ended()]],
+            "queue": {name: queue[name] for name in ("total", "paused", "seconds")},
+            "jobs": [*queue["running"], *queue["waiting"], *ended],
             "worker": self.worker(),
-            "estimate_all": sum(seconds for seconds in estimates if seconds is not None) if estimates else None,
+            "notices": self.notices.all(),
+            "estimate_all": queue["seconds"],
             "session": session,
         }
 
@@ -201,14 +365,58 @@ class Studio:
             "message": (slot.problem if slot else "") or words[state],
         }
 
-    def _watch_worker(self) -> None:
+    def _watch(self) -> None:
         # Asked rather than told: any executor can answer, wherever its workers live.
-        told = None
-        while not self._closed.wait(_WORKER_WATCH_SECONDS):
+        told: dict[str, str] | None = None
+        rounds = 0
+        while not self._closed.wait(_WATCH_SECONDS):
             worker = self.worker()
             if worker != told:
                 self.events.publish("worker", worker=worker)
                 told = worker
+            rounds += 1
+            if rounds % _WATCH_FILES_EVERY == 0:
+                self._watch_files()
+            if self._queue_touched.is_set():
+                self._queue_touched.clear()
+                self._tell_queue()
+
+    def _tell_queue(self) -> None:
+        try:
+            summary = self.queue.summary()
+        except EaselError as problem:
+            log.debug("The queue can't be counted just now: %s", problem)
+            return
+        if summary != self._told_queue:
+            self._told_queue = summary
+            self.events.publish("queue", queue=summary)
+
+    def _watch_files(self) -> None:
+        if source_hash() != self._source:
+            self.notices.put(
+                Notice("restart_needed", "Easel's files changed while it runs.", "Restart Easel to use them. Waiting jobs stay.", "wait")
+            )
+
+    def _put_standing_notices(self) -> None:
+        if self.preferences.damage is not None:
+            self.notices.put(
+                Notice(
+                    "settings_damaged",
+                    f"{SETTINGS_FILE_NAME} can't be read, so its last good copy is used.",
+                    f"{self.preferences.damage.message} Mend the file, or change any setting here.",
+                )
+            )
+        if self.preferences.current.safe_mode:
+            self.notices.put(Notice("safe_mode", "Safe mode: add-ons are off.", "Start without --safe-mode to have them back.", "wait"))
+
+    def _notices_changed(self) -> None:
+        self.events.publish("notices", notices=self.notices.all())
+
+    def _settings_changed(self) -> None:
+        if self.preferences.damage is None:
+            self.notices.take_down("settings_damaged")
+        self.events.publish("settings", revision=self.preferences.revision)
+        self._dispatcher.wake()
 
     def waiting_count(self) -> int:
         """How many jobs wait."""
@@ -255,8 +463,11 @@ class Studio:
         """Pictures that the checkpoints are known to draw, for the first visit."""
         return [example for checkpoint in self.catalog.all() if checkpoint.usable for example in checkpoint.examples]
 
-    def follow(self, job_id: str, on_event: Callable[[dict[str, Any]], None]) -> JobView:
-        """Wait until the job has ended, handing each of its events to `on_event`; returns the ended job."""
+    def follow(self, job_id: str, on_event: Callable[[dict[str, Any]], None], *, patient: bool = True) -> JobView:
+        """Wait until the job has ended, handing each of its events to `on_event`; returns the ended job.
+
+        patient: wait also while the engine can't be started; otherwise GenerationFailed is raised then.
+        """
         seq = self.events.seq
         news = threading.Event()
         stop = self.events.listen(news.set)
@@ -272,6 +483,29 @@ class Studio:
                 view = self.job(job_id)
                 if view["status"] in states.ENDED:
                     return view
+                if not patient:
+                    self._require_engine()
                 news.wait(1.0)
         finally:
             stop()
+
+    def _require_engine(self) -> None:
+        problem = next((slot.problem for slot in self._executor.slots() if slot.problem and not slot.alive), "")
+        if problem:
+            raise GenerationFailed(problem, hint="The terminal shows all that the engine said.")
+
+
+def _request_words(job: Job) -> dict[str, Any]:
+    """What a job draws; empty words where its stored request can't be read (its error says so when its turn comes)."""
+    try:
+        request = job.resolved
+    except EaselError:
+        return {"prompt": "", "checkpoint": "", "pictures": 1, "width": 0, "height": 0, "seed": "0"}
+    return {
+        "prompt": request.prompt,
+        "checkpoint": request.checkpoint,
+        "pictures": request.picture_count,
+        "width": request.width,
+        "height": request.height,
+        "seed": str(request.seed),
+    }

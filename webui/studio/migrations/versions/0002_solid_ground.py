@@ -20,8 +20,8 @@ def upgrade() -> None:
     ):
         op.add_column("job", column)
     op.execute(
-        f"UPDATE job SET position = {_GAP} * numbered.place FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM job) AS numbered "
-        "WHERE job.id = numbered.id"
+        f"UPDATE job SET position = {_GAP} * numbered.place "
+        "FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM job) AS numbered WHERE job.id = numbered.id"
     )
     op.execute("UPDATE job SET ended = id WHERE status IN ('done', 'cancelled', 'failed')")
     op.drop_index("job_status", "job")
