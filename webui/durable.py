@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import threading
@@ -51,7 +52,7 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         # Else it would look as if the file itself were taken, and another name for it would help.
-        raise NotADirectoryError(f"{folder} is a file; a folder of that name is needed") from None
+        raise NotADirectoryError(errno.ENOTDIR, "A file stands where a folder is needed", str(folder)) from None
 
 
 def _rename_to_new(part: Path, path: Path) -> None:

@@ -34,7 +34,7 @@ _FACTS_ROOM = 8192
 _PART_ROOM = 40
 _THUMBNAIL_SIDE = 384
 _SIDECAR_SUFFIX = {"text": ".txt", "json": ".json"}
-_UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, SyntaxError, RecursionError, Image.DecompressionBombError)
+_UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, SyntaxError, RuntimeError, Image.DecompressionBombError)
 _LONGEST_SUFFIX = max(len(suffix) for suffix in (*_SIDECAR_SUFFIX.values(), *(form.suffix for form in FORMATS.values())))
 
 
@@ -224,13 +224,17 @@ class PictureFolder:
         return path
 
     def write(self, relative: str, data: bytes) -> None:
-        """Write a planned picture durably.
+        """Write a planned picture durably. May be repeated with the same data.
 
         Raises FileExistsError when another program has put a file there (plan it again), OSError, a full disk among them.
         """
+        path = self._locate(relative)
         try:
-            write_durably(self._locate(relative), data, replace=False)
+            write_durably(path, data, replace=False)
         except FileExistsError:
+            # Our own, where the try before got as far as the name and failed after it.
+            if path.is_file() and path.read_bytes() == data:
+                return
             with self._lock:
                 self._scanned.discard(PurePosixPath(relative).parent.as_posix())
             raise
