@@ -175,6 +175,7 @@ def test_damaged_and_foreign_pictures_are_refused(tmp_path: Path, fox: Image.Ima
             read_back(path)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 def test_random_damage_never_ends_in_another_error(tmp_path: Path, fox: Image.Image) -> None:
     rng = random.Random(1)
     small = fox.resize((16, 16))

@@ -169,7 +169,7 @@ TOKENS: dict[str, Token] = {
     "model_hash": Token("First 10 digits of the checkpoint's hash", lambda it, _: it.request.checkpoint_hash),
     "date": Token("Day", lambda it, _: it.moment.strftime("%Y-%m-%d")),
     "datetime": Token(
-        "Day and time; in another form with <%H-%M>, in another time zone with a second <Asia/Tokyo>",
+        "Day and time; form and time zone may be given",
         _date_and_time,
         _form_and_zone,
         "[datetime<%H-%M><Asia/Tokyo>]",
@@ -180,7 +180,7 @@ TOKENS: dict[str, Token] = {
     "prompt_words": Token(f"First {_PROMPT_WORDS} words of the prompt, without signs", lambda it, _: _prompt_words(it)),
     "prompt_no_styles": Token("Prompt without the words of styles", lambda it, _: it.request.prompt),
     "prompt_hash": Token(
-        "Hash of the prompt; another length than 8 with <4>",
+        "Hash of the prompt: 8 digits, or as many as given",
         lambda it, arguments: _hash(it.request.prompt, arguments),
         _hash_length,
         "[prompt_hash<4>]",
@@ -194,7 +194,7 @@ TOKENS: dict[str, Token] = {
         _hash_length,
     ),
     "hasprompt": Token(
-        "Each word that the prompt has; after | what stands for it where it has not",
+        "Each of these words that the prompt has; behind the stroke what stands for it else",
         _words_that_occur,
         _some_words,
         "[hasprompt<fox><cat|other>]",
