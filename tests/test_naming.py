@@ -107,8 +107,9 @@ def test_safe_names(text: str, name: str) -> None:
 
 
 def test_long_names_are_cut_between_whole_letters() -> None:
-    assert safe_name("ab" + "👨‍👩‍👧" * 3, 40) == "ab👨‍👩‍👧👨‍👩‍👧"
-    assert safe_name("x" + "🇦🇹" * 3, 18) == "x🇦🇹🇦🇹"
+    assert safe_name("ab" + "👨‍👩‍👧" * 3, 52) == "ab👨‍👩‍👧👨‍👩‍👧"
+    assert safe_name("x" + "🇦🇹" * 3, 22) == "x🇦🇹🇦🇹"
+    assert safe_name("q\u0308" * 5, 7) == "q\u0308" * 2
     assert safe_name("x\u0308y\u0308" * 5, 9) == "ẍÿẍ"
     assert safe_name("word and more", 9) == "word and"
     assert safe_name("CONTENT", 3) == "_CO"
