@@ -237,7 +237,8 @@ def test_a_body_that_dribbles_in_is_ended_and_stops_nobody(client: httpx.Client,
     where = urlsplit(url)
     with socket.create_connection((where.hostname, where.port), timeout=10) as slow:
         slow.sendall(
-            f"POST /api/v1/jobs HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{{".encode()
+            f"POST /api/v1/jobs HTTP/1.1\r\nHost: {where.netloc}\r\n".encode()
+            + b"Content-Type: application/json\r\nContent-Length: 900\r\n\r\n{"
         )
         assert client.get("/api/v1/health").status_code == 200
         assert b" 408 " in slow.recv(200)

@@ -69,8 +69,9 @@ def wait_for_end(pid: int, seconds: float) -> bool:
 def _serve() -> None:
     import signal
 
-    from faults.studio_child import work
+    from faults.studio_child import warm_up, work
 
+    warm_up()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # ended children go away by themselves
     for line in sys.stdin:
         pid = os.fork()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from small_checkpoint import make_checkpoint
 from sqlalchemy import insert, select, update
 
 from webui.catalog.checkpoints import CheckpointCatalog
@@ -51,9 +53,22 @@ def work(data_dir: str, models_dir: str, submit: str, told: str, recipe: str = "
         job = studio.submit(request)
         os.write(descriptor, f"job {job['id']} {job['pictures']}\n".encode())
     studio.start()
-    while any(job["status"] in ("waiting", "running") for job in studio.snapshot()["jobs"]):
-        time.sleep(0.02)
+    while studio.waiting_count() or studio.queue.page(0, 1)["running"] or studio._journal.running():
+        time.sleep(0.05)
     studio.close()
+
+
+def warm_up() -> None:
+    """Have all that is made once made before the first child is forked. Starts no threads."""
+    with tempfile.TemporaryDirectory() as folder:
+        models = Path(folder) / "models"
+        make_checkpoint(models / "checkpoints" / "small")
+        settings = load_settings(data_dir=Path(folder) / "data", executor="fake")
+        studio = Studio(settings, FakeExecutor(), CheckpointCatalog([models], Path(folder)), ExtensionRegistry())
+        job = studio.submit(parse_request({"width": 64, "height": 64}))
+        studio.snapshot()
+        studio.cancel(job["id"])
+        studio.close()
 
 
 def switch_recipe_off() -> None:

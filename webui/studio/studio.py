@@ -47,6 +47,7 @@ _EACH_TOLD = 20
 _WATCH_SECONDS = 0.5
 _WATCH_FILES_EVERY = 20
 """Rounds of the watch between two looks at the program's own files."""
+_RESTART_NEEDED = Notice("restart_needed", "Easel's files changed while it runs.", "Restart Easel to use them. Waiting jobs stay.", "wait")
 
 
 class Studio:
@@ -57,7 +58,6 @@ class Studio:
         self.catalog = catalog
         self.notices = NoticeBoard(self._notices_changed)
         self.preferences = Preferences(settings, _check_settings, self._settings_changed)
-        self._source = source_hash()
         self._executor = executor
         self._extensions = extensions
         self._database = open_database(settings.data_dir)
@@ -384,6 +384,7 @@ class Studio:
     def _watch(self) -> None:
         # Asked rather than told: any executor can answer, wherever its workers live.
         told: dict[str, str] | None = None
+        source = source_hash()
         rounds = 0
         while not self._closed.wait(_WATCH_SECONDS):
             worker = self.worker()
@@ -391,8 +392,8 @@ class Studio:
                 self.events.publish("worker", worker=worker)
                 told = worker
             rounds += 1
-            if rounds % _WATCH_FILES_EVERY == 0:
-                self._watch_files()
+            if rounds % _WATCH_FILES_EVERY == 0 and source_hash() != source:
+                self.notices.put(_RESTART_NEEDED)
             if self._queue_touched.is_set():
                 self._queue_touched.clear()
                 self._tell_queue()
@@ -406,12 +407,6 @@ class Studio:
         if summary != self._told_queue:
             self._told_queue = summary
             self.events.publish("queue", queue=summary)
-
-    def _watch_files(self) -> None:
-        if source_hash() != self._source:
-            self.notices.put(
-                Notice("restart_needed", "Easel's files changed while it runs.", "Restart Easel to use them. Waiting jobs stay.", "wait")
-            )
 
     def _put_standing_notices(self) -> None:
         if self.preferences.damage is not None:
