@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from webui.durable import write_durably
 from webui.errors import EaselError, GenerationFailed, InvalidRequest
 from webui.generation.request import Txt2Img, parameters_of, parse_request
 from webui.settings import Settings, load_settings
@@ -175,7 +176,7 @@ def _clear_progress() -> None:
 def _write_out(made: list[tuple[str, bytes]], out: Path) -> None:
     for number, (seed, data) in enumerate(made):
         target = out if len(made) == 1 else out.with_stem(f"{out.stem}-{number + 1}")
-        target.write_bytes(data)
+        write_durably(target, data)
         print(f"{target}   seed {seed}")
 
 
