@@ -142,7 +142,7 @@ def test_what_is_not_there_is_404_without_a_path(client: httpx.Client, path: str
 
 
 def test_a_wrong_method_is_405(client: httpx.Client) -> None:
-    for answer in (client.get("/api/v1/jobs"), client.post("/api/v1/health", json={}), client.delete("/api/v1/history/1")):
+    for answer in (client.delete("/api/v1/jobs"), client.post("/api/v1/health", json={}), client.delete("/api/v1/history/1")):
         assert answer.status_code == 405
         assert answer.json()["error"]["code"] == "http_405"
 

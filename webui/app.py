@@ -68,8 +68,9 @@ def build_web(studio: Studio) -> FastAPI:
     from fastapi import FastAPI
     from starlette.middleware.gzip import GZipMiddleware
 
+    from webui.api.problems import install_error_answers
     from webui.api.security import Door
-    from webui.api.v1 import build_router, install_error_answers
+    from webui.api.v1 import build_routers
     from webui.ui.blocks import mount
 
     @asynccontextmanager
@@ -79,7 +80,8 @@ def build_web(studio: Studio) -> FastAPI:
 
     app = FastAPI(title="Easel", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     install_error_answers(app)
-    app.include_router(build_router(studio))
+    for router in build_routers(studio):
+        app.include_router(router)
     app = mount(app, studio)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(Door)

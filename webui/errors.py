@@ -75,6 +75,13 @@ class TooLarge(EaselError):
     status = 413
 
 
+class TooSlow(EaselError):
+    """A body that doesn't come to its end."""
+
+    code = "too_slow"
+    status = 408
+
+
 class QueueFull(EaselError):
     """The waiting line has reached its limit."""
 

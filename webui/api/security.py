@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from webui.errors import CrossSite, EaselError, TooLarge
+from webui.errors import CrossSite, EaselError, TooLarge, TooSlow
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -17,6 +18,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 MAX_JSON_BYTES = 2 * 1024 * 1024
+BODY_SECONDS = 30.0
+"""Longest pause between two parts of a body."""
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # What a form on any web page can send without asking first; never what our own clients send to the API.
@@ -89,8 +92,8 @@ class Door:
         limited = _limit_body(receive) if scope["type"] == "http" and _is_api(scope) else receive
         try:
             await self._app(scope, limited, send_with_headers)
-        except _BodyTooLarge:
-            await _refuse(scope, receive, send_with_headers, _too_large())
+        except _BodyRefused as refused:
+            await _refuse(scope, receive, send_with_headers, refused.reason)
 
     def _check(self, scope: Scope) -> None:
         host = _header(scope, b"host")
@@ -124,8 +127,10 @@ def _is_api(scope: Scope) -> bool:
     return str(scope["path"]).startswith("/api/")
 
 
-class _BodyTooLarge(Exception):
-    pass
+class _BodyRefused(Exception):
+    def __init__(self, reason: EaselError) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def _too_large() -> TooLarge:
@@ -133,14 +138,20 @@ def _too_large() -> TooLarge:
 
 
 def _limit_body(receive: Receive) -> Receive:
+    """The body may neither be too long nor dribble in for ever; what comes after it (the end of the connection) may."""
     seen = 0
+    complete = False
 
     async def limited() -> Message:
-        nonlocal seen
-        message = await receive()
+        nonlocal seen, complete
+        try:
+            message = await (receive() if complete else asyncio.wait_for(receive(), BODY_SECONDS))
+        except TimeoutError:
+            raise _BodyRefused(TooSlow("The request's body came too slowly.", hint="Send it again.")) from None
         seen += len(message.get("body", b""))
+        complete = not message.get("more_body", False)
         if seen > MAX_JSON_BYTES:
-            raise _BodyTooLarge
+            raise _BodyRefused(_too_large())
         return message
 
     return limited

@@ -163,7 +163,9 @@ def _fingerprint(files: Sequence[Path]) -> str:
 
 
 def _weight_files(path: Path) -> list[Path]:
-    return sorted(file for part in WEIGHT_FILES for file in (path / part).glob("*.safetensors"))
+    # Asked for each job that is taken, and many times as fast as Path.glob.
+    folders = [path / part for part in WEIGHT_FILES if (path / part).is_dir()]
+    return sorted(folder / name for folder in folders for name in os.listdir(folder) if name.endswith(".safetensors"))  # noqa: PTH208
 
 
 class CheckpointCatalog:

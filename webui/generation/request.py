@@ -6,6 +6,7 @@ and the page's sliders, the REST API's validation, the command line and the docs
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Callable
@@ -286,6 +287,7 @@ def load_request(text: str) -> GenerationRequest:
     return parse_request(_stored_fields(text))
 
 
+@functools.lru_cache(maxsize=256)  # frozen, and every look at queue and history asks for the same ones
 def load_resolved(text: str) -> ResolvedRequest:
     """The resolved request that `dump_request` wrote, upgraded from older versions."""
     try:

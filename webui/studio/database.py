@@ -25,6 +25,7 @@ FORM = "0002"
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _BUSY_MILLISECONDS = 10_000
+_CACHE_KIBIBYTES = 16 * 1024
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:
@@ -33,6 +34,7 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA cache_size=-{_CACHE_KIBIBYTES}")
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
     cursor.close()
 

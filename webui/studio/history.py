@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, bindparam, func, select
 
 from webui import __version__
 from webui.errors import NotFound
@@ -20,6 +20,20 @@ _SAMPLES = 8
 _BOTH = select(
     *(column.label(f"generation_{column.name}") for column in generation.c), *(column.label(f"image_{column.name}") for column in image.c)
 ).join_from(image, generation)
+
+# The newest generations by their index first: a join sorted by picture would look through all of them.
+_NEWEST = (
+    select(generation.c.id, generation.c.steps, generation.c.width, generation.c.height, generation.c.cfg_scale)
+    .where(generation.c.checkpoint == bindparam("checkpoint"))
+    .order_by(generation.c.id.desc())
+    .limit(_SAMPLES)
+).subquery()
+_SPEED_SAMPLES = (
+    select(_NEWEST.c.steps, _NEWEST.c.width, _NEWEST.c.height, _NEWEST.c.cfg_scale, image.c.seconds)
+    .join_from(_NEWEST, image, image.c.generation_id == _NEWEST.c.id)
+    .order_by(image.c.id.desc())
+    .limit(_SAMPLES)
+)
 
 
 def image_view(
@@ -128,16 +142,5 @@ class History:
 
     def speed_samples(self, checkpoint: str) -> list[Sample]:
         """The newest pictures of that checkpoint, for the estimate."""
-        # The newest generations by their index first: a join sorted by picture would look through all of them.
-        newest = (
-            select(generation.c.id, generation.c.steps, generation.c.width, generation.c.height, generation.c.cfg_scale)
-            .where(generation.c.checkpoint == checkpoint)
-            .order_by(generation.c.id.desc())
-            .limit(_SAMPLES)
-        ).subquery()
-        query = select(newest.c.steps, newest.c.width, newest.c.height, newest.c.cfg_scale, image.c.seconds).join_from(
-            newest, image, image.c.generation_id == newest.c.id
-        )
         with self._database.reading() as connection:
-            rows = connection.execute(query.order_by(image.c.id.desc()).limit(_SAMPLES)).all()
-        return [Sample(*row) for row in rows]
+            return [Sample(*row) for row in connection.execute(_SPEED_SAMPLES, {"checkpoint": checkpoint})]

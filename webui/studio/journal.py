@@ -31,6 +31,7 @@ FOREVER_PRIORITY = -100
 _GAP = 1 << COUNTER_BITS
 """Between two places in line: one millisecond of ids, so twenty jobs fit one after the other into any gap."""
 _LINE = (job.c.priority.desc(), job.c.position)
+_COUNT_WAITING = select(func.count()).select_from(job).where(job.c.status == WAITING)
 _KEYS_KEPT_MS = 7 * 24 * 3600 * 1000
 
 
@@ -117,6 +118,8 @@ class Journal:
         self._ids = ids
         with database.reading() as connection:
             self._position = connection.execute(select(func.max(job.c.position)).where(job.c.status.in_((WAITING, RUNNING)))).scalar() or 0
+        # Never below the truth; counted anew only where it comes near the limit, because counting costs more than adding.
+        self._waiting_at_most = self.waiting_count()
 
     # taking jobs
 
@@ -147,18 +150,24 @@ class Journal:
         with self._database.writing() as connection:
             if key is not None and (before := self._submitted_before(connection, key)) is not None:
                 return before
-            waiting = connection.execute(select(func.count()).select_from(job).where(job.c.status == WAITING)).scalar_one()
-            if waiting + len(entries) > queue_limit:
-                raise QueueFull(
-                    f"{waiting:,} jobs are waiting already" + (f", and {len(entries):,} more don't fit." if len(entries) > 1 else "."),
-                    allowed=f"at most {queue_limit:,}",
-                    hint="Wait for some to finish, or cancel some.",
-                )
+            self._require_room(connection, len(entries), queue_limit)
             rows = [self._row_of(entry) for entry in entries]
             connection.execute(insert(job), rows)
+            self._waiting_at_most += len(rows)
             if key is not None:
                 self._remember_key(connection, key, [row["id"] for row in rows])
             return [_new_job(row) for row in rows]
+
+    def _require_room(self, connection: Connection, number: int, queue_limit: int) -> None:
+        if self._waiting_at_most + number <= queue_limit:
+            return
+        waiting = self._waiting_at_most = connection.execute(_COUNT_WAITING).scalar_one()
+        if waiting + number > queue_limit:
+            raise QueueFull(
+                f"{waiting:,} jobs are waiting already" + (f", and {number:,} more don't fit." if number > 1 else "."),
+                allowed=f"at most {queue_limit:,}",
+                hint="Wait for some to finish, or cancel some.",
+            )
 
     def _next_position(self) -> int:
         # By the clock, so that a job which is brought back later still stands where it stood.
@@ -231,6 +240,7 @@ class Journal:
                 connection.execute(update(job).where(job.c.id.in_(passed)).values(overtaken=job.c.overtaken + 1))
             if successor is not None and row.attempt == 1:
                 connection.execute(insert(job), [self._row_of(successor)])
+                self._waiting_at_most += 1
             return _job(row)
 
     def promise(self, identifier: int, planned_paths: dict[int, str]) -> None:
@@ -319,21 +329,22 @@ class Journal:
     def restore_cleared(self, stamp: int) -> int:
         """Bring back, each to its place, the jobs that one `clear` cancelled. Returns how many."""
         with self._database.writing() as connection:
-            return connection.execute(
+            count = connection.execute(
                 update(job).where(job.c.ended == stamp, job.c.status == CANCELLED).values(status=WAITING, ended=None)
             ).rowcount
+            self._waiting_at_most += count
+            return count
 
     def restore(self, identifier: int) -> bool:
         """Bring a cancelled or failed job back to its place; what it has finished stays. False when it is neither."""
         with self._database.writing() as connection:
-            return (
-                connection.execute(
-                    update(job)
-                    .where(job.c.id == identifier, job.c.status.in_((CANCELLED, FAILED)), job.c.live.is_(False))
-                    .values(status=WAITING, ended=None, error=None, worker_deaths=0)
-                ).rowcount
-                == 1
-            )
+            count = connection.execute(
+                update(job)
+                .where(job.c.id == identifier, job.c.status.in_((CANCELLED, FAILED)), job.c.live.is_(False))
+                .values(status=WAITING, ended=None, error=None, worker_deaths=0)
+            ).rowcount
+            self._waiting_at_most += count
+            return count == 1
 
     def requeue(self, identifier: int, *, worker_died: bool = False) -> int:
         """Put a running job back to where it stood in line. Returns how many workers it has lost so far."""
@@ -343,6 +354,7 @@ class Journal:
                 .where(job.c.id == identifier, job.c.status == RUNNING)
                 .values(status=WAITING, worker_deaths=job.c.worker_deaths + int(worker_died))
             )
+            self._waiting_at_most += 1
             return connection.execute(select(job.c.worker_deaths).where(job.c.id == identifier)).scalar_one()
 
     # ending jobs
@@ -449,16 +461,17 @@ class Journal:
 
     def waiting_work(self, first: int | None = None) -> dict[str, tuple[int, float]]:
         """How many jobs wait for each checkpoint, and their work; of the first so many in line only."""
-        waiting = select(job.c.checkpoint, job.c.work).where(job.c.status == WAITING)
-        part = (waiting if first is None else waiting.order_by(*_LINE).limit(first)).subquery()
-        query = select(part.c.checkpoint, func.count(), func.sum(part.c.work)).group_by(part.c.checkpoint)
+        query = select(job.c.checkpoint, func.count(), func.sum(job.c.work)).where(job.c.status == WAITING).group_by(job.c.checkpoint)
+        if first is not None:
+            part = select(job.c.checkpoint, job.c.work).where(job.c.status == WAITING).order_by(*_LINE).limit(first).subquery()
+            query = select(part.c.checkpoint, func.count(), func.sum(part.c.work)).group_by(part.c.checkpoint)
         with self._database.reading() as connection:
             return {name: (number, work) for name, number, work in connection.execute(query)}
 
     def waiting_count(self) -> int:
         """How many jobs wait."""
         with self._database.reading() as connection:
-            return connection.execute(select(func.count()).select_from(job).where(job.c.status == WAITING)).scalar_one()
+            return connection.execute(_COUNT_WAITING).scalar_one()
 
     def last_ended(self, limit: int = 5, before: int | None = None) -> list[Job]:
         """The jobs that ended last (before the stamp `before`), live ones left out, newest first."""

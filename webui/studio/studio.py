@@ -126,17 +126,23 @@ class Studio:
         return completed
 
     def submit(
-        self, request: GenerationRequest, *, live_client: str | None = None, priority: int = NORMAL_PRIORITY, forever: bool = False
+        self,
+        request: GenerationRequest,
+        *,
+        live_client: str | None = None,
+        priority: int = NORMAL_PRIORITY,
+        forever: bool = False,
+        key: SubmissionKey | None = None,
     ) -> JobView:
         """Take a job: it is in the journal when this returns.
 
-        live_client: token of a page that redraws while one types. Its earlier live job ends at its next
+        key: as in `submit_all`. live_client: token of a page that redraws while one types. Its earlier live job ends at its next
         step, and the picture is neither stored as a file nor in history.
         forever: another one follows each time it starts, until `end_forever` or an interrupt; all others go first.
         Raises InvalidRequest, CheckpointUnusable, QueueFull, or DataUnusable when it can't be written down.
         """
         if live_client is None:
-            return self.submit_all([request], priority=FOREVER_PRIORITY if forever else priority, forever=forever)[0]
+            return self.submit_all([request], priority=FOREVER_PRIORITY if forever else priority, forever=forever, key=key)[0]
         entry = self._prepared(request, priority=LIVE_PRIORITY, live=True, client=live_client)
         with self._live_lock:
             for earlier in self._journal.live_jobs_of(live_client):
@@ -156,10 +162,12 @@ class Studio:
 
         Raises as `submit` does, and KeyUsedDifferently.
         """
-        if key is not None and (before := self._journal.submitted_before(key)) is not None:
-            return [self.job_view(job) for job in before]
         entries = [self._prepared(request, priority=priority, forever=forever) for request in requests]
         return self._announce(self._journal.add(entries, self.preferences.current.queue_limit, key))
+
+    def submitted_before(self, key: SubmissionKey) -> list[JobView]:
+        """The jobs that this key made before; none when it is new. Raises KeyUsedDifferently."""
+        return [self.job_view(job) for job in self._journal.submitted_before(key) or ()]
 
     def _prepared(self, request: GenerationRequest, **how: Any) -> NewJob:
         prepared = self._extensions.prepare(request)

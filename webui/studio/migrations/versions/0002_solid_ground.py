@@ -25,7 +25,8 @@ def upgrade() -> None:
     )
     op.execute("UPDATE job SET ended = id WHERE status IN ('done', 'cancelled', 'failed')")
     op.drop_index("job_status", "job")
-    op.create_index("job_line", "job", ["status", sa.text("priority DESC"), "position", "checkpoint", "work", "overtaken"])
+    op.create_index("job_line", "job", ["status", sa.text("priority DESC"), "position", "id", "checkpoint", "overtaken", "work"])
+    op.create_index("job_work", "job", ["status", "checkpoint", "work"])
     op.create_index("job_ended", "job", ["ended"])
     op.create_table(
         "submission",

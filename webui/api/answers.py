@@ -1,0 +1,265 @@
+"""What the API answers: every shape, with units and ranges, as OpenAPI shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Id = Annotated[
+    str, Field(pattern=r"^[0-9]{1,19}$", description="A 63-bit number as digits; larger is newer.", examples=["1885400000000000"])
+]
+Seconds = Annotated[float, Field(ge=0, description="Seconds.")]
+
+
+class ErrorDetail(BaseModel):
+    """What went wrong, and the way out."""
+
+    model_config = ConfigDict(extra="allow")
+
+    code: str = Field(description="For programs: the kind of error.", examples=["invalid_request"])
+    message: str = Field(description="One sentence: what happened.", examples=["Steps can't be 0."])
+    field: str | None = Field(None, description="The field at fault, if any.", examples=["steps"])
+    allowed: str | None = Field(None, description="Its allowed range or choices, in words.", examples=["1 to 150"])
+    hint: str = Field("", description="One sentence: what to do next.", examples=["Use 1 to 150."])
+
+
+class ErrorAnswer(BaseModel):
+    """The one shape of every error."""
+
+    error: ErrorDetail
+
+
+class Image(BaseModel):
+    """One picture with everything that made it."""
+
+    id: str = Field(description="Id of the picture; `live-…` for a live one, which isn't kept.")
+    generation: str = Field(description="Pictures of one job share it; empty for a live picture.")
+    index: int = Field(ge=0, description="Number of the picture within its job, from 0.")
+    url: str = Field(description="Path of the picture's file.")
+    thumbnail: str = Field(description="Path of a WebP of at most 384 px.")
+    seed: str = Field(description="This picture's own seed, as digits: JavaScript's numbers are too short for it.")
+    prompt: str
+    negative_prompt: str
+    checkpoint: str
+    checkpoint_hash: str = Field(description="First 10 hex digits of the checkpoint's content hash.")
+    sampler: str
+    schedule_type: str
+    steps: int = Field(ge=1)
+    cfg_scale: float = Field(ge=1)
+    clip_skip: int = Field(ge=1)
+    infotext: str = Field(description="AUTOMATIC1111's generation parameters.")
+    width: int = Field(ge=1, description="Pixels.")
+    height: int = Field(ge=1, description="Pixels.")
+    seconds: Seconds
+    bytes: int = Field(ge=0, description="Size of the file.")
+    file: str = Field(description="Name of the file.")
+    mean_colour: str = Field(pattern="^#[0-9a-f]{6}$", description="The ground to show while the picture loads.")
+    facts: dict[str, Any] = Field(description="What was measured while it was made: device, dtype, versions, seconds by stage.")
+    created_at: str = Field(description="UTC, ISO 8601; empty for a live picture.")
+
+
+class Progress(BaseModel):
+    """How far a running job is."""
+
+    job: Id
+    image: int = Field(ge=0, description="The picture being made, from 0.")
+    images: int = Field(ge=1, description="Pictures in the whole job.")
+    step: int = Field(ge=0)
+    steps: int = Field(ge=0)
+    fraction: float = Field(ge=0, le=1, description="Share of the whole job that is done.")
+    seconds_left: float | None = Field(ge=0, description="Seconds until the whole job is done; null while that isn't known.")
+    stage: str = Field(description="What is happening now, in words; empty while steps are made.")
+    preview: str | None = Field(description="Path of the newest preview (JPEG).")
+
+
+class Job(BaseModel):
+    """One job."""
+
+    id: Id
+    status: Literal["waiting", "running", "done", "cancelled", "failed"]
+    live: bool = Field(description="Made while somebody types; its picture isn't kept.")
+    client: str | None
+    priority: int = Field(description="Higher ones go first.")
+    forever: bool = Field(description="Another one follows each time it starts.")
+    prompt: str
+    checkpoint: str
+    pictures: int = Field(ge=1, description="How many it makes in all.")
+    width: int = Field(ge=0, description="Pixels.")
+    height: int = Field(ge=0, description="Pixels.")
+    seed: str = Field(description="Seed of its first picture, as digits.")
+    done: int = Field(ge=0, description="How many pictures are finished.")
+    created_at: datetime
+    ended_at: datetime | None
+    progress: Progress | None
+    error: ErrorDetail | None
+    notes: list[str] = Field(description="What you should know that stopped nothing.")
+    images: list[Image] = Field(description="The finished pictures, in order.")
+
+
+class WaitingJob(Job):
+    """A job in line."""
+
+    starts_in: float | None = Field(ge=0, description="Seconds until it starts, as planned; null while that isn't known.")
+    seconds: float | None = Field(ge=0, description="Seconds it will take; null while that isn't known.")
+
+
+class QueueSummary(BaseModel):
+    """The queue in three numbers."""
+
+    total: int = Field(ge=0, description="Waiting jobs.")
+    paused: bool
+    seconds: float | None = Field(ge=0, description="Seconds until all are done; null when nothing waits or that isn't known.")
+
+
+class QueuePage(QueueSummary):
+    """What runs, and a part of what waits, in the order in which it will run."""
+
+    running: list[Job]
+    waiting: list[WaitingJob]
+    offset: int = Field(ge=0, description="Number in line of the first one.")
+
+
+class Accepted(BaseModel):
+    """A job that was taken."""
+
+    id: Id
+    status: str
+
+
+class BatchAnswer(BaseModel):
+    """The jobs of a batch, in its order."""
+
+    jobs: list[Accepted]
+
+
+class JobList(BaseModel):
+    """Ended jobs, newest first."""
+
+    jobs: list[Job]
+    next: str | None = Field(description="Ask for the next page with `before=next`; null at the end.")
+
+
+class Cleared(BaseModel):
+    """The queue was cleared."""
+
+    cancelled: int = Field(ge=0)
+    stamp: Id = Field(description="Send it to /queue/restore to have them back.")
+
+
+class Count(BaseModel):
+    """How many jobs it was about."""
+
+    jobs: int = Field(ge=0)
+
+
+class HistoryPage(BaseModel):
+    """Pictures, newest first."""
+
+    items: list[Image]
+    next: str | None = Field(description="Ask for the next page with `before=next`; null at the end.")
+    total: int = Field(ge=0)
+
+
+class Notice(BaseModel):
+    """What lasts and everybody should know."""
+
+    code: str
+    message: str
+    hint: str
+    kind: Literal["bad", "wait"]
+
+
+class Worker(BaseModel):
+    """The engine's process."""
+
+    state: Literal["ready", "starting", "lost"]
+    device: str
+    dtype: str
+    message: str
+
+
+class Snapshot(BaseModel):
+    """All that a page needs to draw itself; the events after `seq` bring it up to date."""
+
+    seq: int
+    queue: QueueSummary
+    jobs: list[WaitingJob | Job]
+    worker: Worker
+    notices: list[Notice]
+    estimate_all: float | None = Field(description="Seconds until all jobs are done.")
+    session: list[Image] = Field(description="The newest pictures.")
+
+
+class Health(BaseModel):
+    """Whether Easel works."""
+
+    state: Literal["ready", "starting", "lost"]
+    device: str
+    dtype: str
+    version: str
+    queue: int = Field(ge=0, description="Waiting jobs.")
+
+
+class CheckpointAnswer(BaseModel):
+    """One checkpoint on disk."""
+
+    name: str
+    usable: bool
+    problem: str = Field(description="Why it can't be used; empty when it can.")
+    hint: str
+    defaults: dict[str, Any] = Field(description="Request fields that it draws best with.")
+
+
+class SamplerAnswer(BaseModel):
+    """One sampler."""
+
+    name: str
+    aliases: list[str] = Field(description="Other names that are understood.")
+    default_schedule: str
+
+
+class SamplerList(BaseModel):
+    """What `sampler` and `schedule_type` may be."""
+
+    samplers: list[SamplerAnswer]
+    schedules: list[str]
+
+
+class ParameterAnswer(BaseModel):
+    """One field of a request."""
+
+    name: str
+    label: str
+    help: str
+    default: Any
+    minimum: float | None
+    maximum: float | None
+    step: float | None
+    unit: str
+
+
+class SettingAnswer(BaseModel):
+    """One setting: words, range, value."""
+
+    name: str
+    label: str
+    help: str
+    section: str
+    unit: str
+    type: str = Field(description="choice, string, integer, number, boolean or array.")
+    choices: list[str] | None
+    minimum: float | None
+    maximum: float | None
+    default: Any
+    value: Any
+    live: bool = Field(description="It can be changed while Easel runs.")
+    pinned_by: str | None = Field(description="What decides it instead of settings.yaml: the command line or the environment.")
+
+
+class SettingsAnswer(BaseModel):
+    """All settings. Send `revision` along with a change to be told of changes in between."""
+
+    revision: str
+    settings: list[SettingAnswer]

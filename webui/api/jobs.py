@@ -1,0 +1,252 @@
+"""Routes of jobs and of the queue."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import Response
+from sse_starlette.sse import EventSourceResponse
+
+from webui.api import answers
+from webui.api.problems import json_body, json_object, new_router, problems
+from webui.api.streams import Streams, as_message, number_of
+from webui.errors import InvalidRequest
+from webui.generation.request import Txt2Img
+from webui.studio.journal import ENDED, HIGHEST_PRIORITY, LOWEST_PRIORITY, NORMAL_PRIORITY, SubmissionKey, parse_id
+from webui.studio.studio import MOST_AT_ONCE, Studio
+
+NEVER = {"cache-control": "no-store"}
+MOST_ON_A_PAGE = 200
+
+Priority = Annotated[int, Query(ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY, description="Higher ones go first.")]
+Limit = Annotated[int, Query(ge=1, le=MOST_ON_A_PAGE, description="How many at most.")]
+EventNumber = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="Number of the last event seen.")]
+LastEventId = Annotated[str | None, Header(max_length=40, description="Number of the last event seen; beats `after`.")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        description="Any text of your own. The same key with the same body answers with the jobs that it made the first time, for a week.",
+    ),
+]
+
+
+def _schema(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+_TXT2IMG: dict[str, Any] = Txt2Img.model_json_schema()
+_BATCH = _object(requests={"type": "array", "items": _TXT2IMG, "minItems": 1, "maxItems": MOST_AT_ONCE})
+_PRIORITY = _object(priority={"type": "integer", "minimum": LOWEST_PRIORITY, "maximum": HIGHEST_PRIORITY})
+_BEFORE = _object(before={"type": ["string", "null"], "description": "Id of a waiting job; null: behind all of its own priority."})
+_STAMP = _object(stamp={"type": "string", "description": "What /queue/clear answered."})
+
+
+async def _in_thread(call: Callable[[], Any]) -> Any:
+    # Database and hashing may wait; the event loop must not.
+    return await to_thread.run_sync(call)
+
+
+async def _only(request: Request, name: str, kinds: tuple[type, ...], allowed: str) -> Any:
+    """The one field of a small body. Raises InvalidRequest."""
+    body = await json_object(request)
+    if set(body) != {name} or not isinstance(body[name], kinds) or isinstance(body[name], bool):
+        raise InvalidRequest(f"The body must be an object with {name} alone.", field=name, allowed=allowed, hint=f"Send {name}.")
+    return body[name]
+
+
+async def _key_of(request: Request, key: str | None) -> SubmissionKey | None:
+    return None if key is None else SubmissionKey(key, str(request.url.query).encode() + b"\0" + await request.body())
+
+
+def build_job_router(studio: Studio, streams: Streams) -> APIRouter:
+    """Routes below /jobs and /queue."""
+    router = new_router("jobs")
+
+    @router.post(
+        "/jobs", status_code=202, response_model=answers.Job, responses=problems(409, 429, body=True), openapi_extra=_schema(_TXT2IMG)
+    )
+    async def submit(
+        request: Request, priority: Priority = NORMAL_PRIORITY, forever: bool = False, idempotency_key: IdempotencyKey = None
+    ) -> Any:
+        """Take a job; fields left out are the checkpoint's own defaults. It is in the journal when this answers.
+
+        With forever=true another one follows each time it starts, behind all others, until it is interrupted.
+        """
+        fields = await json_body(request)
+        key = await _key_of(request, idempotency_key)
+
+        def take() -> Any:
+            if key is not None and (before := studio.submitted_before(key)):
+                return before[0]
+            return studio.submit(studio.complete(fields), priority=priority, forever=forever, key=key)
+
+        return await _in_thread(take)
+
+    @router.post(
+        "/jobs/batch",
+        status_code=202,
+        response_model=answers.BatchAnswer,
+        responses=problems(409, 429, body=True),
+        openapi_extra=_schema(_BATCH),
+    )
+    async def submit_batch(request: Request, priority: Priority = NORMAL_PRIORITY, idempotency_key: IdempotencyKey = None) -> Any:
+        """Take many jobs with one write, all or none."""
+        many = await _only(request, "requests", (list,), f"a list of 1 to {MOST_AT_ONCE:,} requests")
+        key = await _key_of(request, idempotency_key)
+
+        def take() -> Any:
+            before = None if key is None else studio.submitted_before(key)
+            jobs = before or studio.submit_all(studio.complete_all(many), priority=priority, key=key)
+            return {"jobs": [{"id": job["id"], "status": job["status"]} for job in jobs]}
+
+        return await _in_thread(take)
+
+    @router.get("/jobs", response_model=answers.JobList, responses=problems(404))
+    def ended_jobs(limit: Limit = 20, before: Annotated[str | None, Query(max_length=19)] = None) -> Any:
+        """Jobs that have ended, newest first; those that run or wait are in /queue."""
+        jobs = studio.ended_jobs(limit + 1, before)
+        return {"jobs": jobs[:limit], "next": jobs[limit - 1]["id"] if len(jobs) > limit else None}
+
+    @router.get("/jobs/{job_id}", response_model=answers.Job, responses=problems(404))
+    def job(job_id: str) -> Any:
+        """One job with its pictures."""
+        return studio.job(job_id)
+
+    @router.get("/jobs/{job_id}/request", responses=problems(404), response_model=Txt2Img)
+    def job_request(job_id: str) -> Any:
+        """What was asked, as it came: submit it again, or change it and send it back."""
+        return studio.asked_of(job_id)
+
+    @router.put(
+        "/jobs/{job_id}/request", response_model=answers.Job, responses=problems(404, 409, body=True), openapi_extra=_schema(_TXT2IMG)
+    )
+    async def edit(job_id: str, request: Request) -> Any:
+        """Give a waiting job another request; it keeps its place in line."""
+        fields = await json_body(request)
+        return await _in_thread(lambda: studio.edit(job_id, studio.complete(fields)))
+
+    @router.patch("/jobs/{job_id}", response_model=answers.Job, responses=problems(404, 409, body=True), openapi_extra=_schema(_PRIORITY))
+    async def set_priority(job_id: str, request: Request) -> Any:
+        """Give a waiting job another priority; higher ones go first."""
+        priority = await _only(request, "priority", (int,), f"{LOWEST_PRIORITY} to {HIGHEST_PRIORITY}")
+        return await _in_thread(lambda: studio.set_priority(job_id, priority))
+
+    @router.post("/jobs/{job_id}/move", response_model=answers.Job, responses=problems(404, 409, body=True), openapi_extra=_schema(_BEFORE))
+    async def move(job_id: str, request: Request) -> Any:
+        """Put a waiting job in front of another one, whose priority it takes."""
+        before = await _only(request, "before", (str, type(None)), "the id of a waiting job, or null")
+        return await _in_thread(lambda: studio.move(job_id, before))
+
+    @router.post("/jobs/{job_id}/interrupt", response_model=answers.Job, responses=problems(404, 409, body=True))
+    def interrupt(job_id: str) -> Any:
+        """End a job at its next step; finished pictures stay. It ends "forever", too."""
+        return studio.interrupt(job_id)
+
+    @router.post("/jobs/{job_id}/cancel", response_model=answers.Job, responses=problems(404, 409, body=True))
+    def cancel(job_id: str) -> Any:
+        """End a waiting or running job."""
+        return studio.cancel(job_id)
+
+    @router.post("/jobs/{job_id}/skip", response_model=answers.Job, responses=problems(404, 409, body=True))
+    def skip(job_id: str) -> Any:
+        """End the picture being made and go on with the next."""
+        return studio.skip(job_id)
+
+    @router.post("/jobs/{job_id}/restore", response_model=answers.Job, responses=problems(404, 409, body=True))
+    def restore(job_id: str) -> Any:
+        """Bring a cancelled or failed job back to its place in line; its finished pictures stay."""
+        return studio.restore(job_id)
+
+    @router.post("/jobs/{job_id}/duplicate", status_code=202, response_model=answers.Job, responses=problems(404, 429, body=True))
+    def duplicate(job_id: str) -> Any:
+        """Submit what was asked once more; a random seed is drawn anew."""
+        return studio.duplicate(job_id)
+
+    @router.get(
+        "/jobs/{job_id}/preview",
+        response_class=Response,
+        responses={200: {"content": {"image/jpeg": {}}}, **problems(404)},
+    )
+    def preview(job_id: str) -> Response:
+        """The newest preview of a running job (JPEG)."""
+        return Response(studio.preview(job_id), media_type="image/jpeg", headers=NEVER)
+
+    @router.get(
+        "/jobs/{job_id}/events",
+        response_class=EventSourceResponse,
+        responses={200: {"content": {"text/event-stream": {}}, "description": "Events."}, **problems(404, 429)},
+    )
+    async def job_events(job_id: str, after: EventNumber = None, last_event_id: LastEventId = None) -> EventSourceResponse:
+        """Server-sent events of one job, beginning with its present state and ending with its end.
+
+        Types: job, progress, picture, note. Resumes after Last-Event-ID or `after`.
+        """
+        identifier = str(parse_id(job_id))
+        start = number_of(last_event_id, after, studio.events.seq)
+        await _in_thread(lambda: studio.job(identifier))
+
+        async def stream() -> AsyncIterator[dict[str, str]]:
+            state = await _in_thread(lambda: studio.job(identifier))
+            yield as_message({"seq": start, "type": "job", "job": state})
+            if state["status"] in ENDED:
+                return
+            async for event in studio.events.follow(start):
+                if event["type"] in ("reset", "jobs"):
+                    # Something is no longer known, or many jobs changed at once: the state itself says all.
+                    state = await _in_thread(lambda: studio.job(identifier))
+                    event = {"seq": event["seq"], "type": "job", "job": state}
+                about = event.get("job")
+                if identifier != (about["id"] if isinstance(about, dict) else about):
+                    continue
+                yield as_message(event)
+                if event["type"] == "job" and event["job"]["status"] in ENDED:
+                    return
+
+        return streams.open(stream())
+
+    @router.get("/queue", response_model=answers.QueuePage, responses=problems(), tags=["queue"])
+    def queue(limit: Limit = 50, offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0) -> Any:
+        """What runs, and what waits in the order in which it will run, each with the seconds until it starts."""
+        return studio.queue.page(offset, limit)
+
+    @router.post("/queue/pause", response_model=answers.QueueSummary, responses=problems(body=True), tags=["queue"])
+    def pause() -> Any:
+        """Let what runs finish, and begin nothing more; remembered over a restart."""
+        studio.pause(True)
+        return studio.queue.summary()
+
+    @router.post("/queue/resume", response_model=answers.QueueSummary, responses=problems(body=True), tags=["queue"])
+    def resume() -> Any:
+        """Go on with the queue."""
+        studio.pause(False)
+        return studio.queue.summary()
+
+    @router.post("/queue/clear", response_model=answers.Cleared, responses=problems(body=True), tags=["queue"])
+    def clear() -> Any:
+        """Cancel all waiting jobs; what runs goes on."""
+        count, stamp = studio.clear_queue()
+        return {"cancelled": count, "stamp": stamp}
+
+    @router.post(
+        "/queue/restore", response_model=answers.Count, responses=problems(404, body=True), openapi_extra=_schema(_STAMP), tags=["queue"]
+    )
+    async def restore_queue(request: Request) -> Any:
+        """Bring back the jobs that /queue/clear cancelled, each to its place."""
+        stamp = await _only(request, "stamp", (str,), "the stamp of /queue/clear")
+        return {"jobs": await _in_thread(lambda: studio.restore_queue(stamp))}
+
+    @router.post("/queue/end-forever", response_model=answers.Count, responses=problems(body=True), tags=["queue"])
+    def end_forever() -> Any:
+        """Let "forever" end with the job that runs."""
+        return {"jobs": studio.end_forever()}
+
+    return router

@@ -1,0 +1,69 @@
+"""Routes of pictures: history, files, thumbnails."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import FileResponse, Response
+
+from webui.api import answers
+from webui.api.jobs import NEVER, Limit
+from webui.api.problems import new_router, problems
+from webui.errors import NotFound
+from webui.studio.journal import parse_id
+from webui.studio.studio import Studio
+
+_FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
+
+
+def _file(kind: str) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {kind: {}}, "description": "The file."}, **problems(404)}
+
+
+def build_picture_router(studio: Studio) -> APIRouter:
+    """Routes below /history, /images, /thumbnails, /live and /examples."""
+    router = new_router("pictures")
+
+    @router.get("/history", response_model=answers.HistoryPage, responses=problems(404))
+    def history(limit: Limit = 60, before: Annotated[str | None, Query(max_length=19)] = None) -> Any:
+        """Pictures newest first; ask for the next page with before=next."""
+        items, following = studio.history.page(before=None if before is None else parse_id(before), limit=limit)
+        return {"items": items, "next": following, "total": studio.history.total()}
+
+    @router.get("/history/{image_id}", response_model=answers.Image, responses=problems(404))
+    def history_item(image_id: str) -> Any:
+        """One picture with every parameter."""
+        return studio.history_item(image_id)
+
+    @router.get("/images/{image_id}", response_class=FileResponse, responses=_file("image/*"))
+    def image(image_id: str, download: bool = False) -> FileResponse:
+        """The picture itself, as it was saved, with its recipe inside."""
+        path = studio.picture_path(image_id)
+        return FileResponse(
+            path,
+            media_type="image/png",
+            headers=_FOREVER,
+            filename=path.name,
+            content_disposition_type="attachment" if download else "inline",
+        )
+
+    @router.get("/thumbnails/{image_id}", response_class=FileResponse, responses=_file("image/webp"))
+    def thumbnail(image_id: str) -> FileResponse:
+        """A WebP of at most 384 px."""
+        return FileResponse(studio.thumbnail_path(image_id), media_type="image/webp", headers=_FOREVER)
+
+    @router.get("/live/{job_id}", response_class=Response, responses=_file("image/png"))
+    def live(job_id: str) -> Response:
+        """A live picture (PNG), held in memory for a while."""
+        return Response(studio.live_picture(job_id), media_type="image/png", headers=NEVER)
+
+    @router.get("/examples/{example_id}", response_class=FileResponse, responses=_file("image/*"))
+    def example(example_id: str) -> FileResponse:
+        """The picture of an example of the first visit."""
+        for entry in studio.examples():
+            if entry.id == example_id:
+                return FileResponse(entry.picture, headers=_FOREVER)
+        raise NotFound("There is no such example.")
+
+    return router
