@@ -39,6 +39,11 @@ GOOD = """
 hello()
 while (message := read_frame(commands)) is not None:
     if message["type"] == "run":
+        if message["job"]["request"]["prompt"] == "die unasked":
+            os._exit(3)
+        send(Begun(), message["job"]["job_id"])
+        if message["job"]["request"]["prompt"] == "die early":
+            os._exit(3)
         send(Step(0, 1, 2), message["job"]["job_id"])
         if message["job"]["request"]["prompt"] == "wait":
             while (message := read_frame(commands))["type"] != "interrupt":
@@ -143,6 +148,25 @@ def test_death_in_the_middle(make: Callable[..., LocalExecutor]) -> None:
     assert "its last words" in lost.error["message"]
     assert "its last words" in lost.details
     assert kinds(run(executor)) == ["step", "done"]
+
+
+@pytest.mark.parametrize(("prompt", "begun"), [("die unasked", False), ("die early", True), ("die", True)])
+def test_a_death_counts_from_the_moment_the_worker_has_taken_up_the_job(
+    make: Callable[..., LocalExecutor], prompt: str, begun: bool
+) -> None:
+    lost = failure(run(make(GOOD), job(prompt)))
+    assert lost.worker_lost
+    assert lost.begun == begun
+
+
+def test_a_job_sent_to_a_worker_that_has_just_died_is_not_its_murderer(make: Callable[..., LocalExecutor]) -> None:
+    executor = make(GOOD)
+    run(executor)
+    hello = executor.slots()[0].hello
+    assert hello is not None
+    psutil.Process(hello.pid).kill()
+    events = run(executor)
+    assert events[-1].type == "done" or not failure(events).begun
 
 
 def test_death_between_jobs_is_mended_by_itself(make: Callable[..., LocalExecutor]) -> None:

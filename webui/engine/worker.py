@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from webui.engine.control import JobControl
 from webui.errors import EaselError, GenerationFailed
-from webui.generation.events import PROTOCOL_VERSION, Failed, Hello, WorkerEvent, event_to_wire
+from webui.generation.events import PROTOCOL_VERSION, Begun, Failed, Hello, WorkerEvent, event_to_wire
 from webui.generation.job import JobSpec
 from webui.generation.samplers import SAMPLER_LABELS
 from webui.generation.source import source_hash
@@ -171,6 +171,7 @@ def serve(engine: Engine, inbox: Inbox, events: BinaryIO) -> None:
     while True:
         job = inbox.next_job()
         try:
+            send(job.job_id, Begun())
             engine.run(job, inbox.control(job.job_id), lambda event, job_id=job.job_id: send(job_id, event))
         except EaselError as error:
             send(job.job_id, Failed(error.as_dict()))

@@ -13,7 +13,7 @@ from pathlib import Path
 from webui.errors import WorkerLost
 from webui.executors.base import Slot
 from webui.executors.connection import LAST_EVENTS, Connection
-from webui.generation.events import PROTOCOL_VERSION, Failed, Hello, Interrupted, Stage, WorkerEvent
+from webui.generation.events import PROTOCOL_VERSION, Begun, Failed, Hello, Interrupted, Stage, WorkerEvent
 from webui.generation.job import JobSpec
 from webui.generation.source import PACKAGE, source_hash
 
@@ -80,7 +80,8 @@ class LocalExecutor:
     def run(self, slot: str, job: JobSpec) -> Iterator[WorkerEvent]:
         """Make the job's pictures; the last event is Done, Interrupted or Failed. Waits for a worker that is starting.
 
-        Failed says worker_lost when the worker ended in the middle; it is being started again by then.
+        Failed says worker_lost when the worker is gone; it is being started again by then. begun tells whether it
+        ended over this job, or before it had taken it up or was there at all.
         """
         # The worker runs in another folder.
         job = replace(job, checkpoint_path=str(Path(job.checkpoint_path).absolute()))
@@ -107,14 +108,18 @@ class LocalExecutor:
             pressed = self._pressed_early.pop(job.job_id, [])
         for button in pressed:
             connection.send({"type": button, "job_id": job.job_id})
+        begun = False
         for event in events:
-            yield event
+            begun = True
+            if not isinstance(event, Begun):
+                yield event
             if isinstance(event, LAST_EVENTS):
                 return
         # The worker is gone. Its keeper starts the next one meanwhile.
         connection.wait()
-        lost = WorkerLost(f"The engine's process ended in the middle of the job: {connection.why_ended()}.", hint="It is started again.")
-        yield Failed(lost.as_dict(), details=connection.last_words(), worker_lost=True)
+        when = "in the middle of the job" if begun else "before it had taken up the job"
+        lost = WorkerLost(f"The engine's process ended {when}: {connection.why_ended()}.", hint="It is started again.")
+        yield Failed(lost.as_dict(), details=connection.last_words(), worker_lost=True, begun=begun)
 
     def interrupt(self, slot: str, job_id: str) -> None:
         """End the job at its next step. Nothing happens when it is not running there."""
