@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from test_naming import MOMENT, resolved
 
 from webui.extensions import hookspecs
 from webui.extensions.registry import ExtensionRegistry
 from webui.generation.request import parse_request
 from webui.settings import Settings
+from webui.studio.naming import NOT_POSSIBLE, TOKENS, OutputStyle, Subject, place
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -32,6 +34,19 @@ def test_every_setting_is_documented_with_its_default_and_help() -> None:
         assert help_text == field.description, name
         if not isinstance(field.default, Path) and field.default not in ((), None):
             assert default == f"`{field.default}`", name
+
+
+def test_every_word_of_name_patterns_is_documented_with_what_it_gives() -> None:
+    fox = resolved(prompt="a fox, asleep", negative_prompt="blurry", batch_count=2, batch_size=2, seed=7, checkpoint="easel-emoji")
+    rows = []
+    for word, token in TOKENS.items():
+        pattern = token.example or f"[{word}]"
+        name = place("top", OutputStyle(name_pattern=pattern), Subject(fox, 1, MOMENT), number_bytes=14).name
+        shown = pattern.replace("|", "\\|")
+        rows.append(f"| `{shown}` | {token.meaning} | {f'`{name}`' if name else 'nothing'} |")
+    text = (DOCS / "where-pictures-go.md").read_text("utf-8")
+    assert re.findall(r"^\| `\[.*$", text, re.M) == rows
+    assert all(f"`[{word}]`" in text for word in NOT_POSSIBLE)
 
 
 def test_every_hook_is_documented_with_its_exact_arguments() -> None:

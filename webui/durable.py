@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import threading
@@ -10,12 +11,13 @@ from pathlib import Path
 PART_SUFFIX = ".part"
 
 
-def write_durably(path: Path, data: bytes) -> None:
+def write_durably(path: Path, data: bytes, *, replace: bool = True) -> None:
     """Write `data` to `path`: into a .part file beside it, flushed to disk, then renamed over.
 
-    Missing folders are made. Raises OSError (a full disk among them); then no .part file is left.
+    Missing folders are made. replace=False: raises FileExistsError when there is a file by that name, whoever made it
+    and however late. Raises OSError (a full disk among them). After an error no .part file is left.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     # A name of its own for each writer: two may make the same file at once, and the last one stays.
     part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{PART_SUFFIX}")
     try:
@@ -23,7 +25,10 @@ def write_durably(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        part.replace(path)
+        if replace:
+            part.replace(path)
+        else:
+            _rename_to_new(part, path)
     except OSError:
         part.unlink(missing_ok=True)
         raise
@@ -40,6 +45,39 @@ def flush(path: Path) -> None:
     """Have a file that another library wrote flushed to disk."""
     with open(path, "rb+") as file:
         os.fsync(file.fileno())
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        # Else it would look as if the file itself were taken, and another name for it would help.
+        raise NotADirectoryError(errno.ENOTDIR, "A file stands where a folder is needed", str(folder)) from None
+
+
+def _rename_to_new(part: Path, path: Path) -> None:
+    if os.name == "nt":
+        # Windows' own rename refuses a name that is taken.
+        part.rename(path)
+        return
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        _rename_over_own_placeholder(part, path)
+    else:
+        part.unlink()
+
+
+def _rename_over_own_placeholder(part: Path, path: Path) -> None:
+    # For file systems without links (FAT, some network shares): whoever makes the empty file owns the name.
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    try:
+        part.replace(path)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _sync_folder(folder: Path) -> None:

@@ -12,6 +12,7 @@ from webui.api.jobs import NEVER, Limit
 from webui.api.problems import new_router, problems
 from webui.errors import NotFound
 from webui.studio.journal import parse_id
+from webui.studio.picture_format import media_type
 from webui.studio.studio import Studio
 
 _FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
@@ -42,7 +43,7 @@ def build_picture_router(studio: Studio) -> APIRouter:
         path = studio.picture_path(image_id)
         return FileResponse(
             path,
-            media_type="image/png",
+            media_type=media_type(path.name),
             headers=_FOREVER,
             filename=path.name,
             content_disposition_type="attachment" if download else "inline",
@@ -65,5 +66,15 @@ def build_picture_router(studio: Studio) -> APIRouter:
             if entry.id == example_id:
                 return FileResponse(entry.picture, headers=_FOREVER)
         raise NotFound("There is no such example.")
+
+    @router.post("/pictures/open-folder", status_code=204, responses=problems(409, body=True))
+    def open_pictures_folder() -> None:
+        """Show the pictures folder on the desktop of Easel's machine."""
+        studio.open_folder()
+
+    @router.post("/images/{image_id}/open-folder", status_code=204, responses=problems(404, 409, body=True))
+    def open_folder_of(image_id: str) -> None:
+        """Show one picture in its folder on the desktop of Easel's machine."""
+        studio.open_folder(image_id)
 
     return router

@@ -50,6 +50,7 @@ class FakeExecutor:
 
     def __init__(self, step_seconds: float | None = None) -> None:
         self._step_seconds = float(os.environ.get("EASEL_FAKE_STEP_SECONDS", "0.02")) if step_seconds is None else step_seconds
+        self._running: set[str] = set()
         self._interrupted: set[str] = set()
         self._skipped: set[str] = set()
         self._closed = threading.Event()
@@ -73,14 +74,18 @@ class FakeExecutor:
 
     def run(self, slot: str, job: JobSpec) -> Iterator[WorkerEvent]:
         """Paint the job's pictures step by step."""
-        yield Stage(f"Loading {job.request.checkpoint}")
-        for image in job.images:
-            yield from self._one(job, image)
-            if job.job_id in self._interrupted:
-                self._interrupted.discard(job.job_id)
-                yield Interrupted()
-                return
-        yield Done({"device": "fake"})
+        self._running.add(job.job_id)
+        try:
+            yield Stage(f"Loading {job.request.checkpoint}")
+            for image in job.images:
+                yield from self._one(job, image)
+                if job.job_id in self._interrupted:
+                    yield Interrupted()
+                    return
+            yield Done({"device": "fake"})
+        finally:
+            for pressed in (self._running, self._interrupted, self._skipped):
+                pressed.discard(job.job_id)
 
     def _one(self, job: JobSpec, image: int) -> Iterator[WorkerEvent]:
         started = time.monotonic()
@@ -99,11 +104,13 @@ class FakeExecutor:
 
     def interrupt(self, slot: str, job_id: str) -> None:
         """End the job at its next step."""
-        self._interrupted.add(job_id)
+        if job_id in self._running:
+            self._interrupted.add(job_id)
 
     def skip(self, slot: str, job_id: str) -> None:
         """End the picture being made."""
-        self._skipped.add(job_id)
+        if job_id in self._running:
+            self._skipped.add(job_id)
 
     def close(self) -> None:
         """Let nothing wait any longer."""

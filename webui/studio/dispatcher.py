@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image
-
 from webui.catalog.checkpoints import CheckpointCatalog
 from webui.errors import EaselError, GenerationFailed
 from webui.executors.base import Executor, Slot
@@ -23,7 +21,8 @@ from webui.studio.history import History, image_view
 from webui.studio.journal import Job, Journal, NewJob
 from webui.studio.line import choose
 from webui.studio.notices import NoticeBoard
-from webui.studio.picture_file import PictureFile, PictureFolder, encode, read_back
+from webui.studio.picture_file import PictureFile
+from webui.studio.picture_keeper import GRID, PictureKeeper
 from webui.studio.progress import JobProgress, PreviewBoard
 from webui.studio.storage_guard import Closing, StorageGuard
 
@@ -60,7 +59,7 @@ class Dispatcher:
         *,
         journal: Journal,
         history: History,
-        pictures: PictureFolder,
+        keeper: PictureKeeper,
         catalog: CheckpointCatalog,
         executor: Executor,
         events: EventLog,
@@ -71,7 +70,7 @@ class Dispatcher:
     ) -> None:
         self._journal = journal
         self._history = history
-        self._pictures = pictures
+        self._keeper = keeper
         self._catalog = catalog
         self._executor = executor
         self._events = events
@@ -172,30 +171,11 @@ class Dispatcher:
 
     def _recover_job(self, job: Job) -> None:
         try:
-            wanted = set(range(job.resolved.picture_count))
+            job.resolved  # noqa: B018 - told apart from what can go wrong with files
         except EaselError as problem:
             self._journal.end(job.id, states.FAILED, problem.as_dict())
-            return
-        finished = self._journal.finished_images(job.id)
-        for index, relative in sorted(job.planned_paths.items()):
-            self._pictures.clear_part(relative)
-            if index not in finished and self._pictures.exists(relative) and self._adopt(job, index, relative):
-                finished.add(index)
-        if finished == wanted:
-            self._journal.end(job.id, states.DONE)
         else:
-            self._journal.requeue(job.id)
-
-    def _adopt(self, job: Job, index: int, relative: str) -> bool:
-        # The file was written whole, but the program ended before its rows were.
-        try:
-            record = read_back(self._pictures.path(relative))
-        except EaselError as error:
-            log.warning("Job %s: %s It stays where it is, and the picture is made again.", job.id, error)
-            return False
-        self._journal.record_picture(job, index, record, relative, last=False)
-        log.info("Job %s: picture %s was found on disk and is in history now.", job.id, relative)
-        return True
+            self._keeper.take_up(job)
 
     # taking jobs
 
@@ -242,7 +222,7 @@ class Dispatcher:
             return None
         finished = self._journal.finished_images(job.id)
         wanted = tuple(sorted(set(range(request.picture_count)) - finished))
-        planned = {} if job.live else self._pictures.plan(request, wanted, self._journal.promised_paths())
+        planned = self._keeper.plan(job, wanted)
         successor = self._words.successor(job) if job.forever and job.attempt == 0 else None
         # Before the row says so: whoever sees the job running can also stop it.
         self._running[job.id] = (slot, JobProgress(job.id, request.picture_count, len(finished), self._words.seconds(job)))
@@ -284,7 +264,9 @@ class Dispatcher:
         finally:
             del self._running[job.id]
             self._stop_wanted.discard(job.id)
-        if status != states.WAITING:
+        if status == states.DONE:
+            self._guard.insist(lambda: self._keeper.complete(job))
+        elif status != states.WAITING:
             self._guard.insist(lambda: self._journal.end(job.id, status, error))
         self._publish_job(job.id)
         if job.live:
@@ -292,7 +274,7 @@ class Dispatcher:
 
     def _drive(self, slot: str, job: Job, progress: JobProgress) -> tuple[dict[str, Any] | None, str]:
         """Run the job. Returns its error, if any, and its status after this."""
-        wanted = tuple(sorted(job.planned_paths)) if not job.live else tuple(range(job.resolved.picture_count))
+        wanted = tuple(sorted(set(job.planned_paths) - {GRID})) if not job.live else tuple(range(job.resolved.picture_count))
         checkpoint = self._catalog.find(job.resolved.checkpoint)
         self._loaded[slot] = checkpoint.name
         spec = JobSpec(str(job.id), job.resolved, str(checkpoint.path), wanted, self._settings().preview_interval)
@@ -346,16 +328,13 @@ class Dispatcher:
                 return False
 
     def _store(self, job: Job, event: Picture, *, last: bool) -> None:
-        picture = Image.frombytes("RGB", (event.width, event.height), event.rgb)
-        record = encode(picture, job.resolved, event.image, event.facts)
-        view = self._keep_live(job, event, record) if job.live else self._keep(job, event.image, record, last=last)
+        record = self._keeper.encode(job, event)
+        if job.live:
+            view = self._keep_live(job, event, record)
+        else:
+            identifier = self._guard.insist(lambda: self._keeper.keep(job, event.image, record, last=last))
+            view = self._guard.insist(lambda: self._history.item(identifier))
         self._events.publish("picture", job=str(job.id), image=view, live=job.live)
-
-    def _keep(self, job: Job, index: int, record: PictureFile, *, last: bool) -> dict[str, Any]:
-        relative = job.planned_paths[index]
-        self._guard.insist(lambda: self._pictures.write(relative, record.data))
-        identifier = self._guard.insist(lambda: self._journal.record_picture(job, index, record, relative, last=last))
-        return self._guard.insist(lambda: self._history.item(identifier))
 
     def _keep_live(self, job: Job, event: Picture, record: PictureFile) -> dict[str, Any]:
         self._previews.keep_live(job.id, record.data)

@@ -140,6 +140,12 @@ class History:
         with self._database.reading() as connection:
             return [_view(row) for row in connection.execute(_BOTH.where(generation.c.job_id == job_id).order_by(image.c.idx))]
 
+    def paths_of_job(self, job_id: int) -> list[str]:
+        """The job's files in order, relative to the pictures folder."""
+        query = select(image.c.path).join(generation).where(generation.c.job_id == job_id).order_by(image.c.idx)
+        with self._database.reading() as connection:
+            return list(connection.execute(query).scalars())
+
     def speed_samples(self, checkpoint: str) -> list[Sample]:
         """The newest pictures of that checkpoint, for the estimate."""
         with self._database.reading() as connection:

@@ -368,6 +368,9 @@ class Journal:
             generation_id = connection.execute(select(generation.c.id).where(generation.c.job_id == entry.id)).scalar()
             if generation_id is None:
                 generation_id = self._insert_generation(connection, entry)
+            recorded = select(image.c.id).where(image.c.generation_id == generation_id, image.c.idx == index)
+            if (known := connection.execute(recorded).scalar()) is not None:
+                return known  # recorded the last time, although that ended with an error
             identifier = self._ids.next()
             connection.execute(
                 insert(image).values(

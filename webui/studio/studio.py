@@ -22,11 +22,14 @@ from webui.studio import journal as states
 from webui.studio.database import open_database
 from webui.studio.dispatcher import Dispatcher, JobWords
 from webui.studio.event_log import EventLog
+from webui.studio.file_manager import open_folder
 from webui.studio.history import History
 from webui.studio.ids import IdClock, time_of
 from webui.studio.journal import FOREVER_PRIORITY, LIVE_PRIORITY, NORMAL_PRIORITY, Job, Journal, NewJob, SubmissionKey, parse_id
+from webui.studio.naming import check_pattern
 from webui.studio.notices import Notice, NoticeBoard
 from webui.studio.picture_file import PictureFolder
+from webui.studio.picture_keeper import PictureKeeper
 from webui.studio.preferences import Preferences
 from webui.studio.progress import PreviewBoard
 from webui.studio.queue_view import QueueView
@@ -53,7 +56,7 @@ class Studio:
         self.events = EventLog()
         self.catalog = catalog
         self.notices = NoticeBoard(self._notices_changed)
-        self.preferences = Preferences(settings, lambda _: None, self._settings_changed)
+        self.preferences = Preferences(settings, _check_settings, self._settings_changed)
         self._source = source_hash()
         self._executor = executor
         self._extensions = extensions
@@ -70,7 +73,7 @@ class Studio:
         self._dispatcher = Dispatcher(
             journal=self._journal,
             history=self.history,
-            pictures=self._pictures,
+            keeper=PictureKeeper(self._journal, self.history, self._pictures, lambda: self.preferences.current),
             catalog=catalog,
             executor=executor,
             events=self.events,
@@ -463,6 +466,15 @@ class Studio:
         stored = self.history.stored(parse_id(image_id))
         return self._pictures.thumbnail(stored.path, stored.sha256)
 
+    def open_folder(self, image_id: str | None = None) -> None:
+        """Show the pictures folder, or one picture in its folder, on the desktop of Easel's machine.
+
+        Raises NotFound, or Conflict where there is no desktop.
+        """
+        folder = self.preferences.current.pictures_dir
+        folder.mkdir(parents=True, exist_ok=True)
+        open_folder(folder if image_id is None else self.picture_path(image_id), folder)
+
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         """All checkpoints, unusable ones with their reason."""
         return self.catalog.all()
@@ -501,6 +513,11 @@ class Studio:
         problem = next((slot.problem for slot in self._executor.slots() if slot.problem and not slot.alive), "")
         if problem:
             raise GenerationFailed(problem, hint="The terminal shows all that the engine said.")
+
+
+def _check_settings(settings: Settings) -> None:
+    check_pattern(settings.folder_pattern, "folder_pattern")
+    check_pattern(settings.name_pattern, "name_pattern")
 
 
 def _request_words(job: Job) -> dict[str, Any]:

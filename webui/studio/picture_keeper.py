@@ -1,0 +1,139 @@
+"""From a finished picture to file, rows and what lies beside it; and back again, after a crash."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import PurePosixPath
+
+from PIL import Image
+
+from webui.errors import EaselError
+from webui.generation.events import Picture
+from webui.settings import Settings
+from webui.studio import journal as states
+from webui.studio.grid import encode_grid
+from webui.studio.history import History
+from webui.studio.journal import Job, Journal
+from webui.studio.naming import OutputStyle
+from webui.studio.picture_file import PictureFile, PictureFolder, encode, read_back
+
+log = logging.getLogger(__name__)
+
+GRID = -1
+"""Stands for the grid where paths are promised by picture number."""
+
+
+class PictureKeeper:
+    """Saves the pictures of jobs. Each method may be tried again after an OSError or DataUnusable: nothing is doubled."""
+
+    def __init__(self, journal: Journal, history: History, pictures: PictureFolder, settings: Callable[[], Settings]) -> None:
+        self._journal = journal
+        self._history = history
+        self._pictures = pictures
+        self._settings = settings
+
+    @property
+    def _style(self) -> OutputStyle:
+        return OutputStyle.of(self._settings())
+
+    def plan(self, job: Job, images: tuple[int, ...]) -> dict[int, str]:
+        """A path for each of these pictures, and for the grid where one is wanted; none for a live job."""
+        if job.live:
+            return {}
+        reserved = self._journal.promised_paths()
+        planned = self._pictures.plan(job.resolved, images, reserved, self._style)
+        if self._style.save_grids and job.resolved.picture_count > 1:
+            planned[GRID] = self._pictures.plan_grid(job.resolved, reserved, self._style)
+        return planned
+
+    def encode(self, job: Job, event: Picture) -> PictureFile:
+        """The picture as its file will be. Raises GenerationFailed where the format can't hold it."""
+        picture = Image.frombytes("RGB", (event.width, event.height), event.rgb)
+        if job.live:
+            return encode(picture, job.resolved, event.image, event.facts)
+        suffix = PurePosixPath(job.planned_paths[event.image]).suffix
+        return encode(picture, job.resolved, event.image, event.facts, suffix, self._style.quality)
+
+    def keep(self, job: Job, index: int, record: PictureFile, *, last: bool) -> int:
+        """File, parameters beside it, then the rows; with the last picture the job is done. Returns the image's id.
+
+        Raises OSError or DataUnusable; then the same again goes on where it stopped.
+        """
+        try:
+            self._pictures.write(job.planned_paths[index], record.data)
+        except FileExistsError:
+            # Another program put a file there. It stays, and the picture gets the next number.
+            self._promise_anew(job, index)
+            self._pictures.write(job.planned_paths[index], record.data)
+        relative = job.planned_paths[index]
+        self._pictures.write_sidecar(relative, job.resolved, index, record.facts, self._style)
+        return self._journal.record_picture(job, index, record, relative, last=last and GRID not in job.planned_paths)
+
+    def _promise_anew(self, job: Job, index: int) -> None:
+        reserved = self._journal.promised_paths()
+        fresh = (
+            {GRID: self._pictures.plan_grid(job.resolved, reserved, self._style)}
+            if index == GRID
+            else self._pictures.plan(job.resolved, (index,), reserved, self._style)
+        )
+        # The suffix stays: the picture is encoded already.
+        suffix = PurePosixPath(job.planned_paths[index]).suffix
+        job.planned_paths[index] = PurePosixPath(fresh[index]).with_suffix(suffix).as_posix()
+        self._journal.promise(job.id, job.planned_paths)
+
+    def complete(self, job: Job) -> None:
+        """The job is done: make its grid where one is wanted, and say so. Raises OSError or DataUnusable."""
+        relative = job.planned_paths.get(GRID)
+        grid = None if relative is None else self._grid_of(job, relative)
+        if grid is not None:
+            try:
+                self._pictures.write(job.planned_paths[GRID], grid)
+            except FileExistsError:
+                self._promise_anew(job, GRID)
+                self._pictures.write(job.planned_paths[GRID], grid)
+        self._journal.end(job.id, states.DONE, grid_path=None if grid is None else job.planned_paths[GRID])
+
+    def _grid_of(self, job: Job, relative: str) -> bytes | None:
+        names = self._history.paths_of_job(job.id)
+        if len(names) < 2:
+            return None
+        try:
+            pictures = [self._pictures.path(name) for name in names]
+            return encode_grid(pictures, job.resolved, PurePosixPath(relative).suffix, self._style.quality).data
+        except (EaselError, OSError, ValueError) as problem:
+            # Somebody moved or changed a picture in the meantime: the pictures matter, the grid doesn't.
+            log.warning("Job %s: no grid could be made: %s", job.id, problem)
+            self._journal.add_note(job.id, f"No grid could be made: {problem}")
+            return None
+
+    def take_up(self, job: Job) -> None:
+        """Put in order what a crash left of a running job: adopt whole pictures, then end it or put it back in line.
+
+        Raises OSError or DataUnusable; then the same again goes on where it stopped.
+        """
+        wanted = set(range(job.resolved.picture_count))
+        finished = self._journal.finished_images(job.id)
+        for index, relative in sorted(job.planned_paths.items()):
+            self._pictures.clear_part(relative)
+            if index in wanted - finished and self._pictures.exists(relative) and self._adopt(job, index, relative):
+                finished.add(index)
+        if finished == wanted:
+            self.complete(job)
+        else:
+            self._journal.requeue(job.id)
+
+    def _adopt(self, job: Job, index: int, relative: str) -> bool:
+        # The file was written whole, but the program ended before its rows were.
+        try:
+            record = read_back(self._pictures.path(relative))
+        except EaselError as error:
+            log.warning("Job %s: %s It stays where it is, and the picture is made again.", job.id, error)
+            return False
+        if record.seed != job.resolved.image_seeds[index]:
+            log.warning("Job %s: %s is another picture. It stays where it is.", job.id, relative)
+            return False
+        self._pictures.write_sidecar(relative, job.resolved, index, record.facts, self._style)
+        self._journal.record_picture(job, index, record, relative, last=False)
+        log.info("Job %s: picture %s was found on disk and is in history now.", job.id, relative)
+        return True
