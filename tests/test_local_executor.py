@@ -189,6 +189,13 @@ def test_a_worker_that_cannot_start_says_why_and_is_tried_again(make: Callable[.
     wait_until(lambda: len(marks.read_text()) >= 3)
 
 
+def test_a_worker_that_ends_between_its_hello_and_its_first_job_is_a_problem(make: Callable[..., LocalExecutor]) -> None:
+    """Otherwise jobs would wait for ever, with nobody knowing why."""
+    executor = make("hello()\nsys.exit('a library that crashes')")
+    assert not failure(run(executor)).begun
+    wait_until(lambda: "a library that crashes" in executor.slots()[0].problem)
+
+
 def test_a_worker_that_says_nothing_is_given_up(make: Callable[..., LocalExecutor]) -> None:
     failed = failure(run(make("time.sleep(60)", start_limit=0.3)))
     assert "said nothing" in failed.error["message"]

@@ -164,8 +164,11 @@ def serve(engine: Engine, inbox: Inbox, events: BinaryIO) -> None:
         write_frame(events, {"job_id": job_id, "event": event_to_wire(event)})
 
     send("", hello_of(engine))
-    # While nobody waits for a picture yet; it takes longer than importing torch.
-    import_model_libraries()
+    try:
+        # While nobody waits for a picture yet; it takes longer than importing torch.
+        import_model_libraries()
+    except Exception:  # a broken installation is told by each job, which is better than workers that come and go
+        log.exception("The model libraries can't be imported")
     # The garbage collector need not look through the libraries again and again; that alone takes tenths of a second.
     gc.freeze()
     while True:
