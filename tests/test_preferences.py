@@ -32,9 +32,7 @@ def test_a_change_takes_effect_at_once_and_after_a_restart(tmp_path: Path) -> No
 def test_comments_and_order_of_the_file_stay(tmp_path: Path) -> None:
     (tmp_path / "settings.yaml").write_text("# mine\nthreads: 3  # as many as I like\nqueue_limit: 5\n")
     open_preferences(tmp_path).change({"queue_limit": 6, "save_grids": True})
-    assert (tmp_path / "settings.yaml").read_text() == (
-        "# mine\nthreads: 3  # as many as I like\nqueue_limit: 6\nsave_grids: true\n"
-    )
+    assert (tmp_path / "settings.yaml").read_text() == ("# mine\nthreads: 3  # as many as I like\nqueue_limit: 6\nsave_grids: true\n")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from sqlalchemy import insert, select, update
 
 from webui.catalog.checkpoints import CheckpointCatalog
 from webui.executors.fake import FakeExecutor
+from webui.executors.local import LocalExecutor
 from webui.extensions.registry import ExtensionRegistry
 from webui.generation.request import parse_request
 from webui.settings import load_settings
@@ -21,13 +22,17 @@ from webui.studio.picture_file import PictureFile, PictureFolder
 from webui.studio.studio import Studio
 
 
-def work(data_dir: str, models_dir: str, submit: str, told: str, recipe: str = "durable") -> None:
-    """Submit so many jobs, then work until nothing is left to do. recipe "naive": as programs do that lose things."""
+def work(data_dir: str, models_dir: str, submit: str, told: str, recipe: str = "durable", executor: str = "fake") -> None:
+    """Submit so many jobs, then work until nothing is left to do.
+
+    recipe "naive": as programs do that lose things. executor "local": with a real worker.
+    """
     if recipe == "naive":
         switch_recipe_off()
     settings = load_settings(data_dir=Path(data_dir), executor="fake", disk_reserve_mb=0)
     catalog = CheckpointCatalog([Path(models_dir)], Path(data_dir) / "cache")
-    studio = Studio(settings, FakeExecutor(step_seconds=0.0005), catalog, ExtensionRegistry())
+    maker = FakeExecutor(step_seconds=0.0005) if executor == "fake" else LocalExecutor(threads=2)
+    studio = Studio(settings, maker, catalog, ExtensionRegistry())
     descriptor = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     seen = studio.events.seq
 

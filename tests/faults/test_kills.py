@@ -16,6 +16,8 @@ import pytest
 from faults.nursery import Nursery, alive, wait_for_end
 from PIL import Image
 
+from webui.settings import PROGRAM_ROOT
+
 FOREVER = 60.0
 
 
@@ -43,17 +45,21 @@ class Losses:
         return any(asdict(self).values())
 
 
-def run_and_kill(nursery: Nursery, kills: int, recipe: str, data_dir: Path, models_dir: Path, told: Path) -> int:
-    """Start the child again and again and kill it at a random moment, then let it finish. Returns how many kills struck."""
+def run_and_kill(nursery: Nursery, kills: int, data_dir: Path, models_dir: Path, told: Path, *, window: float = 0.06, **how: str) -> int:
+    """Start the child again and again and kill it at a random moment, then let it finish. Returns how many kills struck.
+
+    window: seconds within which the kill comes, once the child has begun.
+    """
     rng = random.Random(7)
+    recipe = how.get("recipe", "durable")
     struck = 0
     for number in range(kills):
         before = told.stat().st_size if told.exists() else 0
-        pid = nursery.start(data_dir=data_dir, models_dir=models_dir, submit=1 + number % 3, told=told, recipe=recipe)
+        pid = nursery.start(data_dir=data_dir, models_dir=models_dir, submit=1 + number % 3, told=told, **how)
         begun = time.monotonic()
         while (told.stat().st_size if told.exists() else 0) == before and alive(pid) and time.monotonic() - begun < FOREVER:
             time.sleep(0.001)
-        wait_for_end(pid, rng.uniform(0, 0.06))
+        wait_for_end(pid, rng.uniform(0, window))
         struck += alive(pid)
         try:
             os.kill(pid, signal.SIGKILL)
@@ -61,7 +67,7 @@ def run_and_kill(nursery: Nursery, kills: int, recipe: str, data_dir: Path, mode
             continue
         assert wait_for_end(pid, FOREVER)
     # Stuck jobs would keep the naive one from ending.
-    last = nursery.start(data_dir=data_dir, models_dir=models_dir, submit=0, told=told, recipe=recipe)
+    last = nursery.start(data_dir=data_dir, models_dir=models_dir, submit=0, told=told, **how)
     if not wait_for_end(last, FOREVER + kills if recipe == "durable" else 3):
         assert recipe == "naive", "it did not finish what was left"
         os.kill(last, signal.SIGKILL)
@@ -112,7 +118,7 @@ def test_nothing_finished_is_lost_by_kills(
     nursery: Nursery, kills: int, tmp_path: Path, models_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data_dir, told = tmp_path / "data", tmp_path / "told.txt"
-    struck = run_and_kill(nursery, kills, "durable", data_dir, models_dir, told)
+    struck = run_and_kill(nursery, kills, data_dir, models_dir, told)
     losses, jobs, pictures = look(data_dir, told)
     assert not losses.any, losses
     assert struck > kills / 2
@@ -124,9 +130,20 @@ def test_without_the_recipe_the_same_kills_lose_things(
     nursery: Nursery, tmp_path: Path, models_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data_dir, told = tmp_path / "data", tmp_path / "told.txt"
-    run_and_kill(nursery, 40, "naive", data_dir, models_dir, told)
+    run_and_kill(nursery, 40, data_dir, models_dir, told, recipe="naive")
     losses, jobs, pictures = look(data_dir, told)
     assert losses.jobs_stuck
     assert losses.orphan_files or losses.broken_files or losses.half_rows or losses.pictures_missing
     with capsys.disabled():
         print(f"\n40 kills without the recipe: {jobs} jobs, {pictures} pictures, {losses}")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_nothing_finished_is_lost_by_kills_with_a_real_worker(nursery: Nursery, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data_dir, told = tmp_path / "data", tmp_path / "told.txt"
+    struck = run_and_kill(nursery, 10, data_dir, PROGRAM_ROOT / "models", told, window=16, executor="local")
+    losses, jobs, pictures = look(data_dir, told)
+    assert not losses.any, losses
+    with capsys.disabled():
+        print(f"\n10 kills with a real worker, {struck} in mid-work: {jobs} jobs, {pictures} pictures, none lost, half, orphaned or stuck")

@@ -30,7 +30,7 @@ FOREVER_PRIORITY = -100
 
 _GAP = 1 << COUNTER_BITS
 """Between two places in line: one millisecond of ids, so twenty jobs fit one after the other into any gap."""
-_LINE = (job.c.priority.desc(), job.c.position)
+_LINE = (job.c.priority.desc(), job.c.position, job.c.id)
 _COUNT_WAITING = select(func.count()).select_from(job).where(job.c.status == WAITING)
 _KEYS_KEPT_MS = 7 * 24 * 3600 * 1000
 

@@ -278,7 +278,12 @@ class Studio:
         return self.job(job_id)
 
     def set_priority(self, job_id: str, priority: int) -> JobView:
-        """Give a waiting job another priority; higher ones go first. Raises Conflict when it is not waiting."""
+        """Give a waiting job another priority; higher ones go first. Raises InvalidRequest, or Conflict when it is not waiting."""
+        lowest, highest = states.LOWEST_PRIORITY, states.HIGHEST_PRIORITY
+        if not lowest <= priority <= highest:
+            raise InvalidRequest(
+                f"The priority can't be {priority}.", field="priority", allowed=f"{lowest} to {highest}", hint=f"Use {lowest} to {highest}."
+            )
         self._journal.set_priority(parse_id(job_id), priority)
         self.events.publish("jobs")
         self._dispatcher.wake()
