@@ -39,6 +39,11 @@ GOOD = """
 hello()
 while (message := read_frame(commands)) is not None:
     if message["type"] == "run":
+        if message["job"]["request"]["prompt"] == "die unasked":
+            os._exit(3)
+        send(Begun(), message["job"]["job_id"])
+        if message["job"]["request"]["prompt"] == "die early":
+            os._exit(3)
         send(Step(0, 1, 2), message["job"]["job_id"])
         if message["job"]["request"]["prompt"] == "wait":
             while (message := read_frame(commands))["type"] != "interrupt":
@@ -145,6 +150,25 @@ def test_death_in_the_middle(make: Callable[..., LocalExecutor]) -> None:
     assert kinds(run(executor)) == ["step", "done"]
 
 
+@pytest.mark.parametrize(("prompt", "begun"), [("die unasked", False), ("die early", True), ("die", True)])
+def test_a_death_counts_from_the_moment_the_worker_has_taken_up_the_job(
+    make: Callable[..., LocalExecutor], prompt: str, begun: bool
+) -> None:
+    lost = failure(run(make(GOOD), job(prompt)))
+    assert lost.worker_lost
+    assert lost.begun == begun
+
+
+def test_a_job_sent_to_a_worker_that_has_just_died_is_not_its_murderer(make: Callable[..., LocalExecutor]) -> None:
+    executor = make(GOOD)
+    run(executor)
+    hello = executor.slots()[0].hello
+    assert hello is not None
+    psutil.Process(hello.pid).kill()
+    events = run(executor)
+    assert events[-1].type == "done" or not failure(events).begun
+
+
 def test_death_between_jobs_is_mended_by_itself(make: Callable[..., LocalExecutor]) -> None:
     executor = make(GOOD)
     run(executor)
@@ -163,6 +187,13 @@ def test_a_worker_that_cannot_start_says_why_and_is_tried_again(make: Callable[.
     assert "a_module_that_is_not_there" in failed.error["message"]
     assert "a_module_that_is_not_there" in executor.slots()[0].problem
     wait_until(lambda: len(marks.read_text()) >= 3)
+
+
+def test_a_worker_that_ends_between_its_hello_and_its_first_job_is_a_problem(make: Callable[..., LocalExecutor]) -> None:
+    """Otherwise jobs would wait for ever, with nobody knowing why."""
+    executor = make("hello()\nsys.exit('a library that crashes')")
+    assert not failure(run(executor)).begun
+    wait_until(lambda: "a library that crashes" in executor.slots()[0].problem)
 
 
 def test_a_worker_that_says_nothing_is_given_up(make: Callable[..., LocalExecutor]) -> None:

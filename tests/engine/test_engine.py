@@ -12,7 +12,6 @@ import pytest
 import torch
 from PIL import Image
 
-from webui.engine import latents as latent_space
 from webui.engine.context import DenoiseContext
 from webui.engine.control import JobControl
 from webui.engine.device import Device, open_device
@@ -20,7 +19,6 @@ from webui.engine.engine import Engine, groups_of
 from webui.engine.families.sd import StableDiffusion
 from webui.engine.hooks import NoHooks
 from webui.engine.resident import Resident
-from webui.errors import GenerationFailed
 from webui.generation.events import Done, Note, Picture, Skipped, Step, WorkerEvent
 from webui.generation.samplers import SAMPLER_LABELS
 
@@ -278,44 +276,6 @@ def test_hooks_change_steps_and_pictures(device: Device, family: StableDiffusion
     assert kinds(events)[-3:] == ["picture", "note", "done"]
     plain = pixels(only_picture(recorder.run(spec)))
     assert abs(float(pixels(picture).mean()) - float(plain.mean())) > 0.5
-
-
-# numbers that are no picture
-
-
-class OverflowingVae:
-    """Overflows in half, as some VAEs do in fp16."""
-
-    config = SimpleNamespace(scaling_factor=1.0, shift_factor=None)
-
-    def __init__(self, *, broken: bool = False) -> None:
-        self.dtype, self.broken = torch.float16, broken
-        self.decoded_in: list[torch.dtype] = []
-
-    def to(self, dtype: torch.dtype) -> None:
-        self.dtype = dtype
-
-    def decode(self, latents: torch.Tensor, return_dict: bool) -> tuple[torch.Tensor]:
-        self.decoded_in.append(latents.dtype)
-        bad = self.broken or self.dtype == torch.float16
-        return (torch.full((len(latents), 3, 8, 8), float("nan") if bad else 0.0),)
-
-
-def test_a_vae_that_overflows_in_half_decodes_in_float32_and_is_put_back() -> None:
-    vae = OverflowingVae()
-    picture = latent_space.decode(vae, torch.zeros(1, 4, 1, 1))
-    assert picture.shape == (1, 8, 8, 3)
-    assert picture.dtype == torch.uint8
-    assert int(picture.max()) == 128
-    assert vae.decoded_in == [torch.float16, torch.float32]
-    assert vae.dtype == torch.float16
-
-
-def test_numbers_that_are_no_picture_are_told_in_words() -> None:
-    with pytest.raises(GenerationFailed, match=r"VAE.*NaN"):
-        latent_space.decode(OverflowingVae(broken=True), torch.zeros(1, 4, 1, 1))
-    with pytest.raises(GenerationFailed, match=r"denoiser.*NaN"):
-        latent_space.decode(OverflowingVae(), torch.full((1, 4, 1, 1), float("nan")))
 
 
 # devices

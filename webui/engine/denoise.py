@@ -8,9 +8,13 @@ import torch
 
 from webui.engine.context import DenoiseContext
 from webui.engine.families.base import Family
+from webui.engine.precision import DENOISER, require_finite
 from webui.engine.samplers import SAMPLE_FUNCTIONS, Denoise
 
 Moment = Callable[[DenoiseContext], None]
+
+CHECK_EVERY = 5
+"""Steps from one look for NaN to the next: the device is waited for at each, so not at all of them. The first step is looked at."""
 
 
 def guided(family: Family, context: DenoiseContext) -> Denoise:
@@ -48,6 +52,7 @@ def denoise_latents(
         before_step(): may raise to end the picture here.
         the denoiser guesses x0 -> context.step, sigma, latents and denoised are valid
         guessed(context): may change context.denoised, which the sampler then goes towards.
+        every CHECK_EVERY steps, and once more after the last: raises ModelProducedNan when numbers broke.
         step_done(context): for progress and preview.
     """
     denoise = guided(family, context)
@@ -60,10 +65,13 @@ def denoise_latents(
         context.step, context.sigma = step, context.sigmas[step]
         context.latents, context.denoised = x, denoised
         guessed(context)
+        if step % CHECK_EVERY == 0:
+            require_finite(context.denoised, DENOISER)
         step_done(context)
         return context.denoised
 
     sample = SAMPLE_FUNCTIONS[context.request.sampler]
     context.latents = sample(ask, context.latents, context.sigmas, draw_noise, on_step)
+    require_finite(context.latents, DENOISER)
     context.sigma = 0.0
     return context.latents

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from webui.engine.device import Device
 from webui.engine.families.base import Family
 from webui.engine.hooks import EngineHooks, NoHooks
 from webui.engine.noise import PictureNoise
+from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
 from webui.engine.resident import Resident
 from webui.engine.schedules import sigmas_for
 from webui.engine.stopwatch import Stopwatch
@@ -27,6 +29,9 @@ from webui.generation.job import JobSpec
 from webui.generation.request import ResolvedRequest
 
 Emit = Callable[[WorkerEvent], None]
+
+ONE_COLOUR = "of one colour"
+IF_UNEXPECTED = "If you did not ask for that, try another seed, a lower CFG scale or another checkpoint."
 
 VERSIONS_OF = ("torch", "diffusers", "transformers")
 
@@ -40,6 +45,38 @@ def groups_of(images: Sequence[int], batch_size: int, device: Device) -> list[tu
     """The pictures of a job as they are drawn: together where the device gains by it, one by one elsewhere."""
     size = batch_size if device.batches else 1
     return [tuple(images[start : start + size]) for start in range(0, len(images), size)]
+
+
+@dataclass
+class _Run:
+    """What stays the same for all pictures of a job. sigmas: steps + 1 noise levels. watch: the whole job's."""
+
+    job: JobSpec
+    family: Family
+    sigmas: tuple[float, ...]
+    control: JobControl
+    watch: Stopwatch
+    emit: Emit
+    _said: set[str] = field(default_factory=set)
+
+    def note(self, text: str) -> None:
+        """Tell the user something, once in a job."""
+        if text not in self._said:
+            self._said.add(text)
+            self.emit(Note(text))
+
+
+@dataclass
+class _Drawn:
+    """Pictures that came out together. pixels: (batch, height, width, 3) uint8. facts: what was done differently for them."""
+
+    context: DenoiseContext
+    pixels: torch.Tensor
+    facts: dict[str, Any]
+
+
+class _DrawAlone(Exception):
+    """Among the pictures drawn together is one that needs full precision, which must not change its neighbours."""
 
 
 class Engine:
@@ -56,20 +93,23 @@ class Engine:
     def run(self, job: JobSpec, control: JobControl, emit: Emit) -> None:
         """Make the job's pictures. Ends with Done or Interrupted; finished pictures have been emitted by then.
 
-        Raises EaselError (CheckpointUnusable, GenerationFailed) when it cannot be finished.
+        Raises EaselError (CheckpointUnusable, GenerationFailed, ModelProducedNan) when it cannot be finished.
         """
         watch = Stopwatch()
         try:
             control.check_job()
             family = self._load(job, watch, emit)
             control.check_job()
-            positive, negative = self._encode(family, job.request, watch, emit)
-            sigmas = sigmas_for(job.request.schedule_type, family.sigmas, job.request.steps)
+            run = _Run(job, family, sigmas_for(job.request.schedule_type, family.sigmas, job.request.steps), control, watch, emit)
+            if job.request.clip_skip > family.text_layers:
+                run.note(f"Clip skip {job.request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
             for images in groups_of(job.images, job.request.batch_size, self.device):
-                noise = self._noise(family, job.request, images)
-                context = DenoiseContext(job.request, images, sigmas, positive, negative, noise.draw() * sigmas[0])
-                self._draw(family, job, context, noise, control, watch, emit)
-            emit(Done(self._facts(watch, len(sigmas))))
+                try:
+                    self._draw(run, images)
+                except _DrawAlone:
+                    for image in images:
+                        self._draw(run, (image,))
+            emit(Done(self._facts(run)))
         except JobInterrupted:
             emit(Interrupted())
 
@@ -77,79 +117,130 @@ class Engine:
         with watch.stage("load"):
             return self._resident.get(Path(job.checkpoint_path), lambda: emit(Stage(f"Loading {job.request.checkpoint}")))
 
-    def _encode(self, family: Family, request: ResolvedRequest, watch: Stopwatch, emit: Emit) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def _draw(self, run: _Run, images: tuple[int, ...]) -> None:
+        """Make the pictures of one batch and emit them, or say that they were skipped."""
+        started = time.perf_counter()
+        own = Stopwatch()
+        try:
+            drawn = self._sound(run, images, own)
+        except PictureSkipped:
+            for image in images:
+                run.emit(Skipped(image))
+        else:
+            facts = self._facts(run) | own.seconds | drawn.facts
+            for image, picture in zip(images, self._finished(drawn), strict=True):
+                seconds = (time.perf_counter() - started) / len(images)
+                run.emit(Picture(image, picture.width, picture.height, picture.tobytes(), facts | {"seconds": seconds}))
+        finally:
+            for stage, seconds in own.seconds.items():
+                run.watch.seconds[stage] = run.watch.seconds.get(stage, 0.0) + seconds
+            run.control.picture_ended()
+            for note in self._hooks.notes():
+                run.emit(Note(note))
+
+    def _sound(self, run: _Run, images: tuple[int, ...], own: Stopwatch) -> _Drawn:
+        """Pictures whose numbers are sound, or as sound as fp32 makes them.
+
+        Where half precision gives NaN or a picture of one colour, all is done again in fp32: that picture's text,
+        denoising and decoding, and no other's, so that a picture never depends on what came before it.
+        """
+        try:
+            drawn = self._attempt(run.family, run, images, own)
+            if not of_one_colour(drawn.pixels):
+                return drawn
+            if run.family.dtype not in HALF:
+                run.note(f"The picture is {ONE_COLOUR}. {IF_UNEXPECTED}")
+                return drawn
+            fault = f"it was {ONE_COLOUR}"
+        except ModelProducedNan as broken:
+            # A VAE that fails has been tried in fp32 by then.
+            if run.family.dtype not in HALF or (broken.part == VAE and len(images) == 1):
+                raise
+            fault = f"the {broken.part} produced NaN"
+        if len(images) > 1:
+            raise _DrawAlone
+        reason = f"{fault} in {self.device.dtype_name}"
+        run.note(f"Drawn again in full precision, because {reason}.")
+        with run.family.in_float32() as full:
+            drawn = self._attempt(full, run, images, own)
+        drawn.facts |= {"dtype": "float32", "retried": reason}
+        if of_one_colour(drawn.pixels):
+            run.note(f"The picture is {ONE_COLOUR} in full precision too. {IF_UNEXPECTED}")
+        return drawn
+
+    def _attempt(self, family: Family, run: _Run, images: tuple[int, ...], own: Stopwatch) -> _Drawn:
+        """Encode, denoise and decode the pictures of one batch. Raises ModelProducedNan, PictureSkipped, JobInterrupted."""
+        with run.watch.stage("encode"):
+            positive, negative = self._encode(family, run.job.request)
+        noise = self._noise(family, run.job.request, images)
+        context = DenoiseContext(run.job.request, images, run.sigmas, positive, negative, noise.draw() * run.sigmas[0])
+        shown = own.seconds.get("preview", 0.0)
+        with own.stage("denoise"):
+            denoise_latents(
+                family,
+                context,
+                noise.draw,
+                before_step=run.control.check,
+                guessed=self._hooks.denoise_step,
+                step_done=_Progress(run.family, run.job.preview_interval, own, run.emit),
+            )
+            self.device.synchronize()
+        own.seconds["denoise"] -= own.seconds.get("preview", 0.0) - shown
+        run.control.check()
+        with own.stage("decode"):
+            pixels, facts = self._decode(family, context.latents)
+        run.control.check()
+        return _Drawn(context, pixels, facts)
+
+    def _encode(self, family: Family, request: ResolvedRequest) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Conditioning of prompt and negative prompt, equally long; no negative where guidance is off."""
-        if request.clip_skip > family.text_layers:
-            emit(Note(f"Clip skip {request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used."))
 
         def encoded(text: str) -> torch.Tensor:
-            key = (family.content, text, request.clip_skip)
-            return self._conditioning.get(key, lambda: family.encode_text(text, request.clip_skip))
+            return self._conditioning.get((family.content, family.dtype, text, request.clip_skip), lambda: encode(text))
 
-        with watch.stage("encode"):
-            positive = encoded(request.prompt)
-            if request.cfg_scale == 1:
-                return positive, None
-            negative = encoded(request.negative_prompt)
-            tokens = max(positive.shape[1], negative.shape[1])
-            return pad_with(positive, encoded(""), tokens), pad_with(negative, encoded(""), tokens)
+        def encode(text: str) -> torch.Tensor:
+            made = family.encode_text(text, request.clip_skip)
+            require_finite(made, TEXT_ENCODER)
+            return made
+
+        positive = encoded(request.prompt)
+        if request.cfg_scale == 1:
+            return positive, None
+        negative = encoded(request.negative_prompt)
+        tokens = max(positive.shape[1], negative.shape[1])
+        return pad_with(positive, encoded(""), tokens), pad_with(negative, encoded(""), tokens)
 
     def _noise(self, family: Family, request: ResolvedRequest, images: Sequence[int]) -> PictureNoise:
         seeds = [request.image_seeds[image] for image in images]
         return PictureNoise(seeds, family.latent_shape(request.width, request.height), self.device.torch_device)
 
-    def _draw(
-        self,
-        family: Family,
-        job: JobSpec,
-        context: DenoiseContext,
-        noise: PictureNoise,
-        control: JobControl,
-        watch: Stopwatch,
-        emit: Emit,
-    ) -> None:
-        """Denoise, decode and emit the pictures of one batch, or say that they were skipped."""
-        started = time.perf_counter()
-        own = Stopwatch()
-        progress = _Progress(family, job.preview_interval, own, emit)
+    def _decode(self, family: Family, latents: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
+        """Pixels of finished latents, and facts; a VAE that overflows in half (a known weakness of some) is run once more in fp32."""
         try:
-            with own.stage("denoise"):
-                denoise_latents(
-                    family, context, noise.draw, before_step=control.check, guessed=self._hooks.denoise_step, step_done=progress
-                )
-                self.device.synchronize()
-            own.seconds["denoise"] -= own.seconds.get("preview", 0.0)
-            control.check()
-            with own.stage("decode"):
-                pixels = family.decode(context.latents)
-            control.check()
-        except PictureSkipped:
-            for image in context.images:
-                emit(Skipped(image))
-        else:
-            facts = self._facts(watch, len(context.sigmas)) | own.seconds
-            for image, picture in zip(context.images, self._finished(pixels, context), strict=True):
-                seconds = (time.perf_counter() - started) / len(context.images)
-                emit(Picture(image, picture.width, picture.height, picture.tobytes(), facts | {"seconds": seconds}))
-        finally:
-            for stage, seconds in own.seconds.items():
-                watch.seconds[stage] = watch.seconds.get(stage, 0.0) + seconds
-            control.picture_ended()
-            for note in self._hooks.notes():
-                emit(Note(note))
+            pixels = family.decode(latents)
+            if family.dtype not in HALF or not of_one_colour(pixels):
+                return pixels, {}
+            fault = f"the picture was {ONE_COLOUR}"
+        except ModelProducedNan:
+            if family.dtype not in HALF:
+                raise
+            fault = "the VAE produced NaN"
+        with family.vae_in_float32():
+            pixels = family.decode(latents)
+        return pixels, {"vae_dtype": "float32", "retried": f"{fault} in {self.device.dtype_name}"}
 
-    def _finished(self, pixels: torch.Tensor, context: DenoiseContext) -> Iterator[Image.Image]:
-        for row in pixels:
-            yield self._hooks.image_ready(Image.fromarray(row.numpy(), "RGB"), context).convert("RGB")
+    def _finished(self, drawn: _Drawn) -> Iterator[Image.Image]:
+        for row in drawn.pixels:
+            yield self._hooks.image_ready(Image.fromarray(row.numpy(), "RGB"), drawn.context).convert("RGB")
 
-    def _facts(self, watch: Stopwatch, sigma_count: int) -> dict[str, Any]:
+    def _facts(self, run: _Run) -> dict[str, Any]:
         """What was measured so far, for Picture and Done."""
         return {
-            **watch.seconds,
+            **run.watch.seconds,
             "device": self.device.name,
             "dtype": self.device.dtype_name,
             "attention": self.device.attention[0] if self.device.attention else "",
-            "sigmas": sigma_count,
+            "sigmas": len(run.sigmas),
             "versions": self._versions,
         }
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from webui.engine.control import JobControl
 from webui.errors import EaselError, GenerationFailed
-from webui.generation.events import PROTOCOL_VERSION, Failed, Hello, WorkerEvent, event_to_wire
+from webui.generation.events import PROTOCOL_VERSION, Begun, Failed, Hello, WorkerEvent, event_to_wire
 from webui.generation.job import JobSpec
 from webui.generation.samplers import SAMPLER_LABELS
 from webui.generation.source import source_hash
@@ -164,13 +164,17 @@ def serve(engine: Engine, inbox: Inbox, events: BinaryIO) -> None:
         write_frame(events, {"job_id": job_id, "event": event_to_wire(event)})
 
     send("", hello_of(engine))
-    # While nobody waits for a picture yet; it takes longer than importing torch.
-    import_model_libraries()
+    try:
+        # While nobody waits for a picture yet; it takes longer than importing torch.
+        import_model_libraries()
+    except Exception:  # a broken installation is told by each job, which is better than workers that come and go
+        log.exception("The model libraries can't be imported")
     # The garbage collector need not look through the libraries again and again; that alone takes tenths of a second.
     gc.freeze()
     while True:
         job = inbox.next_job()
         try:
+            send(job.job_id, Begun())
             engine.run(job, inbox.control(job.job_id), lambda event, job_id=job.job_id: send(job_id, event))
         except EaselError as error:
             send(job.job_id, Failed(error.as_dict()))

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from webui.generation.events import Done, Failed, Hello, Interrupted, WorkerEvent, event_from_wire
+from webui.generation.events import Begun, Done, Failed, Hello, Interrupted, WorkerEvent, event_from_wire
 from webui.generation.job import JobSpec
 from webui.generation.wire import BrokenStream, read_frame, write_frame
 
@@ -52,12 +52,16 @@ class Connection:
         self._hello: queue.SimpleQueue[Hello | None] = queue.SimpleQueue()
         self._last_lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self._ended = False
+        self._worked = False
         self._killed_by_us = False
         self._log_reader = threading.Thread(
             target=self._read_log, args=(cast(BinaryIO, self._process.stderr),), name="worker log", daemon=True
         )
         self._log_reader.start()
-        threading.Thread(target=self._read_events, args=(cast(BinaryIO, self._process.stdout),), name="worker events", daemon=True).start()
+        self._event_reader = threading.Thread(
+            target=self._read_events, args=(cast(BinaryIO, self._process.stdout),), name="worker events", daemon=True
+        )
+        self._event_reader.start()
 
     @property
     def pid(self) -> int:
@@ -130,6 +134,11 @@ class Connection:
         if not self.wait(patience):
             self.kill()
 
+    def worked(self) -> bool:
+        """Whether it had taken up any job before it ended."""
+        self._event_reader.join(1)
+        return self._worked
+
     def last_words(self) -> str:
         """What it wrote to stderr at the end, for the log."""
         self._log_reader.join(1)
@@ -166,6 +175,7 @@ class Connection:
         if isinstance(event, Hello):
             self._hello.put(event)
             return
+        self._worked |= isinstance(event, Begun)
         with self._routing:
             # Events of a job that nobody follows any more are dropped.
             inbox = self._inboxes.get(message["job_id"])

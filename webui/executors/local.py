@@ -13,7 +13,7 @@ from pathlib import Path
 from webui.errors import WorkerLost
 from webui.executors.base import Slot
 from webui.executors.connection import LAST_EVENTS, Connection
-from webui.generation.events import PROTOCOL_VERSION, Failed, Hello, Interrupted, Stage, WorkerEvent
+from webui.generation.events import PROTOCOL_VERSION, Begun, Failed, Hello, Interrupted, Stage, WorkerEvent
 from webui.generation.job import JobSpec
 from webui.generation.source import PACKAGE, source_hash
 
@@ -80,7 +80,8 @@ class LocalExecutor:
     def run(self, slot: str, job: JobSpec) -> Iterator[WorkerEvent]:
         """Make the job's pictures; the last event is Done, Interrupted or Failed. Waits for a worker that is starting.
 
-        Failed says worker_lost when the worker ended in the middle; it is being started again by then.
+        Failed says worker_lost when the worker is gone; it is being started again by then. begun tells whether it
+        ended over this job, or before it had taken it up or was there at all.
         """
         # The worker runs in another folder.
         job = replace(job, checkpoint_path=str(Path(job.checkpoint_path).absolute()))
@@ -107,14 +108,19 @@ class LocalExecutor:
             pressed = self._pressed_early.pop(job.job_id, [])
         for button in pressed:
             connection.send({"type": button, "job_id": job.job_id})
+        begun = False
         for event in events:
-            yield event
+            begun = True
+            if not isinstance(event, Begun):
+                yield event
             if isinstance(event, LAST_EVENTS):
                 return
         # The worker is gone. Its keeper starts the next one meanwhile.
         connection.wait()
-        lost = WorkerLost(f"The engine's process ended in the middle of the job: {connection.why_ended()}.", hint="It is started again.")
-        yield Failed(lost.as_dict(), details=connection.last_words(), worker_lost=True)
+        self._retire(connection)
+        when = "in the middle of the job" if begun else "before it had taken up the job"
+        lost = WorkerLost(f"The engine's process ended {when}: {connection.why_ended()}.", hint="It is started again.")
+        yield Failed(lost.as_dict(), details=connection.last_words(), worker_lost=True, begun=begun)
 
     def interrupt(self, slot: str, job_id: str) -> None:
         """End the job at its next step. Nothing happens when it is not running there."""
@@ -168,20 +174,32 @@ class LocalExecutor:
             started = time.monotonic()
             connection = self._open()
             if connection is not None:
-                connection.wait()
+                self._watch(connection)
+            lived_long = connection is not None and time.monotonic() - started > _LONG_LIFE
+            short_lives = 0 if lived_long else short_lives + 1
+            pause = BACK_OFF[min(max(short_lives - 1, 0), len(BACK_OFF) - 1)]
             with self._change:
-                was_ready, self._ready, self._connection = self._ready, False, None
-                if self._closed:
-                    return
-                lived_long = was_ready and time.monotonic() - started > _LONG_LIFE
-                short_lives = 0 if lived_long else short_lives + 1
-                pause = BACK_OFF[min(max(short_lives - 1, 0), len(BACK_OFF) - 1)]
-                reason = connection.why_ended() if connection is not None else ""
-                log.warning("The engine's process ended (%s); starting it again in %.0f s.", reason, pause)
                 self._change.wait_for(lambda: self._closed, pause)
 
+    def _watch(self, connection: Connection) -> None:
+        """Wait until a worker that was ready has ended, and say why."""
+        connection.wait()
+        self._retire(connection)
+        if self._closed:
+            return
+        log.warning("The engine's process ended (%s); it is started again.", connection.why_ended())
+        if not connection.worked():
+            # Otherwise jobs would wait for it again and again, and nobody would know why.
+            self._note_problem(_no_start(f"before its first job: {connection.why_ended()}"))
+
+    def _retire(self, connection: Connection) -> None:
+        """A worker that has ended gets no more jobs."""
+        with self._change:
+            if self._connection is connection:
+                self._ready, self._connection = False, None
+
     def _open(self) -> Connection | None:
-        """Start a worker and wait for its Hello; notes a problem and returns None where there is one."""
+        """A worker that is ready; notes a problem and returns None where there is one."""
         try:
             connection = Connection(self._command, PACKAGE.parent)
         except OSError as error:
@@ -197,7 +215,8 @@ class LocalExecutor:
         if problem is not None:
             self._note_problem(problem)
             connection.kill()
-            return connection
+            self._retire(connection)
+            return None
         with self._change:
             self._hello, self._ready, self._problem = hello, True, None
             self._change.notify_all()
@@ -206,10 +225,7 @@ class LocalExecutor:
     def _objection(self, connection: Connection, hello: Hello | None) -> WorkerLost | None:
         """Why this worker cannot be worked with, if so."""
         if hello is None:
-            return WorkerLost(
-                f"The engine's process ended while it was starting: {connection.why_ended()}.",
-                hint="It is tried again; the terminal shows all it said.",
-            )
+            return _no_start(f"while it was starting: {connection.why_ended()}")
         if hello.protocol != PROTOCOL_VERSION or hello.source_hash != self._source_hash:
             return WorkerLost("Easel's files changed while it was running.", code="restart_needed", hint="Restart Easel.")
         return None
@@ -220,3 +236,7 @@ class LocalExecutor:
                 log.error("%s", problem)
             self._problem = problem
             self._change.notify_all()
+
+
+def _no_start(when: str) -> WorkerLost:
+    return WorkerLost(f"The engine's process ended {when}.", hint="It is tried again; the terminal shows all it said.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,13 @@ class Hello:
     attention: tuple[str, ...]
     samplers: tuple[str, ...]
     versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The worker has taken up the job: from here on its death is the job's doing. For the executor; it goes no further."""
+
+    type: ClassVar[str] = "begun"
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ class Interrupted:
 @dataclass(frozen=True)
 class Failed:
     """The job cannot be finished. `error` is EaselError.as_dict(); worker_lost: the process itself is gone;
-    begun: it had the job by then."""
+    begun: it had taken up the job by then."""
 
     type: ClassVar[str] = "failed"
     error: dict[str, Any]
@@ -98,9 +105,11 @@ class Failed:
     begun: bool = True
 
 
-WorkerEvent = Hello | Stage | Step | Picture | Skipped | Note | Done | Interrupted | Failed
+WorkerEvent = Hello | Begun | Stage | Step | Picture | Skipped | Note | Done | Interrupted | Failed
 
-_BY_TYPE: dict[str, type[Any]] = {kind.type: kind for kind in (Hello, Stage, Step, Picture, Skipped, Note, Done, Interrupted, Failed)}
+_BY_TYPE: dict[str, type[Any]] = {
+    kind.type: kind for kind in (Hello, Begun, Stage, Step, Picture, Skipped, Note, Done, Interrupted, Failed)
+}
 
 
 def event_to_wire(event: WorkerEvent) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import torch
@@ -16,6 +17,11 @@ class Family(Protocol):
     @property
     def content(self) -> str:
         """Changes whenever the files it was loaded from change; part of cache keys."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of its weights, its activations and its conditioning."""
         ...
 
     @property
@@ -41,7 +47,15 @@ class Family(Protocol):
         ...
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Pixels of finished latents, (batch, height, width, 3) uint8 on the CPU. Raises GenerationFailed on NaN."""
+        """Pixels of finished latents, (batch, height, width, 3) uint8 on the CPU. Raises ModelProducedNan."""
+        ...
+
+    def vae_in_float32(self) -> AbstractContextManager[None]:
+        """Within the block `decode` computes in fp32."""
+        ...
+
+    def in_float32(self) -> AbstractContextManager[Family]:
+        """The same checkpoint, computing all in fp32; only within the block, in which this one must not be used."""
         ...
 
     def preview(self) -> LatentPreview:

@@ -7,8 +7,9 @@ and for v Salimans and Ho 2022 (arXiv:2202.00512).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +19,7 @@ import torch
 from webui.engine import latents as latent_space
 from webui.engine.conditioning import ClipText
 from webui.engine.device import Device
+from webui.engine.precision import in_float32
 from webui.engine.preview import LatentPreview, preview_for
 from webui.engine.schedules import ModelSigmas
 
@@ -50,6 +52,11 @@ class StableDiffusion:
     device: Device = field(repr=False)
 
     @property
+    def dtype(self) -> torch.dtype:
+        """Of its weights, its activations and its conditioning."""
+        return self.device.dtype
+
+    @property
     def text_layers(self) -> int:
         """How many layers clip_skip can choose from."""
         return self.text.layers
@@ -60,12 +67,12 @@ class StableDiffusion:
         return int(self.unet.config.in_channels), height // factor, width // factor
 
     def encode_text(self, text: str, clip_skip: int) -> torch.Tensor:
-        """Conditioning of one prompt, (1, tokens, width), in the device's dtype."""
-        return self.text.encode(text, clip_skip).to(self.device.dtype)
+        """Conditioning of one prompt, (1, tokens, width), in `dtype`."""
+        return self.text.encode(text, clip_skip).to(self.dtype)
 
     def denoise(self, x: torch.Tensor, sigma: float, conditioning: torch.Tensor) -> torch.Tensor:
         """The guess of x0 from x = x0 + sigma * noise, (batch, channels, h, w) fp32."""
-        scaled = (x / math.sqrt(sigma**2 + 1)).to(self.device.dtype, memory_format=self.device.memory_format)
+        scaled = (x / math.sqrt(sigma**2 + 1)).to(self.dtype, memory_format=self.device.memory_format)
         timestep = torch.full((), self.sigmas.timestep_of(sigma), dtype=torch.float32, device=x.device)
         output = self.unet(scaled, timestep, encoder_hidden_states=conditioning, return_dict=False)[0]
         return self.x0(x, output.float(), sigma)
@@ -73,6 +80,16 @@ class StableDiffusion:
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Pixels of finished latents, (batch, height, width, 3) uint8 on the CPU."""
         return latent_space.decode(self.vae, latents.contiguous(memory_format=self.device.memory_format))
+
+    def vae_in_float32(self) -> AbstractContextManager[None]:
+        """Within the block `decode` computes in fp32."""
+        return in_float32(self.vae)
+
+    @contextmanager
+    def in_float32(self) -> Iterator[StableDiffusion]:
+        """The same weights, computing all in fp32, for the block."""
+        with in_float32(self.text.text_encoder, self.unet, self.vae):
+            yield replace(self, device=replace(self.device, dtype=torch.float32))
 
     def preview(self) -> LatentPreview:
         """The linear view of its latents, fitted at the first call where it has to be."""
