@@ -122,4 +122,4 @@ def test_every_route_is_in_the_api_page() -> None:
     assert len(routes) > 25
     for _, path in routes:
         plain = re.sub(r"\{\w+\}", "{id}", path)
-        assert plain in text or f"`{plain[plain.rindex('/'):]}`" in text, path
+        assert plain in text or f"`{plain[plain.rindex('/') :]}`" in text, path

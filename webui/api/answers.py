@@ -263,3 +263,9 @@ class SettingsAnswer(BaseModel):
 
     revision: str
     settings: list[SettingAnswer]
+
+
+class ExamplePath(BaseModel):
+    """An example of where a picture goes."""
+
+    path: str = Field(description="Relative to the pictures folder.")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 
 from webui.api import answers
 from webui.api.problems import json_object, new_router, problems
@@ -81,6 +81,15 @@ def build_choice_router(studio: Studio) -> APIRouter:
     def settings() -> Any:
         """Every setting with its words, range and value."""
         return {"revision": studio.preferences.revision, "settings": studio.preferences.schema()}
+
+    @router.get("/settings/example-path", response_model=answers.ExamplePath, responses=problems(), tags=["settings"])
+    def example_path(
+        folder_pattern: Annotated[str | None, Query(max_length=300)] = None,
+        name_pattern: Annotated[str | None, Query(max_length=300)] = None,
+    ) -> Any:
+        """Where a picture would go with these patterns (those in force where one is left out)."""
+        given = {"folder_pattern": folder_pattern, "name_pattern": name_pattern}
+        return {"path": studio.example_path({name: value for name, value in given.items() if value is not None})}
 
     @router.patch(
         "/settings", response_model=answers.SettingsAnswer, responses=problems(409, body=True), openapi_extra=_CHANGE, tags=["settings"]

@@ -6,6 +6,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog, Example
 from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest, NotFound
 from webui.executors.base import Executor
 from webui.extensions.registry import ExtensionRegistry
-from webui.generation.request import MAX_SEED, RANDOM_SEED, GenerationRequest, ResolvedRequest, parse_request
+from webui.generation.request import MAX_SEED, RANDOM_SEED, GenerationRequest, ResolvedRequest, ResolvedTxt2Img, parse_request
 from webui.generation.resolve import CheckpointIdentity, resolve
 from webui.generation.source import source_hash
 from webui.planning.estimate import Estimate, estimate
@@ -26,9 +27,9 @@ from webui.studio.file_manager import open_folder
 from webui.studio.history import History
 from webui.studio.ids import IdClock, time_of
 from webui.studio.journal import FOREVER_PRIORITY, LIVE_PRIORITY, NORMAL_PRIORITY, Job, Journal, NewJob, SubmissionKey, parse_id
-from webui.studio.naming import check_pattern
+from webui.studio.naming import OutputStyle, Subject, check_pattern, place
 from webui.studio.notices import Notice, NoticeBoard
-from webui.studio.picture_file import PictureFolder
+from webui.studio.picture_file import PictureFolder, suffix_for
 from webui.studio.picture_keeper import PictureKeeper
 from webui.studio.preferences import Preferences
 from webui.studio.progress import PreviewBoard
@@ -41,6 +42,10 @@ MOST_AT_ONCE = 1000
 """Requests in one batch."""
 
 _SESSION_PICTURES = 60
+_EXAMPLE = ResolvedTxt2Img(
+    prompt="red apple on a blue background", seed=1234, checkpoint="easel-emoji", checkpoint_hash="0" * 10, rng="CPU"
+)
+"""Stands for a picture where there is none yet."""
 _SHOWN_IN_SNAPSHOT = 50
 _EACH_TOLD = 20
 """More new jobs than this are told of at once: pages look at the queue again."""
@@ -474,6 +479,16 @@ class Studio:
         folder = self.preferences.current.pictures_dir
         folder.mkdir(parents=True, exist_ok=True)
         open_folder(folder if image_id is None else self.picture_path(image_id), folder)
+
+    def example_path(self, patterns: dict[str, str]) -> str:
+        """Where a picture would go with these patterns, relative to the pictures folder. Raises SettingInvalid."""
+        settings = self.preferences.current.model_copy(update=patterns)
+        _check_settings(settings)
+        last, _ = self.history.page(limit=1)
+        request = self.history.request_of(int(last[0]["id"])) if last else _EXAMPLE
+        style = OutputStyle.of(settings)
+        where = place(f"{request.kind}-images", style, Subject(request, 0, datetime.now().astimezone()), number_bytes=20)
+        return where.numbered("00012", suffix_for(request, style))
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         """All checkpoints, unusable ones with their reason."""

@@ -76,6 +76,9 @@ const TAKE = {
   catalog() {
     tell("catalog");
   },
+  settings({ revision }) {
+    tell("settings", { revision });
+  },
 };
 
 function takeEvent(event) {

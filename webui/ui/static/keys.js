@@ -13,7 +13,7 @@ import { closeViewer, stepViewer, viewed } from "./viewer.js";
 const LIST = [
   ["Ctrl Enter", "Generate"],
   ["Esc", "Close what is open, else interrupt"],
-  ["1, 2", "txt2img, History"],
+  ["1, 2, 3", "txt2img, History, Settings"],
   ["Q", "Queue"],
   ["Left, Right", "Previous, next picture"],
   ["Space", "Full screen"],

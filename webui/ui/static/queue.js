@@ -4,6 +4,7 @@ import { icon } from "./icons.js";
 import { ACTIVE, activeJobs, known, on, runningJob, tellJob } from "./jobs.js";
 import { onReceipt } from "./link.js";
 import { fill, h } from "./markup.js";
+import { onPage, open } from "./pages.js";
 import { onSheet, openSheet, showSheet, toggleSheet } from "./sheet.js";
 import { onTheme, toggleTheme } from "./theme.js";
 import { count, seconds, title } from "./words.js";
@@ -27,7 +28,9 @@ function answered() {
 export function mount(element) {
   pill = h("button", { class: "ez-pill", type: "button", "aria-expanded": "false", title: "Queue (Q)", onclick: toggleQueue });
   const theme = h("button", { class: "ez-btn ghost icon", type: "button", onclick: toggleTheme });
-  fill(element, h("div", { class: "ez-quick" }, pill, theme));
+  const gear = h("button", { class: "ez-btn ghost icon", type: "button", title: "Settings (3)", "aria-label": "Settings", onclick: () => open("settings") }, icon("gear"));
+  onPage((page) => gear.classList.toggle("on", page === "settings" || page === "system"));
+  fill(element, h("div", { class: "ez-quick" }, pill, theme, gear));
   onTheme((dark) => {
     const words = dark ? "Light theme" : "Dark theme";
     theme.title = words;
