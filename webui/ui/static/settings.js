@@ -68,7 +68,7 @@ function draw() {
     found.length ? null : h("div", { class: "ez-empty" }, h("p", {}, "No setting is called that. Add-ons and models have their own places.")),
     sections.map((name) => section(name, found.filter((entry) => entry.section === name))),
   );
-  if (focused) parts.list.querySelector(`.ez-setting[data-name="${focused}"] :is(input, button)`)?.focus({ preventScroll: true });
+  if (focused) parts.list.querySelector(`.ez-setting[data-name="${focused}"] :is(input, .ez-switch, [role="radio"][tabindex="0"])`)?.focus({ preventScroll: true });
   if (parts.list.contains(parts.example)) showExample();
 }
 
