@@ -2,7 +2,8 @@
 
 Putting on means other weights for a while (see patching): each changed weight is computed once in fp32 from the
 checkpoint's own and all changes, rounded once to the checkpoint's dtype, and costs nothing in the steps.
-What was computed is kept for the next picture, so that a LoRA goes on and off at the speed of assignments.
+What was computed in main memory is kept for the next picture, so that a LoRA goes on and off at the speed of assignments;
+on a graphics card it is computed anew, which takes it milliseconds, instead of holding memory between two pictures.
 """
 
 from __future__ import annotations
@@ -160,9 +161,12 @@ class LoraSet:
     def _on_part(self, part: str) -> AbstractContextManager[None]:
         slots = slots_of(self.parts[part])
         active = self._active(part)
-        first = slots[active[0].changes[part][0].slots[0]].weight
-        key = (self.content, part, first.dtype, first.device, self.key(part))
-        weights = self.kept(key, lambda: _changed(slots, part, active))
+        touched = [slots[name].weight for lora in active for change in lora.changes[part] for name in change.slots]
+        if all(weight.device.type == "cpu" for weight in touched):
+            key = (self.content, part, touched[0].dtype, self.key(part))
+            weights = self.kept(key, lambda: _changed(slots, part, active))
+        else:
+            weights = _changed(slots, part, active)
         return replaced({slots[name]: weight for name, weight in weights.items()})
 
     def _active(self, part: str) -> list[_FittedLora]:
