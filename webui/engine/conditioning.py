@@ -1,64 +1,81 @@
-"""From words to conditioning: tokens, chunks, the text encoder, and a cache of what it said."""
+"""From words to conditioning: weighted chunks, the text encoders, and a cache of what they said."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 
-
-def chunk_tokens(tokens: Sequence[int], size: int) -> list[list[int]]:
-    """Cut a prompt's tokens into chunks of at most `size`; an empty prompt is one empty chunk."""
-    return [list(tokens[start : start + size]) for start in range(0, max(len(tokens), 1), size)]
+from webui.engine.families.base import Conditioning, Encoded, Family, TextEncoder
+from webui.generation.prompt.chunks import plan_chunks
+from webui.generation.prompt.emphasis import EmphasisMode, Segment, weighted
+from webui.generation.prompt.schedules import Timeline
 
 
 @dataclass(frozen=True)
-class ClipText:
-    """A CLIP text encoder with its tokenizer (transformers objects)."""
+class Pull:
+    """One part of a prompt: what it asks for over the calls of the denoiser, and how strongly."""
 
-    tokenizer: Any
-    text_encoder: Any
-
-    @property
-    def layers(self) -> int:
-        """How many layers there are to skip from."""
-        return int(self.text_encoder.config.num_hidden_layers)
-
-    @property
-    def length(self) -> int:
-        """Tokens of one chunk, start and end included: what the encoder was trained on, at most what it has positions for."""
-        return min(int(self.tokenizer.model_max_length), int(self.text_encoder.config.max_position_embeddings))
-
-    def tokenize(self, text: str) -> list[list[int]]:
-        """Token ids in chunks of `length`: start token, words, end token, padding."""
-        words = self.tokenizer(text, add_special_tokens=False, truncation=False, padding=False, verbose=False)["input_ids"]
-        start, end, pad = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, self.tokenizer.pad_token_id
-        room = self.length - 2
-        return [[start, *chunk, end, *[pad] * (room - len(chunk))] for chunk in chunk_tokens(words, room)]
-
-    def encode(self, text: str, clip_skip: int = 1) -> torch.Tensor:
-        """Conditioning of a prompt, (1, chunks x length, width): its chunks are encoded each for itself and laid end to end.
-
-        clip_skip: 1 is the last layer, 2 the one before, and so on; the final layer norm is always applied
-        (AUTOMATIC1111's counting). Beyond the first layer it stays there.
-        """
-        tokens = torch.tensor(self.tokenize(text), device=self.text_encoder.device)
-        layer = min(clip_skip, self.layers)
-        if layer == 1:
-            encoded = self.text_encoder(tokens).last_hidden_state
-        else:
-            hidden = self.text_encoder(tokens, output_hidden_states=True).hidden_states[-layer]
-            encoded = self.text_encoder.final_layer_norm(hidden)
-        return encoded.reshape(1, -1, encoded.shape[-1])
+    conditioning: Timeline[Conditioning]
+    weight: float = 1.0
 
 
-def pad_with(conditioning: torch.Tensor, empty: torch.Tensor, tokens: int) -> torch.Tensor:
-    """Lengthen conditioning (1, n, width) to `tokens` with the conditioning of the empty prompt (1, length, width)."""
-    missing = (tokens - conditioning.shape[1]) // empty.shape[1]
-    return torch.cat([conditioning, *[empty] * missing], dim=1) if missing else conditioning
+@dataclass(frozen=True)
+class Wording:
+    """How text becomes conditioning; the fields of a request that have a say in it."""
+
+    clip_skip: int = 1
+    emphasis: EmphasisMode = "Original"
+    comma_backtrack: int = 20
+
+
+def encode_text(family: Family, text: str, wording: Wording = Wording(), *, negative: bool = False) -> Conditioning:
+    """Conditioning of a text with marks of emphasis: its chunks are encoded each for itself and laid end to end."""
+    segments = weighted(text, wording.emphasis)
+    encoded = [_encode_weighted(encoder, segments, wording) for encoder in family.text_encoders]
+    return family.condition(encoded, text=text, negative=negative)
+
+
+def _encode_weighted(encoder: TextEncoder, segments: Sequence[Segment], wording: Wording) -> Encoded:
+    *_, comma = (None, *encoder.tokenize(","))
+    chunks = plan_chunks(segments, encoder.tokenize, encoder.room, comma=comma, backtrack=wording.comma_backtrack)
+    encoded = encoder.encode([encoder.framed(chunk.tokens) for chunk in chunks], wording.clip_skip)
+    if all(segment.weight == 1 for segment in segments):
+        return encoded
+    weights = torch.ones(encoded.tokens.shape[:2])
+    for row, chunk in zip(weights, chunks, strict=True):
+        row[encoder.words_start : encoder.words_start + len(chunk.weights)] = torch.tensor(chunk.weights)
+    return replace(encoded, tokens=weigh(encoded.tokens, weights, restore_mean=wording.emphasis == "Original"))
+
+
+def weigh(tokens: torch.Tensor, weights: torch.Tensor, *, restore_mean: bool) -> torch.Tensor:
+    """Multiply what an encoder said, (chunks, length, width), by a weight for each token, (chunks, length).
+
+    restore_mean: then scale each chunk so that its mean is what it was (AUTOMATIC1111's "Original" emphasis).
+    """
+    plain = tokens.float()
+    weighed = plain * weights.to(plain.device)[..., None]
+    if restore_mean:
+        weighed = weighed * (plain.mean(dim=(1, 2), keepdim=True) / weighed.mean(dim=(1, 2), keepdim=True))
+    return weighed.to(tokens.dtype)
+
+
+def pad_with(conditioning: Conditioning, empty: Conditioning, length: int) -> Conditioning:
+    """Lengthen conditioning to `length` tokens with the tokens of the empty prompt, as often as they fit."""
+    missing = (length - conditioning.length) // empty.length
+    if not missing:
+        return conditioning
+    return replace(conditioning, tokens=torch.cat([conditioning.tokens, *[empty.tokens] * missing], dim=1))
+
+
+def stretch_to(conditioning: Conditioning, length: int) -> Conditioning:
+    """Lengthen conditioning to `length` tokens with its last one, as AUTOMATIC1111 does with the parts between ANDs."""
+    missing = length - conditioning.length
+    if not missing:
+        return conditioning
+    return replace(conditioning, tokens=torch.cat([conditioning.tokens, conditioning.tokens[:, -1:].expand(-1, missing, -1)], dim=1))
 
 
 class ConditioningCache:
@@ -66,11 +83,11 @@ class ConditioningCache:
 
     def __init__(self, most_bytes: int = 64 * 1024 * 1024) -> None:
         self._most_bytes = most_bytes
-        self._entries: OrderedDict[Hashable, torch.Tensor] = OrderedDict()
+        self._entries: OrderedDict[Hashable, Conditioning] = OrderedDict()
         self._bytes = 0
 
-    def get(self, key: Hashable, make: Callable[[], torch.Tensor]) -> torch.Tensor:
-        """The tensor kept under `key`, made now if there is none."""
+    def get(self, key: Hashable, make: Callable[[], Conditioning]) -> Conditioning:
+        """What is kept under `key`, made now if there is none."""
         if key in self._entries:
             self._entries.move_to_end(key)
             return self._entries[key]
