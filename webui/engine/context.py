@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 
 from webui.engine.families.base import Conditioning
+from webui.engine.schedules import ModelSigmas
 from webui.generation.request import ResolvedRequest
 
 
@@ -17,11 +18,12 @@ class DenoiseContext:
     From the start:
         request: what is drawn; its values already decided the tensors below.
         images: 0-based picture index of each row of the batch.
-        sigmas: steps + 1 noise levels, falling, the last one 0.
-        positive, negative: conditioning, one row, tokens (1, n, width) in compute dtype; negative is None when cfg_scale is 1.
+        sigmas: steps + 1 noise levels, falling, the last one 0. model_sigmas: those that the model was trained on.
+        positive, negative: conditioning, one row, tokens (1, n, width) in compute dtype; negative is None where guidance is off.
     In each step, changing with it:
-        step: 0-based. sigma: noise level of `latents`.
+        step: 0-based; samplers that choose their own steps may stay at one or leave some out. sigma: noise level of `latents`.
         latents: (batch, channels, height / 8, width / 8), fp32: the noisy picture at the step's start.
+        unguided: same shape, fp32: the guess for the negative prompt alone, where there is one.
         denoised: same shape, fp32: the denoiser's guess of the clean latents. `denoise_step` may replace or change it.
     After the last step:
         latents: the finished latents; sigma is 0.
@@ -30,11 +32,13 @@ class DenoiseContext:
     request: ResolvedRequest
     images: tuple[int, ...]
     sigmas: tuple[float, ...]
+    model_sigmas: ModelSigmas
     positive: Conditioning
     negative: Conditioning | None
     latents: torch.Tensor
     step: int = 0
     sigma: float = 0.0
+    unguided: torch.Tensor = field(default_factory=lambda: torch.empty(0))
     denoised: torch.Tensor = field(default_factory=lambda: torch.empty(0))
 
     @property

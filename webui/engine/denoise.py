@@ -9,7 +9,7 @@ import torch
 from webui.engine.context import DenoiseContext
 from webui.engine.families.base import Conditioning, Family
 from webui.engine.precision import DENOISER, require_finite
-from webui.engine.samplers import SAMPLE_FUNCTIONS, Denoise
+from webui.engine.samplers import SAMPLE_FUNCTIONS, Denoise, NoisePath, NoiseSource, SamplerRun
 
 Moment = Callable[[DenoiseContext], None]
 
@@ -20,7 +20,7 @@ CHECK_EVERY = 5
 def guided(family: Family, context: DenoiseContext) -> Denoise:
     """The denoiser with classifier-free guidance: away from the negative prompt, towards the prompt.
 
-    Both are asked in one batch, which is faster on a GPU and on a CPU. Without a negative (cfg_scale 1) only the prompt is.
+    Both are asked in one batch, which is faster on a GPU and on a CPU. Without a negative (guidance_scale 1) only the prompt is.
     Ho and Salimans 2022 (arXiv:2207.12598), written on x0, which is the same.
     """
     batch = len(context.images)
@@ -28,10 +28,11 @@ def guided(family: Family, context: DenoiseContext) -> Denoise:
     if context.negative is None:
         return lambda x, sigma: family.denoise(x, sigma, positive)
     both = Conditioning.stacked([context.negative.expanded(batch), positive])
-    scale = context.request.cfg_scale
+    scale = context.request.guidance_scale
 
     def denoise(x: torch.Tensor, sigma: float) -> torch.Tensor:
         without, towards = family.denoise(torch.cat([x, x]), sigma, both).chunk(2)
+        context.unguided = without
         return without + (towards - without) * scale
 
     return denoise
@@ -40,7 +41,7 @@ def guided(family: Family, context: DenoiseContext) -> Denoise:
 def denoise_latents(
     family: Family,
     context: DenoiseContext,
-    draw_noise: Callable[[], torch.Tensor],
+    noise: NoiseSource,
     *,
     before_step: Callable[[], None],
     guessed: Moment,
@@ -61,8 +62,8 @@ def denoise_latents(
         before_step()
         return denoise(x, sigma)
 
-    def on_step(step: int, x: torch.Tensor, denoised: torch.Tensor) -> torch.Tensor:
-        context.step, context.sigma = step, context.sigmas[step]
+    def on_step(step: int, sigma: float, x: torch.Tensor, denoised: torch.Tensor) -> torch.Tensor:
+        context.step, context.sigma = step, sigma
         context.latents, context.denoised = x, denoised
         guessed(context)
         if step % CHECK_EVERY == 0:
@@ -70,8 +71,15 @@ def denoise_latents(
         step_done(context)
         return context.denoised
 
-    sample = SAMPLE_FUNCTIONS[context.request.sampler]
-    context.latents = sample(ask, context.latents, context.sigmas, draw_noise, on_step)
+    run = SamplerRun(
+        ask,
+        noise,
+        path=NoisePath(context.model_sigmas.flow),
+        on_step=on_step,
+        unguided=lambda: context.unguided,
+        earlier=context.model_sigmas.earlier,
+    )
+    context.latents = SAMPLE_FUNCTIONS[context.request.sampler](run, context.latents, context.sigmas)
     require_finite(context.latents, DENOISER)
     context.sigma = 0.0
     return context.latents

@@ -22,8 +22,9 @@ from webui.engine.hooks import EngineHooks, NoHooks
 from webui.engine.noise import PictureNoise
 from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
 from webui.engine.resident import Resident
-from webui.engine.schedules import sigmas_for
+from webui.engine.schedules import sigmas_of
 from webui.engine.stopwatch import Stopwatch
+from webui.generation import samplers
 from webui.generation.events import Done, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
 from webui.generation.job import JobSpec
 from webui.generation.request import ResolvedRequest
@@ -41,9 +42,9 @@ def library_versions() -> dict[str, str]:
     return {name: version(name) for name in VERSIONS_OF}
 
 
-def groups_of(images: Sequence[int], batch_size: int, device: Device) -> list[tuple[int, ...]]:
-    """The pictures of a job as they are drawn: together where the device gains by it, one by one elsewhere."""
-    size = batch_size if device.batches else 1
+def groups_of(images: Sequence[int], request: ResolvedRequest, device: Device) -> list[tuple[int, ...]]:
+    """The pictures of a job as they are drawn: together where the device gains by it and they stay the same, one by one elsewhere."""
+    size = request.batch_size if device.batches and not samplers.find_sampler(request.sampler).one_by_one else 1
     return [tuple(images[start : start + size]) for start in range(0, len(images), size)]
 
 
@@ -100,10 +101,10 @@ class Engine:
             control.check_job()
             family = self._load(job, watch, emit)
             control.check_job()
-            run = _Run(job, family, sigmas_for(job.request.schedule_type, family.sigmas, job.request.steps), control, watch, emit)
+            run = _Run(job, family, sigmas_of(job.request, family.sigmas), control, watch, emit)
             if job.request.clip_skip > family.text_layers:
                 run.note(f"Clip skip {job.request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
-            for images in groups_of(job.images, job.request.batch_size, self.device):
+            for images in groups_of(job.images, job.request, self.device):
                 try:
                     self._draw(run, images)
                 except _DrawAlone:
@@ -172,14 +173,15 @@ class Engine:
         """Encode, denoise and decode the pictures of one batch. Raises ModelProducedNan, PictureSkipped, JobInterrupted."""
         with run.watch.stage("encode"):
             positive, negative = self._encode(family, run.job.request)
-        noise = self._noise(family, run.job.request, images)
-        context = DenoiseContext(run.job.request, images, run.sigmas, positive, negative, noise.draw() * run.sigmas[0])
+        noise = self._noise(family, run, images)
+        latents = noise.draw() * run.sigmas[0]
+        context = DenoiseContext(run.job.request, images, run.sigmas, family.sigmas, positive, negative, latents)
         shown = own.seconds.get("preview", 0.0)
         with own.stage("denoise"):
             denoise_latents(
                 family,
                 context,
-                noise.draw,
+                noise,
                 before_step=run.control.check,
                 guessed=self._hooks.denoise_step,
                 step_done=_Progress(run.family, run.job.preview_interval, own, run.emit),
@@ -206,7 +208,7 @@ class Engine:
             return made
 
         positive = encoded(request.prompt)
-        if request.cfg_scale == 1:
+        if request.guidance_scale == 1:
             return positive, None
         negative = encoded(request.negative_prompt, negative=True)
         if positive.length == negative.length:
@@ -214,9 +216,10 @@ class Engine:
         length = max(positive.length, negative.length)
         return pad_with(positive, encoded(""), length), pad_with(negative, encoded(""), length)
 
-    def _noise(self, family: Family, request: ResolvedRequest, images: Sequence[int]) -> PictureNoise:
+    def _noise(self, family: Family, run: _Run, images: Sequence[int]) -> PictureNoise:
+        request = run.job.request
         seeds = [request.image_seeds[image] for image in images]
-        return PictureNoise(seeds, family.latent_shape(request.width, request.height), self.device.torch_device)
+        return PictureNoise(seeds, family.latent_shape(request.width, request.height), self.device.torch_device, run.sigmas)
 
     def _decode(self, family: Family, latents: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
         """Pixels of finished latents, and facts; a VAE that overflows in half (a known weakness of some) is run once more in fp32."""

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv
 
 from webui.errors import CheckpointUnusable, InvalidRequest
+from webui.generation import samplers
+from webui.generation.request import ResolvedRequest
 
 Levels = NDArray[np.floating[Any]]
 
@@ -166,12 +168,14 @@ def kl_optimal(bounded: _Bounded, steps: int) -> Levels:
 def align_your_steps(bounded: _Bounded, steps: int) -> Levels:
     """The levels found for the architecture with 10 steps, log-linear in between for others. Sabour et al. 2024 (arXiv:2404.14507).
 
-    For flow models, for which there are none, those of Stable Diffusion 1 at the same ratio of noise to signal.
+    For flow models, for which there are none, those of Stable Diffusion 1 at the same ratio of noise to signal. The ends
+    are the model's where the published figures, which are rounded, lie beyond them.
     """
-    table = np.array(bounded.model.aligned)
-    if bounded.model.flow:
+    model, table = bounded.model, np.array(bounded.model.aligned)
+    if model.flow:
         table = table / (1 + table)
-        table[0] = bounded.model.largest
+        table[0] = model.largest
+    table = np.clip(table, model.smallest, model.largest)
     return np.exp(np.interp(np.linspace(0, 1, steps), np.linspace(0, 1, len(table)), np.log(table)))
 
 
@@ -242,6 +246,12 @@ def sigmas_for(
         )
     levels = SPACINGS[schedule_type](bounded, steps + discard_next_to_last)
     return (*(float(level) for level in levels[:steps]), 0.0)
+
+
+def sigmas_of(request: ResolvedRequest, model: ModelSigmas) -> tuple[float, ...]:
+    """The noise levels that a request asks for. Raises InvalidRequest."""
+    discard = samplers.find_sampler(request.sampler).discards_next_to_last
+    return sigmas_for(request.schedule_type, model, request.steps, discard_next_to_last=discard)
 
 
 def _scaled_linear(start: float, end: float, count: int) -> Levels:

@@ -15,13 +15,13 @@ import torch
 
 from webui.engine.samplers.run import ALMOST_NOISE, NoisePath, SamplerRun
 
-
 THIRD = 1 / 3
 
 
-def _start(path: NoisePath, sigma: float) -> float:
-    """The schedule's first level; flow models' pure noise has no log_snr, so that they begin a hair below it."""
-    return min(sigma, ALMOST_NOISE) if path.flow else sigma
+def _ends(path: NoisePath, sigmas: Sequence[float]) -> tuple[float, float]:
+    """The schedule's levels above 0, first and last; flow models' pure noise has no log_snr, so that they begin a hair below it."""
+    most = ALMOST_NOISE if path.flow else math.inf
+    return min(sigmas[0], most), min(sigmas[-2], most)
 
 
 @dataclass
@@ -74,8 +74,8 @@ def _renoised(run: SamplerRun, x: torch.Tensor, down: float, following: float) -
 
 def dpm_fast(run: SamplerRun, x: torch.Tensor, sigmas: Sequence[float]) -> torch.Tensor:
     """DPM-Solver-fast: as many calls of the denoiser as steps, three to each step of order 3, two and one at the end."""
-    path, last, steps = run.path, sigmas[-2], len(sigmas) - 1
-    start = _start(path, sigmas[0])
+    path, steps = run.path, len(sigmas) - 1
+    start, last = _ends(path, sigmas)
     big = steps // 3 + 1
     ends = path.log_snr(start), path.log_snr(last)
     levels = [start, *(path.sigma_at(ends[0] + (ends[1] - ends[0]) * index / big) for index in range(1, big)), last]
@@ -103,9 +103,10 @@ def dpm_adaptive(run: SamplerRun, x: torch.Tensor, sigmas: Sequence[float]) -> t
 
     The number of steps in `sigmas` only counts the progress, by the share of the way in log_snr.
     """
-    path, last, steps = run.path, sigmas[-2], len(sigmas) - 1
-    start = path.log_snr(_start(path, sigmas[0]))
-    place, end = start, path.log_snr(last)
+    path, steps = run.path, len(sigmas) - 1
+    first, last = _ends(path, sigmas)
+    start, end = path.log_snr(first), path.log_snr(last)
+    place = start
     width, low_before = FIRST_WIDTH, x
     while place < end - CLOSE_ENOUGH:
         ahead = min(end, place + width)

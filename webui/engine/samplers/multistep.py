@@ -27,7 +27,7 @@ def _weighted(weights: Sequence[float], tensors: Sequence[torch.Tensor]) -> torc
 
 
 def _lagrange_weights(levels: Sequence[float], following: float, variable: Callable[[float], float]) -> list[float]:
-    """The integrals over sigma, from levels[-1] to `following`, of the polynomials in variable(sigma) that are 1 at one level, 0 at the others.
+    """Integrals over sigma, from levels[-1] to `following`, of the polynomials in variable(sigma) that are 1 at one level, 0 at others.
 
     The newest level's comes first. By Gauss-Legendre quadrature.
     """
@@ -78,7 +78,7 @@ def ipndm(run: SamplerRun, x: torch.Tensor, sigmas: Sequence[float]) -> torch.Te
 
 
 def plms(run: SamplerRun, x: torch.Tensor, sigmas: Sequence[float]) -> torch.Tensor:
-    """Pseudo linear multistep: as `ipndm`, with a Heun step at the start. Liu et al. 2022 (arXiv:2202.09778), as latent diffusion's PLMS."""
+    """Pseudo linear multistep: `ipndm` with a Heun step first, as latent diffusion's PLMS. Liu et al. 2022 (arXiv:2202.09778)."""
     slopes: deque[torch.Tensor] = deque(maxlen=4)
     for step, (sigma, following) in enumerate(pairwise(sigmas)):
         slopes.append((x - run.guess(step, x, sigma)) / sigma)

@@ -129,5 +129,3 @@ def restart_ways(sigmas: Sequence[float]) -> list[tuple[float, float]]:
         return list(pairwise(sigmas))
     again = list(pairwise(even_in_power(main[high], main[low], length + 1).tolist()))
     return [*ways[:low], *again * rounds, *ways[low:]]
-
-
