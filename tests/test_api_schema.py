@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import httpx
 import pytest
 import schemathesis
-from conftest import serving
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
@@ -22,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
     unsupported_method,
 )
+from served import serving
 
 CHECKS = [
     not_a_server_error,

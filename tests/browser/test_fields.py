@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from conftest import ready
 from easel_page import expect_picture, field, generate, prompt
 from playwright.sync_api import Page, expect
+from visiting import ready
 
 SIZES = "64 to 2048 px, in steps of 8"
 WRONG = (

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 
 import pytest
-from conftest import Server
 from easel_page import expect_picture, field, generate, prompt
 from playwright.sync_api import expect
+from visiting import Server
 
 
 @pytest.fixture(scope="module")

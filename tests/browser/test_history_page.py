@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from conftest import Visitor
 from easel_page import expect_picture, field, generate, open_history, prompt
 from playwright.sync_api import Page, expect
+from visiting import Visitor
 
 
 def test_a_picture_shows_what_made_it_and_gives_it_back(page: Page) -> None:

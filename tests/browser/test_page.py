@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 
 import pytest
-from conftest import Visitor
 from easel_page import expect_picture, field, generate, no_sideways_scroll, open_history
 from playwright.sync_api import Page, expect
+from visiting import Visitor
 
 TABS = 5
 NAMELESS = """() => [...document.querySelectorAll('button, input, textarea, [role=switch], [role=radio], a')]

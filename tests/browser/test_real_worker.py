@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable
 
 import pytest
-from conftest import Server
 from easel_page import expect_picture, field, generate, open_history, prompt, stage_picture
 from PIL import Image, ImageChops
 from playwright.sync_api import Page, expect
+from visiting import Server
 
 pytestmark = pytest.mark.slow
 PATIENCE = 120_000  # ms: the first picture waits for torch and the weights

@@ -5,9 +5,9 @@ from __future__ import annotations
 import urllib.request
 from pathlib import Path
 
-from conftest import Server, Visitor
 from easel_page import no_sideways_scroll
 from playwright.sync_api import Locator, Page, expect
+from visiting import Server, Visitor
 
 
 def open_settings(page: Page) -> Page:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from webui.engine.engine import Engine, groups_of
 from webui.engine.families.sd import StableDiffusion
 from webui.engine.hooks import NoHooks
 from webui.engine.resident import Resident
+from webui.engine.text_encoders import ClipText
 from webui.generation.events import Done, Note, Picture, Skipped, Step, WorkerEvent
 from webui.generation.samplers import SAMPLER_LABELS
 
@@ -172,9 +172,13 @@ def test_facts(recorder: Recorder) -> None:
 
 def test_a_prompt_is_encoded_once(device: Device, family: StableDiffusion) -> None:
     asked: list[str] = []
-    encoder = dataclasses.replace(family)
-    text = SimpleNamespace(layers=3, encode=lambda words, skip: (asked.append(words), family.text.encode(words, skip))[1])
-    object.__setattr__(encoder, "text", text)
+
+    class Noticing(ClipText):
+        def tokenize(self, text: str) -> list[int]:
+            asked.append(text)
+            return super().tokenize(text)
+
+    encoder = dataclasses.replace(family, text=Noticing(family.text.tokenizer, family.text.text_encoder))
     recorder = Recorder(Engine(device, None, Resident(device, load=lambda path, content, device: encoder)))
     size = {"width": 64, "height": 64, "steps": 1}
     recorder.run(job("a cat", seed=1, **size))
@@ -254,7 +258,7 @@ def test_hooks_see_each_field_as_the_context_says(device: Device, family: Stable
         assert context["latents"].shape == context["denoised"].shape == (1, 4, 12, 8)
         assert context["latents"].dtype == context["denoised"].dtype == torch.float32
         assert context["sigma"] == context["sigmas"][context["step"]]
-        assert context["positive"].shape == context["negative"].shape == (1, 32, 192)
+        assert context["positive"].tokens.shape == context["negative"].tokens.shape == (1, 32, 192)
     assert float(hooks.contexts[0]["latents"].std()) == pytest.approx(hooks.contexts[0]["sigma"], rel=0.2)
 
 

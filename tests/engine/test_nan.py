@@ -11,7 +11,6 @@ import pytest
 import torch
 from transformers import CLIPTextConfig
 
-from webui.engine.conditioning import ClipText
 from webui.engine.context import DenoiseContext
 from webui.engine.control import JobControl
 from webui.engine.denoise import CHECK_EVERY
@@ -24,6 +23,7 @@ from webui.engine.precision import HALF, ModelProducedNan, in_float32, of_one_co
 from webui.engine.preview import LatentPreview
 from webui.engine.resident import Resident
 from webui.engine.schedules import model_sigmas
+from webui.engine.text_encoders import ClipText
 from webui.generation.events import Note, Picture, Skipped, Step, WorkerEvent
 
 from .drawing import CHECKPOINT, Recorder, digests, job, kinds, pixels
@@ -106,7 +106,7 @@ class NanAt(NoHooks):
         self.step, self.image, self.dtypes = step, image, dtypes
 
     def denoise_step(self, context: DenoiseContext) -> None:
-        if context.step == self.step and self.image in context.images and context.positive.dtype in self.dtypes:
+        if context.step == self.step and self.image in context.images and context.positive.tokens.dtype in self.dtypes:
             context.denoised[context.images.index(self.image), 0, 0, 0] = NAN
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import torch
 
+from webui.engine.conditioning import encode_text
+from webui.engine.families.base import Conditioning
 from webui.engine.families.sd import PREDICTIONS, StableDiffusion
 from webui.engine.samplers import SAMPLE_FUNCTIONS
 from webui.engine.schedules import SPACINGS, sigmas_for
@@ -50,7 +52,7 @@ def test_with_a_perfect_denoiser_every_sampler_ends_at_the_clean_latents(
         return denoised
 
     end = SAMPLE_FUNCTIONS[sampler](
-        lambda x, sigma: perfect.denoise(x, sigma, torch.zeros(2, 1, 1)),
+        lambda x, sigma: perfect.denoise(x, sigma, Conditioning(torch.zeros(2, 1, 1))),
         torch.randn(SHAPE, generator=generator) * sigmas[0],
         sigmas,
         lambda: torch.randn(SHAPE, generator=generator),
@@ -98,7 +100,7 @@ class StockRun:
         return x
 
 
-def _own_run(family: StableDiffusion, sampler: str, sigmas: tuple[float, ...], x: torch.Tensor, conditioning: torch.Tensor) -> torch.Tensor:
+def _own_run(family: StableDiffusion, sampler: str, sigmas: tuple[float, ...], x: torch.Tensor, conditioning: Conditioning) -> torch.Tensor:
     with torch.no_grad():
         return SAMPLE_FUNCTIONS[sampler](
             lambda x, sigma: family.denoise(x, sigma, conditioning), x, sigmas, lambda: x * 0, lambda step, x, denoised: denoised
@@ -109,7 +111,7 @@ def _own_run(family: StableDiffusion, sampler: str, sigmas: tuple[float, ...], x
 def scene(family: StableDiffusion) -> SimpleNamespace:
     noise = torch.randn((1, *family.latent_shape(64, 64)), generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
-        return SimpleNamespace(noise=noise, conditioning=family.encode_text("a red apple", 1))
+        return SimpleNamespace(noise=noise, conditioning=encode_text(family, "a red apple", 1))
 
 
 BETAS = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "prediction_type": "v_prediction"}
@@ -118,7 +120,7 @@ BETAS = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.
 def test_dpmpp_2m_equals_diffusers(family: StableDiffusion, scene: SimpleNamespace) -> None:
     from diffusers import DPMSolverMultistepScheduler
 
-    stock = StockRun(DPMSolverMultistepScheduler(**BETAS, final_sigmas_type="zero"), family, scene.conditioning, 9)
+    stock = StockRun(DPMSolverMultistepScheduler(**BETAS, final_sigmas_type="zero"), family, scene.conditioning.tokens, 9)
     sigmas = tuple(float(sigma) for sigma in stock.scheduler.sigmas)
     start = scene.noise * (sigmas[0] ** 2 + 1) ** 0.5
     assert torch.allclose(_own_run(family, "DPM++ 2M", sigmas, start, scene.conditioning), stock(scene.noise), atol=1e-4)
@@ -127,7 +129,9 @@ def test_dpmpp_2m_equals_diffusers(family: StableDiffusion, scene: SimpleNamespa
 def test_ddim_equals_diffusers(family: StableDiffusion, scene: SimpleNamespace) -> None:
     from diffusers import DDIMScheduler
 
-    stock = StockRun(DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=False, steps_offset=1), family, scene.conditioning, 10)
+    stock = StockRun(
+        DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=False, steps_offset=1), family, scene.conditioning.tokens, 10
+    )
     levels = [float(family.sigmas.levels[timestep]) for timestep in stock.scheduler.timesteps]
     sigmas = (*levels, family.sigmas.smallest)
     start = scene.noise * (sigmas[0] ** 2 + 1) ** 0.5
@@ -138,7 +142,7 @@ def test_ddim_equals_diffusers(family: StableDiffusion, scene: SimpleNamespace) 
 def test_euler_karras_equals_diffusers(family: StableDiffusion, scene: SimpleNamespace) -> None:
     from diffusers import EulerDiscreteScheduler
 
-    stock = StockRun(EulerDiscreteScheduler(**BETAS, use_karras_sigmas=True), family, scene.conditioning, 7)
+    stock = StockRun(EulerDiscreteScheduler(**BETAS, use_karras_sigmas=True), family, scene.conditioning.tokens, 7)
     sigmas = sigmas_for("Karras", family.sigmas, 7)
     assert stock.scheduler.sigmas.tolist() == pytest.approx(sigmas, rel=1e-4)
     own = _own_run(family, "Euler", sigmas, scene.noise * sigmas[0], scene.conditioning)
@@ -157,7 +161,7 @@ def test_euler_a_equals_diffusers(family: StableDiffusion, scene: SimpleNamespac
     with torch.no_grad():
         expected = scene.noise * stock.init_noise_sigma
         for timestep in stock.timesteps:
-            output = family.unet(stock.scale_model_input(expected, timestep), timestep, scene.conditioning).sample
+            output = family.unet(stock.scale_model_input(expected, timestep), timestep, scene.conditioning.tokens).sample
             expected = stock.step(output, timestep, expected, generator=theirs).prev_sample
         own = SAMPLE_FUNCTIONS["Euler a"](
             lambda x, sigma: family.denoise(x, sigma, scene.conditioning),

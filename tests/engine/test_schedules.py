@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from webui.engine.schedules import SPACINGS, model_sigmas, sigmas_for
+from webui.engine.schedules import SPACINGS, flow_sigmas, model_sigmas, sigmas_for
 from webui.errors import CheckpointUnusable
 
 SD1 = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "num_train_timesteps": 1000}
@@ -51,3 +51,13 @@ def test_zero_terminal_snr_stays_finite() -> None:
 def test_unknown_betas_are_named() -> None:
     with pytest.raises(CheckpointUnusable, match="sigmoid"):
         model_sigmas({"beta_schedule": "sigmoid"})
+
+
+def test_levels_of_flow_models_are_their_timesteps() -> None:
+    model = flow_sigmas(shift=3.0)
+    assert model.flow
+    assert model.largest == 1
+    assert model.smallest == pytest.approx(0.003 / 1.002)
+    assert model.levels[499] == pytest.approx(0.75)
+    assert model.timestep_of(0.75) == pytest.approx(750)
+    assert float(model.sigma_of(np.array(498.5))) == pytest.approx((model.levels[498] + model.levels[499]) / 2)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 
 from webui.engine.context import DenoiseContext
-from webui.engine.families.base import Family
+from webui.engine.families.base import Conditioning, Family
 from webui.engine.precision import DENOISER, require_finite
 from webui.engine.samplers import SAMPLE_FUNCTIONS, Denoise
 
@@ -24,10 +24,10 @@ def guided(family: Family, context: DenoiseContext) -> Denoise:
     Ho and Salimans 2022 (arXiv:2207.12598), written on x0, which is the same.
     """
     batch = len(context.images)
-    positive = context.positive.expand(batch, -1, -1)
+    positive = context.positive.expanded(batch)
     if context.negative is None:
         return lambda x, sigma: family.denoise(x, sigma, positive)
-    both = torch.cat([context.negative.expand(batch, -1, -1), positive])
+    both = Conditioning.stacked([context.negative.expanded(batch), positive])
     scale = context.request.cfg_scale
 
     def denoise(x: torch.Tensor, sigma: float) -> torch.Tensor:

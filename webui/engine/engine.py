@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from PIL import Image
 
-from webui.engine.conditioning import ConditioningCache, pad_with
+from webui.engine.conditioning import ConditioningCache, encode_text, pad_with
 from webui.engine.context import DenoiseContext
 from webui.engine.control import JobControl, JobInterrupted, PictureSkipped
 from webui.engine.denoise import denoise_latents
 from webui.engine.device import Device
-from webui.engine.families.base import Family
+from webui.engine.families.base import Conditioning, Family
 from webui.engine.hooks import EngineHooks, NoHooks
 from webui.engine.noise import PictureNoise
 from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
@@ -192,23 +192,27 @@ class Engine:
         run.control.check()
         return _Drawn(context, pixels, facts)
 
-    def _encode(self, family: Family, request: ResolvedRequest) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def _encode(self, family: Family, request: ResolvedRequest) -> tuple[Conditioning, Conditioning | None]:
         """Conditioning of prompt and negative prompt, equally long; no negative where guidance is off."""
 
-        def encoded(text: str) -> torch.Tensor:
-            return self._conditioning.get((family.content, family.dtype, text, request.clip_skip), lambda: encode(text))
+        def encoded(text: str, negative: bool = False) -> Conditioning:
+            key = (family.content, family.dtype, text, request.clip_skip, negative)
+            return self._conditioning.get(key, lambda: encode(text, negative))
 
-        def encode(text: str) -> torch.Tensor:
-            made = family.encode_text(text, request.clip_skip)
-            require_finite(made, TEXT_ENCODER)
+        def encode(text: str, negative: bool) -> Conditioning:
+            made = encode_text(family, text, request.clip_skip, negative=negative)
+            for part in made.parts():
+                require_finite(part, TEXT_ENCODER)
             return made
 
         positive = encoded(request.prompt)
         if request.cfg_scale == 1:
             return positive, None
-        negative = encoded(request.negative_prompt)
-        tokens = max(positive.shape[1], negative.shape[1])
-        return pad_with(positive, encoded(""), tokens), pad_with(negative, encoded(""), tokens)
+        negative = encoded(request.negative_prompt, negative=True)
+        if positive.length == negative.length:
+            return positive, negative
+        length = max(positive.length, negative.length)
+        return pad_with(positive, encoded(""), length), pad_with(negative, encoded(""), length)
 
     def _noise(self, family: Family, request: ResolvedRequest, images: Sequence[int]) -> PictureNoise:
         seeds = [request.image_seeds[image] for image in images]

@@ -25,9 +25,15 @@ ALMOST_NO_SIGNAL = 4.8973451890853435e-08
 
 @dataclass(frozen=True)
 class ModelSigmas:
-    """The noise levels a model was trained on, rising: entry t belongs to timestep t. Usually 1000 of them."""
+    """The noise levels a model was trained on, rising: entry t belongs to timestep t. Usually 1000 of them.
+
+    flow: how noise was added. False: x = x0 + sigma * noise (eps and v models, in sigma space).
+    True: x = (1 - sigma) * x0 + sigma * noise, sigma at most 1 (rectified flow: SD3, FLUX), and a noise level's
+    timestep is the level itself, times how many there are.
+    """
 
     levels: Levels
+    flow: bool = False
 
     @property
     def smallest(self) -> float:
@@ -40,11 +46,18 @@ class ModelSigmas:
         return float(self.levels[-1])
 
     def timestep_of(self, sigma: float) -> float:
-        """The (fractional) timestep of a noise level, linear in log sigma between the model's own; ends are clamped."""
+        """The (fractional) timestep that a denoiser is told of a noise level.
+
+        For eps and v linear in log sigma between the model's own; ends are clamped.
+        """
+        if self.flow:
+            return sigma * len(self.levels)
         return float(np.interp(math.log(sigma), self._log_levels, self._timesteps))
 
     def sigma_of(self, timestep: Levels) -> Levels:
-        """The noise levels of (fractional) timesteps, linear in log sigma."""
+        """The noise levels at (fractional) places in `levels`, linear in log sigma for eps and v, in sigma for flow."""
+        if self.flow:
+            return np.interp(timestep, self._timesteps, self.levels)
         return np.exp(np.interp(timestep, self._timesteps, self._log_levels))
 
     @cached_property
@@ -79,6 +92,15 @@ def sigmas_for(schedule_type: str, model: ModelSigmas, steps: int) -> tuple[floa
 
 def _scaled_linear(start: float, end: float, count: int) -> Levels:
     return np.linspace(start**0.5, end**0.5, count) ** 2
+
+
+def flow_sigmas(shift: float = 1.0, count: int = 1000) -> ModelSigmas:
+    """The noise levels of a rectified-flow model whose even levels are shifted towards noise.
+
+    Esser et al. 2024 (arXiv:2403.03206), equation 23; SD3 uses shift 3. FLUX's shift grows with the picture.
+    """
+    even = np.arange(1, count + 1) / count
+    return ModelSigmas(shift * even / (1 + (shift - 1) * even), flow=True)
 
 
 BETAS: Mapping[str, Callable[[float, float, int], Levels]] = MappingProxyType({"linear": np.linspace, "scaled_linear": _scaled_linear})

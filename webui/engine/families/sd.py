@@ -7,7 +7,7 @@ and for v Salimans and Ho 2022 (arXiv:2202.00512).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,11 +17,12 @@ from typing import Any
 import torch
 
 from webui.engine import latents as latent_space
-from webui.engine.conditioning import ClipText
 from webui.engine.device import Device
+from webui.engine.families.base import Conditioning, Encoded
 from webui.engine.precision import in_float32
 from webui.engine.preview import LatentPreview, preview_for
 from webui.engine.schedules import ModelSigmas
+from webui.engine.text_encoders import ClipText
 
 Prediction = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]
 
@@ -57,6 +58,11 @@ class StableDiffusion:
         return self.device.dtype
 
     @property
+    def text_encoders(self) -> tuple[ClipText]:
+        """The one there is."""
+        return (self.text,)
+
+    @property
     def text_layers(self) -> int:
         """How many layers clip_skip can choose from."""
         return self.text.layers
@@ -66,15 +72,16 @@ class StableDiffusion:
         factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
         return int(self.unet.config.in_channels), height // factor, width // factor
 
-    def encode_text(self, text: str, clip_skip: int) -> torch.Tensor:
-        """Conditioning of one prompt, (1, tokens, width), in `dtype`."""
-        return self.text.encode(text, clip_skip).to(self.dtype)
+    def condition(self, encoded: Sequence[Encoded], *, text: str, negative: bool) -> Conditioning:
+        """Conditioning of one prompt in `dtype`: its chunks laid end to end."""
+        (clip,) = encoded
+        return Conditioning(clip.tokens.flatten(0, 1)[None].to(self.dtype))
 
-    def denoise(self, x: torch.Tensor, sigma: float, conditioning: torch.Tensor) -> torch.Tensor:
+    def denoise(self, x: torch.Tensor, sigma: float, conditioning: Conditioning) -> torch.Tensor:
         """The guess of x0 from x = x0 + sigma * noise, (batch, channels, h, w) fp32."""
         scaled = (x / math.sqrt(sigma**2 + 1)).to(self.dtype, memory_format=self.device.memory_format)
         timestep = torch.full((), self.sigmas.timestep_of(sigma), dtype=torch.float32, device=x.device)
-        output = self.unet(scaled, timestep, encoder_hidden_states=conditioning, return_dict=False)[0]
+        output = self.unet(scaled, timestep, encoder_hidden_states=conditioning.tokens, return_dict=False)[0]
         return self.x0(x, output.float(), sigma)
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:

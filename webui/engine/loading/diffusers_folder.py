@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from webui.catalog.diffusers_folder import COPY_AGAIN, check_folder, read_json
-from webui.engine.conditioning import ClipText
 from webui.engine.device import Device
 from webui.engine.families.sd import PREDICTIONS, StableDiffusion
 from webui.engine.schedules import model_sigmas
+from webui.engine.text_encoders import ClipText
 from webui.errors import CheckpointUnusable
 
 

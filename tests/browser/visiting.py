@@ -1,0 +1,125 @@
+"""A real Easel in a process of its own, and a visitor whose browser complains about every irregularity."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, expect
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 60
+FAST_STEP = "0.02"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass
+class Server:
+    """One Easel process; stopped and started again it has the same port and data.
+
+    Beside the shipped checkpoint it knows a small one that likes to draw 64 x 96, and a broken one.
+    """
+
+    folder: Path
+    executor: str
+    step_seconds: str
+    port: int = field(default_factory=_free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "webui.cli", "serve", "--executor", self.executor]
+        command += ["--port", str(self.port), "--data-dir", str(self.folder / "data"), "--log-level", "warning"]
+        command += ["--models-dir", str(self.folder / "models")]
+        environment = {**os.environ, "EASEL_FAKE_STEP_SECONDS": self.step_seconds}
+        self.process = subprocess.Popen(command, cwd=ROOT, env=environment)
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            assert self.process.poll() is None, f"Easel ended with {self.process.returncode} while starting"
+            assert time.monotonic() < deadline, f"Easel did not answer within {START_SECONDS} s"
+            time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/v1/health", timeout=2) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class Visitor:
+    """Someone with a browser of their own. Whatever goes wrong in any of their tabs is kept in `trouble`."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.context = context
+        self.url = url
+        self.trouble: list[str] = []
+        self.requests = 0
+        context.on("request", self._note_request)
+        context.on("requestfailed", self._note_failure)
+        context.on("response", self._note_answer)
+        context.on("console", self._note_console)
+        context.on("weberror", lambda error: self.trouble.append(f"error: {error.error}"))
+        context.on("dialog", lambda dialog: (self.trouble.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+
+    def _note_request(self, request: Request) -> None:
+        self.requests += 1
+        if not request.url.startswith((self.url, "data:", "blob:")):
+            self.trouble.append(f"request to elsewhere: {request.url}")
+
+    def _note_failure(self, request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # the page turned away from it itself
+            self.trouble.append(f"failed: {request.url} {request.failure}")
+
+    def _note_answer(self, answer: Response) -> None:
+        if answer.status >= 400:
+            self.trouble.append(f"{answer.status} {answer.url}")
+
+    def _note_console(self, said: ConsoleMessage) -> None:
+        if said.type == "error":
+            self.trouble.append(f"console: {said.text} ({said.location['url']})")
+
+    def open(self, address: str = "/") -> Page:
+        page = self.context.new_page()
+        page.goto(self.url + address)
+        ready(page)
+        return page
+
+    def leave(self) -> None:
+        """Close all tabs and forget everything; raises if anything went wrong."""
+        trouble, self.trouble = self.trouble, []
+        for page in self.context.pages[1:]:
+            page.close()
+        for page in self.context.pages:
+            page.evaluate("localStorage.clear(); sessionStorage.clear()")
+            page.close()
+        assert not trouble, "\n".join(trouble)
+
+
+def ready(page: Page) -> None:
+    """Wait until the page is drawn, linked and has its first plan."""
+    expect(page.locator("#ez-generate")).to_be_visible()
+    expect(page.locator("#ez-plan .grow span")).not_to_be_empty()

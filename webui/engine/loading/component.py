@@ -1,0 +1,106 @@
+"""What a checkpoint is made of before anything of it is in memory: parts that know how to be built and where their weights lie.
+
+Opening a checkpoint reads headers only. `realise` turns it into a family ready to draw; whoever keeps checkpoints in
+memory (skeletons, mapped files, casts) does the same from the same descriptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from webui.engine.device import Device
+from webui.engine.families.base import Family
+from webui.errors import CheckpointUnusable
+
+ComponentKind = Literal["denoiser", "vae", "text_encoder", "text_encoder_2", "text_encoder_3"]
+
+DOWNLOAD_AGAIN = "Copy or download the checkpoint again."
+
+
+@dataclass(frozen=True)
+class ComponentSource:
+    """One part of a checkpoint, not loaded yet.
+
+    shown: what to call it in a message: "unet/diffusion_pytorch_model.safetensors", "dream.safetensors (VAE)".
+    architecture: components of equal architecture may share one skeleton: same module class, config and names.
+    content_id: of the tensors: which file (path, size, time of change) and which of its names. Equal ids, equal tensors.
+    build: a module on the meta device; only buffers that no checkpoint holds (position ids) are real.
+    tensors: name as in the module -> tensor on the CPU, in the file's dtype. Each look at a name reads it anew; where the
+        layout allows, it is a view of the mapped file, which costs no memory. Raises CheckpointUnusable when the file is gone.
+    """
+
+    kind: ComponentKind
+    shown: str
+    architecture: str
+    content_id: str
+    build: Callable[[], torch.nn.Module] = field(repr=False)
+    tensors: Callable[[], Mapping[str, torch.Tensor]] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class CheckpointSource:
+    """A checkpoint, not loaded yet: its parts, and how they become a family.
+
+    content: changes when any file it consists of changes. family: "sd1", "sdxl", ... as the catalog calls it.
+    assemble: the loaded modules by kind, in eval mode on the device, -> the family ready to draw; tokenizers and facts
+        such as the prediction type are already in it.
+    """
+
+    name: str
+    content: str
+    family: str
+    components: Mapping[ComponentKind, ComponentSource]
+    assemble: Callable[[Mapping[ComponentKind, Any], Device], Family] = field(repr=False)
+
+
+def fingerprint_of(*files: Path) -> str:
+    """Changes when one of the files is replaced or edited. From names, sizes and times, not contents. Raises CheckpointUnusable."""
+    parts = []
+    for path in files:
+        try:
+            about = path.stat()
+        except OSError as error:
+            raise CheckpointUnusable(
+                f"{path.name} can't be read: {error.strerror or error}.", hint="Refresh the list and pick another checkpoint."
+            ) from None
+        parts.append(f"{path}|{about.st_size}|{about.st_mtime_ns}")
+    return "\n".join(parts)
+
+
+def load_component(source: ComponentSource, device: Device) -> torch.nn.Module:
+    """The part on the device, in the device's dtype, ready to run. Weights that are missing or don't fit are an error, not a warning."""
+    module = source.build()
+    tensors = source.tensors()
+    wanted = module.state_dict()
+    require_all(source, wanted, tensors)
+    # One by one, so that never more than one of them is in memory twice.
+    loaded = {name: _fitting(source, name, slot, tensors[name], device) for name, slot in wanted.items()}
+    module.load_state_dict(loaded, assign=True)
+    module.eval().requires_grad_(False)
+    return module.to(memory_format=device.memory_format)  # pyright: ignore[reportCallIssue]
+
+
+def require_all(source: ComponentSource, wanted: Iterable[str], present: Container[str]) -> None:
+    """Raise CheckpointUnusable when a tensor of the module is not in the file."""
+    missing = sorted(name for name in wanted if name not in present)
+    if missing:
+        raise CheckpointUnusable(f"{source.shown} lacks {len(missing)} tensors, the first is {missing[0]}.", hint=DOWNLOAD_AGAIN)
+
+
+def _fitting(source: ComponentSource, name: str, slot: torch.Tensor, tensor: torch.Tensor, device: Device) -> torch.Tensor:
+    if tensor.shape != slot.shape:
+        raise CheckpointUnusable(
+            f"{source.shown} does not fit its config: {name} is {tuple(tensor.shape)} there, and {tuple(slot.shape)} is expected.",
+            hint=DOWNLOAD_AGAIN,
+        )
+    return tensor.to(device.torch_device, device.dtype if slot.is_floating_point() else slot.dtype)
+
+
+def realise(source: CheckpointSource, device: Device) -> Family:
+    """Load every part, or raise CheckpointUnusable."""
+    return source.assemble({kind: load_component(part, device) for kind, part in source.components.items()}, device)

@@ -1,0 +1,66 @@
+"""Text encoders with their tokenizers, all of one shape (families.base.TextEncoder)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from webui.engine.families.base import Encoded
+
+
+@dataclass(frozen=True)
+class ClipText:
+    """A CLIP text encoder with its tokenizer (transformers objects).
+
+    final_norm: whether a layer that clip_skip picks goes through the final layer norm, as Stable Diffusion 1 and 2 were trained.
+    least_skip: the layer that clip_skip 1 means, counted from the end: SDXL and SD3 take the one before the last.
+    """
+
+    tokenizer: Any
+    text_encoder: Any
+    final_norm: bool = True
+    least_skip: int = 1
+
+    @property
+    def layers(self) -> int:
+        """How many layers there are to skip from."""
+        return int(self.text_encoder.config.num_hidden_layers)
+
+    @property
+    def length(self) -> int:
+        """Tokens of one chunk, start and end included: what the encoder was trained on, at most what it has positions for."""
+        return min(int(self.tokenizer.model_max_length), int(self.text_encoder.config.max_position_embeddings))
+
+    @property
+    def room(self) -> int:
+        """Tokens between start and end."""
+        return self.length - 2
+
+    @property
+    def words_start(self) -> int:
+        """Words come after the start token."""
+        return 1
+
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of the words alone, as many as there are."""
+        return self.tokenizer(text, add_special_tokens=False, truncation=False, padding=False, verbose=False)["input_ids"]
+
+    def framed(self, words: Sequence[int]) -> list[int]:
+        """Start token, words, end token, padding."""
+        start, end, pad = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, self.tokenizer.pad_token_id
+        return [start, *words, end, *[pad] * (self.room - len(words))]
+
+    def encode(self, chunks: Sequence[Sequence[int]], clip_skip: int) -> Encoded:
+        """Encode framed chunks, each for itself.
+
+        clip_skip: 1 is the last layer, 2 the one before, and so on (AUTOMATIC1111's counting). Beyond the first layer it stays there.
+        """
+        tokens = torch.tensor(chunks, device=self.text_encoder.device)
+        layer = min(max(clip_skip, self.least_skip), self.layers)
+        if layer == 1:
+            return Encoded(self.text_encoder(tokens).last_hidden_state)
+        hidden = self.text_encoder(tokens, output_hidden_states=True).hidden_states[-layer]
+        return Encoded(self.text_encoder.final_layer_norm(hidden) if self.final_norm else hidden)
