@@ -10,15 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from webui.generation.attention import SDPA, SLICED
 from webui.planning.ladder import MOST_RUNGS, RUNGS, step_down
 from webui.planning.machine import host_memory
 from webui.planning.memory import (
     PAGED,
     PARTIAL,
     RESIDENT,
-    SDPA,
     SEQUENTIAL,
-    SLICED,
     SWAP,
     TILED,
     WHOLE,

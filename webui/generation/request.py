@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from webui.errors import InvalidRequest
 from webui.generation import samplers
+from webui.generation.attention import find_attention_label
 
 REQUEST_VERSION = 1
 """Version of the stored JSON form. Raise it together with an entry in `UPGRADES`."""
@@ -103,6 +104,12 @@ class Txt2Img(BaseModel):
         ge=1,
         le=12,
     )
+    attention: str = parameter(
+        samplers.AUTOMATIC,
+        label="Attention",
+        help="The kernel that computes attention. Automatic takes the best that works; Sliced is slow and needs least memory.",
+        max_length=100,
+    )
     batch_count: int = parameter(1, label="Pictures", help="How many pictures to make, one after another.", step=1, ge=1, le=100)
     batch_size: int = parameter(
         1, label="Batch size", help="How many pictures a graphics card draws at once. A CPU draws one by one.", step=1, ge=1, le=8
@@ -131,6 +138,11 @@ class Txt2Img(BaseModel):
     @classmethod
     def _known_schedule(cls, value: str) -> str:
         return samplers.find_schedule_label(value)
+
+    @field_validator("attention")
+    @classmethod
+    def _known_attention(cls, value: str) -> str:
+        return find_attention_label(value)
 
     @field_validator("prompt", "negative_prompt", "checkpoint", mode="before")
     @classmethod

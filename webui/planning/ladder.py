@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from webui.planning.memory import ONE_BY_ONE, PARTIAL, RESIDENT, SEQUENTIAL, SLICED, SWAP, TILED, WHOLE, Plan
+from webui.generation.attention import SLICED
+from webui.planning.memory import ONE_BY_ONE, PARTIAL, RESIDENT, SEQUENTIAL, SWAP, TILED, WHOLE, Plan
 from webui.planning.peaks import DECODE, DENOISE, ENCODE
 
 MOST_RUNGS = 3

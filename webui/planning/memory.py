@@ -12,15 +12,14 @@ from itertools import product
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from webui.generation.attention import SLICED
+
 WHOLE, ONE_BY_ONE, TILED = "whole", "one by one", "tiled"
 """How the VAE decodes: all pictures at once, each for itself, or each in overlapping tiles."""
 
 RESIDENT, SWAP, PARTIAL, SEQUENTIAL, PAGED = "resident", "swap", "partial", "sequential", "paged"
 """Where weights are: all on the device; only the part at work; the denoiser in part, the rest streamed; every layer streamed;
 or, without a device of their own, read again from their files as the system needs the room."""
-
-SDPA, XFORMERS, SLICED = "SDPA", "xformers", "Sliced"
-"""Attention: torch's own kernels; xformers'; one slice after the other (slow, for the last megabytes)."""
 
 
 @dataclass(frozen=True)

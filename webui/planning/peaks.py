@@ -17,13 +17,18 @@ MARGIN = 1.15
 LATENT = 8
 """Pixels of a picture's side for one latent."""
 
-TILE = 512
-"""Pixels of a tile's side, about; the VAE's own sample size where it says one."""
+_LARGEST_TILE, _SMALLEST_TILE = 512, 64
 
 # As ComfyUI plans (model_base.memory_required, sd.VAE.memory_used_decode), in bytes for each latent and byte of a number.
 _DENOISE_BYTES = 10_486
 _DECODE_BYTES = 2_178 * 64
 _ENCODE_BYTES = 32 * 1024 * 1024
+
+
+def tile_side(width: int, height: int) -> int:
+    """Pixels of the side of a tile in which the VAE decodes: half of the picture's longer side, within bounds, a multiple of 64."""
+    half = -(-max(width, height) // 128) * 64
+    return max(_SMALLEST_TILE, min(_LARGEST_TILE, half))
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ class PictureActivations:
         rows = pictures if vae == WHOLE else 1
         # One by one is the same work as a single picture.
         how = WHOLE if vae == ONE_BY_ONE else vae
-        latents = min(self._latents, (TILE // LATENT) ** 2) if vae == TILED else self._latents
+        latents = min(self._latents, (tile_side(self.width, self.height) // LATENT) ** 2) if vae == TILED else self._latents
         return self._known(DECODE, how, rows) or _DECODE_BYTES * self.number * rows * latents
 
     @property
