@@ -6,6 +6,7 @@ on which `set_attention_backend` of a U-Net has no effect), so that is where ano
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -18,6 +19,8 @@ from torch.overrides import TorchFunctionMode
 from webui.errors import GenerationFailed
 from webui.generation.attention import SDPA, SLICED, XFORMERS
 from webui.generation.samplers import AUTOMATIC
+
+log = logging.getLogger(__name__)
 
 SLICE_BYTES = 32 * 1024 * 1024
 """Of attention scores that are in memory at a time when attention is sliced."""
@@ -49,14 +52,14 @@ KERNELS: Mapping[str, Attention] = MappingProxyType({SDPA: functional.scaled_dot
 def working_kernels(device: torch.device, dtype: torch.dtype) -> tuple[str, ...]:
     """The kernels that did one real call there: an import that succeeds says little about kernels."""
     one = torch.ones(1, 1, 8, 8, device=device, dtype=dtype)
-    return tuple(label for label, kernel in KERNELS.items() if _works(kernel, one))
+    return tuple(label for label in KERNELS if _works(label, one))
 
 
-def _works(kernel: Attention, one: torch.Tensor) -> bool:
+def _works(label: str, one: torch.Tensor) -> bool:
     try:
-        return bool(torch.isfinite(kernel(one, one, one)).all())
-    except (ImportError, OSError, AttributeError, RuntimeError, ValueError, NotImplementedError):
-        # Each in its own way says that it was built for another torch or another device.
+        return bool(torch.isfinite(KERNELS[label](one, one, one)).all())
+    except Exception:  # each says in its own way that it was built for another torch or another device
+        log.debug("The attention %s doesn't work on %s", label, one.device, exc_info=True)
         return False
 
 

@@ -78,7 +78,7 @@ class PictureMemory:
         return self.ladder.plan
 
     def stage(self, stage: str, attempt: Callable[[], Made]) -> Made:
-        """Do one stage as planned, and again one rung further down as often as memory runs out. Raises OutOfMemory, and what `attempt` raises."""
+        """Do one stage as planned, and again one rung further down when memory runs out. Raises OutOfMemory, and what `attempt` raises."""
         return self.ladder.climb(stage, lambda plan: self._measured(stage, plan, attempt))
 
     def _measured(self, stage: str, plan: Plan, attempt: Callable[[], Made]) -> Made:
