@@ -125,7 +125,7 @@ class Settings(BaseSettings):
         live=True,
     )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
-        "info", section="Engine", label="Log level", help="How much is written to the terminal."
+        "info", section="Engine", label="Log level", help="How much is written to the terminal and to logs/easel.log in the data folder."
     )
     safe_mode: bool = setting(False, section="Engine", label="Safe mode", help="Start without add-ons.")
 
