@@ -61,9 +61,9 @@ ways = st.fixed_dictionaries({"pictures": st.integers(1, 8), "guided": st.boolea
 STREAMING = {PARTIAL, SEQUENTIAL, PAGED}
 
 
-def slowness(plan: Plan) -> tuple[int, int, int, bool, int]:
+def slowness(plan: Plan) -> tuple[int, int, int, bool, bool, bool]:
     streams = {RESIDENT: 0, SWAP: 0, PARTIAL: 1, PAGED: 1, SEQUENTIAL: 2}[plan.residency]
-    return streams, int(plan.attention == SLICED), -plan.rows, plan.residency == SWAP, ("whole", "one by one", "tiled").index(plan.vae)
+    return streams, int(plan.attention == SLICED), -plan.rows, plan.vae == TILED, plan.residency == SWAP, plan.vae != WHOLE
 
 
 @given(bytes_of, bytes_of, st.booleans(), sizes(), activations(), ways)

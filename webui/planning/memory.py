@@ -163,7 +163,8 @@ def make_plan(budget: Budget, sizes: Sizes, activations: Activations, *, picture
 def _ways(budget: Budget, sizes: Sizes, activations: Activations, pictures: int, guided: bool, attention: str) -> Iterator[Plan]:
     """Every way of drawing, cheapest first.
 
-    Moving whole parts costs less than a second pass, that less than sliced attention, and streaming weights costs most.
+    Moving whole parts costs less than tiles, those less than a second pass, that less than sliced attention, and streaming
+    weights costs most.
     """
     choices = rows_choices(pictures, guided)
     wanted = choices[0]
@@ -173,12 +174,16 @@ def _ways(budget: Budget, sizes: Sizes, activations: Activations, pictures: int,
         enumerate(choices),
         enumerate(vae_choices(pictures)),
     )
-    for residency, (_, kernel), (_, rows), (_, vae) in sorted(
-        ways, key=lambda way: (_STREAMS[way[0]], way[1][0], way[2][0], way[0] == SWAP, way[3][0])
-    ):
+    for residency, (_, kernel), (_, rows), (_, vae) in sorted(ways, key=_cost):
         needs = Needs(activations.encode(), activations.denoise(rows, kernel), activations.decode(pictures, vae))
         resident, peak = PEAKS[residency](budget.available, sizes, needs)
         yield Plan(residency, rows, wanted, vae, kernel, resident, peak, peak <= budget.available)
+
+
+def _cost(way: tuple[str, tuple[int, str], tuple[int, int], tuple[int, str]]) -> tuple[int, int, int, bool, bool, int]:
+    # Tiles change the picture a little where they meet, so moving whole parts goes before them.
+    residency, (slow, _), (halvings, _), (small, vae) = way
+    return _STREAMS[residency], slow, halvings, vae == TILED, residency == SWAP, small
 
 
 @dataclass(frozen=True)
