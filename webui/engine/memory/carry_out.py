@@ -23,7 +23,7 @@ def carrying_out(plan: Plan, stage: str, loaded: Loaded, device: Device, *, widt
     with ExitStack() as stack:
         _place(plan, kinds, loaded, device, stack)
         stack.enter_context(attention(plan.attention))
-        if stage == DENOISE:
+        if stage == DENOISE and plan.rows < plan.wanted_rows:
             stack.enter_context(rows_at_once(loaded.parts[DENOISER], plan.rows))
         if stage == DECODE:
             stack.enter_context(decoding(loaded.parts[VAE], plan.vae, width, height))
