@@ -36,6 +36,7 @@ BAD = [
     ({"prompt": 5}, "prompt", None),
     ({"sampler": "no such"}, "sampler", ", ".join(SAMPLER_LABELS)),
     ({"schedule_type": "no such"}, "schedule_type", ", ".join(SCHEDULE_LABELS)),
+    ({"attention": "no such"}, "attention", "Automatic, SDPA, xformers, Sliced"),
 ]
 
 

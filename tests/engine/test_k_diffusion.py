@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -145,5 +146,5 @@ def test_brownian_noise_is_k_diffusions(k_sampling: Any) -> None:
     own = PictureNoise(seeds, shape, torch.device("cpu"), sigmas)
     start = torch.zeros((2, *shape), dtype=torch.float32)
     theirs = k_sampling.BrownianTreeNoiseSampler(start, sigmas[-2], sigmas[0], seed=list(seeds))
-    for sigma, following in zip(sigmas[:-2], sigmas[1:-1], strict=True):
+    for sigma, following in itertools.pairwise(sigmas[:-1]):
         assert torch.allclose(own.between(sigma, following), theirs(sigma, following).float(), rtol=1e-6, atol=1e-7)

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 import torch
 
+from webui.engine.conditioning import Pull
 from webui.engine.families.base import Conditioning
 from webui.engine.schedules import ModelSigmas
+from webui.generation.prompt.schedules import Timeline
 from webui.generation.request import ResolvedRequest
 
 
@@ -19,7 +21,8 @@ class DenoiseContext:
         request: what is drawn; its values already decided the tensors below.
         images: 0-based picture index of each row of the batch.
         sigmas: steps + 1 noise levels, falling, the last one 0. model_sigmas: those that the model was trained on.
-        positive, negative: conditioning, one row, tokens (1, n, width) in compute dtype; negative is None where guidance is off.
+        positive, negative: conditioning over the calls of the denoiser, one row, tokens (1, n, width) in compute dtype.
+            positive: a pull for each part between ANDs. negative: None where nothing is asked of it (guidance_scale 1).
     In each step, changing with it:
         step: 0-based; samplers that choose their own steps may stay at one or leave some out. sigma: noise level of `latents`.
         latents: (batch, channels, height / 8, width / 8), fp32: the noisy picture at the step's start.
@@ -33,8 +36,8 @@ class DenoiseContext:
     images: tuple[int, ...]
     sigmas: tuple[float, ...]
     model_sigmas: ModelSigmas
-    positive: Conditioning
-    negative: Conditioning | None
+    positive: tuple[Pull, ...]
+    negative: Timeline[Conditioning] | None
     latents: torch.Tensor
     step: int = 0
     sigma: float = 0.0

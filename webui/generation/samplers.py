@@ -20,7 +20,7 @@ class Sampler:
     """One integration method.
 
     default_schedule: what "Automatic" stands for with it.
-    calls: of the denoiser for each step (a few steps at the ends may need fewer).
+    calls: how often it asks the denoiser in a step, as prompt schedules count it (a few steps at the ends may ask less often).
     options: request fields that it heeds.
     discards_next_to_last: draws better without the smallest noise level.
     one_by_one: pictures drawn together would change each other.

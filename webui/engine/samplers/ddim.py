@@ -55,7 +55,7 @@ def ddpm(run: SamplerRun, x: torch.Tensor, sigmas: Sequence[float]) -> torch.Ten
 
 
 def lcm(run: SamplerRun, x: torch.Tensor, sigmas: Sequence[float]) -> torch.Tensor:
-    """Multistep sampling of consistency models: each guess of x0 gets all its noise anew. Luo et al. 2023 (arXiv:2310.04378), algorithm 3."""
+    """Multistep sampling of consistency models: all noise is new at each. Luo et al. 2023 (arXiv:2310.04378), algorithm 3."""
     for step, (sigma, following) in enumerate(pairwise(sigmas)):
         denoised = run.guess(step, x, sigma)
         if following == 0:
