@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from webui.engine.adapters.fitting import Adapters, AdapterShelf
 from webui.engine.conditioning import ConditioningCache, Pull, Wording, encode_text, pad_with
 from webui.engine.context import DenoiseContext
 from webui.engine.control import JobControl, JobInterrupted, PictureSkipped
@@ -60,6 +61,7 @@ class _Run:
     control: JobControl
     watch: Stopwatch
     emit: Emit
+    adapters: Adapters = field(init=False)
     _said: set[str] = field(default_factory=set)
 
     def note(self, text: str) -> None:
@@ -90,6 +92,7 @@ class Engine:
         self._hooks = hooks or NoHooks()
         self._resident = resident or Resident(device)
         self._conditioning = ConditioningCache()
+        self._adapters = AdapterShelf()
         self._versions = library_versions()
 
     @torch.no_grad()
@@ -104,6 +107,7 @@ class Engine:
             family = self._load(job, watch, emit)
             control.check_job()
             run = _Run(job, family, sigmas_for(job.request.schedule_type, family.sigmas, job.request.steps), control, watch, emit)
+            run.adapters = self._adapters.fit(job, family, run.note)
             if job.request.clip_skip > family.text_layers:
                 run.note(f"Clip skip {job.request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
             for images in groups_of(job.images, job.request.batch_size, self.device):
@@ -174,11 +178,11 @@ class Engine:
     def _attempt(self, family: Family, run: _Run, images: tuple[int, ...], own: Stopwatch) -> _Drawn:
         """Encode, denoise and decode the pictures of one batch. Raises ModelProducedNan, PictureSkipped, JobInterrupted."""
         with run.watch.stage("encode"):
-            positive, negative = self._encode(family, run.job.request)
+            positive, negative = self._encode(family, run)
         noise = self._noise(family, run.job.request, images)
         context = DenoiseContext(run.job.request, images, run.sigmas, positive, negative, noise.draw() * run.sigmas[0])
         shown = own.seconds.get("preview", 0.0)
-        with own.stage("denoise"):
+        with own.stage("denoise"), run.adapters.on_denoiser():
             denoise_latents(
                 family,
                 context,
@@ -195,17 +199,19 @@ class Engine:
         run.control.check()
         return _Drawn(context, pixels, facts)
 
-    def _encode(self, family: Family, request: ResolvedRequest) -> tuple[tuple[Pull, ...], Timeline[Conditioning] | None]:
+    def _encode(self, family: Family, run: _Run) -> tuple[tuple[Pull, ...], Timeline[Conditioning] | None]:
         """Conditioning of prompt and negative prompt over the calls of the denoiser; no negative where guidance is off."""
+        request, adapters = run.job.request, run.adapters
         wording = Wording(request.clip_skip, request.emphasis, request.comma_backtrack)
         steps = Steps(request.steps * find_sampler(request.sampler).calls, old=request.old_prompt_editing)
 
         def encoded(text: str, negative: bool = False) -> Conditioning:
-            key = (family.content, family.dtype, text, wording, negative)
+            key = (family.content, family.dtype, adapters.text_key, text, wording, negative)
             return self._conditioning.get(key, lambda: encode(text, negative))
 
         def encode(text: str, negative: bool) -> Conditioning:
-            made = encode_text(family, text, wording, negative=negative)
+            with adapters.on_text_encoders():
+                made = encode_text(family, text, wording, adapters.embeddings, negative=negative)
             for part in made.parts():
                 require_finite(part, TEXT_ENCODER)
             return made

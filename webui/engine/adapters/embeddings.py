@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from PIL import Image
 from torch.nn import Module, ParameterDict
 
 from webui.engine.adapters.lora_file import fingerprint_of, read_tensors
+from webui.engine.families.base import TextEncoder
 from webui.errors import AdapterUnusable
 from webui.generation.job import EmbeddingUse
 from webui.generation.prompt.chunks import Chunk, Embedding, FindEmbedding
@@ -45,24 +46,6 @@ class EmbeddingFile:
         return next((table for table in self.tables if table.shape[1] == width), None)
 
 
-class Encoder(Protocol):
-    """What embeddings need to know of a text encoder."""
-
-    @property
-    def token_embedding(self) -> torch.nn.Embedding:
-        """Its table: token ids (chunks, length) -> vectors (chunks, length, width)."""
-        ...
-
-    @property
-    def words_start(self) -> int:
-        """The place of the first word in a framed chunk."""
-        ...
-
-    def tokenize(self, text: str) -> list[int]:
-        """Token ids of the words alone."""
-        ...
-
-
 class Embeddings:
     """Reads embeddings; the last ones read are kept."""
 
@@ -70,7 +53,7 @@ class Embeddings:
         self._most_files = most_files
         self._files: OrderedDict[str, EmbeddingFile] = OrderedDict()
 
-    def fit(self, uses: Sequence[EmbeddingUse], encoders: Sequence[Encoder], note: Callable[[str], None]) -> EmbeddingSet:
+    def fit(self, uses: Sequence[EmbeddingUse], encoders: Sequence[TextEncoder], note: Callable[[str], None]) -> EmbeddingSet:
         """The embeddings that are made for these text encoders; for others `note` is told, and their names stay words.
 
         Raises AdapterUnusable for files that can't be read.
@@ -105,7 +88,7 @@ class EmbeddingSet:
         """Which they are: equal keys, equal conditioning of equal texts."""
         return tuple(sorted((name, file.fingerprint) for name, file in self.files.items()))
 
-    def finder(self, encoder: Encoder) -> FindEmbedding:
+    def finder(self, encoder: TextEncoder) -> FindEmbedding:
         """Finds names among tokens, the longest first; upper and lower case are the same, as in CLIP's tokens."""
         names = sorted(((encoder.tokenize(name), name) for name in self.files), key=lambda entry: len(entry[0]), reverse=True)
         width = _width(encoder)
@@ -119,8 +102,11 @@ class EmbeddingSet:
         return find
 
     @contextmanager
-    def injected(self, encoder: Encoder, chunks: Sequence[Chunk]) -> Iterator[None]:
+    def injected(self, encoder: TextEncoder, chunks: Sequence[Chunk]) -> Iterator[None]:
         """Within the block the encoder, asked about these chunks in one call, reads the vectors in the places of their names."""
+        if not any(chunk.embeddings for chunk in chunks):
+            yield
+            return
         width = _width(encoder)
 
         def inject(module: Module, arguments: Any, vectors: torch.Tensor) -> torch.Tensor:
@@ -147,7 +133,7 @@ class EmbeddingSet:
 NO_EMBEDDINGS = EmbeddingSet({})
 
 
-def _width(encoder: Encoder) -> int:
+def _width(encoder: TextEncoder) -> int:
     return encoder.token_embedding.embedding_dim
 
 
