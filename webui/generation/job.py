@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from webui.generation.request import ResolvedRequest, ResolvedTxt2Img
@@ -33,6 +33,8 @@ class JobSpec:
     checkpoint_path: the folder or file to load. images: 0-based indexes still to be made
     (after a restart the finished ones are left out). preview_interval: least seconds between previews.
     loras, embeddings: those that the request's prompts name.
+    try_with_less: whether pictures that memory doesn't suffice for are drawn again in a way that needs less.
+    known_peaks: what earlier pictures of this checkpoint needed (webui.planning.peaks.Peak as plain values).
     """
 
     job_id: str
@@ -42,6 +44,8 @@ class JobSpec:
     preview_interval: float = 0.25
     loras: tuple[LoraUse, ...] = ()
     embeddings: tuple[EmbeddingUse, ...] = ()
+    try_with_less: bool = True
+    known_peaks: tuple[dict[str, Any], ...] = field(default=())
 
     def to_wire(self) -> dict[str, Any]:
         """Plain values for a pipe."""
@@ -53,6 +57,8 @@ class JobSpec:
             "preview_interval": self.preview_interval,
             "loras": [asdict(lora) for lora in self.loras],
             "embeddings": [asdict(embedding) for embedding in self.embeddings],
+            "try_with_less": self.try_with_less,
+            "known_peaks": list(self.known_peaks),
         }
 
     @classmethod
@@ -66,4 +72,6 @@ class JobSpec:
             preview_interval=data["preview_interval"],
             loras=tuple(LoraUse(**lora) for lora in data["loras"]),
             embeddings=tuple(EmbeddingUse(**embedding) for embedding in data["embeddings"]),
+            try_with_less=data["try_with_less"],
+            known_peaks=tuple(data["known_peaks"]),
         )
