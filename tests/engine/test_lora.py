@@ -701,7 +701,7 @@ def test_a_lora_for_parts_that_are_not_there_is_refused(bench: Bench, unet: Any)
         (b"", "empty"),
         (b"<!DOCTYPE html><html>login</html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n", "git-lfs pointer"),
-        (b"\x80\x04\x95cos\nsystem\n(S'touch owned'\ntR.", "damaged or cut off"),
+        (b"\x80\x04\x95cos\nsystem\n(S'touch owned'\ntR.", "pickle file"),
         (b"\xff" * 100, "damaged or cut off"),
     ],
     ids=["empty", "page", "pointer", "pickle", "noise"],

@@ -42,10 +42,10 @@ class JobSpec:
     checkpoint_path: str
     images: tuple[int, ...]
     preview_interval: float = 0.25
-    loras: tuple[LoraUse, ...] = ()
-    embeddings: tuple[EmbeddingUse, ...] = ()
     try_with_less: bool = True
     known_peaks: tuple[dict[str, Any], ...] = field(default=())
+    loras: tuple[LoraUse, ...] = ()
+    embeddings: tuple[EmbeddingUse, ...] = ()
 
     def to_wire(self) -> dict[str, Any]:
         """Plain values for a pipe."""

@@ -21,14 +21,17 @@ import torch
 from PIL import Image
 from torch.nn import Module, ParameterDict
 
+from webui.catalog.header import sniff
 from webui.engine.adapters.lora_file import fingerprint_of, read_tensors
 from webui.engine.families.base import TextEncoder
-from webui.errors import AdapterUnusable
+from webui.errors import AdapterUnusable, CheckpointUnusable
 from webui.generation.job import EmbeddingUse
 from webui.generation.prompt.chunks import Chunk, Embedding, FindEmbedding
 
 PNG_KEY = "sd-ti-embedding"
 """Text chunk of a PNG in which AUTOMATIC1111 stores an embedding."""
+
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 _ENCODERS = ("clip_l", "clip_g")
 """Names of SDXL's two text encoders in a file."""
@@ -169,16 +172,21 @@ def _tables(data: Mapping[Any, Any]) -> list[torch.Tensor]:
 
 
 def _data(path: Path) -> Mapping[Any, Any]:
+    if _begins_as_png(path):
+        return _png(path)
+    try:
+        found = sniff(path)
+    except CheckpointUnusable as error:
+        raise AdapterUnusable(error.message, hint=error.hint) from None
+    return _pickle(path) if found == "pickle" else read_tensors(path)[0]
+
+
+def _begins_as_png(path: Path) -> bool:
     try:
         with open(path, "rb") as file:
-            head = file.read(8)
+            return file.read(len(_PNG)) == _PNG
     except OSError as error:
         raise AdapterUnusable(f"{path.name} can't be read: {error.strerror or error}.", hint="Check that it is still there.") from None
-    if head.startswith(b"\x89PNG"):
-        return _png(path)
-    if head.startswith(b"PK") or head[:1] == b"\x80":
-        return _pickle(path)
-    return read_tensors(path)[0]
 
 
 def _pickle(path: Path) -> Mapping[Any, Any]:
