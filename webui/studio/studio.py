@@ -365,7 +365,7 @@ class Studio:
         ended = [self.job_view(job) for job in self._journal.last_ended()]
         return {
             "seq": seq,
-            "queue": {name: queue[name] for name in ("total", "paused", "seconds")},
+            "queue": {name: queue[name] for name in ("total", "paused", "forever", "seconds")},
             "jobs": [*queue["running"], *queue["waiting"], *ended],
             "worker": self.worker(),
             "notices": self.notices.all(),
