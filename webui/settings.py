@@ -117,6 +117,13 @@ class Settings(BaseSettings):
     threads: int = setting(
         0, section="Engine", label="CPU threads", help="CPU threads for the worker. 0: one per physical core.", ge=0, le=256
     )
+    try_with_less_memory: bool = setting(
+        True,
+        section="Engine",
+        label="Try again with less memory",
+        help="When memory runs out, draw the picture again in a way that needs less, at most three times, and say so. Off: fail at once.",
+        live=True,
+    )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", section="Engine", label="Log level", help="How much is written to the terminal and to logs/easel.log in the data folder."
     )

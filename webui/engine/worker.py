@@ -189,10 +189,12 @@ def serve(engine: Engine, inbox: Inbox, events: BinaryIO, problems: tuple[str, .
 
 
 def unexpected(error: Exception) -> GenerationFailed:
-    """An error nobody foresaw, in words; running out of memory among them."""
+    """An error nobody foresaw, in words; running out of memory while a checkpoint is loaded among them."""
+    from webui.engine.memory.exhaustion import NO_ROOM, OutOfMemory, is_out_of_memory
+
+    if is_out_of_memory(error):
+        return OutOfMemory("There was not enough memory for this checkpoint.", hint=NO_ROOM)
     text = " ".join(str(error).split())[:300]
-    if isinstance(error, MemoryError) or "out of memory" in text.lower() or "not enough memory" in text.lower():
-        return GenerationFailed("There was not enough memory for this picture.", hint="Choose a smaller size or a smaller batch size.")
     return GenerationFailed(
         f"The engine failed: {type(error).__name__}: {text}.", hint="Try again; if it happens again, report it with the log."
     )

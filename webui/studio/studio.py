@@ -18,6 +18,7 @@ from webui.generation.request import MAX_SEED, RANDOM_SEED, GenerationRequest, R
 from webui.generation.resolve import CheckpointIdentity, resolve
 from webui.generation.source import source_hash
 from webui.planning.estimate import Estimate, estimate
+from webui.planning.machine import host_memory
 from webui.settings import SETTINGS_FILE_NAME, Settings
 from webui.studio import journal as states
 from webui.studio.database import open_database
@@ -317,9 +318,9 @@ class Studio:
         return self._journal.get(parse_id(job_id)).asked
 
     def estimate(self, request: GenerationRequest) -> Estimate:
-        """About how long a request will take, from pictures made before."""
+        """About how long a request will take and how it uses memory, from pictures made before."""
         checkpoint = request.checkpoint or next((entry.name for entry in self.catalog.all() if entry.usable), "")
-        return estimate(request, self.history.speed_samples(checkpoint))
+        return estimate(request, self.history.speed_samples(checkpoint), host_memory().available)
 
     def _seconds_of(self, job: Job) -> float | None:
         return self.estimate(job.resolved).seconds
