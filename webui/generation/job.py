@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from webui.generation.request import ResolvedRequest, ResolvedTxt2Img
@@ -14,6 +14,8 @@ class JobSpec:
 
     checkpoint_path: the folder or file to load. images: 0-based indexes still to be made
     (after a restart the finished ones are left out). preview_interval: least seconds between previews.
+    try_with_less: whether pictures that memory doesn't suffice for are drawn again in a way that needs less.
+    known_peaks: what earlier pictures of this checkpoint needed (webui.planning.peaks.Peak as plain values).
     """
 
     job_id: str
@@ -21,6 +23,8 @@ class JobSpec:
     checkpoint_path: str
     images: tuple[int, ...]
     preview_interval: float = 0.25
+    try_with_less: bool = True
+    known_peaks: tuple[dict[str, Any], ...] = field(default=())
 
     def to_wire(self) -> dict[str, Any]:
         """Plain values for a pipe."""
@@ -30,6 +34,8 @@ class JobSpec:
             "checkpoint_path": self.checkpoint_path,
             "images": list(self.images),
             "preview_interval": self.preview_interval,
+            "try_with_less": self.try_with_less,
+            "known_peaks": list(self.known_peaks),
         }
 
     @classmethod
@@ -41,4 +47,6 @@ class JobSpec:
             checkpoint_path=data["checkpoint_path"],
             images=tuple(data["images"]),
             preview_interval=data["preview_interval"],
+            try_with_less=data["try_with_less"],
+            known_peaks=tuple(data["known_peaks"]),
         )
