@@ -189,6 +189,11 @@ class CheckpointCatalog:
         """End the background work."""
         self.models.close()
 
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders that are looked through."""
+        return self._roots
+
     def all(self) -> tuple[Checkpoint, ...]:
         """All checkpoints, unusable ones included."""
         models = self.models.all()
