@@ -16,8 +16,9 @@ from webui.errors import CheckpointUnusable, NotFound
 
 
 @pytest.fixture
-def catalog_of(tmp_path: Path):
+def catalog_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Makes catalogs over roots, all with one cache; ends them."""
+    monkeypatch.setattr("webui.catalog.models._SETTLE_SECONDS", 0)
     made: list[ModelCatalog] = []
 
     def make(*roots: Path, **more) -> ModelCatalog:

@@ -50,6 +50,9 @@ _PATIENCE_SECONDS = 1.0
 """How long a look at the folders may describe new files; the rest is listed as pending and described in the background."""
 
 _BATCH_SECONDS = 0.5
+_SETTLE_SECONDS = 1.0
+"""After the start the page and the worker have the machine to themselves for so long."""
+
 _VAE_ENDS = (".vae.safetensors", ".vae.pt", ".vae.ckpt")
 
 
@@ -195,11 +198,15 @@ class ModelCatalog:
 
     def start(self) -> None:
         """Begin to watch the folders, and to describe and hash in the background."""
+        self._work.set()
         for name, run in (("models", self._work_on), ("model folders", self._watch)):
-            thread = threading.Thread(target=run, name=name, daemon=True)
+            thread = threading.Thread(target=self._later, args=(run,), name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
-        self._work.set()
+
+    def _later(self, run: Callable[[], None]) -> None:
+        if not self._closed.wait(_SETTLE_SECONDS):
+            run()
 
     def close(self) -> None:
         """End the background work. Waits for it a moment."""
@@ -224,6 +231,8 @@ class ModelCatalog:
 
     def refresh(self) -> bool:
         """Look at the folders again. Returns whether anything changed."""
+        if self._closed.is_set():
+            return False
         changed = self._look(_PATIENCE_SECONDS)
         if changed:
             self.on_change()

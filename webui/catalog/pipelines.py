@@ -72,10 +72,9 @@ def identify_folder(folder: Path) -> ModelKind:
         family = "sd2"
     if family == "sdxl" and "text_encoder" not in {part.name for part in parts} and "text_encoder_2" in {part.name for part in parts}:
         family = "sdxl_refiner"
-    variants = (variant for sign, variant in _VARIANT_OF_PIPELINE if sign in pipeline and "ControlNet" not in pipeline)
-    told: Variant = next(variants, "base")
     # The transformers' in_channels count packed latents.
-    variant = told if family in ("sd3", "flux") else _VARIANT_OF_CHANNELS.get(_number(config.get("in_channels")), told)
+    channels = 0 if family in ("sd3", "flux") else _number(config.get("in_channels"))
+    variant = _VARIANT_OF_CHANNELS.get(channels) or _variant(pipeline)
     version = _VERSIONS[family](config) if family in _VERSIONS else ""
     return ModelKind(
         "checkpoint",
@@ -87,6 +86,14 @@ def identify_folder(folder: Path) -> ModelKind:
         latent_channels=_number(_config(folder, "vae").get("latent_channels")),
         parts=parts,
     )
+
+
+def _variant(pipeline: str) -> Variant:
+    # A ControlNet beside the denoiser does not change what the denoiser takes.
+    for sign, variant in () if "ControlNet" in pipeline else _VARIANT_OF_PIPELINE:
+        if sign in pipeline:
+            return variant
+    return "base"
 
 
 def _sd3_version(config: Mapping[str, Any]) -> str:

@@ -11,9 +11,6 @@ from watchfiles import Change, DefaultFilter, watch
 
 log = logging.getLogger(__name__)
 
-_QUIET_MILLISECONDS = 400
-"""A change is told once nothing more has come for so long, and at the latest after four times that."""
-
 _ROUND_MILLISECONDS = 10_000
 """So often it is looked for folders that have come or gone, and changes are looked for where the system gives no notice."""
 
@@ -51,8 +48,6 @@ def _watch(there: Sequence[Path], folders: Callable[[], Sequence[Path]], stop: t
     for burst in watch(
         *there,
         watch_filter=_Visible(),
-        debounce=4 * _QUIET_MILLISECONDS,
-        step=_QUIET_MILLISECONDS,
         stop_event=stop,
         rust_timeout=_ROUND_MILLISECONDS,
         yield_on_timeout=True,
