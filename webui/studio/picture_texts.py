@@ -48,9 +48,7 @@ def read_picture_texts(data: bytes) -> dict[str, str]:
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
             if picture.width * picture.height > MAX_PICTURE_PIXELS:
-                raise TooLarge(
-                    "The picture is too large.", allowed=f"at most {MAX_PICTURE_PIXELS:,} pixels", hint="Choose a smaller one."
-                )
+                raise TooLarge("The picture is too large.", allowed=f"at most {MAX_PICTURE_PIXELS:,} pixels", hint="Choose a smaller one.")
             texts = _open_texts(picture)
             return texts if texts else _hidden_texts(picture)
     except _UNREADABLE as error:
