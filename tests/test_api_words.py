@@ -77,7 +77,7 @@ def test_a_picture_may_be_larger_than_json(client: httpx.Client, monkeypatch: py
 def test_prompts_are_explained(client: httpx.Client) -> None:
     told = client.post("/api/v1/prompt/explain", json={"prompt": "a (red:1.2) [cat:dog:0.5] in 16:9", "negative_prompt": "a AND b"}).json()
     prompt = told["prompt"]
-    assert (prompt["tokens"], prompt["room"]) == (5, 30)
+    assert (prompt["tokens"], prompt["room"]) == (6, 30)
     assert [(entry["first"], entry["last"]) for entry in prompt["parts"][0]["entries"]] == [(1, 10), (11, 20)]
     assert prompt["parts"][0]["chunks"][0][1] == {"text": "red", "weight": 1.2}
     assert [warning["code"] for warning in prompt["warnings"]] == ["weight_of_all"]
