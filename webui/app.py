@@ -39,7 +39,11 @@ def build_executor(settings: Settings) -> Executor:
         return FakeExecutor()
     from webui.executors.local import LocalExecutor
 
-    return LocalExecutor(threads=settings.threads, extension_roots=() if settings.safe_mode else EXTENSION_ROOTS)
+    return LocalExecutor(
+        threads=settings.threads,
+        extension_roots=() if settings.safe_mode else EXTENSION_ROOTS,
+        model_roots=settings.model_roots,
+    )
 
 
 @contextmanager

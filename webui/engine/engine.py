@@ -100,7 +100,8 @@ class Engine:
             control.check_job()
             family = self._load(job, watch, emit)
             control.check_job()
-            run = _Run(job, family, sigmas_for(job.request.schedule_type, family.sigmas, job.request.steps), control, watch, emit)
+            levels = family.sigmas_at(job.request.width, job.request.height)
+            run = _Run(job, family, sigmas_for(job.request.schedule_type, levels, job.request.steps), control, watch, emit)
             if job.request.clip_skip > family.text_layers:
                 run.note(f"Clip skip {job.request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
             for images in groups_of(job.images, job.request.batch_size, self.device):

@@ -37,12 +37,14 @@ class LocalExecutor:
         *,
         threads: int = 0,
         extension_roots: Sequence[Path] = (),
+        model_roots: Sequence[Path] = (),
         device: str = "auto",
         dtype: str = "auto",
         command: Sequence[str] | None = None,
         start_limit: float = 180.0,
     ) -> None:
         """threads: of the CPU, 0 for one per physical core. extension_roots: folders of add-ons.
+        model_roots: folders of models, in which parts are looked for that a checkpoint lacks.
 
         device, dtype: as in webui.engine.device. command: what to start instead of Python with webui.engine.worker.
         start_limit: seconds the worker may take until its Hello.
@@ -51,6 +53,7 @@ class LocalExecutor:
             *(command or (sys.executable, "-m", "webui.engine.worker")),
             *("--threads", str(threads), "--device", device, "--dtype", dtype),
             *(part for root in extension_roots for part in ("--extensions", str(Path(root).absolute()))),
+            *(part for root in model_roots for part in ("--models", str(Path(root).absolute()))),
         ]
         self._start_limit = start_limit
         # Of the files as they are now, which are those that this process runs.
