@@ -78,8 +78,9 @@ def test_pause_lets_the_running_job_finish_and_is_remembered(new_studio: Callabl
 
 def test_live_pictures_are_drawn_while_the_queue_is_paused(paused: Studio) -> None:
     submit(paused, "waits")
+    before = paused.events.seq
     live = paused.submit(parse_request(SMALL), live_client="page")
-    wait_for(lambda: not [job for job in paused.snapshot()["jobs"] if job["live"]])
+    wait_for(lambda: [event for event in paused.events.after(before) if event["type"] == "picture" and event["live"]])
     assert paused.live_picture(live["id"])
     assert waiting(paused) == ["waits"]
 
@@ -161,14 +162,20 @@ def test_an_interrupted_job_goes_on_where_it_stopped(new_studio: Callable[..., S
     assert [image["id"] for image in ended["images"]][: len(kept)] == kept
 
 
+def forever_jobs(studio: Studio) -> list[str]:
+    page = studio.queue.page()
+    return [job["id"] for job in [*page["running"], *page["waiting"]] if job["forever"]]
+
+
 def test_forever_goes_on_until_interrupted_and_lets_others_go_first(new_studio: Callable[..., Studio]) -> None:
-    studio = new_studio(FakeExecutor(step_seconds=0.002))
+    studio = new_studio(FakeExecutor(step_seconds=0.02))
     first = studio.submit(parse_request(SMALL | {"prompt": "forever"}), forever=True)
     wait_for(lambda: studio.history.total() >= 3)
     other = submit(studio, "other")
     assert studio.follow(other, lambda event: None)["status"] == "done"
-    running = next(job for job in studio.queue.page()["running"] or studio.queue.page()["waiting"] if job["forever"])
-    studio.interrupt(running["id"])
+    seen: list[str] = []
+    wait_for(lambda: seen.extend(forever_jobs(studio)) or seen)
+    studio.interrupt(seen[0])
     wait_for(lambda: studio.waiting_count() == 0 and not studio.queue.page()["running"])
     made = studio.history.total()
     seeds = {item["seed"] for item in studio.history.page()[0] if item["prompt"] == "forever"}

@@ -17,6 +17,7 @@ from webui.catalog.checkpoints import CheckpointCatalog
 from webui.errors import SettingInvalid
 from webui.executors.base import Executor
 from webui.extensions.registry import ExtensionRegistry
+from webui.logs import log_to_file
 from webui.settings import PROGRAM_ROOT, Settings
 from webui.studio.instance import InstanceLock
 from webui.studio.studio import Studio
@@ -43,6 +44,7 @@ def build_executor(settings: Settings) -> Executor:
         threads=settings.threads,
         extension_roots=() if settings.safe_mode else EXTENSION_ROOTS,
         model_roots=settings.model_roots,
+        log_level=settings.log_level,
     )
 
 
@@ -52,7 +54,8 @@ def open_studio(settings: Settings) -> Iterator[tuple[Studio, InstanceLock]]:
 
     Raises AlreadyRunning when another Easel works there, DataUnusable when the folder can't be used.
     """
-    with InstanceLock(settings.data_dir) as instance:
+    # The log only once the folder is ours: two programs can't share a file that one of them renames.
+    with InstanceLock(settings.data_dir) as instance, log_to_file(settings.data_dir):
         executor = build_executor(settings)
         # The worker imports torch in its own process while this one goes on.
         executor.start()
@@ -118,7 +121,7 @@ def serve(settings: Settings) -> None:
 
     with closing(open_port(settings)) as listener, open_studio(settings) as (studio, instance):
         app = build_web(studio)
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, server_header=False)
+        config = uvicorn.Config(app, log_config=None, log_level="warning", timeout_graceful_shutdown=1, server_header=False)
         url = f"http://{f'[{settings.host}]' if ':' in settings.host else settings.host}:{settings.port}"
         instance.announce(url)
         # Connections made from now on wait in the listening socket until the server takes them.

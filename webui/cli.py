@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from webui.durable import write_durably
 from webui.errors import EaselError, GenerationFailed, InvalidRequest
 from webui.generation.request import Txt2Img, parameters_of, parse_request
+from webui.logs import log_to_console
 from webui.settings import Settings, load_settings
 
 _HELP = {name: field.description for name, field in Settings.model_fields.items()}
@@ -32,9 +32,7 @@ cli = typer.Typer(add_completion=False, no_args_is_help=False, pretty_exceptions
 
 def _settings(**given: Any) -> Settings:
     settings = load_settings(**given)
-    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname).1s %(name)s: %(message)s", stream=sys.stderr)
-    for chatty in ("httpx", "httpcore", "alembic", "asyncio", "PIL"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    log_to_console(settings.log_level)
     return settings
 
 

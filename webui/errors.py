@@ -125,6 +125,19 @@ class CheckpointUnusable(EaselError):
     status = 422
 
 
+class AdapterUnusable(EaselError):
+    """A LoRA, an embedding or a VAE that cannot be read, is damaged, or is something else."""
+
+    code = "adapter_unusable"
+    status = 422
+
+
+class LoraDoesNotFit(AdapterUnusable):
+    """A LoRA made for another family of models than the checkpoint's."""
+
+    code = "lora_does_not_fit"
+
+
 class GenerationFailed(EaselError):
     """The engine could not finish the picture."""
 

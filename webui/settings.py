@@ -118,7 +118,7 @@ class Settings(BaseSettings):
         0, section="Engine", label="CPU threads", help="CPU threads for the worker. 0: one per physical core.", ge=0, le=256
     )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
-        "info", section="Engine", label="Log level", help="How much is written to the terminal."
+        "info", section="Engine", label="Log level", help="How much is written to the terminal and to logs/easel.log in the data folder."
     )
     safe_mode: bool = setting(False, section="Engine", label="Safe mode", help="Start without add-ons.")
 

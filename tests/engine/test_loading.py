@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from webui.engine.conditioning import encode_text
+from webui.engine.conditioning import Wording, encode_text
 from webui.engine.device import Device
 from webui.engine.engine import Engine
 from webui.engine.families.sd import StableDiffusion
@@ -140,7 +140,7 @@ def test_folders_as_published_years_ago_load_the_same(device: Device, family: St
     for prompt in ("a red apple on a sky blue background", "Ünïcode, 猫 (cat)!", ""):
         assert old.text.tokenize(prompt) == family.text.tokenize(prompt)
         with torch.no_grad():
-            assert torch.equal(encode_text(old, prompt, 2).tokens, encode_text(family, prompt, 2).tokens)
+            assert torch.equal(encode_text(old, prompt, Wording(2)).tokens, encode_text(family, prompt, Wording(2)).tokens)
 
 
 def test_nothing_is_asked_of_the_network(device: Device, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,7 +106,11 @@ class NanAt(NoHooks):
         self.step, self.image, self.dtypes = step, image, dtypes
 
     def denoise_step(self, context: DenoiseContext) -> None:
-        if context.step == self.step and self.image in context.images and context.positive.tokens.dtype in self.dtypes:
+        if (
+            context.step == self.step
+            and self.image in context.images
+            and context.positive[0].conditioning.entries[0].tokens.dtype in self.dtypes
+        ):
             context.denoised[context.images.index(self.image), 0, 0, 0] = NAN
 
 

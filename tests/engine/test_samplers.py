@@ -112,7 +112,7 @@ def _own_run(family: StableDiffusion, sampler: str, sigmas: tuple[float, ...], x
 def scene(family: StableDiffusion) -> SimpleNamespace:
     noise = torch.randn((1, *family.latent_shape(64, 64)), generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
-        return SimpleNamespace(noise=noise, conditioning=encode_text(family, "a red apple", 1))
+        return SimpleNamespace(noise=noise, conditioning=encode_text(family, "a red apple"))
 
 
 BETAS = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "prediction_type": "v_prediction"}

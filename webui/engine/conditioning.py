@@ -1,28 +1,65 @@
-"""From words to conditioning: tokens, chunks, the text encoders, and a cache of what they said."""
+"""From words to conditioning: weighted chunks, the text encoders, and a cache of what they said."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 
-from webui.engine.families.base import Conditioning, Family
+from webui.engine.families.base import Conditioning, Encoded, Family, TextEncoder
+from webui.generation.prompt.chunks import plan_chunks
+from webui.generation.prompt.emphasis import EmphasisMode, Segment, weighted
+from webui.generation.prompt.schedules import Timeline
 
 
-def chunk_tokens(tokens: Sequence[int], size: int) -> list[list[int]]:
-    """Cut a prompt's tokens into chunks of at most `size`; an empty prompt is one empty chunk."""
-    return [list(tokens[start : start + size]) for start in range(0, max(len(tokens), 1), size)]
+@dataclass(frozen=True)
+class Pull:
+    """One part of a prompt: what it asks for over the calls of the denoiser, and how strongly."""
+
+    conditioning: Timeline[Conditioning]
+    weight: float = 1.0
 
 
-def encode_text(family: Family, text: str, clip_skip: int, *, negative: bool = False) -> Conditioning:
-    """Conditioning of a prompt: its chunks are encoded each for itself and laid end to end."""
-    encoded = []
-    for encoder in family.text_encoders:
-        chunks = chunk_tokens(encoder.tokenize(text), encoder.room)
-        encoded.append(encoder.encode([encoder.framed(chunk) for chunk in chunks], clip_skip))
+@dataclass(frozen=True)
+class Wording:
+    """How text becomes conditioning; the fields of a request that have a say in it."""
+
+    clip_skip: int = 1
+    emphasis: EmphasisMode = "Original"
+    comma_backtrack: int = 20
+
+
+def encode_text(family: Family, text: str, wording: Wording = Wording(), *, negative: bool = False) -> Conditioning:
+    """Conditioning of a text with marks of emphasis: its chunks are encoded each for itself and laid end to end."""
+    segments = weighted(text, wording.emphasis)
+    encoded = [_encode_weighted(encoder, segments, wording) for encoder in family.text_encoders]
     return family.condition(encoded, text=text, negative=negative)
+
+
+def _encode_weighted(encoder: TextEncoder, segments: Sequence[Segment], wording: Wording) -> Encoded:
+    *_, comma = (None, *encoder.tokenize(","))
+    chunks = plan_chunks(segments, encoder.tokenize, encoder.room, comma=comma, backtrack=wording.comma_backtrack)
+    encoded = encoder.encode([encoder.framed(chunk.tokens) for chunk in chunks], wording.clip_skip)
+    if all(segment.weight == 1 for segment in segments):
+        return encoded
+    weights = torch.ones(encoded.tokens.shape[:2])
+    for row, chunk in zip(weights, chunks, strict=True):
+        row[encoder.words_start : encoder.words_start + len(chunk.weights)] = torch.tensor(chunk.weights)
+    return replace(encoded, tokens=weigh(encoded.tokens, weights, restore_mean=wording.emphasis == "Original"))
+
+
+def weigh(tokens: torch.Tensor, weights: torch.Tensor, *, restore_mean: bool) -> torch.Tensor:
+    """Multiply what an encoder said, (chunks, length, width), by a weight for each token, (chunks, length).
+
+    restore_mean: then scale each chunk so that its mean is what it was (AUTOMATIC1111's "Original" emphasis).
+    """
+    plain = tokens.float()
+    weighed = plain * weights.to(plain.device)[..., None]
+    if restore_mean:
+        weighed = weighed * (plain.mean(dim=(1, 2), keepdim=True) / weighed.mean(dim=(1, 2), keepdim=True))
+    return weighed.to(tokens.dtype)
 
 
 def pad_with(conditioning: Conditioning, empty: Conditioning, length: int) -> Conditioning:
@@ -31,6 +68,14 @@ def pad_with(conditioning: Conditioning, empty: Conditioning, length: int) -> Co
     if not missing:
         return conditioning
     return replace(conditioning, tokens=torch.cat([conditioning.tokens, *[empty.tokens] * missing], dim=1))
+
+
+def stretch_to(conditioning: Conditioning, length: int) -> Conditioning:
+    """Lengthen conditioning to `length` tokens with its last one, as AUTOMATIC1111 does with the parts between ANDs."""
+    missing = length - conditioning.length
+    if not missing:
+        return conditioning
+    return replace(conditioning, tokens=torch.cat([conditioning.tokens, conditioning.tokens[:, -1:].expand(-1, missing, -1)], dim=1))
 
 
 class ConditioningCache:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 import torch
 
+from webui.engine.conditioning import Pull
 from webui.engine.families.base import Conditioning
+from webui.generation.prompt.schedules import Timeline
 from webui.generation.request import ResolvedRequest
 
 
@@ -18,7 +20,8 @@ class DenoiseContext:
         request: what is drawn; its values already decided the tensors below.
         images: 0-based picture index of each row of the batch.
         sigmas: steps + 1 noise levels, falling, the last one 0.
-        positive, negative: conditioning, one row, tokens (1, n, width) in compute dtype; negative is None when cfg_scale is 1.
+        positive, negative: conditioning over the calls of the denoiser, one row, tokens (1, n, width) in compute dtype.
+            positive: a pull for each part between ANDs. negative: None where nothing is asked of it (cfg_scale 1).
     In each step, changing with it:
         step: 0-based. sigma: noise level of `latents`.
         latents: (batch, channels, height / 8, width / 8), fp32: the noisy picture at the step's start.
@@ -30,8 +33,8 @@ class DenoiseContext:
     request: ResolvedRequest
     images: tuple[int, ...]
     sigmas: tuple[float, ...]
-    positive: Conditioning
-    negative: Conditioning | None
+    positive: tuple[Pull, ...]
+    negative: Timeline[Conditioning] | None
     latents: torch.Tensor
     step: int = 0
     sigma: float = 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from PIL import Image
 
-from webui.engine.conditioning import ConditioningCache, encode_text, pad_with
+from webui.engine.conditioning import ConditioningCache, Pull, Wording, encode_text, pad_with
 from webui.engine.context import DenoiseContext
 from webui.engine.control import JobControl, JobInterrupted, PictureSkipped
 from webui.engine.denoise import denoise_latents
 from webui.engine.device import Device
-from webui.engine.families.base import Conditioning, Family
+from webui.engine.families.base import GUIDANCE, Conditioning, Family
 from webui.engine.hooks import EngineHooks, NoHooks
 from webui.engine.noise import PictureNoise
 from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
@@ -26,7 +26,10 @@ from webui.engine.schedules import sigmas_for
 from webui.engine.stopwatch import Stopwatch
 from webui.generation.events import Done, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
 from webui.generation.job import JobSpec
+from webui.generation.prompt.reading import read_negative_prompt, read_prompt
+from webui.generation.prompt.schedules import Steps, Timeline
 from webui.generation.request import ResolvedRequest
+from webui.generation.samplers import find_sampler
 
 Emit = Callable[[WorkerEvent], None]
 
@@ -193,27 +196,39 @@ class Engine:
         run.control.check()
         return _Drawn(context, pixels, facts)
 
-    def _encode(self, family: Family, request: ResolvedRequest) -> tuple[Conditioning, Conditioning | None]:
-        """Conditioning of prompt and negative prompt, equally long; no negative where guidance is off."""
+    def _encode(self, family: Family, request: ResolvedRequest) -> tuple[tuple[Pull, ...], Timeline[Conditioning] | None]:
+        """Conditioning of prompt and negative prompt over the calls of the denoiser; no negative where guidance is off."""
+        wording = Wording(request.clip_skip, request.emphasis, request.comma_backtrack)
+        steps = Steps(request.steps * find_sampler(request.sampler).calls, old=request.old_prompt_editing)
 
         def encoded(text: str, negative: bool = False) -> Conditioning:
-            key = (family.content, family.dtype, text, request.clip_skip, negative)
-            return self._conditioning.get(key, lambda: encode(text, negative))
+            key = (family.content, family.dtype, text, wording, negative)
+            made = self._conditioning.get(key, lambda: encode(text, negative))
+            if not family.distilled_guidance:
+                return made
+            guidance = torch.full((1,), request.distilled_cfg_scale, device=made.tokens.device)
+            return replace(made, further={**made.further, GUIDANCE: guidance})
 
         def encode(text: str, negative: bool) -> Conditioning:
-            made = encode_text(family, text, request.clip_skip, negative=negative)
+            made = encode_text(family, text, wording, negative=negative)
             for part in made.parts():
                 require_finite(part, TEXT_ENCODER)
             return made
 
-        positive = encoded(request.prompt)
-        if request.cfg_scale == 1:
+        prompt = read_prompt(request.prompt)
+        positive = tuple(Pull(part.over(steps).map(encoded), part.weight) for part in prompt.parts)
+        if request.cfg_scale == 1 and [pull.weight for pull in positive] == [1.0]:
             return positive, None
-        negative = encoded(request.negative_prompt, negative=True)
-        if positive.length == negative.length:
+        (asked,) = read_negative_prompt(request.negative_prompt).parts
+        negative = asked.over(steps).map(lambda text: encoded(text, negative=True))
+        if not request.pad_conds:
             return positive, negative
-        length = max(positive.length, negative.length)
-        return pad_with(positive, encoded(""), length), pad_with(negative, encoded(""), length)
+        length = max(one.length for timeline in (negative, *(pull.conditioning for pull in positive)) for one in timeline.entries)
+
+        def padded(conditioning: Conditioning) -> Conditioning:
+            return pad_with(conditioning, encoded(""), length)
+
+        return tuple(replace(pull, conditioning=pull.conditioning.map(padded)) for pull in positive), negative.map(padded)
 
     def _noise(self, family: Family, request: ResolvedRequest, images: Sequence[int]) -> PictureNoise:
         seeds = [request.image_seeds[image] for image in images]

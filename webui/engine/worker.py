@@ -28,6 +28,7 @@ from webui.generation.job import JobSpec
 from webui.generation.samplers import SAMPLER_LABELS
 from webui.generation.source import source_hash
 from webui.generation.wire import BrokenStream, read_frame, write_frame
+from webui.logs import about_job, log_to_web_process
 
 if TYPE_CHECKING:
     from webui.engine.engine import Engine
@@ -176,16 +177,17 @@ def serve(engine: Engine, inbox: Inbox, events: BinaryIO) -> None:
     gc.freeze()
     while True:
         job = inbox.next_job()
-        try:
-            send(job.job_id, Begun())
-            engine.run(job, inbox.control(job.job_id), lambda event, job_id=job.job_id: send(job_id, event))
-        except EaselError as error:
-            send(job.job_id, Failed(error.as_dict()))
-        except Exception as error:  # whatever a job does, the worker must be there for the next one
-            log.exception("Job %s failed", job.job_id)
-            send(job.job_id, Failed(unexpected(error).as_dict(), traceback.format_exc()))
-        finally:
-            inbox.forget(job.job_id)
+        with about_job(job.job_id, job.request.prompt, job.request.negative_prompt):
+            try:
+                send(job.job_id, Begun())
+                engine.run(job, inbox.control(job.job_id), lambda event, job_id=job.job_id: send(job_id, event))
+            except EaselError as error:
+                send(job.job_id, Failed(error.as_dict()))
+            except Exception as error:  # whatever a job does, the worker must be there for the next one
+                log.exception("Job %s failed", job.job_id)
+                send(job.job_id, Failed(unexpected(error).as_dict(), traceback.format_exc()))
+            finally:
+                inbox.forget(job.job_id)
 
 
 def unexpected(error: Exception) -> GenerationFailed:
@@ -204,12 +206,13 @@ def main(argv: Sequence[str] | None = None, hooks: EngineHooks | None = None) ->
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--log-level", default="info")
     parser.add_argument("--extensions", type=Path, action="append", default=[])
     parser.add_argument("--models", type=Path, action="append", default=[])
     arguments = parser.parse_args(argv)
     # Ctrl+C in the terminal reaches the whole group; ending the worker is the web process's business.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    log_to_web_process(arguments.log_level)
     commands, events = take_pipes()
     inbox = Inbox(commands)
     inbox.open()

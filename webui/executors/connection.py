@@ -10,15 +10,16 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from webui.generation.events import Begun, Done, Failed, Hello, Interrupted, WorkerEvent, event_from_wire
 from webui.generation.job import JobSpec
 from webui.generation.wire import BrokenStream, read_frame, write_frame
+from webui.logs import about_job, take_worker_line
 
 log = logging.getLogger(__name__)
-worker_log = logging.getLogger("webui.worker")
 
 LAST_EVENTS = (Done, Interrupted, Failed)
 """One of these ends a job."""
@@ -53,6 +54,7 @@ class Connection:
         self._last_lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self._ended = False
         self._worked = False
+        self._current: JobSpec | None = None
         self._killed_by_us = False
         self._log_reader = threading.Thread(
             target=self._read_log, args=(cast(BinaryIO, self._process.stderr),), name="worker log", daemon=True
@@ -87,6 +89,7 @@ class Connection:
             if self._ended:
                 inbox.put(None)
             self._inboxes[job.job_id] = inbox
+            self._current = job
         self.send({"type": "run", "job": job.to_wire()})
         return self._events_of(job, inbox)
 
@@ -134,6 +137,11 @@ class Connection:
         if not self.wait(patience):
             self.kill()
 
+    def about_its_job(self) -> AbstractContextManager[None]:
+        """Whatever is logged in the block is about the job that it works on, or died over, if any."""
+        job = self._current
+        return nullcontext() if job is None else about_job(job.job_id, job.request.prompt, job.request.negative_prompt)
+
     def worked(self) -> bool:
         """Whether it had taken up any job before it ended."""
         self._event_reader.join(1)
@@ -178,6 +186,8 @@ class Connection:
         self._worked |= isinstance(event, Begun)
         with self._routing:
             # Events of a job that nobody follows any more are dropped.
+            if isinstance(event, LAST_EVENTS) and self._current is not None and self._current.job_id == message["job_id"]:
+                self._current = None
             inbox = self._inboxes.get(message["job_id"])
             if inbox is not None:
                 inbox.put(event)
@@ -186,8 +196,8 @@ class Connection:
         with stream:
             for raw in stream:
                 line = raw.decode("utf-8", "replace").rstrip()
-                self._last_lines.append(line)
-                worker_log.info("%s", line)
+                with self.about_its_job():
+                    self._last_lines.extend(take_worker_line(line).splitlines())
 
 
 def _signal_name(number: int) -> str:

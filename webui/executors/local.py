@@ -42,16 +42,17 @@ class LocalExecutor:
         dtype: str = "auto",
         command: Sequence[str] | None = None,
         start_limit: float = 180.0,
+        log_level: str = "info",
     ) -> None:
         """threads: of the CPU, 0 for one per physical core. extension_roots: folders of add-ons.
         model_roots: folders of models, in which parts are looked for that a checkpoint lacks.
 
         device, dtype: as in webui.engine.device. command: what to start instead of Python with webui.engine.worker.
-        start_limit: seconds the worker may take until its Hello.
+        start_limit: seconds the worker may take until its Hello. log_level: how much it says, as in the settings.
         """
         self._command = [
             *(command or (sys.executable, "-m", "webui.engine.worker")),
-            *("--threads", str(threads), "--device", device, "--dtype", dtype),
+            *("--threads", str(threads), "--device", device, "--dtype", dtype, "--log-level", log_level),
             *(part for root in extension_roots for part in ("--extensions", str(Path(root).absolute()))),
             *(part for root in model_roots for part in ("--models", str(Path(root).absolute()))),
         ]
@@ -190,7 +191,8 @@ class LocalExecutor:
         self._retire(connection)
         if self._closed:
             return
-        log.warning("The engine's process ended (%s); it is started again.", connection.why_ended())
+        with connection.about_its_job():
+            log.warning("The engine's process ended (%s); it is started again.", connection.why_ended())
         if not connection.worked():
             # Otherwise jobs would wait for it again and again, and nobody would know why.
             self._note_problem(_no_start(f"before its first job: {connection.why_ended()}"))

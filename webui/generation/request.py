@@ -18,8 +18,9 @@ from pydantic.fields import FieldInfo
 
 from webui.errors import InvalidRequest
 from webui.generation import samplers
+from webui.generation.prompt.emphasis import EmphasisMode
 
-REQUEST_VERSION = 1
+REQUEST_VERSION = 2
 """Version of the stored JSON form. Raise it together with an entry in `UPGRADES`."""
 
 MAX_PROMPT_CHARACTERS = 20_000
@@ -78,6 +79,15 @@ class Txt2Img(BaseModel):
         ge=1,
         le=30,
     )
+    distilled_cfg_scale: float = parameter(
+        3.5,
+        label="Distilled CFG scale",
+        help="How closely FLUX dev follows the words, told to the model itself; other models don't know it. CFG scale is best 1 there.",
+        infotext="Distilled CFG Scale",
+        step=0.1,
+        ge=1,
+        le=30,
+    )
     sampler: str = parameter("DPM++ 2M", label="Sampler", help="How each step is taken.", infotext="Sampler", max_length=100)
     schedule_type: str = parameter(
         samplers.AUTOMATIC,
@@ -102,6 +112,34 @@ class Txt2Img(BaseModel):
         step=1,
         ge=1,
         le=12,
+    )
+    emphasis: EmphasisMode = parameter(
+        "Original",
+        label="Emphasis",
+        help="What (word:1.2) does. Original keeps each chunk's mean, No norm doesn't; Ignore: nothing; None: brackets are text.",
+        infotext="Emphasis",
+    )
+    comma_backtrack: int = parameter(
+        20,
+        label="Comma padding backtrack",
+        help="A full chunk of a long prompt ends at its last comma, if at most this many tokens stand behind it.",
+        infotext="Comma padding backtrack",
+        unit="tokens",
+        step=1,
+        ge=0,
+        le=74,
+    )
+    pad_conds: bool = parameter(
+        False,
+        label="Pad prompts to one length",
+        help="Lengthens the shorter of prompt and negative prompt with empty chunks. Faster for long ones, but other pictures.",
+        infotext="Pad conds",
+    )
+    old_prompt_editing: bool = parameter(
+        False,
+        label="Old prompt editing timelines",
+        help="The rule of before AUTOMATIC1111 1.6: in [a:b:when] numbers below 1 are fractions, others are steps.",
+        infotext="Old prompt editing timelines",
     )
     batch_count: int = parameter(1, label="Pictures", help="How many pictures to make, one after another.", step=1, ge=1, le=100)
     batch_size: int = parameter(
@@ -258,7 +296,12 @@ def parse_request(data: Any) -> GenerationRequest:
         raise explain_validation(error, Txt2Img) from None
 
 
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+def _before_prompt_grammar(fields: dict[str, Any]) -> dict[str, Any]:
+    """Long prompts were cut wherever a chunk was full, and always lengthened to the longer one."""
+    return fields | {"comma_backtrack": 0, "pad_conds": True}
+
+
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _before_prompt_grammar}
 """Stored form of version n -> stored form of version n + 1."""
 
 

@@ -16,11 +16,15 @@ AUTOMATIC = "Automatic"
 
 @dataclass(frozen=True)
 class Sampler:
-    """One integration method. `default_schedule` is what "Automatic" stands for with it."""
+    """One integration method. `default_schedule` is what "Automatic" stands for with it.
+
+    calls: how often it asks the denoiser in a step, as prompt schedules count it.
+    """
 
     label: str
     aliases: tuple[str, ...]
     default_schedule: str
+    calls: int = 1
 
 
 @dataclass(frozen=True)

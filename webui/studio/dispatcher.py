@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from webui.errors import EaselError, GenerationFailed
 from webui.executors.base import Executor, Slot
 from webui.generation.events import Done, Failed, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
 from webui.generation.job import JobSpec
+from webui.logs import about_job
 from webui.settings import Settings
 from webui.studio import journal as states
 from webui.studio.event_log import EventLog
@@ -166,7 +168,8 @@ class Dispatcher:
 
     def _recover(self) -> None:
         while self._left_behind:
-            self._recover_job(self._left_behind[0])
+            with _about(self._left_behind[0]):
+                self._recover_job(self._left_behind[0])
             del self._left_behind[0]
 
     def _recover_job(self, job: Job) -> None:
@@ -184,7 +187,8 @@ class Dispatcher:
             try:
                 job = self._claim(slot)
                 if job is not None:
-                    self._run(slot, job)
+                    with _about(job):
+                        self._run(slot, job)
             except Closing:
                 return
             except Exception:  # the loop must live on: one bad job may not stop the line
@@ -195,7 +199,8 @@ class Dispatcher:
         with self._claims:
             candidate = self._guard.insist(lambda: self._next(slot))
             if candidate is not None:
-                return self._guard.insist(lambda: self._take_on(slot, *candidate))
+                with _about(candidate[0]):
+                    return self._guard.insist(lambda: self._take_on(slot, *candidate))
         with self._news:
             if not self._closing.is_set():
                 self._news.wait(_IDLE_POLL_SECONDS)
@@ -241,6 +246,12 @@ class Dispatcher:
 
     def _run(self, slot: str, job: Job) -> None:
         progress = self._running[job.id][1]
+        began = time.monotonic()
+        # Live pictures come with each letter typed: too many for the log as it usually is.
+        level = logging.DEBUG if job.live else logging.INFO
+        request = job.resolved
+        log.log(level, "Job %s begins: %d x %d, %d pictures.", job.id, request.width, request.height, request.picture_count)
+        log.debug("Job %s draws %r without %r.", job.id, request.prompt, request.negative_prompt)
         try:
             self._publish_job(job.id)
             error, status = self._drive(slot, job, progress)
@@ -264,6 +275,7 @@ class Dispatcher:
         finally:
             del self._running[job.id]
             self._stop_wanted.discard(job.id)
+        log.log(level, "Job %s is %s after %.1f s.%s", job.id, status, time.monotonic() - began, f" {error['message']}" if error else "")
         if status == states.DONE:
             self._guard.insist(lambda: self._keeper.complete(job))
         elif status != states.WAITING:
@@ -380,6 +392,15 @@ class Dispatcher:
 
     def _publish_job(self, identifier: int) -> None:
         self._events.publish("job", job=self._guard.insist(lambda: self._words.view(self._journal.get(identifier))))
+
+
+def _about(job: Job) -> AbstractContextManager[None]:
+    """Whatever is logged in the block is about this job, and its prompts stand in debug lines only."""
+    try:
+        request = job.resolved
+    except EaselError:
+        return about_job(job.id)
+    return about_job(job.id, request.prompt, request.negative_prompt)
 
 
 def _can_work(slots: list[Slot], name: str) -> bool:

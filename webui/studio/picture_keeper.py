@@ -128,12 +128,13 @@ class PictureKeeper:
         try:
             record = read_back(self._pictures.path(relative))
         except EaselError as error:
-            log.warning("Job %s: %s It stays where it is, and the picture is made again.", job.id, error)
+            log.warning("Job %s: the file of picture %d is not whole. It stays where it is, and the picture is made again.", job.id, index)
+            log.debug("Job %s: %s", job.id, error)
             return False
         if record.seed != job.resolved.image_seeds[index]:
-            log.warning("Job %s: %s is another picture. It stays where it is.", job.id, relative)
+            log.warning("Job %s: the file of picture %d is another picture. It stays where it is.", job.id, index)
             return False
         self._pictures.write_sidecar(relative, job.resolved, index, record.facts, self._style)
         self._journal.record_picture(job, index, record, relative, last=False)
-        log.info("Job %s: picture %s was found on disk and is in history now.", job.id, relative)
+        log.info("Job %s: picture %d was found on disk and is in history now.", job.id, index)
         return True

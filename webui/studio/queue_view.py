@@ -9,7 +9,7 @@ from webui.planning.estimate import pace
 from webui.settings import Settings
 from webui.studio.dispatcher import Dispatcher
 from webui.studio.history import History
-from webui.studio.journal import Job, Journal
+from webui.studio.journal import WAITING, Job, Journal
 from webui.studio.line import LOOK_AHEAD, Waiting, running_order
 
 _PLANNED = 200
@@ -40,10 +40,15 @@ class QueueView:
         """
         work = self._journal.waiting_work()
         paces = _Paces(self._history)
-        running = [self._job_view(job) for job in self._journal.get_all(self._dispatcher.running_ids()) if not job.live]
+        # The line first: a job that begins meanwhile is then seen among the running ones, not nowhere.
+        line = [(job, entry) for job, entry in self._jobs_of(self._order(offset, limit)) if job.status == WAITING]
+        running = self._running()
+        started = {view["id"] for view in running}
         start = self._seconds_before(offset, running, paces)
         waiting = []
-        for job, entry in self._jobs_of(self._order(offset, limit)):
+        for job, entry in line:
+            if str(job.id) in started:
+                continue
             seconds = paces.seconds(entry.checkpoint, entry.work)
             waiting.append({**self._job_view(job), "starts_in": _rounded(start), "seconds": _rounded(seconds)})
             start = None if start is None or seconds is None else start + seconds
@@ -56,8 +61,10 @@ class QueueView:
 
     def summary(self) -> dict[str, Any]:
         """{"total": waiting jobs, "paused", "seconds": until all are done, None where that isn't known}."""
-        running = [self._job_view(job) for job in self._journal.get_all(self._dispatcher.running_ids()) if not job.live]
-        return self._summary(self._journal.waiting_work(), running, _Paces(self._history))
+        return self._summary(self._journal.waiting_work(), self._running(), _Paces(self._history))
+
+    def _running(self) -> list[dict[str, Any]]:
+        return [self._job_view(job) for job in self._journal.get_all(self._dispatcher.running_ids()) if not job.live]
 
     def _summary(self, work: dict[str, tuple[int, float]], running: list[dict[str, Any]], paces: _Paces) -> dict[str, Any]:
         parts = [_seconds_left(view) for view in running] + [paces.seconds(name, amount) for name, (_, amount) in work.items()]

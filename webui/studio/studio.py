@@ -217,11 +217,14 @@ class Studio:
     def interrupt(self, job_id: str) -> JobView:
         """End a job: a running one at its next step (finished pictures stay), a waiting one at once. It ends "forever", too."""
         identifier = parse_id(job_id)
-        if self._journal.get(identifier).forever and identifier in self._end_forever():
+        forever = self._journal.get(identifier).forever
+        if forever and identifier in self._end_forever():
             return self.job(job_id)
         if not self._dispatcher.stop(identifier):
             job = self._journal.get(identifier)
             if not self._journal.cancel_waiting(identifier) and not self._dispatcher.stop(identifier):
+                if forever:  # this one was just done; that no other follows is what was wanted
+                    return self.job(job_id)
                 raise Conflict(f"This job is {job.status} already.", field="id", hint="Only waiting and running jobs can be ended.")
             self._publish_job(identifier)
         return self.job(job_id)

@@ -1,0 +1,131 @@
+"""Takes out of a text what nobody else should read: secrets from the log; names, folders and pictures, too, from a report."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+REMOVED = "[removed]"
+
+_SECRET_NAME = r"(?:[\w-]*(?:token|secret|passw(?:or)?d|passphrase|api[_-]?key|access[_-]?key|private[_-]?key|credential)[\w-]*)"
+_SECRET_VARIABLE = re.compile(rf"(?:{_SECRET_NAME}|(?:\w*_)?(?:auth|cookie|key|pass|pwd))", re.IGNORECASE)
+_SHORTEST_SECRET = 6
+"""Shorter values ("1", "yes", "none") are switches, and would take half the text along."""
+
+_SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), REMOVED),
+    # https://anna:secret@host, also without a password: a token may stand for the name.
+    (re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]{1,20}://)[^\s/@'\"<>]+@", re.IGNORECASE), rf"\g<scheme>{REMOVED}@"),
+    (re.compile(r"(?P<head>\b(?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?(?:\w+\s+)?)[^\s'\",;]+", re.IGNORECASE), rf"\g<head>{REMOVED}"),
+    (re.compile(r"(?P<head>\b(?:set-)?cookie['\"]?\s*[:=]\s*['\"]?)[^\r\n'\"]+", re.IGNORECASE), rf"\g<head>{REMOVED}"),
+    (re.compile(r"(?P<head>\bbearer\s+)[\w.~+/=-]{6,}", re.IGNORECASE), rf"\g<head>{REMOVED}"),
+    # name=value, name: value, "name": "value", --name value
+    (
+        re.compile(
+            rf"(?P<head>(?<![\w-])(?:--)?{_SECRET_NAME}['\"]?(?:\s*[:=]\s*|(?<=[a-z])\s+(?=\S*\d))['\"]?)(?!\[removed\])[^\s'\",;&#]+",
+            re.IGNORECASE,
+        ),
+        rf"\g<head>{REMOVED}",
+    ),
+    # A signed address (of a bucket, say) opens what it names.
+    (re.compile(r"(?P<head>[?&](?:sig|signature|x-amz-[\w-]+|key|auth|code)=)[^\s&#'\"]+", re.IGNORECASE), rf"\g<head>{REMOVED}"),
+    (re.compile(r"\b(?:hf_|ghp_|gho_|ghs_|ghu_|github_pat_|glpat-|sk-|pk-|r8_|xox[abprs]-|AKIA|ASIA|AIza|npm_|pypi-)[\w-]{8,}"), REMOVED),
+    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), REMOVED),
+)
+
+_EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
+_SOMEBODYS_HOME = re.compile(r"(?P<head>(?:[A-Za-z]:)?(?:[\\/]+)(?:home|Users)(?:[\\/]+))(?!\[user\])(?P<name>[^\\/\s'\":;,]+)")
+_NO_NAMES = frozenset(
+    {"", "root", "user", "users", "admin", "administrator", "default", "public", "localhost", "ubuntu", "debian", "runner", "app"}
+)
+"""Account and host names that say nothing about anybody, but stand in many other words."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whose machine this is: what a report must not say of it."""
+
+    home: str
+    user: str
+    host: str
+
+
+def whose_machine() -> Person:
+    """Home folder, account and host of this process; empty where the system doesn't tell."""
+    try:
+        home = str(Path.home())
+    except RuntimeError:
+        home = ""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        user = ""
+    return Person(home, user, socket.gethostname())
+
+
+class Redactor:
+    """Takes secrets out of texts: by their shape, by the name before them, and those that the environment holds."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        self._known = _any_of(_secrets_in(environment), whole_words=False)
+
+    def __call__(self, text: str) -> str:
+        """The text without secrets."""
+        if self._known is not None:
+            text = self._known.sub(REMOVED, text)
+        for pattern, instead in _SHAPES:
+            text = pattern.sub(instead, text)
+        return text
+
+
+class ReportRedactor:
+    """For texts that leave the machine: no secrets, no home folder, account, host or address, and no names of pictures.
+
+    pictures_dirs: folders whose files' names may hold prompts.
+    """
+
+    def __init__(self, person: Person, pictures_dirs: Iterable[Path] = (), environment: Mapping[str, str] = os.environ) -> None:
+        self._secrets = Redactor(environment)
+        self._pictures = [_path_pattern(str(folder), r"(?:[\\/]+[^\r\n'\"]*|(?![\w.-]))") for folder in pictures_dirs]
+        self._home = _path_pattern(person.home, r"(?![\w.-])") if len(person.home) > 1 else None
+        host = person.host.casefold()
+        self._user = _any_of([person.user] if person.user.casefold() not in _NO_NAMES else [], whole_words=True)
+        self._host = _any_of({name for name in (host, host.partition(".")[0]) if name not in _NO_NAMES}, whole_words=True)
+
+    def __call__(self, text: str) -> str:
+        """The text as anybody may read it."""
+        for pattern in self._pictures:
+            text = pattern.sub("[pictures folder]", text)
+        text = self._secrets(text)
+        if self._home is not None:
+            text = self._home.sub("~", text)
+        text = _SOMEBODYS_HOME.sub(r"\g<head>[user]", text)
+        text = _EMAIL.sub("[address]", text)
+        if self._user is not None:
+            text = self._user.sub("[user]", text)
+        return text if self._host is None else self._host.sub("[host]", text)
+
+
+def _secrets_in(environment: Mapping[str, str]) -> set[str]:
+    named = {value for name, value in environment.items() if _SECRET_VARIABLE.fullmatch(name)}
+    # A sock or a file that a variable names is no secret itself.
+    return {value for value in named if len(value) >= _SHORTEST_SECRET and not value.startswith(("/", "~"))}
+
+
+def _any_of(texts: Iterable[str], *, whole_words: bool) -> re.Pattern[str] | None:
+    ordered = sorted(texts, key=len, reverse=True)
+    if not ordered:
+        return None
+    either = "|".join(map(re.escape, ordered))
+    return re.compile(rf"(?<![^\W_])(?:{either})(?![^\W_])" if whole_words else either, re.IGNORECASE if whole_words else 0)
+
+
+def _path_pattern(path: str, rest: str) -> re.Pattern[str]:
+    """A path as it stands in texts: with either slash, and with doubled ones as repr() and JSON write them."""
+    parts = [re.escape(part) for part in re.split(r"[\\/]+", path.rstrip("\\/"))]
+    return re.compile(r"[\\/]+".join(parts) + rest, re.IGNORECASE if os.name == "nt" else 0)
