@@ -34,6 +34,7 @@ BAD = [
     ({"prompt": "x" * 10_000_000}, "prompt", "at most 20,000 characters"),
     ({"prompt": 5}, "prompt", None),
     ({"sampler": "no such"}, "sampler", "DPM++ 2M, Euler a, Euler, DDIM"),
+    ({"attention": "no such"}, "attention", "Automatic, SDPA, xformers, Sliced"),
     ({"schedule_type": "no such"}, "schedule_type", "Automatic, Uniform, Karras"),
 ]
 

@@ -117,6 +117,13 @@ class Settings(BaseSettings):
     threads: int = setting(
         0, section="Engine", label="CPU threads", help="CPU threads for the worker. 0: one per physical core.", ge=0, le=256
     )
+    try_with_less_memory: bool = setting(
+        True,
+        section="Engine",
+        label="Try again with less memory",
+        help="When memory runs out, draw the picture again in a way that needs less, at most three times, and say so. Off: fail at once.",
+        live=True,
+    )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", section="Engine", label="Log level", help="How much is written to the terminal and to logs/easel.log in the data folder."
     )
@@ -273,6 +280,13 @@ def load_settings(**given: Any) -> Settings:
         raise explain_setting(error) from None
     settings.pin(wanted)
     return settings
+
+
+def default_settings(data_dir: Any = None) -> Settings:
+    """Every setting at its default, whatever file and environment say; for when what they say can't be used."""
+    usual = {name: field.get_default() for name, field in Settings.model_fields.items()}
+    folder = data_dir or os.environ.get("EASEL_DATA_DIR") or usual["data_dir"]
+    return Settings.model_construct(_fields_set=None, **usual | {"data_dir": Path(str(folder)).expanduser().resolve()})
 
 
 def explain_setting(error: ValidationError) -> SettingInvalid:

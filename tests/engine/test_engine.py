@@ -299,7 +299,7 @@ def test_the_cpu_says_what_it_is() -> None:
     device = open_device("cpu")
     assert device.name
     assert device.dtype_name in ("float32", "bfloat16")
-    assert device.attention == ("SDPA",)
+    assert device.attention == ("SDPA", "Sliced")
     assert not device.batches
 
 

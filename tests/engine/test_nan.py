@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
-from transformers import CLIPTextConfig
 
 from webui.engine.context import DenoiseContext
 from webui.engine.control import JobControl
 from webui.engine.denoise import CHECK_EVERY
-from webui.engine.device import Device, open_device
-from webui.engine.engine import Engine
-from webui.engine.families.sd import PREDICTIONS, StableDiffusion
+from webui.engine.device import Device
+from webui.engine.families.sd import StableDiffusion
 from webui.engine.hooks import NoHooks
-from webui.engine.loading.modules import module_class
-from webui.engine.loading.tokenizers import tokenizer_from
 from webui.engine.precision import HALF, ModelProducedNan, in_float32, of_one_colour, require_finite
 from webui.engine.preview import LatentPreview
-from webui.engine.resident import Resident
-from webui.engine.schedules import model_sigmas
-from webui.engine.text_encoders import ClipText
 from webui.generation.events import Note, Picture, Skipped, Step, WorkerEvent
 
-from .drawing import CHECKPOINT, Recorder, digests, job, kinds, pixels, ready
+from .drawing import digests, job, kinds, pixels
+from .tiny import copy_of, recorder_of, same_bits, tiny_family, weights_of
 
 NAN = float("nan")
 SMALL = {"width": 64, "height": 64, "steps": 2}
@@ -35,32 +26,7 @@ SMALL = {"width": 64, "height": 64, "steps": 2}
 
 @pytest.fixture(scope="module")
 def family(device: Device) -> StableDiffusion:
-    """A checkpoint of three tiny parts with random weights: what is tested here is told by numbers, not by looks."""
-    tokenizer = tokenizer_from(CHECKPOINT / "tokenizer", "clip", "easel-emoji")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        sizes = {"vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-        encoder = module_class("clip")(CLIPTextConfig(**sizes, max_position_embeddings=32))
-        unet = module_class("unet")(
-            block_out_channels=(32, 32),
-            layers_per_block=1,
-            cross_attention_dim=32,
-            attention_head_dim=4,
-            down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-            up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        )
-        kinds = {"down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4}
-        vae = module_class("vae")(block_out_channels=(8, 8, 8, 8), latent_channels=4, norm_num_groups=4, **kinds)
-    encoder, unet, vae = (part.eval().requires_grad_(False) for part in (encoder, unet, vae))
-    x0 = PREDICTIONS["epsilon"]
-    return StableDiffusion("tiny", "tiny", ClipText(tokenizer, encoder), unet, vae, model_sigmas({}), x0, device)
-
-
-def copy_of(family: StableDiffusion, dtype: str, **changes: Any) -> StableDiffusion:
-    """The checkpoint with weights of its own in that dtype."""
-    device = dataclasses.replace(open_device("cpu", dtype), **changes)
-    unet, vae, encoder = (copy.deepcopy(part).to(device.dtype) for part in (family.unet, family.vae, family.text.text_encoder))
-    return dataclasses.replace(family, unet=unet, vae=vae, text=dataclasses.replace(family.text, text_encoder=encoder), device=device)
+    return tiny_family(device)
 
 
 @pytest.fixture(autouse=True)
@@ -72,18 +38,6 @@ def plain_previews(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def half(family: StableDiffusion) -> StableDiffusion:
     return copy_of(family, "float16")
-
-
-def recorder_of(family: StableDiffusion, hooks: NoHooks | None = None) -> Recorder:
-    return Recorder(Engine(family.device, hooks, Resident(family.device, lambda path: ready(family))))
-
-
-def weights_of(family: StableDiffusion) -> list[torch.Tensor]:
-    return [tensor.clone() for part in (family.unet, family.vae, family.text.text_encoder) for tensor in part.state_dict().values()]
-
-
-def same_bits(one: list[torch.Tensor], other: list[torch.Tensor]) -> bool:
-    return all(a.dtype == b.dtype and torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def overflow_in_half(part: torch.nn.Conv2d) -> None:

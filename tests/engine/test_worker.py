@@ -47,7 +47,7 @@ def test_hello_says_who_and_what(executor: LocalExecutor, run: Run) -> None:
     assert slot.hello.protocol == PROTOCOL_VERSION
     assert slot.hello.source_hash == source_hash()
     assert slot.hello.samplers == SAMPLER_LABELS
-    assert slot.hello.attention == ("SDPA",)
+    assert slot.hello.attention == ("SDPA", "Sliced")
     assert slot.hello.versions.keys() >= {"python", "torch", "diffusers", "transformers"}
 
 

@@ -13,7 +13,11 @@ from pathlib import Path
 
 import psutil
 import torch
-from torch.nn import functional
+
+from webui.engine.memory.attention import working_kernels
+from webui.planning.machine import host_memory
+
+MB = 1024 * 1024
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -26,7 +30,9 @@ class Device:
     batches: whether pictures drawn together are faster. Where not, each is drawn alone, bit-identical to its single run.
     memory_format: of the weights and activations of convolutions.
     synchronize: wait until queued work is done, so that timings tell the truth. free_memory: give unused memory back.
-    attention: names of the attention kernels that worked when called.
+    attention: names of the attention kernels that worked when called, the default first.
+    copies: whether it has memory of its own, to which weights are copied. free_bytes: of the memory it computes in, now.
+    reserve: bytes of it that are left to others.
     """
 
     torch_device: torch.device
@@ -37,6 +43,9 @@ class Device:
     synchronize: Callable[[], None]
     free_memory: Callable[[], None]
     attention: tuple[str, ...]
+    copies: bool
+    free_bytes: Callable[[], int]
+    reserve: int
 
     @property
     def dtype_name(self) -> str:
@@ -82,7 +91,19 @@ def _nothing() -> None:
 def _open_cpu(dtype: torch.dtype | None) -> Device:
     device = torch.device("cpu")
     dtype = dtype or (torch.bfloat16 if _cpu_has_bf16() else torch.float32)
-    return Device(device, _cpu_name(), dtype, False, torch.channels_last, _nothing, _nothing, _working_attention(device, dtype))
+    return Device(
+        device,
+        _cpu_name(),
+        dtype,
+        False,
+        torch.channels_last,
+        _nothing,
+        _nothing,
+        working_kernels(device, dtype),
+        False,
+        lambda: host_memory().available,
+        256 * MB,
+    )
 
 
 def _open_cuda(dtype: torch.dtype | None) -> Device:
@@ -96,8 +117,17 @@ def _open_cuda(dtype: torch.dtype | None) -> Device:
         torch.channels_last,
         torch.cuda.synchronize,
         torch.cuda.empty_cache,
-        _working_attention(device, dtype),
+        working_kernels(device, dtype),
+        True,
+        lambda: _free_on_cuda(device),
+        (600 if os.name == "nt" else 400) * MB,
     )
+
+
+def _free_on_cuda(device: torch.device) -> int:
+    # What torch keeps without using it is free, too.
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + kept
 
 
 def _open_mps(dtype: torch.dtype | None) -> Device:
@@ -111,7 +141,10 @@ def _open_mps(dtype: torch.dtype | None) -> Device:
         torch.contiguous_format,
         torch.mps.synchronize,
         torch.mps.empty_cache,
-        _working_attention(device, dtype),
+        working_kernels(device, dtype),
+        True,
+        lambda: torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory(),
+        400 * MB,
     )
 
 
@@ -133,13 +166,3 @@ def _cpu_name() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def _working_attention(device: torch.device, dtype: torch.dtype) -> tuple[str, ...]:
-    """Proved by one real call: an import that succeeds says little about kernels."""
-    one = torch.zeros(1, 1, 8, 8, device=device, dtype=dtype)
-    try:
-        functional.scaled_dot_product_attention(one, one, one)
-    except RuntimeError:
-        return ()
-    return ("SDPA",)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from webui.engine.adapters.fitting import Adapters, AdapterShelf
 from webui.engine.conditioning import ConditioningCache, Pull, Wording, encode_text, pad_with
 from webui.engine.context import DenoiseContext
 from webui.engine.control import JobControl, JobInterrupted, PictureSkipped
@@ -19,6 +20,8 @@ from webui.engine.denoise import denoise_latents
 from webui.engine.device import Device
 from webui.engine.families.base import GUIDANCE, Conditioning, Family
 from webui.engine.hooks import EngineHooks, NoHooks
+from webui.engine.memory.drawing import MemoryBook, PictureMemory
+from webui.engine.memory.loaded import Loaded
 from webui.engine.noise import PictureNoise
 from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
 from webui.engine.resident import Resident
@@ -30,6 +33,7 @@ from webui.generation.prompt.reading import read_negative_prompt, read_prompt
 from webui.generation.prompt.schedules import Steps, Timeline
 from webui.generation.request import ResolvedRequest
 from webui.generation.samplers import find_sampler
+from webui.planning.peaks import DECODE, DENOISE, ENCODE
 
 Emit = Callable[[WorkerEvent], None]
 
@@ -55,12 +59,18 @@ class _Run:
     """What stays the same for all pictures of a job. sigmas: steps + 1 noise levels. watch: the whole job's."""
 
     job: JobSpec
-    family: Family
+    loaded: Loaded
     sigmas: tuple[float, ...]
     control: JobControl
     watch: Stopwatch
     emit: Emit
+    adapters: Adapters = field(init=False)
     _said: set[str] = field(default_factory=set)
+
+    @property
+    def family(self) -> Family:
+        """The loaded checkpoint, as it draws."""
+        return self.loaded.family
 
     def note(self, text: str) -> None:
         """Tell the user something, once in a job."""
@@ -90,6 +100,8 @@ class Engine:
         self._hooks = hooks or NoHooks()
         self._resident = resident or Resident(device)
         self._conditioning = ConditioningCache()
+        self._adapters = AdapterShelf()
+        self._memory = MemoryBook(device)
         self._versions = library_versions()
 
     @torch.no_grad()
@@ -101,10 +113,12 @@ class Engine:
         watch = Stopwatch()
         try:
             control.check_job()
-            family = self._load(job, watch, emit)
+            loaded = self._load(job, watch, emit)
             control.check_job()
+            family = loaded.family
             levels = family.sigmas_at(job.request.width, job.request.height)
-            run = _Run(job, family, sigmas_for(job.request.schedule_type, levels, job.request.steps), control, watch, emit)
+            run = _Run(job, loaded, sigmas_for(job.request.schedule_type, levels, job.request.steps), control, watch, emit)
+            run.adapters = self._adapters.fit(job, family, run.note)
             if job.request.clip_skip > family.text_layers:
                 run.note(f"Clip skip {job.request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
             for images in groups_of(job.images, job.request.batch_size, self.device):
@@ -117,7 +131,7 @@ class Engine:
         except JobInterrupted:
             emit(Interrupted())
 
-    def _load(self, job: JobSpec, watch: Stopwatch, emit: Emit) -> Family:
+    def _load(self, job: JobSpec, watch: Stopwatch, emit: Emit) -> Loaded:
         with watch.stage("load"):
             return self._resident.get(Path(job.checkpoint_path), lambda: emit(Stage(f"Loading {job.request.checkpoint}")))
 
@@ -125,13 +139,14 @@ class Engine:
         """Make the pictures of one batch and emit them, or say that they were skipped."""
         started = time.perf_counter()
         own = Stopwatch()
+        memory = self._memory.begin(run.loaded, run.job, len(images), run.control, lambda text: run.emit(Note(text)))
         try:
-            drawn = self._sound(run, images, own)
+            drawn = self._sound(run, images, own, memory)
         except PictureSkipped:
             for image in images:
                 run.emit(Skipped(image))
         else:
-            facts = self._facts(run) | own.seconds | drawn.facts
+            facts = self._facts(run) | own.seconds | memory.facts() | drawn.facts
             for image, picture in zip(images, self._finished(drawn), strict=True):
                 seconds = (time.perf_counter() - started) / len(images)
                 run.emit(Picture(image, picture.width, picture.height, picture.tobytes(), facts | {"seconds": seconds}))
@@ -142,14 +157,14 @@ class Engine:
             for note in self._hooks.notes():
                 run.emit(Note(note))
 
-    def _sound(self, run: _Run, images: tuple[int, ...], own: Stopwatch) -> _Drawn:
+    def _sound(self, run: _Run, images: tuple[int, ...], own: Stopwatch, memory: PictureMemory) -> _Drawn:
         """Pictures whose numbers are sound, or as sound as fp32 makes them.
 
         Where half precision gives NaN or a picture of one colour, all is done again in fp32: that picture's text,
         denoising and decoding, and no other's, so that a picture never depends on what came before it.
         """
         try:
-            drawn = self._attempt(run.family, run, images, own)
+            drawn = self._attempt(run.family, run, images, own, memory)
             if not of_one_colour(drawn.pixels):
                 return drawn
             if run.family.dtype not in HALF:
@@ -166,51 +181,60 @@ class Engine:
         reason = f"{fault} in {self.device.dtype_name}"
         run.note(f"Drawn again in full precision, because {reason}.")
         with run.family.in_float32() as full:
-            drawn = self._attempt(full, run, images, own)
+            drawn = self._attempt(full, run, images, own, memory)
         drawn.facts |= {"dtype": "float32", "retried": reason}
         if of_one_colour(drawn.pixels):
             run.note(f"The picture is {ONE_COLOUR} in full precision too. {IF_UNEXPECTED}")
         return drawn
 
-    def _attempt(self, family: Family, run: _Run, images: tuple[int, ...], own: Stopwatch) -> _Drawn:
-        """Encode, denoise and decode the pictures of one batch. Raises ModelProducedNan, PictureSkipped, JobInterrupted."""
+    def _attempt(self, family: Family, run: _Run, images: tuple[int, ...], own: Stopwatch, memory: PictureMemory) -> _Drawn:
+        """Encode, denoise and decode the pictures of one batch. Raises ModelProducedNan, PictureSkipped, JobInterrupted, OutOfMemory."""
         with run.watch.stage("encode"):
-            positive, negative = self._encode(family, run.job.request)
-        noise = self._noise(family, run.job.request, images)
-        context = DenoiseContext(run.job.request, images, run.sigmas, positive, negative, noise.draw() * run.sigmas[0])
+            positive, negative = self._encode(family, run, memory)
+
+        def denoise() -> DenoiseContext:
+            # All anew at each try, the noise too: what comes out is the picture of the seed.
+            noise = self._noise(family, run.job.request, images)
+            context = DenoiseContext(run.job.request, images, run.sigmas, positive, negative, noise.draw() * run.sigmas[0])
+            with run.adapters.on_denoiser():
+                denoise_latents(
+                    family,
+                    context,
+                    noise.draw,
+                    before_step=run.control.check,
+                    guessed=self._hooks.denoise_step,
+                    step_done=_Progress(run.family, run.job.preview_interval, own, run.emit),
+                )
+            self.device.synchronize()
+            return context
+
         shown = own.seconds.get("preview", 0.0)
         with own.stage("denoise"):
-            denoise_latents(
-                family,
-                context,
-                noise.draw,
-                before_step=run.control.check,
-                guessed=self._hooks.denoise_step,
-                step_done=_Progress(run.family, run.job.preview_interval, own, run.emit),
-            )
-            self.device.synchronize()
+            context = memory.stage(DENOISE, denoise)
         own.seconds["denoise"] -= own.seconds.get("preview", 0.0) - shown
         run.control.check()
         with own.stage("decode"):
-            pixels, facts = self._decode(family, context.latents)
+            pixels, facts = memory.stage(DECODE, lambda: self._decode(family, context.latents))
         run.control.check()
         return _Drawn(context, pixels, facts)
 
-    def _encode(self, family: Family, request: ResolvedRequest) -> tuple[tuple[Pull, ...], Timeline[Conditioning] | None]:
+    def _encode(self, family: Family, run: _Run, memory: PictureMemory) -> tuple[tuple[Pull, ...], Timeline[Conditioning] | None]:
         """Conditioning of prompt and negative prompt over the calls of the denoiser; no negative where guidance is off."""
+        request, adapters = run.job.request, run.adapters
         wording = Wording(request.clip_skip, request.emphasis, request.comma_backtrack)
         steps = Steps(request.steps * find_sampler(request.sampler).calls, old=request.old_prompt_editing)
 
         def encoded(text: str, negative: bool = False) -> Conditioning:
-            key = (family.content, family.dtype, text, wording, negative)
-            made = self._conditioning.get(key, lambda: encode(text, negative))
+            key = (family.content, family.dtype, adapters.text_key, text, wording, negative)
+            made = self._conditioning.get(key, lambda: memory.stage(ENCODE, lambda: encode(text, negative)))
             if not family.distilled_guidance:
                 return made
             guidance = torch.full((1,), request.distilled_cfg_scale, device=made.tokens.device)
             return replace(made, further={**made.further, GUIDANCE: guidance})
 
         def encode(text: str, negative: bool) -> Conditioning:
-            made = encode_text(family, text, wording, negative=negative)
+            with adapters.on_text_encoders():
+                made = encode_text(family, text, wording, adapters.embeddings, negative=negative)
             for part in made.parts():
                 require_finite(part, TEXT_ENCODER)
             return made
@@ -259,7 +283,6 @@ class Engine:
             **run.watch.seconds,
             "device": self.device.name,
             "dtype": self.device.dtype_name,
-            "attention": self.device.attention[0] if self.device.attention else "",
             "sigmas": len(run.sigmas),
             "versions": self._versions,
         }

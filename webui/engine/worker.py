@@ -121,13 +121,13 @@ def prepare_environment() -> None:
         os.environ.setdefault(name, value)
 
 
-def load_hooks(roots: Sequence[Path]) -> EngineHooks:
-    """The worker side of the add-ons in these folders."""
+def load_hooks(roots: Sequence[Path]) -> tuple[EngineHooks, tuple[str, ...]]:
+    """The worker side of the add-ons in these folders, and what is wrong with those that could not be loaded."""
     from webui.extensions.registry import ExtensionRegistry
 
     registry = ExtensionRegistry()
     registry.load(roots, "worker")
-    return registry
+    return registry, registry.not_loaded()
 
 
 def open_engine(threads: int, device: str, dtype: str, hooks: EngineHooks, model_roots: Sequence[Path] = ()) -> Engine:
@@ -142,8 +142,8 @@ def open_engine(threads: int, device: str, dtype: str, hooks: EngineHooks, model
     return Engine(opened, hooks, Resident(opened, lambda path: open_checkpoint(path, model_roots)))
 
 
-def hello_of(engine: Engine) -> Hello:
-    """Who this worker is and what it can do."""
+def hello_of(engine: Engine, problems: tuple[str, ...] = ()) -> Hello:
+    """Who this worker is and what it can do. problems: as in Hello."""
     from webui.engine.engine import library_versions
 
     device = engine.device
@@ -157,17 +157,18 @@ def hello_of(engine: Engine) -> Hello:
         attention=device.attention,
         samplers=SAMPLER_LABELS,
         versions={"python": ".".join(map(str, sys.version_info[:3])), **library_versions()},
+        problems=problems,
     )
 
 
-def serve(engine: Engine, inbox: Inbox, events: BinaryIO) -> None:
-    """Say Hello, then run jobs until the web process is gone."""
+def serve(engine: Engine, inbox: Inbox, events: BinaryIO, problems: tuple[str, ...] = ()) -> None:
+    """Say Hello (with these problems), then run jobs until the web process is gone."""
     from webui.engine.loading.modules import import_model_libraries
 
     def send(job_id: str, event: WorkerEvent) -> None:
         write_frame(events, {"job_id": job_id, "event": event_to_wire(event)})
 
-    send("", hello_of(engine))
+    send("", hello_of(engine, problems))
     try:
         # While nobody waits for a picture yet; it takes longer than importing torch.
         import_model_libraries()
@@ -191,10 +192,12 @@ def serve(engine: Engine, inbox: Inbox, events: BinaryIO) -> None:
 
 
 def unexpected(error: Exception) -> GenerationFailed:
-    """An error nobody foresaw, in words; running out of memory among them."""
+    """An error nobody foresaw, in words; running out of memory while a checkpoint is loaded among them."""
+    from webui.engine.memory.exhaustion import NO_ROOM, OutOfMemory, is_out_of_memory
+
+    if is_out_of_memory(error):
+        return OutOfMemory("There was not enough memory for this checkpoint.", hint=NO_ROOM)
     text = " ".join(str(error).split())[:300]
-    if isinstance(error, MemoryError) or "out of memory" in text.lower() or "not enough memory" in text.lower():
-        return GenerationFailed("There was not enough memory for this picture.", hint="Choose a smaller size or a smaller batch size.")
     return GenerationFailed(
         f"The engine failed: {type(error).__name__}: {text}.", hint="Try again; if it happens again, report it with the log."
     )
@@ -217,9 +220,9 @@ def main(argv: Sequence[str] | None = None, hooks: EngineHooks | None = None) ->
     inbox = Inbox(commands)
     inbox.open()
     prepare_environment()
-    hooks = load_hooks(arguments.extensions) if hooks is None else hooks
+    hooks, problems = (hooks, ()) if hooks is not None else load_hooks(arguments.extensions)
     engine = open_engine(arguments.threads, arguments.device, arguments.dtype, hooks, arguments.models)
-    serve(engine, inbox, events)
+    serve(engine, inbox, events, problems)
 
 
 if __name__ == "__main__":

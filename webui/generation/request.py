@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from webui.errors import InvalidRequest
 from webui.generation import samplers
+from webui.generation.attention import find_attention_label
 from webui.generation.prompt.emphasis import EmphasisMode
 
 REQUEST_VERSION = 2
@@ -113,6 +114,12 @@ class Txt2Img(BaseModel):
         ge=1,
         le=12,
     )
+    attention: str = parameter(
+        samplers.AUTOMATIC,
+        label="Attention",
+        help="The kernel that computes attention. Automatic takes the best that works; Sliced is slow and needs least memory.",
+        max_length=100,
+    )
     emphasis: EmphasisMode = parameter(
         "Original",
         label="Emphasis",
@@ -169,6 +176,11 @@ class Txt2Img(BaseModel):
     @classmethod
     def _known_schedule(cls, value: str) -> str:
         return samplers.find_schedule_label(value)
+
+    @field_validator("attention")
+    @classmethod
+    def _known_attention(cls, value: str) -> str:
+        return find_attention_label(value)
 
     @field_validator("prompt", "negative_prompt", "checkpoint", mode="before")
     @classmethod

@@ -3,37 +3,71 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from webui.generation.attention import SDPA
 from webui.generation.request import GenerationRequest
+from webui.generation.samplers import AUTOMATIC
+from webui.planning.memory import Budget, Plan, Sizes, make_plan
+from webui.planning.peaks import Peak, PictureActivations, merge
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One finished picture: what was asked of the denoiser and how long it took in seconds."""
+    """One finished picture: what was asked of the denoiser and how long it took in seconds. facts: all that was measured."""
 
     steps: int
     width: int
     height: int
     cfg_scale: float
     seconds: float
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def memory(self) -> MeasuredMemory | None:
+        """What was measured of its memory; None where nothing was, or where another version of Easel wrote it down otherwise."""
+        try:
+            return MeasuredMemory.of(self.facts)
+        except (KeyError, TypeError, ValueError):
+            return None
+
+
+@dataclass(frozen=True)
+class MeasuredMemory:
+    """What an engine told of the memory of one picture. number: bytes of one number. device: its name."""
+
+    device: str
+    number: int
+    sizes: Sizes
+    budget: Budget
+    peaks: tuple[Peak, ...]
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> MeasuredMemory:
+        """From a picture's facts. Raises KeyError, TypeError or ValueError for anything else."""
+        told = facts["memory"]
+        sizes, budget = Sizes(**told["sizes"]), Budget(**told["budget"])
+        return cls(str(facts["device"]), int(told["number"]), sizes, budget, tuple(Peak.of(peak) for peak in told["peaks"]))
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """How many pictures, and about how many seconds for all of them (None: nothing is known yet)."""
+    """How many pictures, about how many seconds for all of them, and how memory will be used (None: nothing is known yet)."""
 
     pictures: int
     seconds: float | None
+    plan: Plan | None = None
 
     @property
     def text(self) -> str:
-        """For the plan line: "4 pictures in about 12 s"."""
+        """For the plan line: "4 pictures in about 12 s; fits in memory"."""
         pictures = "1 picture" if self.pictures == 1 else f"{self.pictures} pictures"
         if self.seconds is None:
             return f"{pictures}, time not known yet"
-        return f"{pictures} in about {round_duration(self.seconds)}"
+        memory = f"; {self.plan.words}" if self.plan else ""
+        return f"{pictures} in about {round_duration(self.seconds)}{memory}"
 
 
 def round_duration(seconds: float) -> str:
@@ -67,7 +101,35 @@ def pace(samples: Sequence[Sample]) -> float | None:
     return statistics.median(speeds) if speeds else None
 
 
-def estimate(request: GenerationRequest, samples: Sequence[Sample]) -> Estimate:
-    """The median speed of `samples` applied to the request."""
+def known_peaks(samples: Sequence[Sample]) -> tuple[Peak, ...]:
+    """What those pictures needed; of those made like the newest one, with the same numbers on the same device."""
+    known = [memory for sample in samples if (memory := sample.memory) is not None]
+    alike = [memory for memory in known if (memory.number, memory.device) == (known[0].number, known[0].device)]
+    return merge((), (peak for memory in alike for peak in memory.peaks))
+
+
+def plan_memory(request: GenerationRequest, samples: Sequence[Sample], available: int) -> Plan | None:
+    """How memory will be used, planned as the engine does; None when nothing was measured yet.
+
+    available: bytes of main memory now, for engines that compute in it; of a card, what was free at the last picture.
+    """
+    newest = next((memory for sample in samples if (memory := sample.memory) is not None), None)
+    if newest is None:
+        return None
+    budget = newest.budget if newest.budget.copies else replace(newest.budget, free=available)
+    activations = PictureActivations(request.width, request.height, newest.number, known_peaks(samples))
+    return make_plan(
+        budget,
+        newest.sizes,
+        activations,
+        pictures=request.batch_size if budget.copies else 1,
+        guided=request.cfg_scale != 1,
+        attention=SDPA if request.attention == AUTOMATIC else request.attention,
+    )
+
+
+def estimate(request: GenerationRequest, samples: Sequence[Sample], available: int = 0) -> Estimate:
+    """The median speed of `samples` applied to the request, and the plan for its memory. available: as in `plan_memory`."""
     speed = pace(samples)
-    return Estimate(request.picture_count, None if speed is None else speed * work_of(request))
+    seconds = None if speed is None else speed * work_of(request)
+    return Estimate(request.picture_count, seconds, plan_memory(request, samples, available))

@@ -16,6 +16,7 @@ from webui.executors.base import Executor, Slot
 from webui.generation.events import Done, Failed, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
 from webui.generation.job import JobSpec
 from webui.logs import about_job
+from webui.planning.estimate import known_peaks
 from webui.settings import Settings
 from webui.studio import journal as states
 from webui.studio.event_log import EventLog
@@ -289,7 +290,17 @@ class Dispatcher:
         wanted = tuple(sorted(set(job.planned_paths) - {GRID})) if not job.live else tuple(range(job.resolved.picture_count))
         checkpoint = self._catalog.find(job.resolved.checkpoint)
         self._loaded[slot] = checkpoint.name
-        spec = JobSpec(str(job.id), job.resolved, str(checkpoint.path), wanted, self._settings().preview_interval)
+        settings = self._settings()
+        peaks = known_peaks(self._history.speed_samples(checkpoint.name))
+        spec = JobSpec(
+            str(job.id),
+            job.resolved,
+            str(checkpoint.path),
+            wanted,
+            settings.preview_interval,
+            settings.try_with_less_memory,
+            tuple(peak.as_dict() for peak in peaks),
+        )
         last_published = 0.0
         for event in self._executor.run(slot, spec):
             if job.id in self._stop_wanted:

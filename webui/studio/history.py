@@ -29,7 +29,7 @@ _NEWEST = (
     .limit(_SAMPLES)
 ).subquery()
 _SPEED_SAMPLES = (
-    select(_NEWEST.c.steps, _NEWEST.c.width, _NEWEST.c.height, _NEWEST.c.cfg_scale, image.c.seconds)
+    select(_NEWEST.c.steps, _NEWEST.c.width, _NEWEST.c.height, _NEWEST.c.cfg_scale, image.c.seconds, image.c.facts)
     .join_from(_NEWEST, image, image.c.generation_id == _NEWEST.c.id)
     .order_by(image.c.id.desc())
     .limit(_SAMPLES)

@@ -9,6 +9,7 @@ const SECTIONS = {
     const parts = [];
     if (differs("batch_size")) parts.push(`batch ${values.batch_size}`);
     if (differs("clip_skip")) parts.push(`clip skip ${values.clip_skip}`);
+    if ((values.attention ?? row("attention")?.default) !== row("attention")?.default) parts.push(values.attention);
     return parts.join(", ");
   },
   "ez-acc-dynamic": () => (values.dynamic_prompts ? "On" : ""),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
 from webui.generation import samplers
+from webui.generation.attention import ATTENTION_LABELS
 from webui.ui.fields import PARAMETERS, Fields, element_id, unchecked, words
 from webui.ui.pieces import Assets, piece
 
@@ -23,7 +25,10 @@ def build(fields: Fields, assets: Assets) -> gr.Button:
                 _sampling_details(fields)
                 _dynamic_prompts(fields)
             with gr.Column(elem_classes="ez-foot"):
-                generate = gr.Button("Generate", variant="primary", elem_id="ez-generate")
+                piece(assets, "standing.js", elem_id="ez-standing")
+                with gr.Row(elem_classes="ez-go"):
+                    generate = gr.Button("Generate", variant="primary", elem_id="ez-generate")
+                    piece(assets, "ways.js", elem_id="ez-ways")
                 piece(assets, "live.js", elem_id="ez-plan")
         with gr.Column(elem_classes="ez-stage"):
             piece(assets, "stage.js", elem_id="ez-stage")
@@ -63,7 +68,11 @@ def _sampling(fields: Fields) -> None:
         fields.add("cfg_scale", _slider(fields, "cfg_scale"))
     with gr.Row():
         for name, labels in (("sampler", samplers.SAMPLER_LABELS), ("schedule_type", samplers.SCHEDULE_LABELS)):
-            fields.add(name, unchecked(gr.Dropdown(list(labels), value=fields.start(name), filterable=False, **words(name))))
+            fields.add(name, _choice(fields, name, labels))
+
+
+def _choice(fields: Fields, name: str, labels: Sequence[str]) -> gr.Dropdown:
+    return unchecked(gr.Dropdown(list(labels), value=fields.start(name), filterable=False, **words(name)))
 
 
 def _seed_and_count(fields: Fields, assets: Assets) -> None:
@@ -87,9 +96,11 @@ def _seed_and_count(fields: Fields, assets: Assets) -> None:
 
 
 def _sampling_details(fields: Fields) -> None:
-    with gr.Accordion("Sampling details", open=False, elem_id="ez-acc-sampling", elem_classes="ez-acc-g"), gr.Row():
-        fields.add("batch_size", _slider(fields, "batch_size"))
-        fields.add("clip_skip", _slider(fields, "clip_skip"))
+    with gr.Accordion("Sampling details", open=False, elem_id="ez-acc-sampling", elem_classes="ez-acc-g"):
+        with gr.Row():
+            fields.add("batch_size", _slider(fields, "batch_size"))
+            fields.add("clip_skip", _slider(fields, "clip_skip"))
+        fields.add("attention", _choice(fields, "attention", ATTENTION_LABELS))
 
 
 def _dynamic_prompts(fields: Fields) -> None:

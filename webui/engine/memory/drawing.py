@@ -1,0 +1,132 @@
+"""Memory for the pictures of a job: planned before, carried out stage by stage, measured, and remembered for the next ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
+
+from webui.engine.control import JobControl
+from webui.engine.device import Device
+from webui.engine.memory.attention import choose_kernel
+from webui.engine.memory.carry_out import carrying_out
+from webui.engine.memory.exhaustion import Ladder
+from webui.engine.memory.loaded import Loaded
+from webui.engine.memory.meter import give_back, peak_of
+from webui.generation.job import JobSpec
+from webui.planning.memory import RESIDENT, WHOLE, Budget, Plan, make_plan
+from webui.planning.peaks import DECODE, DENOISE, ENCODE, Peak, PictureActivations, merge
+
+Made = TypeVar("Made")
+
+
+class MemoryBook:
+    """What pictures were seen to need, by architecture and dtype; and the plans that follow from it."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._peaks: dict[tuple[str, str], tuple[Peak, ...]] = {}
+
+    def known(self, architecture: str) -> tuple[Peak, ...]:
+        """The peaks known for it on this device."""
+        return self._peaks.get((architecture, self._device.dtype_name), ())
+
+    def learn(self, architecture: str, peaks: Iterable[Peak]) -> None:
+        """Remember peaks; of each way of drawing the largest counts."""
+        self._peaks[architecture, self._device.dtype_name] = merge(self.known(architecture), peaks)
+
+    def begin(self, loaded: Loaded, job: JobSpec, pictures: int, control: JobControl, told: Callable[[str], None]) -> PictureMemory:
+        """Plan some pictures that are drawn together. Raises GenerationFailed for an attention that doesn't work here."""
+        self.learn(loaded.architecture, _peaks_of(job.known_peaks))
+        request = job.request
+        budget = Budget(self._device.free_bytes() + loaded.held(), self._device.reserve, self._device.copies)
+        activations = PictureActivations(request.width, request.height, self._device.dtype.itemsize, self.known(loaded.architecture))
+        plan = make_plan(
+            budget,
+            loaded.sizes,
+            activations,
+            pictures=pictures,
+            guided=request.cfg_scale != 1,
+            attention=choose_kernel(request.attention, self._device.attention),
+        )
+        memory = PictureMemory(self, loaded, self._device, budget, request.width, request.height, pictures)
+        memory.ladder = Ladder(plan, self._device, pictures, job.try_with_less, control, told, memory.ran_out)
+        return memory
+
+
+def _peaks_of(known: Iterable[Mapping[str, Any]]) -> Iterable[Peak]:
+    return [Peak.of(one) for one in known]
+
+
+@dataclass
+class PictureMemory:
+    """The memory of some pictures drawn together."""
+
+    book: MemoryBook
+    loaded: Loaded
+    device: Device
+    budget: Budget
+    width: int
+    height: int
+    pictures: int
+    ladder: Ladder = field(init=False)
+    peaks: list[Peak] = field(default_factory=list)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan as it is now; each time memory runs out it goes one rung down."""
+        return self.ladder.plan
+
+    def stage(self, stage: str, attempt: Callable[[], Made]) -> Made:
+        """Do one stage as planned, and again one rung further down when memory runs out. Raises OutOfMemory, and what `attempt` raises."""
+        return self.ladder.climb(stage, lambda plan: self._measured(stage, plan, attempt))
+
+    def _measured(self, stage: str, plan: Plan, attempt: Callable[[], Made]) -> Made:
+        how, rows = _way(stage, plan, self.pictures)
+        if not any((peak.stage, peak.how, peak.rows) == (stage, how, rows) for peak in self._alike()):
+            give_back()
+        with carrying_out(plan, stage, self.loaded, self.device, width=self.width, height=self.height):
+            with peak_of(self.device.torch_device) as measured:
+                made = attempt()
+        if measured.bytes > 0:
+            self._note(Peak(stage, how, self.width, self.height, rows, measured.bytes))
+        return made
+
+    def ran_out(self, stage: str, plan: Plan) -> None:
+        """Remember that this stage needs more than there was for it."""
+        weights = {ENCODE: self.loaded.sizes.text, DENOISE: self.loaded.sizes.denoiser, DECODE: self.loaded.sizes.vae}[stage]
+        if plan.residency == RESIDENT:
+            weights = self.loaded.sizes.total
+        how, rows = _way(stage, plan, self.pictures)
+        self._note(Peak(stage, how, self.width, self.height, rows, max(self.budget.available - weights, 0) + 1))
+
+    def _alike(self) -> list[Peak]:
+        return [peak for peak in self.book.known(self.loaded.architecture) if (peak.width, peak.height) == (self.width, self.height)]
+
+    def _note(self, peak: Peak) -> None:
+        self.peaks.append(peak)
+        self.book.learn(self.loaded.architecture, [peak])
+
+    def facts(self) -> dict[str, Any]:
+        """For the picture's facts: how it was drawn, what it needed, and what that was planned with."""
+        return {
+            "attention": self.plan.attention,
+            "memory": {
+                "plan": self.plan.as_dict(),
+                "words": self.plan.words,
+                "stepped_down": list(self.ladder.taken),
+                "sizes": asdict(self.loaded.sizes),
+                "peaks": [peak.as_dict() for peak in merge((), self.peaks)],
+                "budget": asdict(self.budget),
+                "number": self.device.dtype.itemsize,
+            },
+        }
+
+
+def _way(stage: str, plan: Plan, pictures: int) -> tuple[str, int]:
+    """How a stage is done by that plan, as peaks are told apart."""
+    if stage == ENCODE:
+        return "", 1
+    if stage == DENOISE:
+        return plan.attention, plan.rows
+    return plan.vae, pictures if plan.vae == WHOLE else 1

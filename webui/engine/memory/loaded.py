@@ -1,0 +1,65 @@
+"""A checkpoint that is ready to draw, with what a plan has to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+
+from webui.engine.families.base import Family
+from webui.planning.memory import Sizes
+
+DENOISER, VAE = "denoiser", "vae"
+"""Kinds of parts; every other one is a text encoder."""
+
+
+def _nowhere_else(kinds: Collection[str]) -> None:
+    """Where weights are computed with is where they lie."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A checkpoint at work. parts: its modules by kind. architecture: of its denoiser; equal ones need equally much memory.
+
+    place: puts the parts of these kinds on the device, and takes the others off it. held: bytes of memory that its weights
+    keep from being free now.
+    """
+
+    family: Family
+    parts: Mapping[str, Any]
+    architecture: str
+    place: Callable[[Collection[str]], None] = field(default=_nowhere_else, repr=False)
+    held: Callable[[], int] = field(default=lambda: 0, repr=False)
+
+    @property
+    def text_kinds(self) -> tuple[str, ...]:
+        """The text encoders among its parts."""
+        return tuple(kind for kind in self.parts if kind not in (DENOISER, VAE))
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """Bytes of its weights."""
+        return Sizes(
+            text=sum(bytes_of(self.parts[kind]) for kind in self.text_kinds),
+            denoiser=bytes_of(self.parts[DENOISER]),
+            vae=bytes_of(self.parts[VAE]),
+            largest_block=max(bytes_of(block) for block in _blocks(self.parts[DENOISER])),
+            largest_layer=max(_own_bytes(layer) for part in self.parts.values() for layer in part.modules()),
+        )
+
+
+def bytes_of(module: torch.nn.Module) -> int:
+    """Bytes of all weights and buffers of a module."""
+    return sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers()))
+
+
+def _own_bytes(layer: torch.nn.Module) -> int:
+    return sum(tensor.nbytes for tensor in (*layer.parameters(recurse=False), *layer.buffers(recurse=False)))
+
+
+def _blocks(module: torch.nn.Module) -> Iterator[torch.nn.Module]:
+    for child in module.children():
+        yield from child if isinstance(child, torch.nn.ModuleList) and len(child) else (child,)
