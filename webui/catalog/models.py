@@ -183,12 +183,9 @@ class ModelCatalog:
         self._closed = threading.Event()
         self._threads: list[threading.Thread] = []
         self._known = {path: (stamp, Facts.stored(facts)) for path, (stamp, facts) in self._store.facts(self._rules).items()}
-        self._hashes = {
-            path: (stamp, Hashes(**hashes)) for path, (stamp, hashes) in self._store.hashes().items() if hashes.keys() == _HASH_NAMES
-        }
-        self._folder_hashes = {
-            path: (stamp, hashes["folder"]) for path, (stamp, hashes) in self._store.hashes().items() if "folder" in hashes
-        }
+        kept = self._store.hashes().items()
+        self._hashes = {path: (stamp, Hashes(**hashes)) for path, (stamp, hashes) in kept if hashes.keys() == _HASH_NAMES}
+        self._folder_hashes = {path: (stamp, hashes["folder"]) for path, (stamp, hashes) in kept if "folder" in hashes}
         self._models: tuple[ModelFile, ...] = ()
         self._names: dict[str, list[ModelFile]] = {}
         self._ids: dict[str, ModelFile] = {}
