@@ -76,6 +76,9 @@ const TAKE = {
   catalog() {
     tell("catalog");
   },
+  system({ doing }) {
+    tell("system", { doing });
+  },
   settings({ revision }) {
     tell("settings", { revision });
   },
