@@ -106,10 +106,11 @@ class WaitingJob(Job):
 
 
 class QueueSummary(BaseModel):
-    """The queue in three numbers."""
+    """The queue in a few numbers."""
 
     total: int = Field(ge=0, description="Waiting jobs.")
     paused: bool
+    forever: bool = Field(description="A job waits that is followed by another one each time it starts.")
     seconds: float | None = Field(ge=0, description="Seconds until all are done; null when nothing waits or that isn't known.")
 
 
@@ -277,6 +278,23 @@ class CheckpointAnswer(BaseModel):
     problem: str = Field(description="Why it can't be used; empty when it can.")
     hint: str
     defaults: dict[str, Any] = Field(description="Request fields that it draws best with.")
+
+
+class UnmappedParameter(BaseModel):
+    """A parameter that sets nothing here."""
+
+    key: str
+    value: str
+    reason: str
+
+
+class MetadataAnswer(BaseModel):
+    """What a picture or a text says of how a picture is made."""
+
+    tool: str | None = Field(description="The program that wrote it; null where nothing was found.")
+    exact: bool = Field(description="Read from Easel's own record: the same request, field by field.")
+    fields: dict[str, Any] = Field(description="Fields of a request, ready for /jobs.")
+    unmapped: list[UnmappedParameter] = Field(description="What found no place, and why.")
 
 
 class SamplerAnswer(BaseModel):

@@ -19,6 +19,7 @@ from webui.api.problems import new_router, problems
 from webui.api.streams import Streams, as_message, number_of
 from webui.api.system import build_system_router
 from webui.doctor.examination import Doctor
+from webui.api.words import build_word_router
 from webui.studio.studio import Studio
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -33,6 +34,7 @@ def build_routers(studio: Studio, doctor: Doctor) -> list[APIRouter]:
         build_picture_router(studio),
         build_choice_router(studio),
         build_system_router(doctor),
+        build_word_router(studio),
     ]
     return [*parts, _build_rest([route for part in parts for route in part.routes])]
 
