@@ -18,8 +18,8 @@ from webui.api.pictures import build_picture_router
 from webui.api.problems import new_router, problems
 from webui.api.streams import Streams, as_message, number_of
 from webui.api.system import build_system_router
-from webui.doctor.examination import Doctor
 from webui.api.words import build_word_router
+from webui.doctor.examination import Doctor
 from webui.studio.studio import Studio
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
