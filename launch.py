@@ -561,15 +561,18 @@ def parser() -> argparse.ArgumentParser:
     return it
 
 
+EASEL_NEEDS = ("requirements.txt", "requirements-alone.txt")
+TESTS_NEED = ("requirements-test.txt", "requirements-test-alone.txt")
+
+
 def command_for(python: str, words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     """The command that this process becomes, and the requirements that it needs."""
     if words[:1] == ["test"]:
         chosen = [] if "--full" in words else ["-m", "not slow"]
         rest = [word for word in words[1:] if word != "--full"]
-        files = ("requirements.txt", "requirements-test.txt", "requirements-test-alone.txt")
-        return [python, "-m", "pytest", *chosen, *rest], files
+        return [python, "-m", "pytest", *chosen, *rest], EASEL_NEEDS + TESTS_NEED
     # -P: a file that happens to lie where the user is, say random.py, must not stand in for a module.
-    return [python, "-P", "-m", "webui.cli", *words], ("requirements.txt",)
+    return [python, "-P", "-m", "webui.cli", *words], EASEL_NEEDS
 
 
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
