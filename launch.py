@@ -488,7 +488,8 @@ def install(venv: Venv, the_plan: InstallPlan, files: Sequence[str]) -> None:
     scratch.mkdir()
     temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
     code, output = run_watched(pip_install(venv, build, files), {**os.environ, **temporary})
-    if not code and (alone := pip_install_alone(venv, files)):
+    alone = pip_install_alone(venv, files)
+    if not code and alone:
         code, output = run_watched(alone, {**os.environ, **temporary})
     shutil.rmtree(scratch, ignore_errors=True)
     if code:
@@ -527,7 +528,8 @@ def describe(venv: Venv, the_plan: InstallPlan, files: Sequence[str], command: S
         when = f"if {build.index} has it, " if build.index else "otherwise " if number else ""
         yield f"2. {when}PyTorch {build.title}: {build.download_gb:g} GB to download, {build.disk_gb:g} GB on disk"
         yield "   " + " ".join(pip_install(venv, build, files))
-    if alone := pip_install_alone(venv, files):
+    alone = pip_install_alone(venv, files)
+    if alone:
         yield "   and then: " + " ".join(alone)
     yield "3. " + " ".join(command)
 
