@@ -230,6 +230,65 @@ class MetadataAnswer(BaseModel):
     unmapped: list[UnmappedParameter] = Field(description="What found no place, and why.")
 
 
+class WeighedWord(BaseModel):
+    """One token."""
+
+    text: str
+    weight: float
+
+
+class TimelineEntry(BaseModel):
+    """What is asked for from one step to another, counted from 1."""
+
+    first: int
+    last: int
+    text: str
+
+
+class PromptPart(BaseModel):
+    """What stands between two ANDs."""
+
+    weight: float
+    entries: list[TimelineEntry]
+    chunks: list[list[WeighedWord]] = Field(description="The tokens of its first text, chunk by chunk.")
+
+
+class NetworkUse(BaseModel):
+    """An extra network that the prompt asks for."""
+
+    kind: str
+    name: str
+    text_encoder_weight: float
+    unet_weight: float
+    found: bool | None = Field(description="Whether it is here; null where that isn't known.")
+
+
+class PromptWarning(BaseModel):
+    """Something that may be meant otherwise."""
+
+    code: str
+    message: str
+    fix: str = Field(description="The whole prompt without it; empty where that isn't clear.")
+    way: str = Field(description="What the fix does.")
+
+
+class PromptTold(BaseModel):
+    """One prompt explained."""
+
+    tokens: int = Field(description="Of its longest text.")
+    room: int = Field(description="Of the chunks that this text needs.")
+    parts: list[PromptPart]
+    networks: list[NetworkUse]
+    warnings: list[PromptWarning]
+
+
+class PromptAnswer(BaseModel):
+    """Prompt and negative prompt explained."""
+
+    prompt: PromptTold
+    negative_prompt: PromptTold
+
+
 class SamplerAnswer(BaseModel):
     """One sampler."""
 
