@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
+import typer
 from model_files import SDXL, write_safetensors
+from PIL import Image
 from test_naming import MOMENT, resolved
 
 from webui.catalog.checkpoints import scan
 from webui.catalog.roots import FOLDERS
+from webui.cli import cli
+from webui.doctor.checks import CHECKS
 from webui.extensions import hookspecs
 from webui.extensions.registry import ExtensionRegistry
 from webui.generation.request import parse_request
+from webui.logs import about_job, log_to_file
 from webui.settings import Settings, load_settings
 from webui.studio.naming import NOT_POSSIBLE, TOKENS, OutputStyle, Subject, place
 
@@ -116,10 +121,10 @@ def test_the_example_of_model_folders_finds_them_all(tmp_path: Path) -> None:
     example = re.search(r"```yaml\n# data/settings.yaml\n(.*?)```", text, re.S)
     assert example
     home, data = tmp_path / "home", tmp_path / "data"
-    for number, place in enumerate(
+    for number, folder in enumerate(
         ("stable-diffusion-webui/models/Stable-diffusion", "ComfyUI/models/checkpoints", "disk", "invokeai/models/any", "downloads/loras")
     ):
-        write_safetensors(home / place / f"model {number}.safetensors", SDXL)
+        write_safetensors(home / folder / f"model {number}.safetensors", SDXL)
     (home / "paths").mkdir()
     (home / "paths" / "extra_model_paths.yaml").write_text(f"mine:\n  base_path: {home}\n  checkpoints: disk\n")
     (home / "invokeai" / "invokeai.yaml").write_text("schema_version: 4\n")
@@ -132,6 +137,43 @@ def test_the_example_of_model_folders_finds_them_all(tmp_path: Path) -> None:
 def test_the_folders_of_models_are_those_that_are_looked_into() -> None:
     table = (DOCS / "models.md").read_text().split("## Where files go")[1].split("Sub-folders")[0]
     assert {name.casefold() for name in re.findall(r"`([\w-]+)`", table)} - {"models"} == set(FOLDERS)
+
+
+def test_every_check_of_the_doctor_is_documented_with_what_it_tells() -> None:
+    text = (DOCS / "when-something-is-wrong.md").read_text("utf-8")
+    assert re.findall(r"^\| ([\w -]+) \| (.*\.) \|$", section(text, "checks"), re.M) == [
+        (check.name, check.look.__doc__) for check in CHECKS
+    ]
+
+
+def test_every_banner_of_the_docs_is_one_of_the_program() -> None:
+    text = (DOCS / "when-something-is-wrong.md").read_text("utf-8")
+    program = "".join(path.read_text("utf-8") for path in [*(ROOT / "webui").rglob("*.py"), *(ROOT / "webui/ui/static").glob("*.js")])
+    banners = re.findall(r"^\| (\S.*?) \| .+ \|$", section(text, "banners"), re.M)[1:]
+    assert len(banners) == 10
+    for banner in banners:
+        assert banner in program, banner
+
+
+def section(text: str, name: str) -> str:
+    """The table below a comment of that name."""
+    return text.split(f"<!-- {name}:", 1)[1].split("\n\n", 1)[1].split("\n\n", 1)[0]
+
+
+def test_the_examples_about_what_is_wrong_run(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (DOCS / "when-something-is-wrong.md").read_text("utf-8")
+    asking, reading = re.findall(r"```python\n(.*?)```", text, re.S)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(asking.replace("http://127.0.0.1:7860", url), "asking", "exec"), {})
+    assert "Checkpoints: 1 can be used: small. 1 can't. Each line" in capsys.readouterr().out
+    with log_to_file(tmp_path / "data"), about_job(7):
+        logging.getLogger("webui.studio").warning("The disk is full.")
+    exec(compile(reading, "reading", "exec"), {})
+    assert capsys.readouterr().out == "web 7 The disk is full.\n"
+    options = {option for parameter in typer.main.get_command(cli).commands["doctor"].params for option in parameter.opts}  # type: ignore[attr-defined]
+    assert {"--json", "--report", "--data-dir", "--models-dir"} <= options
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name)

@@ -193,6 +193,73 @@ class Snapshot(BaseModel):
     session: list[Image] = Field(description="The newest pictures.")
 
 
+FindingState = Literal["ok", "warn", "bad", "unchecked"]
+Bytes = Annotated[int, Field(ge=0, description="Bytes.")]
+
+
+class FindingAnswer(BaseModel):
+    """One check and what it found."""
+
+    id: str
+    group: str
+    name: str
+    thorough: bool = Field(description="It reads much, so it is made by POST /system/check only.")
+    state: FindingState = Field(description="bad: it doesn't work until it is mended. unchecked: not known yet.")
+    text: str = Field(description="What was found, in a line.")
+    advice: str = Field(description="What to do; empty when there is nothing.")
+    items: list[str] = Field(description="Details, one line each.")
+    checked_at: datetime | None
+
+
+class Doing(BaseModel):
+    """How far the thorough check is."""
+
+    words: str = Field(examples=["Reading the whole database"])
+    number: int = Field(ge=1)
+    of: int = Field(ge=1)
+
+
+class EngineFacts(BaseModel):
+    """What the engine's process said of itself; empty while it has said nothing."""
+
+    ready: bool
+    problem: str
+    device: str = Field(examples=["cpu", "cuda:0"])
+    device_name: str
+    dtype: str = Field(examples=["bfloat16"])
+    attention: list[str] = Field(description="Kernels that did their work when they were called.")
+
+
+class MemoryFacts(BaseModel):
+    """Main memory, or less where a container has a limit."""
+
+    total: Bytes
+    available: Bytes
+
+
+class DiskFacts(BaseModel):
+    """A disk that Easel writes to."""
+
+    name: str
+    folder: str
+    total: Bytes
+    free: Bytes
+    reserve: int = Field(ge=0, description="Bytes that are kept free: below that the queue waits.")
+
+
+class System(BaseModel):
+    """What the doctor found, and the facts behind it."""
+
+    version: str
+    state: Literal["ok", "warn", "bad"] = Field(description="The worst of all findings.")
+    findings: list[FindingAnswer]
+    versions: dict[str, str]
+    engine: EngineFacts
+    memory: MemoryFacts
+    disks: list[DiskFacts]
+    doing: Doing | None = Field(description="The thorough check that is being made.")
+
+
 class Health(BaseModel):
     """Whether Easel works."""
 
