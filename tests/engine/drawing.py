@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webui.engine.control import JobControl
+from webui.engine.memory.loaded import Loaded
 from webui.generation.events import Picture, WorkerEvent
 from webui.generation.job import JobSpec
 from webui.generation.request import ResolvedTxt2Img
@@ -77,6 +78,21 @@ def digests(events: list[WorkerEvent]) -> dict[int, str]:
 def pixels(picture: Picture) -> NDArray[np.uint8]:
     """(height, width, 3)."""
     return np.frombuffer(picture.rgb, np.uint8).reshape(picture.height, picture.width, 3)
+
+
+class Always:
+    """A Stable Diffusion 1.x checkpoint that is in memory already, whichever is asked for (see ModelManager)."""
+
+    def __init__(self, family: Any) -> None:
+        self._family = family
+        self._asked = False
+
+    def get(self, path: Path, loading: Callable[[], None]) -> Loaded:
+        if not self._asked:
+            loading()
+        self._asked = True
+        parts = {"text_encoder": self._family.text.text_encoder, "denoiser": self._family.unet, "vae": self._family.vae}
+        return Loaded(self._family, parts, "always the same", self._family.content)
 
 
 @dataclass

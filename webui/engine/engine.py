@@ -21,9 +21,9 @@ from webui.engine.families.base import Conditioning, Family
 from webui.engine.hooks import EngineHooks, NoHooks
 from webui.engine.memory.drawing import MemoryBook, PictureMemory
 from webui.engine.memory.loaded import Loaded
+from webui.engine.memory.manager import Checkpoints, ModelManager
 from webui.engine.noise import PictureNoise
 from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
-from webui.engine.resident import Resident
 from webui.engine.schedules import sigmas_for
 from webui.engine.stopwatch import Stopwatch
 from webui.generation.events import Done, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
@@ -93,10 +93,10 @@ class _DrawAlone(Exception):
 class Engine:
     """Draws the pictures of one job at a time. Used by one thread; `JobControl` may be pressed from another."""
 
-    def __init__(self, device: Device, hooks: EngineHooks | None = None, resident: Resident | None = None) -> None:
+    def __init__(self, device: Device, hooks: EngineHooks | None = None, checkpoints: Checkpoints | None = None) -> None:
         self.device = device
         self._hooks = hooks or NoHooks()
-        self._resident = resident or Resident(device)
+        self._checkpoints = checkpoints or ModelManager(device)
         self._conditioning = ConditioningCache()
         self._memory = MemoryBook(device)
         self._versions = library_versions()
@@ -113,7 +113,8 @@ class Engine:
             loaded = self._load(job, watch, emit)
             control.check_job()
             family = loaded.family
-            run = _Run(job, loaded, sigmas_for(job.request.schedule_type, family.sigmas, job.request.steps), control, watch, emit)
+            levels = family.sigmas_at(job.request.width, job.request.height)
+            run = _Run(job, loaded, sigmas_for(job.request.schedule_type, levels, job.request.steps), control, watch, emit)
             if job.request.clip_skip > family.text_layers:
                 run.note(f"Clip skip {job.request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
             for images in groups_of(job.images, job.request.batch_size, self.device):
@@ -128,7 +129,7 @@ class Engine:
 
     def _load(self, job: JobSpec, watch: Stopwatch, emit: Emit) -> Loaded:
         with watch.stage("load"):
-            return self._resident.get(Path(job.checkpoint_path), lambda: emit(Stage(f"Loading {job.request.checkpoint}")))
+            return self._checkpoints.get(Path(job.checkpoint_path), lambda: emit(Stage(f"Loading {job.request.checkpoint}")))
 
     def _draw(self, run: _Run, images: tuple[int, ...]) -> None:
         """Make the pictures of one batch and emit them, or say that they were skipped."""
@@ -220,7 +221,7 @@ class Engine:
         steps = Steps(request.steps * find_sampler(request.sampler).calls, old=request.old_prompt_editing)
 
         def encoded(text: str, negative: bool = False) -> Conditioning:
-            key = (family.content, family.dtype, text, wording, negative)
+            key = (memory.loaded.text_identity, family.dtype, text, wording, negative)
             return self._conditioning.get(key, lambda: memory.stage(ENCODE, lambda: encode(text, negative)))
 
         def encode(text: str, negative: bool) -> Conditioning:

@@ -130,13 +130,17 @@ def load_hooks(roots: Sequence[Path]) -> EngineHooks:
     return registry
 
 
-def open_engine(threads: int, device: str, dtype: str, hooks: EngineHooks) -> Engine:
+def open_engine(arguments: argparse.Namespace, hooks: EngineHooks) -> Engine:
     """Import torch, open the device, make the engine."""
     from webui.engine.device import open_device, use_threads
     from webui.engine.engine import Engine
+    from webui.engine.loading.checkpoint import open_checkpoint
+    from webui.engine.memory.manager import ModelManager
 
-    use_threads(threads)
-    return Engine(open_device(device, dtype), hooks)
+    use_threads(arguments.threads)
+    device = open_device(arguments.device, arguments.dtype)
+    models = ModelManager(device, lambda path: open_checkpoint(path, arguments.models), arguments.cache, arguments.cast_gb * 1024**3)
+    return Engine(device, hooks, models)
 
 
 def hello_of(engine: Engine) -> Hello:
@@ -159,7 +163,7 @@ def hello_of(engine: Engine) -> Hello:
 
 def serve(engine: Engine, inbox: Inbox, events: BinaryIO) -> None:
     """Say Hello, then run jobs until the web process is gone."""
-    from webui.engine.loading.diffusers_folder import import_model_libraries
+    from webui.engine.loading.modules import import_model_libraries
 
     def send(job_id: str, event: WorkerEvent) -> None:
         write_frame(events, {"job_id": job_id, "event": event_to_wire(event)})
@@ -207,6 +211,9 @@ def main(argv: Sequence[str] | None = None, hooks: EngineHooks | None = None) ->
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--log-level", default="info")
     parser.add_argument("--extensions", type=Path, action="append", default=[])
+    parser.add_argument("--models", type=Path, action="append", default=[])
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--cast-gb", type=int, default=0)
     arguments = parser.parse_args(argv)
     # Ctrl+C in the terminal reaches the whole group; ending the worker is the web process's business.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -215,7 +222,8 @@ def main(argv: Sequence[str] | None = None, hooks: EngineHooks | None = None) ->
     inbox = Inbox(commands)
     inbox.open()
     prepare_environment()
-    engine = open_engine(arguments.threads, arguments.device, arguments.dtype, load_hooks(arguments.extensions) if hooks is None else hooks)
+    hooks = load_hooks(arguments.extensions) if hooks is None else hooks
+    engine = open_engine(arguments, hooks)
     serve(engine, inbox, events)
 
 

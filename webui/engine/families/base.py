@@ -117,8 +117,17 @@ class Family(Protocol):
         ...
 
     @property
-    def sigmas(self) -> ModelSigmas:
-        """The noise levels it was trained on."""
+    def modules(self) -> Mapping[str, torch.nn.Module]:
+        """The modules it computes with, by kind of component ("denoiser", "vae", "text_encoder", ...)."""
+        ...
+
+    @property
+    def distilled_guidance(self) -> bool:
+        """Whether the denoiser is told how closely to follow the prompt, instead of being asked twice."""
+        ...
+
+    def sigmas_at(self, width: int, height: int) -> ModelSigmas:
+        """The noise levels it was trained on, for a picture of that many pixels."""
         ...
 
     @property
