@@ -1,11 +1,13 @@
-"""The command line: `serve` (the page and the API) and `generate` (one request, no server)."""
+"""The command line: `serve` (the page and the API), `generate` (one request, no server), `doctor` (what is wrong)."""
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -14,6 +16,9 @@ from webui.errors import EaselError, GenerationFailed, InvalidRequest
 from webui.generation.request import Txt2Img, parameters_of, parse_request
 from webui.logs import log_to_console
 from webui.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from webui.doctor.examination import Examined
 
 _HELP = {name: field.description for name, field in Settings.model_fields.items()}
 _WORDS = parameters_of(Txt2Img)
@@ -138,6 +143,65 @@ def generate(
 
         _write_out(generate_remotely(running.url, fields, _show_progress), out)
         _clear_progress()
+
+
+@cli.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Also write a report to attach to an issue: it names nobody.")] = None,
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    models_dir: ModelsDir = None,
+    executor: ExecutorName = None,
+    log_level: LogLevel = None,
+    safe_mode: SafeMode = False,
+) -> None:
+    """Say what is wrong and what to do, also while an Easel runs; changes nothing. Exit code 1 when something is bad."""
+    from webui.app import EXTENSION_ROOTS
+    from webui.doctor.examination import examine, summary
+    from webui.doctor.findings import worst
+    from webui.doctor.premises import from_outside
+    from webui.doctor.report import verdict, write_report
+
+    log_to_console(log_level or "error")
+    given = {
+        "host": host,
+        "port": port,
+        "data_dir": data_dir,
+        "models_dirs": tuple(models_dir) if models_dir else None,
+        "executor": executor,
+        "safe_mode": safe_mode or None,
+    }
+    premises = from_outside(given, EXTENSION_ROOTS)
+    examined = examine(premises, doing=lambda check: _show_words(check.doing))
+    _clear_progress()
+    if as_json:
+        print(json.dumps(summary(premises, examined), indent=1))
+    else:
+        _print_findings(examined)
+        print(f"\n{verdict(examined)}")
+    if report is not None:
+        write_durably(report.resolve(), write_report(premises, examined).encode())
+        print(f"The report is in {report}.", file=sys.stderr)
+    raise typer.Exit(1 if worst(entry.finding.state for entry in examined) == "bad" else 0)
+
+
+def _print_findings(examined: list[Examined]) -> None:
+    from webui.doctor.report import finding_lines
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a sign of somebody's file name shows ? for it
+    colours = {"ok": typer.colors.GREEN, "warn": typer.colors.YELLOW, "bad": typer.colors.RED}
+    for state, line in finding_lines(examined):
+        mark, rest = line[:7], line[7:]
+        typer.secho(mark, fg=colours.get(state), nl=False)
+        print(rest)
+
+
+def _show_words(words: str) -> None:
+    if words and sys.stderr.isatty():
+        print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
 
 
 def _parse_size(size: str | None) -> dict[str, int]:

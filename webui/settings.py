@@ -291,6 +291,13 @@ def load_settings(**given: Any) -> Settings:
     return settings
 
 
+def default_settings(data_dir: Any = None) -> Settings:
+    """Every setting at its default, whatever file and environment say; for when what they say can't be used."""
+    usual = {name: field.get_default() for name, field in Settings.model_fields.items()}
+    folder = data_dir or os.environ.get("EASEL_DATA_DIR") or usual["data_dir"]
+    return Settings.model_construct(_fields_set=None, **usual | {"data_dir": Path(str(folder)).expanduser().resolve()})
+
+
 def explain_setting(error: ValidationError) -> SettingInvalid:
     """Turn pydantic's first complaint into one sentence that names the setting and what is allowed."""
     first = error.errors(include_url=False)[0]

@@ -70,9 +70,9 @@ def test_a_waiting_job_can_be_cancelled_in_the_queue(page: Page) -> None:
     expect(page.locator(".ez-pill")).to_contain_text("2 jobs")
     page.locator(".ez-pill").click()
     second = page.locator(".ez-job", has_text="second in line").first
-    second.get_by_role("button").click()
+    second.get_by_role("button", name="Cancel").click()
     expect(second).to_contain_text("Cancelled")
-    page.locator(".ez-job", has_text="first in line").first.get_by_role("button").click()
+    page.locator(".ez-job", has_text="first in line").first.get_by_role("button", name="Interrupt").click()
     expect(page.locator(".ez-pill")).to_contain_text("Queue")
     page.keyboard.press("Escape")
     expect(page.locator(".ez-sheet")).to_be_hidden()

@@ -106,10 +106,11 @@ class WaitingJob(Job):
 
 
 class QueueSummary(BaseModel):
-    """The queue in three numbers."""
+    """The queue in a few numbers."""
 
     total: int = Field(ge=0, description="Waiting jobs.")
     paused: bool
+    forever: bool = Field(description="A job waits that is followed by another one each time it starts.")
     seconds: float | None = Field(ge=0, description="Seconds until all are done; null when nothing waits or that isn't known.")
 
 

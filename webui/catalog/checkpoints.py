@@ -183,6 +183,11 @@ class CheckpointCatalog:
         self._checkpoints = scan(self._roots)
         self.on_change: Callable[[], None] = lambda: None
 
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders that are looked through."""
+        return self._roots
+
     def all(self) -> tuple[Checkpoint, ...]:
         """All checkpoints, unusable ones included."""
         with self._lock:

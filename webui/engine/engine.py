@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from webui.engine.adapters.fitting import Adapters, AdapterShelf
 from webui.engine.conditioning import ConditioningCache, Pull, Wording, encode_text, pad_with
 from webui.engine.context import DenoiseContext
 from webui.engine.control import JobControl, JobInterrupted, PictureSkipped
@@ -63,6 +64,7 @@ class _Run:
     control: JobControl
     watch: Stopwatch
     emit: Emit
+    adapters: Adapters = field(init=False)
     _said: set[str] = field(default_factory=set)
 
     @property
@@ -98,6 +100,7 @@ class Engine:
         self._hooks = hooks or NoHooks()
         self._checkpoints = checkpoints or ModelManager(device)
         self._conditioning = ConditioningCache()
+        self._adapters = AdapterShelf()
         self._memory = MemoryBook(device)
         self._versions = library_versions()
 
@@ -115,6 +118,7 @@ class Engine:
             family = loaded.family
             levels = family.sigmas_at(job.request.width, job.request.height)
             run = _Run(job, loaded, sigmas_for(job.request.schedule_type, levels, job.request.steps), control, watch, emit)
+            run.adapters = self._adapters.fit(job, family, run.note)
             if job.request.clip_skip > family.text_layers:
                 run.note(f"Clip skip {job.request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
             for images in groups_of(job.images, job.request.batch_size, self.device):
@@ -186,20 +190,21 @@ class Engine:
     def _attempt(self, family: Family, run: _Run, images: tuple[int, ...], own: Stopwatch, memory: PictureMemory) -> _Drawn:
         """Encode, denoise and decode the pictures of one batch. Raises ModelProducedNan, PictureSkipped, JobInterrupted, OutOfMemory."""
         with run.watch.stage("encode"):
-            positive, negative = self._encode(family, run.job.request, memory)
+            positive, negative = self._encode(family, run, memory)
 
         def denoise() -> DenoiseContext:
             # All anew at each try, the noise too: what comes out is the picture of the seed.
             noise = self._noise(family, run.job.request, images)
             context = DenoiseContext(run.job.request, images, run.sigmas, positive, negative, noise.draw() * run.sigmas[0])
-            denoise_latents(
-                family,
-                context,
-                noise.draw,
-                before_step=run.control.check,
-                guessed=self._hooks.denoise_step,
-                step_done=_Progress(run.family, run.job.preview_interval, own, run.emit),
-            )
+            with run.adapters.on_denoiser():
+                denoise_latents(
+                    family,
+                    context,
+                    noise.draw,
+                    before_step=run.control.check,
+                    guessed=self._hooks.denoise_step,
+                    step_done=_Progress(run.family, run.job.preview_interval, own, run.emit),
+                )
             self.device.synchronize()
             return context
 
@@ -213,19 +218,19 @@ class Engine:
         run.control.check()
         return _Drawn(context, pixels, facts)
 
-    def _encode(
-        self, family: Family, request: ResolvedRequest, memory: PictureMemory
-    ) -> tuple[tuple[Pull, ...], Timeline[Conditioning] | None]:
+    def _encode(self, family: Family, run: _Run, memory: PictureMemory) -> tuple[tuple[Pull, ...], Timeline[Conditioning] | None]:
         """Conditioning of prompt and negative prompt over the calls of the denoiser; no negative where guidance is off."""
+        request, adapters = run.job.request, run.adapters
         wording = Wording(request.clip_skip, request.emphasis, request.comma_backtrack)
         steps = Steps(request.steps * find_sampler(request.sampler).calls, old=request.old_prompt_editing)
 
         def encoded(text: str, negative: bool = False) -> Conditioning:
-            key = (memory.loaded.text_identity, family.dtype, text, wording, negative)
+            key = (memory.loaded.text_identity, family.dtype, adapters.text_key, text, wording, negative)
             return self._conditioning.get(key, lambda: memory.stage(ENCODE, lambda: encode(text, negative)))
 
         def encode(text: str, negative: bool) -> Conditioning:
-            made = encode_text(family, text, wording, negative=negative)
+            with adapters.on_text_encoders():
+                made = encode_text(family, text, wording, adapters.embeddings, negative=negative)
             for part in made.parts():
                 require_finite(part, TEXT_ENCODER)
             return made

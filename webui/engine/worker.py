@@ -121,13 +121,13 @@ def prepare_environment() -> None:
         os.environ.setdefault(name, value)
 
 
-def load_hooks(roots: Sequence[Path]) -> EngineHooks:
-    """The worker side of the add-ons in these folders."""
+def load_hooks(roots: Sequence[Path]) -> tuple[EngineHooks, tuple[str, ...]]:
+    """The worker side of the add-ons in these folders, and what is wrong with those that could not be loaded."""
     from webui.extensions.registry import ExtensionRegistry
 
     registry = ExtensionRegistry()
     registry.load(roots, "worker")
-    return registry
+    return registry, registry.not_loaded()
 
 
 def open_engine(arguments: argparse.Namespace, hooks: EngineHooks) -> Engine:
@@ -143,8 +143,8 @@ def open_engine(arguments: argparse.Namespace, hooks: EngineHooks) -> Engine:
     return Engine(device, hooks, models)
 
 
-def hello_of(engine: Engine) -> Hello:
-    """Who this worker is and what it can do."""
+def hello_of(engine: Engine, problems: tuple[str, ...] = ()) -> Hello:
+    """Who this worker is and what it can do. problems: as in Hello."""
     from webui.engine.engine import library_versions
 
     device = engine.device
@@ -158,17 +158,18 @@ def hello_of(engine: Engine) -> Hello:
         attention=device.attention,
         samplers=SAMPLER_LABELS,
         versions={"python": ".".join(map(str, sys.version_info[:3])), **library_versions()},
+        problems=problems,
     )
 
 
-def serve(engine: Engine, inbox: Inbox, events: BinaryIO) -> None:
-    """Say Hello, then run jobs until the web process is gone."""
+def serve(engine: Engine, inbox: Inbox, events: BinaryIO, problems: tuple[str, ...] = ()) -> None:
+    """Say Hello (with these problems), then run jobs until the web process is gone."""
     from webui.engine.loading.modules import import_model_libraries
 
     def send(job_id: str, event: WorkerEvent) -> None:
         write_frame(events, {"job_id": job_id, "event": event_to_wire(event)})
 
-    send("", hello_of(engine))
+    send("", hello_of(engine, problems))
     try:
         # While nobody waits for a picture yet; it takes longer than importing torch.
         import_model_libraries()
@@ -222,9 +223,8 @@ def main(argv: Sequence[str] | None = None, hooks: EngineHooks | None = None) ->
     inbox = Inbox(commands)
     inbox.open()
     prepare_environment()
-    hooks = load_hooks(arguments.extensions) if hooks is None else hooks
-    engine = open_engine(arguments, hooks)
-    serve(engine, inbox, events)
+    hooks, problems = (hooks, ()) if hooks is not None else load_hooks(arguments.extensions)
+    serve(open_engine(arguments, hooks), inbox, events, problems)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ _LONG_LIFE = 20.0
 """Seconds after which a worker's end is no sign that it cannot run at all."""
 
 _CLOSE_PATIENCE = 1.0
+_WORKER = (sys.executable, "-m", "webui.engine.worker")
 
 
 class LocalExecutor:
@@ -53,13 +54,10 @@ class LocalExecutor:
         device, dtype: as in webui.engine.device. command: what to start instead of Python with webui.engine.worker.
         start_limit: seconds the worker may take until its Hello. log_level: how much it says, as in the settings.
         """
-        self._command = [
-            *(command or (sys.executable, "-m", "webui.engine.worker")),
-            *("--threads", str(threads), "--device", device, "--dtype", dtype, "--log-level", log_level),
-            *(part for root in extension_roots for part in ("--extensions", str(Path(root).absolute()))),
-            *(part for root in model_roots for part in ("--models", str(Path(root).absolute()))),
-            *(("--cache", str(cache.absolute()), "--cast-gb", str(cast_gb)) if cache is not None else ()),
-        ]
+        options = ("--threads", str(threads), "--device", device, "--dtype", dtype, "--log-level", log_level)
+        models = [part for root in model_roots for part in ("--models", str(Path(root).absolute()))]
+        kept = ("--cache", str(cache.absolute()), "--cast-gb", str(cast_gb)) if cache is not None else ()
+        self._command = [*(command or _WORKER), *options, *_extension_options(extension_roots), *models, *kept]
         self._start_limit = start_limit
         # Of the files as they are now, which are those that this process runs.
         self._source_hash = source_hash()
@@ -245,6 +243,26 @@ class LocalExecutor:
                 log.error("%s", problem)
             self._problem = problem
             self._change.notify_all()
+
+
+def _extension_options(roots: Sequence[Path]) -> list[str]:
+    return [part for root in roots for part in ("--extensions", str(Path(root).absolute()))]
+
+
+def ask_engine(extension_roots: Sequence[Path] = (), *, limit: float = 120.0) -> Slot:
+    """Start a worker only to hear its Hello, and end it again. Where it says none within `limit` seconds, the slot says why."""
+    command = [*_WORKER, "--log-level", "error", *_extension_options(extension_roots)]
+    try:
+        connection = Connection(command, PACKAGE.parent)
+    except OSError as error:
+        return Slot(SLOT, alive=False, problem=f"The engine's process cannot be started: {error}.")
+    try:
+        hello = connection.hello(limit)
+        if hello is None:
+            return Slot(SLOT, alive=False, problem=f"The engine's process ended while it was starting: {connection.why_ended()}.")
+        return Slot(SLOT, alive=True, hello=hello)
+    finally:
+        connection.close(_CLOSE_PATIENCE)
 
 
 def _no_start(when: str) -> WorkerLost:

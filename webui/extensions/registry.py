@@ -66,6 +66,11 @@ def read_manifest(folder: Path) -> Manifest:
         raise ValueError(f"its pyproject.toml can't be used: {type(error).__name__}: {error}") from None
 
 
+def add_on_folders(roots: Sequence[Path]) -> list[Path]:
+    """Every add-on folder under `roots`, in order of name."""
+    return [folder for root in roots for folder in sorted(path.parent for path in root.glob("*/pyproject.toml"))]
+
+
 class ExtensionRegistry:
     """The add-ons of one process. May be called from any thread once loaded."""
 
@@ -74,15 +79,15 @@ class ExtensionRegistry:
         self._manager.add_hookspecs(hookspecs)
         self._faults: list[Fault] = []
         self._strikes: Counter[str] = Counter()
+        self._not_loaded: list[Fault] = []
 
     def load(self, roots: Sequence[Path], side: Side) -> None:
         """Load every add-on folder under `roots` that has a module for this side, in order of name."""
-        for root in roots:
-            folders = sorted(path.parent for path in root.glob("*/pyproject.toml"))
-            for folder in folders:
-                self._load_folder(folder, side)
+        for folder in add_on_folders(roots):
+            self.load_folder(folder, side)
 
-    def _load_folder(self, folder: Path, side: Side) -> None:
+    def load_folder(self, folder: Path, side: Side) -> None:
+        """Load one add-on if it has a module for this side; a failure is recorded."""
         started = time.monotonic()
         name = folder.name
         try:
@@ -96,6 +101,11 @@ class ExtensionRegistry:
             self.register(importlib.import_module(module_name), name)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - an add-on may raise anything, and must not take Easel down
             self._record(name, f"import ({side})", error, started)
+            self._not_loaded.append(self._faults[-1])
+
+    def not_loaded(self) -> tuple[str, ...]:
+        """The add-ons that could not be loaded, each with what it raised: "detailer: KeyError: 'face'"."""
+        return tuple(f"{fault.extension}: {fault.message}" for fault in self._not_loaded)
 
     def register(self, plugin: object, name: str) -> None:
         """Add one loaded add-on. Raises pluggy.PluginValidationError for a hook that does not exist."""

@@ -10,7 +10,7 @@ PROTOCOL_VERSION = 2
 
 @dataclass(frozen=True)
 class Hello:
-    """First message of a worker: who it is and what it can do."""
+    """First message of a worker: who it is and what it can do. problems: add-ons that it could not load, and why."""
 
     type: ClassVar[str] = "hello"
     protocol: int
@@ -22,6 +22,7 @@ class Hello:
     attention: tuple[str, ...]
     samplers: tuple[str, ...]
     versions: dict[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

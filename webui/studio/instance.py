@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -14,6 +15,25 @@ from webui.errors import Conflict, DataUnusable
 
 _LOCK_FILE = "easel.lock"
 _NOTE_FILE = "running.json"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who said last that it works on a data folder: its process, the address of its page (None: it has none), and when (unix time)."""
+
+    pid: int
+    url: str | None
+    noted: float
+
+
+def holder_of(data_dir: Path) -> Holder | None:
+    """The note in that data folder. One of a process that was killed is still there, so it proves nothing."""
+    note = data_dir / _NOTE_FILE
+    try:
+        told = json.loads(note.read_text("utf-8"))
+        return Holder(int(told["pid"]), told["url"], note.stat().st_mtime)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 class AlreadyRunning(Conflict):
@@ -58,8 +78,5 @@ class InstanceLock:
         write_durably(self._data_dir / _NOTE_FILE, json.dumps({"pid": os.getpid(), "url": url}).encode())
 
     def _holder(self) -> AlreadyRunning:
-        try:
-            note = json.loads((self._data_dir / _NOTE_FILE).read_text("utf-8"))
-            return AlreadyRunning(self._data_dir, note["pid"], note["url"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return AlreadyRunning(self._data_dir, None, None)
+        holder = holder_of(self._data_dir)
+        return AlreadyRunning(self._data_dir, holder.pid, holder.url) if holder else AlreadyRunning(self._data_dir, None, None)

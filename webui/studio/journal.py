@@ -251,24 +251,28 @@ class Journal:
     def move(self, identifier: int, before: int | None) -> None:
         """Put a waiting job in front of another one (None: at the end of its priority). It takes that one's priority.
 
-        From then on nobody overtakes it. Raises Conflict when one of them is not waiting.
+        From then on nobody overtakes it. Raises Conflict when one of them is not waiting, or stands where it does by its kind.
         """
         with self._database.writing() as connection:
-            self._require_waiting(connection, identifier)
+            self._require_place(connection, identifier)
             if before is None:
                 position, priority = self._next_position(), None
             else:
-                self._require_waiting(connection, before)
+                self._require_place(connection, before)
                 position, priority = self._room_before(connection, before, identifier)
             values = {"position": position, "overtaken": MOST_OVERTAKEN} | ({} if priority is None else {"priority": priority})
             connection.execute(update(job).where(job.c.id == identifier).values(**values))
 
-    def _require_waiting(self, connection: Connection, identifier: int) -> None:
-        status = connection.execute(select(job.c.status).where(job.c.id == identifier)).scalar()
-        if status is None:
+    def _require_place(self, connection: Connection, identifier: int) -> None:
+        row = connection.execute(select(job.c.status, job.c.forever, job.c.live).where(job.c.id == identifier)).first()
+        if row is None:
             raise _no_such_job()
-        if status != WAITING:
-            raise Conflict(f"This job is {status} already.", field="id", hint="Only waiting jobs have a place in line.")
+        if row.status != WAITING:
+            raise Conflict(f"This job is {row.status} already.", field="id", hint="Only waiting jobs have a place in line.")
+        if row.forever:
+            raise Conflict("A job that goes on forever stands behind all others.", field="id", hint="End forever to give it a place.")
+        if row.live:
+            raise Conflict("A live picture goes before all others.", field="id", hint="It is gone in a moment.")
 
     def _room_before(self, connection: Connection, target: int, moved: int) -> tuple[int, int]:
         """A free position just before `target` and its priority; spreads the line anew where it has become too tight."""
@@ -293,9 +297,9 @@ class Journal:
         )
 
     def set_priority(self, identifier: int, priority: int) -> None:
-        """Give a waiting job another priority, LOWEST_PRIORITY to HIGHEST_PRIORITY. Raises Conflict when it is not waiting."""
+        """Give a waiting job another priority, LOWEST_PRIORITY to HIGHEST_PRIORITY. Raises Conflict as `move` does."""
         with self._database.writing() as connection:
-            self._require_waiting(connection, identifier)
+            self._require_place(connection, identifier)
             connection.execute(update(job).where(job.c.id == identifier).values(priority=priority))
 
     def end_forever(self) -> list[int]:
@@ -475,6 +479,13 @@ class Journal:
         """How many jobs wait."""
         with self._database.reading() as connection:
             return connection.execute(_COUNT_WAITING).scalar_one()
+
+    def goes_on_forever(self) -> bool:
+        """Whether a job waits that will be followed by another one each time."""
+        # They alone have this priority, and an index knows it.
+        query = select(job.c.id).where(job.c.status == WAITING, job.c.priority == FOREVER_PRIORITY).limit(1)
+        with self._database.reading() as connection:
+            return connection.execute(query).first() is not None
 
     def last_ended(self, limit: int = 5, before: int | None = None) -> list[Job]:
         """The jobs that ended last (before the stamp `before`), live ones left out, newest first."""

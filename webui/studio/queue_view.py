@@ -36,7 +36,7 @@ class QueueView:
     def page(self, offset: int = 0, limit: int = 50) -> dict[str, Any]:
         """What runs, and `limit` waiting jobs from number `offset` on, each with the seconds until it starts (None: not known).
 
-        {"running": [job], "waiting": [job + starts_in, seconds], "offset", "total", "paused", "seconds": until all are done}
+        {"running": [job], "waiting": [job + starts_in, seconds], "offset", and what `summary` says}
         """
         work = self._journal.waiting_work()
         paces = _Paces(self._history)
@@ -60,7 +60,7 @@ class QueueView:
         }
 
     def summary(self) -> dict[str, Any]:
-        """{"total": waiting jobs, "paused", "seconds": until all are done, None where that isn't known}."""
+        """{"total": waiting jobs, "paused", "forever": whether one follows each time, "seconds": until all are done, None: not known}."""
         return self._summary(self._journal.waiting_work(), self._running(), _Paces(self._history))
 
     def _running(self) -> list[dict[str, Any]]:
@@ -71,6 +71,7 @@ class QueueView:
         return {
             "total": sum(number for number, _ in work.values()),
             "paused": self._dispatcher.paused,
+            "forever": self._journal.goes_on_forever(),
             "seconds": None if not parts else _rounded(_sum(parts)),
         }
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog, Example
 from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest, NotFound
-from webui.executors.base import Executor
+from webui.executors.base import Executor, Slot
 from webui.extensions.registry import ExtensionRegistry
 from webui.generation.request import MAX_SEED, RANDOM_SEED, GenerationRequest, ResolvedRequest, ResolvedTxt2Img, parse_request
 from webui.generation.resolve import CheckpointIdentity, resolve
@@ -65,7 +65,7 @@ class Studio:
         self.notices = NoticeBoard(self._notices_changed)
         self.preferences = Preferences(settings, _check_settings, self._settings_changed)
         self._executor = executor
-        self._extensions = extensions
+        self.extensions = extensions
         self._database = open_database(settings.data_dir)
         self._journal = Journal(self._database, IdClock(self._database.last_id()))
         self.history = History(self._database)
@@ -179,8 +179,8 @@ class Studio:
         return [self.job_view(job) for job in self._journal.submitted_before(key) or ()]
 
     def _prepared(self, request: GenerationRequest, **how: Any) -> NewJob:
-        prepared = self._extensions.prepare(request)
-        notes = tuple(self._extensions.notes())
+        prepared = self.extensions.prepare(request)
+        notes = tuple(self.extensions.notes())
         checkpoint = self.catalog.find(prepared.checkpoint)
         identity = CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint))
         return NewJob(asked=request, resolved=resolve(prepared, identity, self._rng), notes=notes, **how)
@@ -369,7 +369,7 @@ class Studio:
         ended = [self.job_view(job) for job in self._journal.last_ended()]
         return {
             "seq": seq,
-            "queue": {name: queue[name] for name in ("total", "paused", "seconds")},
+            "queue": {name: queue[name] for name in ("total", "paused", "forever", "seconds")},
             "jobs": [*queue["running"], *queue["waiting"], *ended],
             "worker": self.worker(),
             "notices": self.notices.all(),
@@ -377,9 +377,17 @@ class Studio:
             "session": session,
         }
 
+    def slot(self) -> Slot | None:
+        """The (first) place where pictures are made, and what its worker said of itself."""
+        return next(iter(self._executor.slots()), None)
+
+    def running_jobs(self) -> set[int]:
+        """Ids of the jobs that run now."""
+        return set(self._dispatcher.running_ids())
+
     def worker(self) -> dict[str, str]:
         """State of the (first) worker in words."""
-        slot = next(iter(self._executor.slots()), None)
+        slot = self.slot()
         hello = slot.hello if slot else None
         state = "ready" if slot and slot.alive else "lost" if hello or (slot and slot.problem) else "starting"
         words = {"ready": "", "starting": "The engine is starting.", "lost": "The engine ended and is starting again."}

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from webui.errors import NotFound
+from webui.studio.journal import HIGHEST_PRIORITY
 from webui.studio.studio import Studio
 from webui.ui.fields import Fields, element_id, unchecked
 from webui.ui.link import answered, link
@@ -145,6 +146,21 @@ def _answer(studio: Studio, fields: Fields, generate: gr.Button, checkpoint: Com
     def submit(values: dict[Component, Any]) -> dict[Any, Any]:
         return {"receipt": {"job": studio.submit(fields.read(values))["id"]}}
 
+    def soon(values: dict[Component, Any]) -> dict[Any, Any]:
+        return {"receipt": {"job": studio.submit(fields.read(values), priority=HIGHEST_PRIORITY)["id"]}}
+
+    def forever(values: dict[Component, Any]) -> dict[Any, Any]:
+        return {"receipt": {"job": studio.submit(fields.read(values), forever=True)["id"]}}
+
+    def reopen(event: gr.EventData) -> dict[Any, Any]:
+        asked = studio.asked_of(str(event.job))
+        # The checkpoint that the job has now, not the one which "the one in use" would mean today.
+        return fields.show(asked.model_copy(update={"checkpoint": studio.job(str(event.job))["checkpoint"]}))
+
+    def save(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
+        job = str(event.job)
+        return {"receipt": {"job": studio.edit(job, fields.read(values, over=studio.asked_of(job)))["id"]}}
+
     def live(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
         request = fields.read(values).model_copy(update={"batch_count": 1, "batch_size": 1})
         return {"receipt": {"job": studio.submit(request, live_client=str(event.client))["id"]}}
@@ -171,6 +187,10 @@ def _answer(studio: Studio, fields: Fields, generate: gr.Button, checkpoint: Com
     sets = [receipt, *fields.outputs]
     generate.click(answered("generate", receipt, submit), fields.inputs, receipt, trigger_mode="multiple", **quiet)
     receipt.live(answered("live", receipt, live), fields.inputs, receipt, trigger_mode="always_last", **quiet)
+    receipt.soon(answered("soon", receipt, soon), fields.inputs, receipt, trigger_mode="multiple", **quiet)
+    receipt.forever(answered("forever", receipt, forever), fields.inputs, receipt, trigger_mode="multiple", **quiet)
+    receipt.reopen(answered("reopen", receipt, reopen), None, sets, trigger_mode="multiple", **quiet)
+    receipt.save(answered("save", receipt, save), fields.inputs, receipt, trigger_mode="once", **quiet)
     receipt.plan(answered("plan", receipt, plan), fields.inputs, receipt, trigger_mode="always_last", **quiet)
     receipt.use(answered("use", receipt, use), None, sets, trigger_mode="multiple", **quiet)
     receipt.example(answered("example", receipt, example), None, sets, trigger_mode="multiple", **quiet)

@@ -65,10 +65,14 @@ class Fields:
         """All components, for events whose handler takes one dict."""
         return {*self.components.values()}
 
-    def read(self, values: Mapping[Component, Any]) -> Txt2Img:
-        """The request that the page shows. Raises InvalidRequest naming the field at fault."""
-        data: dict[str, Any] = {}
-        extensions: dict[str, dict[str, Any]] = {}
+    def read(self, values: Mapping[Component, Any], over: Txt2Img | None = None) -> Txt2Img:
+        """The request that the page shows; what the page has no field for is kept from `over`.
+
+        Raises InvalidRequest naming the field at fault.
+        """
+        data: dict[str, Any] = over.model_dump() if over else {}
+        switched = EXTENSION_SWITCHES.values()
+        extensions: dict[str, dict[str, Any]] = {key: value for key, value in data.get("extensions", {}).items() if key not in switched}
         for name, component in self.components.items():
             value = values[component]
             if name in EXTENSION_SWITCHES:

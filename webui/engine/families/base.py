@@ -94,6 +94,11 @@ class TextEncoder(Protocol):
         ...
 
     @property
+    def token_embedding(self) -> torch.nn.Embedding:
+        """Its table: token ids -> vectors."""
+        ...
+
+    @property
     def words_start(self) -> int:
         """The place of the first word in a framed chunk."""
         ...

@@ -1,19 +1,29 @@
 // What this page knows of jobs and pictures. Changes come from the stream only, so every tab tells the same story.
 
+import { change } from "./rest.js";
 import { follow } from "./stream.js";
 
 export const ACTIVE = new Set(["waiting", "running"]);
 const ENDED_KEPT = 8;
+const WAITING_KEPT = 200; // of thousands, so many are enough to know what comes next; the sheet fetches what it shows
+const HEAD_LEAST = 20; // with fewer of them left, look again
 
 export const known = {
-  jobs: new Map(), // id -> Job, oldest first
+  jobs: new Map(), // id -> Job, oldest first: what runs, the head of what waits, what ended last
+  queue: { total: 0, paused: false, forever: false, seconds: null }, // all that waits, in a few numbers
+  whole: true, // whether `jobs` has everything that waits
   pictures: [], // of this session, newest job first, in order within a job
   worker: { state: "starting", device: "", dtype: "", message: "" },
+  notices: [], // what lasts and everybody should know: {code, message, hint, kind}
   connected: true,
   loaded: false,
 };
+let plan = new Map(); // id -> place in the order in which they will run, as far as it is known
 
-/** Events: "snapshot", "job" {job, before}, "progress" {…}, "picture" {image, job, live}, "note", "worker", "catalog", "connection". */
+/**
+ * Events: "snapshot", "job" {job, before}, "progress" {…}, "picture" {image, job, live}, "note", "queue", "notices", "worker",
+ * "catalog", "settings", "connection".
+ */
 export const changes = new EventTarget();
 
 export function on(type, listener) {
@@ -24,14 +34,21 @@ function tell(type, detail = null) {
   changes.dispatchEvent(new CustomEvent(type, { detail }));
 }
 
+let lookAgain = null;
+
 export function start() {
-  follow({ snapshot: takeSnapshot, event: takeEvent, connection: takeConnection });
+  lookAgain = follow({ snapshot: takeSnapshot, event: takeEvent, connection: takeConnection });
 }
 
 function takeSnapshot(snapshot) {
   known.jobs = new Map(snapshot.jobs.map((job) => [job.id, job]).sort((a, b) => Number(a[0]) - Number(b[0])));
   known.pictures = grouped(snapshot.session);
+  const waiting = snapshot.jobs.filter((job) => job.status === "waiting");
+  plan = new Map(waiting.map((job, place) => [job.id, place]));
+  known.queue = snapshot.queue;
+  known.whole = waiting.length >= snapshot.queue.total;
   known.worker = snapshot.worker;
+  known.notices = snapshot.notices;
   known.loaded = true;
   tell("snapshot", snapshot);
 }
@@ -46,9 +63,24 @@ const TAKE = {
   job({ job }) {
     const before = known.jobs.get(job.id);
     job.progress ??= before?.progress ?? null; // how far it came, now that it has ended
-    known.jobs.set(job.id, job);
+    if (before || job.status !== "waiting" || waitingJobs().length < WAITING_KEPT) known.jobs.set(job.id, job);
+    else known.whole = false;
     forgetOld();
     tell("job", { job, before });
+  },
+  // Many changed at once: the state itself says all.
+  jobs() {
+    lookAgain();
+  },
+  queue({ queue }) {
+    known.queue = queue;
+    // The part of a long line that was known has run by now, or the rest has become short enough to be known whole.
+    if (!known.whole && waitingJobs().length < Math.min(queue.total, HEAD_LEAST)) lookAgain();
+    tell("queue", queue);
+  },
+  notices({ notices }) {
+    known.notices = notices;
+    tell("notices", notices);
   },
   progress(progress) {
     const job = known.jobs.get(progress.job);
@@ -101,13 +133,38 @@ function grouped(images) {
   return [...groups.values()].flatMap((group) => group.sort((a, b) => a.index - b.index));
 }
 
-/** Jobs that will make kept pictures, oldest first. */
+/** Jobs that run and will make kept pictures. */
+export function runningJobs() {
+  return [...known.jobs.values()].filter((job) => job.status === "running" && !job.live);
+}
+
+/** The known jobs that wait, in the order in which they will run. */
+export function waitingJobs() {
+  const place = (job) => plan.get(job.id) ?? Infinity;
+  const waiting = [...known.jobs.values()].filter((job) => job.status === "waiting" && !job.live);
+  // New ones stand at the end, in the order in which they came, until the plan is known.
+  return waiting.sort((a, b) => (place(a) === place(b) ? 0 : place(a) - place(b)));
+}
+
+/** What runs, then the known part of what waits. */
 export function activeJobs() {
-  return [...known.jobs.values()].filter((job) => ACTIVE.has(job.status) && !job.live);
+  return [...runningJobs(), ...waitingJobs()];
 }
 
 export function runningJob() {
-  return activeJobs().find((job) => job.status === "running") ?? null;
+  return runningJobs()[0] ?? null;
+}
+
+/** How many jobs run or wait, all of them; the one that keeps "forever" going is not counted. */
+export function activeCount() {
+  const waiting = known.whole ? waitingJobs() : { length: known.queue.total };
+  const successor = known.whole ? waiting.some((job) => job.forever) : known.queue.forever;
+  return runningJobs().length + waiting.length - (successor && runningJobs().some((job) => job.forever) ? 1 : 0);
+}
+
+/** Whether one job after the other is made without end. */
+export function isForever() {
+  return known.queue.forever || waitingJobs().some((job) => job.forever);
 }
 
 /** Newest finished picture. */
@@ -122,12 +179,7 @@ export function lastSeed() {
 }
 
 /** Ends something: "interrupt", "skip" or "cancel". */
-export async function tellJob(id, what) {
-  const response = await fetch(`/api/v1/jobs/${id}/${what}`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: "{}",
-  });
-  // A job that ended in the meantime needs no ending; anything else will show in the stream.
-  return response.ok;
+export function tellJob(id, what) {
+  // A job that ended in the meantime needs no ending.
+  return change(`/jobs/${id}/${what}`, {}, { but: 409 });
 }

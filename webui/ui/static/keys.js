@@ -2,9 +2,10 @@
 
 import { chosenImage, closeDetail, showChosenFull, step as stepHistory } from "./history.js";
 import { h } from "./markup.js";
+import { closeMenu } from "./menu.js";
 import { PAGES, currentPage, open } from "./pages.js";
 import { copyPicture, download, useParameters } from "./picture.js";
-import { toggleQueue } from "./queue.js";
+import { toggleQueue } from "./queue-sheet.js";
 import { closeSheet, toggleSheet } from "./sheet.js";
 import { interruptRunning, showFull, shownPicture, step as stepStage } from "./stage.js";
 import { undoLast } from "./toasts.js";
@@ -21,6 +22,12 @@ const LIST = [
   ["D", "Download"],
   ["Ctrl C", "Copy the picture"],
   ["Ctrl Z", "Undo the last message's action"],
+  ["Up, Down", "In the queue: from job to job"],
+  ["Ctrl Up, Ctrl Down", "Move a waiting job up or down"],
+  ["Ctrl Home", "Move it to the top"],
+  ["E", "Edit it"],
+  ["Del", "Cancel or interrupt it"],
+  ["Enter", "All that can be done to it"],
   ["?", "All keys"],
 ];
 
@@ -98,7 +105,7 @@ function withCommand(event) {
 
 function escape(event) {
   if (document.querySelector('[role="option"]')) return; // an open list closes itself
-  if (closeViewer() || closeSheet()) return event.preventDefault();
+  if (closeMenu() || closeViewer() || closeSheet()) return event.preventDefault();
   if (isTyping(event.target) && currentPage() !== "txt2img") return;
   if (currentPage() === "history" && closeDetail()) return event.preventDefault();
   if (interruptRunning()) event.preventDefault();

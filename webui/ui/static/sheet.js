@@ -22,12 +22,13 @@ export function onSheet(listener) {
 }
 
 /** Shows `body` under `title`; the same name again closes it. */
-export function toggleSheet(asked, title, body) {
+export function toggleSheet(asked, title, body, more) {
   if (name === asked) return closeSheet();
-  showSheet(asked, title, body);
+  showSheet(asked, title, body, more);
 }
 
-export function showSheet(asked, title, body) {
+/** note: stands beside the title; actions: before the button that closes. */
+export function showSheet(asked, title, body, { note = null, actions = null } = {}) {
   const opened = name !== asked;
   if (!name) from = document.activeElement;
   name = asked;
@@ -36,7 +37,7 @@ export function showSheet(asked, title, body) {
     { class: "ez-btn ghost s icon", type: "button", "aria-label": "Close (Esc)", title: "Close (Esc)", onclick: closeSheet },
     icon("close"),
   );
-  fill(place, h("div", { class: "ez-head" }, h("span", { class: "row" }, title), h("span", { class: "end row" }, close)), body);
+  fill(place, h("div", { class: "ez-head" }, h("span", {}, title), note, h("span", { class: "end row" }, actions, close)), body);
   place.setAttribute("aria-label", typeof title === "string" ? title : asked);
   place.hidden = false;
   if (!opened) return; // drawn again because something in it changed

@@ -33,7 +33,7 @@ export function mount(element) {
   strip = h("div", { class: "ez-strip", role: "toolbar", "aria-label": "This session", hidden: true });
   fill(element, center, chips, strip);
   roving(strip, "button");
-  for (const type of ["snapshot", "job"]) on(type, draw);
+  for (const type of ["snapshot", "job", "queue"]) on(type, draw);
   on("picture", takePicture);
   on("progress", takeProgress);
   onLive((isOn) => {
@@ -84,7 +84,8 @@ function find(id) {
 // ---- which scene
 
 function scene() {
-  const job = runningJob() ?? activeJobs()[0] ?? null;
+  // While the queue is paused nothing comes of what waits, so it doesn't take the place of the last picture.
+  const job = runningJob() ?? (known.queue.paused ? null : (activeJobs()[0] ?? null));
   const chosen = find(chosenPicture(PAGE));
   if (chosen) return { kind: "picture", key: `picture ${chosen.id}`, image: chosen };
   if (isLive() && live.inFront && !job && (live.image || live.job)) return { kind: "live", key: "live" };

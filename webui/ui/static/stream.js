@@ -4,7 +4,10 @@ import { listen } from "./feed.js";
 
 const RETRY_MS = 1000;
 
-/** follow({snapshot(data), event(data), connection(up)}): calls back for as long as the page lives. */
+/**
+ * follow({snapshot(data), event(data), connection(up)}): calls back for as long as the page lives.
+ * Returns a function that asks for a new snapshot.
+ */
 export function follow(on) {
   let seen = -1;
   let waiting = null; // events that arrive while a snapshot is on its way
@@ -48,6 +51,7 @@ export function follow(on) {
     else if (message.kind === "lost") on.connection(false);
     else take(message.event);
   });
+  return () => waiting ?? restart();
 }
 
 function connect(tell) {

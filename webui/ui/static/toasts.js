@@ -16,9 +16,10 @@ export function mountToasts(element) {
 /**
  * {title, text, icon, undo}: `undo` takes back what was done.
  * kind "bad" is announced at once; {action: {words, run}} offers one way on.
+ * Returns {close, isOpen}.
  */
 export function toast({ title, text = "", icon: name = "info", kind = "", undo = null, action = null }) {
-  if (!place) return;
+  if (!place) return { close() {}, isOpen: () => false };
   const close = () => {
     clearTimeout(timer);
     entry.element.remove();
@@ -57,11 +58,12 @@ export function toast({ title, text = "", icon: name = "info", kind = "", undo =
   shown.push(entry);
   while (shown.length > MOST) shown[0].close();
   place.append(element);
+  return { close, isOpen: () => shown.includes(entry) };
 }
 
 /** An EaselError that has no field on this page. */
 export function errorToast(error) {
-  toast({ title: error.message, text: error.hint, icon: "bad", kind: "bad" });
+  return toast({ title: error.message, text: error.hint, icon: "bad", kind: "bad" });
 }
 
 /** Takes back the last thing that can be taken back. False if there is none. */

@@ -9,6 +9,11 @@ export function seconds(value) {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** "about 41 s"; nothing where it isn't known. */
+export function about(value) {
+  return value === null || value === undefined ? "" : `about ${seconds(value)}`;
+}
+
 export function count(number, one, many = `${one}s`) {
   return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 }

@@ -25,7 +25,10 @@ def build(fields: Fields, assets: Assets) -> gr.Button:
                 _sampling_details(fields)
                 _dynamic_prompts(fields)
             with gr.Column(elem_classes="ez-foot"):
-                generate = gr.Button("Generate", variant="primary", elem_id="ez-generate")
+                piece(assets, "standing.js", elem_id="ez-standing")
+                with gr.Row(elem_classes="ez-go"):
+                    generate = gr.Button("Generate", variant="primary", elem_id="ez-generate")
+                    piece(assets, "ways.js", elem_id="ez-ways")
                 piece(assets, "live.js", elem_id="ez-plan")
         with gr.Column(elem_classes="ez-stage"):
             piece(assets, "stage.js", elem_id="ez-stage")

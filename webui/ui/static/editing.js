@@ -1,0 +1,105 @@
+// A waiting job in the fields: what stood there is kept, the job gets what the fields say, or nothing changes.
+
+import { clearErrors, put, showError, snapshot } from "./fields.js";
+import { known, on } from "./jobs.js";
+import { ask, linked, onReceipt } from "./link.js";
+import { open } from "./pages.js";
+import { change, look } from "./rest.js";
+import { recall, remember } from "./storage.js";
+import { errorToast, toast } from "./toasts.js";
+import { title } from "./words.js";
+
+let edited = null; // {id, prompt, draft, request}: draft: the fields before; request: what the job asked for before, as text
+let asked = null; // the same, until the fields have it
+const listeners = new Set();
+
+/** The id of the job in the fields, or null. */
+export function editedJob() {
+  return edited?.id ?? null;
+}
+
+export function editedPrompt() {
+  return edited?.prompt ?? "";
+}
+
+/** Calls back when a job comes into the fields or leaves them. */
+export function onEditing(listener) {
+  listeners.add(listener);
+}
+
+/** Puts the request of a job into the fields: to change it where it stands if it waits, to make it anew if it has ended. */
+export async function reopen(job) {
+  // As text: its seed may have more digits than a number of this language.
+  const response = await fetch(`/api/v1/jobs/${job.id}/request`).catch(() => null);
+  if (!response?.ok) return errorToast({ message: "This job can't be read just now.", hint: "Try again." });
+  const waits = job.status === "waiting";
+  asked = { id: job.id, prompt: job.prompt, draft: edited?.draft ?? snapshot(), request: await response.text(), waits };
+  ask("reopen", { job: job.id });
+}
+
+/** Gives the job what the fields say. */
+export function save() {
+  ask("save", { job: edited.id });
+}
+
+/** Leaves the job as it is; the fields get back what stood there before. */
+export function leave() {
+  const { draft } = edited;
+  const now = snapshot();
+  const was = edited;
+  set(null);
+  put(draft);
+  toast({
+    icon: "info",
+    title: "The job stays as it was",
+    text: title(was.prompt),
+    undo: () => {
+      set(was);
+      put(now);
+    },
+  });
+}
+
+function set(job) {
+  edited = job;
+  remember("editing", edited);
+  listeners.forEach((listener) => listener());
+}
+
+onReceipt("reopen", ({ error }) => {
+  if (error) return errorToast(error);
+  clearErrors();
+  open("txt2img");
+  const { waits, ...job } = asked;
+  if (waits) return set(job);
+  toast({ icon: "ok", title: "Parameters taken over", text: "Generate makes it as a new job.", undo: () => put(job.draft) });
+});
+
+onReceipt("save", ({ error }) => {
+  if (error?.code === "conflict") return begun();
+  if (error) return showError(error) || errorToast(error);
+  const { id, request, draft } = edited;
+  clearErrors();
+  set(null);
+  put(draft);
+  toast({ icon: "ok", title: "Saved to the queue", text: "It keeps its place.", undo: () => change(`/jobs/${id}/request`, request, { method: "PUT" }) });
+});
+
+function begun() {
+  const { draft } = edited;
+  set(null);
+  toast({ icon: "info", title: "The job waits no longer", text: "What you changed is still in the fields; Generate makes it as a new job.", undo: () => put(draft) });
+}
+
+function check(job) {
+  if (job && job.id === edited?.id && job.status !== "waiting") begun();
+}
+
+on("job", ({ job }) => check(job));
+on("snapshot", () => check(known.jobs.get(edited?.id)));
+linked.then(async () => {
+  const kept = recall("editing");
+  if (!kept || edited) return;
+  set(kept);
+  check(await look(`/jobs/${kept.id}`));
+});

@@ -1,0 +1,468 @@
+// The queue sheet: what runs, what waits in the order in which it will run, and what ended; each with what can be done to it.
+
+import { editedJob, onEditing, reopen } from "./editing.js";
+import { icon } from "./icons.js";
+import { ACTIVE, activeCount, known, on, runningJobs, waitingJobs } from "./jobs.js";
+import { fill, h } from "./markup.js";
+import { toggleMenu } from "./menu.js";
+import { PRIORITIES, causeOf, clearQueue, duplicate, end, moveBeside, moveBy, moveToTop, pause, restore, setPriority, wayOn } from "./queue-acts.js";
+import { queueLine } from "./queue-line.js";
+import { look } from "./rest.js";
+import { onSheet, openSheet, toggleSheet } from "./sheet.js";
+import { about, count, seconds, title } from "./words.js";
+
+const NAME = "queue";
+const LOOK_MS = 250; // least time between two looks at the queue
+const STALE_MS = 4000; // while a job runs, the times of those behind it are asked for again after so long
+const ENDED_FIRST = 10;
+const ENDED_MORE = 30;
+const MOST_ENDED = 200;
+const ENDS = { done: "Done", cancelled: "Interrupted", failed: "Failed" };
+
+let parts = null; // the parts of the open sheet, null while it is closed
+let ended = [];
+let endedWanted = ENDED_FIRST;
+let stop = null; // the job at which Tab enters the list
+let dragged = null; // {job, place}
+
+export function toggleQueue() {
+  if (openSheet() === NAME) return toggleSheet(NAME);
+  parts = build();
+  ended = [...known.jobs.values()].filter((job) => !ACTIVE.has(job.status) && !job.live).reverse();
+  endedWanted = ENDED_FIRST;
+  draw();
+  toggleSheet(NAME, "Queue", parts.body, { note: parts.totals, actions: parts.actions });
+  parts.line.show(waitingJobs(), runningJobs().at(-1));
+  refresh();
+  return true;
+}
+
+onSheet((name) => {
+  if (name === NAME || !parts) return;
+  parts.line.end();
+  parts = null;
+});
+
+function build() {
+  const body = h("div", { class: "ez-sheet-body ez-lines" });
+  const line = queueLine(body, drawBlock);
+  const made = {
+    body,
+    line,
+    paused: known.queue.paused,
+    totals: h("span", { class: "ez-count" }),
+    actions: h("span", { class: "row" }),
+    running: section("Running"),
+    waiting: line.element,
+    ended: section("Ended"),
+    note: h("p", { class: "dim xs ez-sheet-note" }),
+    empty: h("div", { class: "ez-empty" }, icon("wait"), h("p", {}, "Nothing is waiting. Generate puts a job here; it goes on when this page is closed.")),
+    more: h("button", { class: "ez-link s ez-earlier", type: "button", onclick: showEarlier }, "Earlier ones"),
+  };
+  fill(body, made.empty, made.running.element, made.waiting, made.note, made.ended.element);
+  made.ended.element.append(made.more);
+  body.addEventListener("keydown", onKey);
+  body.addEventListener("focusin", (event) => event.target.closest(".ez-job") && makeStop(event.target.closest(".ez-job")));
+  for (const [type, listener] of Object.entries(DRAG)) body.addEventListener(type, listener);
+  return made;
+}
+
+function section(words) {
+  const list = h("div", { role: "list", "aria-label": words });
+  return { list, element: h("section", {}, h("h3", { class: "ez-group" }, words), list) };
+}
+
+// ---- when it is drawn anew
+
+for (const type of ["snapshot", "job"]) on(type, changed);
+for (const type of ["picture", "note"]) on(type, () => parts && draw());
+on("progress", showProgress);
+on("queue", ({ total, paused }) => {
+  if (!parts) return;
+  const same = total === parts.line.total() && paused === parts.paused;
+  parts.paused = paused;
+  if (!same || performance.now() - lookedAt > STALE_MS) changed();
+  else drawHead(total);
+});
+onEditing(changed);
+
+function changed() {
+  if (!parts) return;
+  draw();
+  refresh();
+}
+
+let lookTimer = null;
+let lookedAt = 0;
+
+// The server alone knows the order: it is asked at most a few times a second, and only for what is in sight.
+function refresh() {
+  if (lookTimer || dragged) return;
+  lookTimer = setTimeout(
+    async () => {
+      lookTimer = null;
+      lookedAt = performance.now();
+      if (!parts) return;
+      const [page] = await Promise.all([look(`/jobs?limit=${endedWanted}`), parts.line.load()]);
+      if (!page || !parts) return;
+      ended = page.jobs;
+      parts.more.hidden = !page.next || endedWanted >= MOST_ENDED;
+      drawEnded();
+    },
+    Math.max(0, lookedAt + LOOK_MS - performance.now()),
+  );
+}
+
+function showEarlier() {
+  endedWanted = Math.min(MOST_ENDED, endedWanted + ENDED_MORE);
+  refresh();
+}
+
+function draw() {
+  const running = runningJobs();
+  const total = known.whole ? waitingJobs().length : known.queue.total;
+  drawHead(total);
+  parts.running.element.hidden = !running.length;
+  drawRows(parts.running.list, running.map((job) => ({ job })));
+  parts.line.resize(total);
+  parts.note.hidden = !running.length && !total;
+  parts.note.textContent = total > 1 ? "Jobs go on when this page is closed. Drag to reorder; jobs of one checkpoint run together." : "Jobs go on when this page is closed.";
+  drawEnded();
+}
+
+function drawHead(total) {
+  const { paused, seconds: left } = known.queue;
+  const number = activeCount();
+  parts.totals.textContent = [paused && "Paused", number && count(number, "job"), number && !paused && about(left)].filter(Boolean).join(", ");
+  const key = `${paused} ${total > 0}`;
+  if (parts.actions.dataset.key === key) return;
+  parts.actions.dataset.key = key;
+  const focused = parts.actions.contains(document.activeElement) ? document.activeElement.dataset.act : null;
+  fill(
+    parts.actions,
+    act("pause", paused ? "play" : "pause", paused ? "Resume" : "Pause", () => pause(!paused), paused ? "on" : ""),
+    total > 0 && act("clear", "trash", "Clear queue", clearQueue),
+  );
+  if (focused) (parts.actions.querySelector(`[data-act="${focused}"]`) ?? parts.actions.firstElementChild).focus();
+}
+
+function act(name, drawing, words, run, kind = "") {
+  return h("button", { class: `ez-btn ghost s icon ${kind}`, type: "button", "aria-label": words, title: words, "data-act": name, onclick: run }, icon(drawing));
+}
+
+function drawEnded() {
+  const shown = ended.filter((job) => !known.jobs.has(job.id) || !ACTIVE.has(known.jobs.get(job.id).status));
+  parts.ended.element.hidden = !shown.length;
+  drawRows(parts.ended.list, shown.map((job) => ({ job })));
+  parts.empty.hidden = Boolean(shown.length || activeCount());
+}
+
+function drawBlock(block, rows) {
+  if (!parts || dragged) return;
+  const total = parts.line.total();
+  const waiting = rows.filter(({ job }) => known.jobs.get(job.id)?.status !== "running");
+  drawRows(block, waiting.map((entry) => ({ ...entry, total })));
+}
+
+// ---- rows: those that look the same stay as they are, and the keyboard stays at the job it was at
+
+function drawRows(list, entries) {
+  const held = heldFocus(list);
+  const old = new Map([...list.children].map((element) => [element.dataset.job, element]));
+  let next = list.firstElementChild;
+  for (const entry of entries) {
+    const key = keyOf(entry);
+    let element = old.get(entry.job.id);
+    old.delete(entry.job.id);
+    if (element?.dataset.key !== key) {
+      const fresh = item(entry, key);
+      if (element) element.replaceWith(fresh);
+      if (next === element) next = fresh;
+      element = fresh;
+    }
+    tell(element, entry);
+    if (next === element) next = next.nextElementSibling;
+    else list.insertBefore(element, next);
+  }
+  for (const element of old.values()) element.remove();
+  if (held) giveBack(held, list);
+  keepStop();
+}
+
+function heldFocus(list) {
+  const row = document.activeElement?.closest?.(".ez-job");
+  if (!row || !list.contains(row)) return null;
+  return { job: row.dataset.job, act: document.activeElement.dataset.act, at: rows().indexOf(row) };
+}
+
+function giveBack({ job, act: name, at }) {
+  if (document.activeElement?.closest?.(".ez-job")?.dataset.job === job) return;
+  const all = rows();
+  const own = all.find((row) => row.dataset.job === job);
+  // One that ended leaves the keyboard where it stood, at the job that came after it.
+  const row = own && !parts.ended.list.contains(own) ? own : all[Math.min(at, all.length - 1)];
+  if (!row) return parts.body.closest(".ez-sheet")?.focus({ preventScroll: true });
+  makeStop(row);
+  (row.querySelector(`[data-act="${name}"]`) ?? row).focus({ preventScroll: true });
+}
+
+function rows() {
+  return [...parts.body.querySelectorAll(".ez-job")];
+}
+
+function makeStop(row) {
+  for (const other of parts.body.querySelectorAll('.ez-job[tabindex="0"]')) if (other !== row) setStop(other, -1);
+  setStop(row, 0);
+  stop = row.dataset.job;
+}
+
+function setStop(row, tabindex) {
+  row.tabIndex = tabindex;
+  for (const button of row.querySelectorAll("button")) button.tabIndex = tabindex;
+}
+
+function keepStop() {
+  const all = rows();
+  const row = all.find((one) => one.dataset.job === stop) ?? all[0];
+  if (row && row.tabIndex !== 0) makeStop(row);
+}
+
+// What makes a row look as it does, but for the words that change all the time.
+function keyOf(entry) {
+  const { job, place, total } = entry;
+  const { status, priority, forever, prompt, done, pictures, notes, error } = job;
+  const picture = job.images.at(-1)?.id;
+  return JSON.stringify([status, priority, forever, prompt, done, pictures, notes, error, picture, place, total, headingOf(entry), editedJob() === job.id]);
+}
+
+/** What stands above a job that is the first of its group: [icon, words]. */
+function headingOf({ job, place, before }) {
+  if (job.status !== "waiting" || !job.checkpoint) return null;
+  const same = before?.checkpoint === job.checkpoint;
+  if (place === 0 && (same || !before)) return ["layers", `Next on ${job.checkpoint}`];
+  return before && !same ? ["swap", `Then switch to ${job.checkpoint}`] : null;
+}
+
+function item(entry, key) {
+  const { job, place, total } = entry;
+  const heading = headingOf(entry);
+  const waiting = job.status === "waiting";
+  return h(
+    "div",
+    { role: "listitem", "data-job": job.id, "data-key": key, "aria-posinset": waiting ? place + 1 : null, "aria-setsize": waiting ? total : null },
+    heading && h("h3", { class: "ez-group" }, icon(heading[0], "s"), h("span", { class: "cut" }, heading[1])),
+    h(
+      "div",
+      { class: "ez-job", "data-job": job.id, "data-place": place, tabindex: "-1", role: "group", "aria-label": title(job.prompt), draggable: waiting && !job.forever ? "true" : null },
+      thumbnail(job, place),
+      h("span", { class: "cut", title: job.prompt }, title(job.prompt)),
+      h("span", { class: "row ez-job-acts" }, buttons(entry)),
+      h("span", { class: "xs num cut ez-said-now" }),
+      job.status === "running" && h("div", { class: "ez-bar thin" }, h("i", {})),
+      marks(job),
+      job.notes.map((note) => h("p", { class: "xs mid cut2 ez-job-more", title: note }, note)),
+      job.status === "failed" && failure(job),
+    ),
+  );
+}
+
+function thumbnail(job, place) {
+  const last = job.images.at(-1);
+  if (last) return h("img", { class: "pic", src: last.thumbnail, alt: "", draggable: "false", style: { "background-color": last.mean_colour } });
+  return h("span", { class: "pic ez-wait num", "aria-hidden": "true" }, job.status === "waiting" && place !== undefined ? String(place + 1) : "");
+}
+
+function marks(job) {
+  const words = [
+    editedJob() === job.id && h("span", { class: "ez-badge acc" }, "In the fields"),
+    job.forever && ACTIVE.has(job.status) && h("span", { class: "ez-badge acc" }, "Forever"),
+    job.status === "waiting" && !job.forever && job.priority !== 0 && h("span", { class: "ez-badge" }, priorityWords(job.priority)),
+  ].filter(Boolean);
+  return words.length > 0 && h("span", { class: "row wrap ez-job-more" }, words);
+}
+
+function priorityWords(priority) {
+  const usual = PRIORITIES.find((entry) => entry.value === priority);
+  return usual ? `${usual.words} priority` : `Priority ${priority}`;
+}
+
+function failure(job) {
+  const way = wayOn(job, reopen);
+  return h("p", { class: "xs ez-job-more" }, causeOf(job), " ", h("button", { class: "ez-link xs", type: "button", tabindex: "-1", "data-act": "way", onclick: way.run }, way.words));
+}
+
+function buttons(entry) {
+  const { job } = entry;
+  const name = title(job.prompt);
+  const named = (words) => `${words}: ${name}`;
+  const more = h(
+    "button",
+    { class: "ez-btn ghost s icon", type: "button", tabindex: "-1", "data-act": "menu", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": named("More"), title: "Edit, duplicate, move", onclick: () => openRowMenu(more) },
+    icon("more"),
+  );
+  const small = (act_, drawing, words, run) =>
+    h("button", { class: "ez-btn ghost s icon", type: "button", tabindex: "-1", "data-act": act_, "aria-label": named(words), title: words, onclick: run }, icon(drawing));
+  if (ACTIVE.has(job.status)) {
+    const words = job.status === "running" ? "Interrupt" : "Cancel";
+    return [more, small("end", "close", words, () => end(job))];
+  }
+  return [more, job.status === "cancelled" && small("restore", "restore", "Restore", () => restore(job))];
+}
+
+// Text that changes while everything else stays: how far it is, and when it starts.
+function tell(element, entry) {
+  shownJobs.set(element, entry.job);
+  const said = element.querySelector(".ez-said-now");
+  const words = stateWords(entry);
+  if (said.textContent !== words) said.textContent = said.title = words;
+  said.classList.toggle("bad", entry.job.status === "failed");
+  said.classList.toggle("dim", entry.job.status !== "failed");
+  element.querySelector(".ez-bar i")?.style.setProperty("--v", `${(entry.job.progress?.fraction ?? 0) * 100}%`);
+}
+
+function stateWords({ job, place }) {
+  if (job.status === "running") return runningWords(job);
+  if (job.status === "waiting") return [count(job.pictures, "picture"), startWords(job, place)].filter(Boolean).join(", ");
+  if (job.status === "cancelled" && !job.progress && !job.done) return "Cancelled";
+  const made = job.done === job.pictures ? count(job.done, "picture") : `${job.done} of ${count(job.pictures, "picture")}`;
+  return `${ENDS[job.status]}, ${made}`;
+}
+
+function startWords(job, place) {
+  if (known.queue.paused) return about(job.seconds);
+  if (job.starts_in === null || job.starts_in === undefined) return about(job.seconds);
+  if (place === 0 && job.starts_in < 1) return "starts next";
+  return `starts in ${about(job.starts_in)}`;
+}
+
+function runningWords(job) {
+  const left = job.progress?.seconds_left;
+  const stage = job.progress?.stage;
+  return [`${Math.min(job.done + 1, job.pictures)} of ${job.pictures}`, left ? `${seconds(left)} left` : stage].filter(Boolean).join(", ");
+}
+
+// Sixty times a job: only what moves is touched.
+function showProgress({ job }) {
+  if (job.live || !parts) return;
+  const element = parts.running.list.querySelector(`[data-job="${job.id}"]`);
+  if (element) tell(element, { job });
+}
+
+// ---- what can be done to one
+
+const shownJobs = new WeakMap(); // element -> the job that it shows; most of a long line are known from nowhere else
+
+function entryOf(row) {
+  return { job: known.jobs.get(row.dataset.job) ?? shownJobs.get(row.parentElement), place: Number(row.dataset.place) };
+}
+
+function openRowMenu(button) {
+  const row = button.closest(".ez-job");
+  const { job, place } = entryOf(row);
+  const home = () => parts?.body.querySelector(`.ez-job[data-job="${job.id}"] [data-act="menu"]`) ?? rows()[0];
+  toggleMenu(button, title(job.prompt), menuOf(job, place), home);
+}
+
+function menuOf(job, place) {
+  const again = { icon: "copy", words: "Duplicate", run: () => duplicate(job) };
+  if (job.status === "running") return [again, null, { icon: "interrupt", words: "Interrupt", kind: "bad", run: () => end(job) }];
+  if (job.status !== "waiting") {
+    return [
+      { icon: "apply", words: "Use parameters", run: () => reopen(job) },
+      again,
+      job.status === "cancelled" && { icon: "restore", words: "Restore", run: () => restore(job) },
+      job.status === "failed" && { icon: "restore", words: "Try again", run: () => restore(job) },
+    ];
+  }
+  const ordered = [
+    { icon: "top", words: "Move to the top", run: () => moveToTop(job, place), key: "Ctrl Home" },
+    { icon: "up", words: "Move up", run: () => moveBy(job, place, -1), key: "Ctrl Up" },
+    { icon: "down", words: "Move down", run: () => moveBy(job, place, 1), key: "Ctrl Down" },
+    null,
+    ...PRIORITIES.map(({ words, value }) => ({ words: `${words} priority`, checked: job.priority === value, run: () => setPriority(job, value) })),
+    null,
+  ];
+  return [
+    ...(job.forever ? [] : ordered),
+    { icon: "edit", words: "Edit", run: () => reopen(job), key: "E" },
+    again,
+    null,
+    { icon: "close", words: "Cancel", kind: "bad", key: "Del", run: () => end(job) },
+  ];
+}
+
+function onKey(event) {
+  const row = event.target.closest(".ez-job");
+  if (!row || event.altKey || event.shiftKey) return;
+  const { job, place } = entryOf(row);
+  const moving = (event.ctrlKey || event.metaKey) && job.status === "waiting" && !job.forever;
+  const run = moving ? MOVES[event.key] : !(event.ctrlKey || event.metaKey) && STEPS[event.key];
+  if (!run || (event.key === "Enter" && event.target !== row)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  run(row, job, place);
+}
+
+const MOVES = {
+  ArrowUp: (row, job, place) => moveBy(job, place, -1),
+  ArrowDown: (row, job, place) => moveBy(job, place, 1),
+  Home: (row, job, place) => moveToTop(job, place),
+};
+
+const STEPS = {
+  ArrowUp: (row) => goTo(rows()[rows().indexOf(row) - 1]),
+  ArrowDown: (row) => goTo(rows()[rows().indexOf(row) + 1]),
+  Home: () => goTo(rows()[0]),
+  End: () => goTo(rows().at(-1)),
+  Enter: (row) => openRowMenu(row.querySelector('[data-act="menu"]')),
+  e: (row, job) => job.status === "waiting" && reopen(job),
+  Delete: (row, job) => ACTIVE.has(job.status) && end(job),
+};
+
+function goTo(row) {
+  if (!row) return;
+  row.focus({ preventScroll: true });
+  row.scrollIntoView({ block: "nearest" });
+}
+
+// ---- dragging
+
+const DRAG = {
+  dragstart(event) {
+    const row = event.target.closest?.(".ez-job[draggable]");
+    if (!row) return;
+    dragged = entryOf(row);
+    event.dataTransfer.effectAllowed = "move";
+    event.dataTransfer.setData("text/plain", dragged.job.prompt);
+    row.classList.add("dragged");
+  },
+  dragover(event) {
+    const row = dragged && event.target.closest?.(".ez-job[draggable]");
+    if (!row) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "move";
+    mark(row, isBehind(row, event));
+  },
+  drop(event) {
+    const row = dragged && event.target.closest?.(".ez-job[draggable]");
+    if (!row) return;
+    event.preventDefault();
+    if (row.dataset.job !== dragged.job.id) moveBeside(dragged.job, dragged.place, row.dataset.job, Number(row.dataset.place), isBehind(row, event));
+  },
+  dragend(event) {
+    event.target.closest?.(".ez-job")?.classList.remove("dragged");
+    mark(null);
+    dragged = null;
+    refresh();
+  },
+};
+
+function isBehind(row, event) {
+  const box = row.getBoundingClientRect();
+  return event.clientY > box.top + box.height / 2;
+}
+
+function mark(row, behind) {
+  for (const old of parts?.body.querySelectorAll(".drop-before, .drop-behind") ?? []) old.classList.remove("drop-before", "drop-behind");
+  row?.classList.add(behind ? "drop-behind" : "drop-before");
+}

@@ -1,0 +1,53 @@
+// The arrow beside Generate: the other ways to add a job.
+
+import { clearErrors, showError } from "./fields.js";
+import { icon } from "./icons.js";
+import { isForever, on } from "./jobs.js";
+import { ask, onReceipt } from "./link.js";
+import { fill, h } from "./markup.js";
+import { toggleMenu } from "./menu.js";
+import { endForever } from "./queue-acts.js";
+import { expectJob } from "./queue.js";
+import { follow } from "./stage.js";
+import { errorToast } from "./toasts.js";
+
+const NAME = "Other ways to generate";
+
+export function mount(element) {
+  const arrow = h(
+    "button",
+    { class: "ez-btn primary l", type: "button", "aria-haspopup": "menu", "aria-expanded": "false", onclick: () => toggleMenu(arrow, NAME, items(), () => arrow) },
+    icon("down"),
+  );
+  fill(element, arrow);
+  const show = () => {
+    const words = isForever() ? `${NAME}; forever is on` : NAME;
+    arrow.title = words;
+    arrow.setAttribute("aria-label", words);
+    arrow.classList.toggle("forever", isForever());
+  };
+  for (const type of ["snapshot", "job", "queue"]) on(type, show);
+  show();
+}
+
+function items() {
+  return [
+    { icon: "top", words: "Generate next, before all that waits", run: () => send("soon") },
+    isForever()
+      ? { icon: "repeat", words: "End forever", run: endForever }
+      : { icon: "repeat", words: "Generate forever", run: () => send("forever") },
+  ];
+}
+
+function send(way) {
+  expectJob();
+  ask(way);
+}
+
+for (const way of ["soon", "forever"]) {
+  onReceipt(way, ({ error }) => {
+    if (error) return showError(error) || errorToast(error);
+    clearErrors();
+    follow();
+  });
+}
