@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from PIL import Image
 
 from webui.engine.adapters.fitting import Adapters, AdapterShelf
 from webui.engine.conditioning import ConditioningCache, Pull, Wording, encode_text, pad_with
+from webui.engine.conditioning_files import ConditioningFiles
 from webui.engine.context import DenoiseContext
 from webui.engine.control import JobControl, JobInterrupted, PictureSkipped
 from webui.engine.denoise import denoise_latents
@@ -33,6 +35,7 @@ from webui.generation.prompt.reading import read_negative_prompt, read_prompt
 from webui.generation.prompt.schedules import Steps, Timeline
 from webui.generation.request import ResolvedRequest
 from webui.generation.samplers import find_sampler
+from webui.generation.source import source_hash
 from webui.planning.peaks import DECODE, DENOISE, ENCODE
 
 Emit = Callable[[WorkerEvent], None]
@@ -46,6 +49,11 @@ VERSIONS_OF = ("torch", "diffusers", "transformers")
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that a picture depends on."""
     return {name: version(name) for name in VERSIONS_OF}
+
+
+def _conditioning_files(device: Device, folder: Path | None) -> ConditioningFiles | None:
+    made_by = {"source": source_hash(), "device": device.name, **library_versions()}
+    return None if folder is None else ConditioningFiles(folder, json.dumps(made_by), device.torch_device)
 
 
 def groups_of(images: Sequence[int], batch_size: int, device: Device) -> list[tuple[int, ...]]:
@@ -95,11 +103,18 @@ class _DrawAlone(Exception):
 class Engine:
     """Draws the pictures of one job at a time. Used by one thread; `JobControl` may be pressed from another."""
 
-    def __init__(self, device: Device, hooks: EngineHooks | None = None, checkpoints: Checkpoints | None = None) -> None:
+    def __init__(
+        self,
+        device: Device,
+        hooks: EngineHooks | None = None,
+        checkpoints: Checkpoints | None = None,
+        conditioning_folder: Path | None = None,
+    ) -> None:
+        """conditioning_folder: where what text encoders said is kept over a restart."""
         self.device = device
         self._hooks = hooks or NoHooks()
         self._checkpoints = checkpoints or ModelManager(device)
-        self._conditioning = ConditioningCache()
+        self._conditioning = ConditioningCache(_conditioning_files(device, conditioning_folder))
         self._adapters = AdapterShelf()
         self._memory = MemoryBook(device)
         self._versions = library_versions()

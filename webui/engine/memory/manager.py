@@ -77,7 +77,10 @@ class ModelManager:
         source = known.source
         skeletons = {kind: self._skeleton(source, kind) for kind in source.components}
         # All weights are there before the first one moves: whatever fails, fails before the switch.
-        weights = {kind: self._store.get(part, skeletons[kind].slots, source.unchanged) for kind, part in source.components.items()}
+        weights = {
+            kind: self._store.get(part, skeletons[kind].slots, source.unchanged, self._worn.values())
+            for kind, part in source.components.items()
+        }
         modules: dict[Any, torch.nn.Module] = {kind: skeleton.module for kind, skeleton in skeletons.items()}
         family = known.family or source.assemble(modules, self._device)
         self._put_on({skeletons[kind]: weights[kind] for kind in skeletons})

@@ -75,15 +75,20 @@ class WeightStore:
         self._machine = machine
         self._kept: OrderedDict[str, Weights] = OrderedDict()
 
-    def get(self, source: ComponentSource, slots: Mapping[str, Slot], unchanged: Callable[[], bool]) -> Weights:
-        """The weights of a part. unchanged: whether the files of its checkpoint are still as they were. Raises CheckpointUnusable."""
+    def get(
+        self, source: ComponentSource, slots: Mapping[str, Slot], unchanged: Callable[[], bool], leased: Collection[Weights] = ()
+    ) -> Weights:
+        """The weights of a part. unchanged: whether the files of its checkpoint are still as they were. leased: stay, with their casts.
+
+        Raises CheckpointUnusable.
+        """
         identity = self._identities.of(source)
         kept = self._kept.get(identity)
         if kept is not None and not kept.valid():
             del self._kept[identity]
             kept = None
         if kept is None:
-            kept = self._kept[identity] = self._bring(identity, source, slots, unchanged)
+            kept = self._kept[identity] = self._bring(identity, source, slots, unchanged, leased)
         self._kept.move_to_end(identity)
         return kept
 
@@ -110,7 +115,14 @@ class WeightStore:
         """All there is, least recently used first."""
         return tuple(self._kept.values())
 
-    def _bring(self, identity: str, source: ComponentSource, slots: Mapping[str, Slot], unchanged: Callable[[], bool]) -> Weights:
+    def _bring(
+        self,
+        identity: str,
+        source: ComponentSource,
+        slots: Mapping[str, Slot],
+        unchanged: Callable[[], bool],
+        leased: Collection[Weights],
+    ) -> Weights:
         tensors = source.tensors()
         require_all(source, slots, tensors)
 
@@ -129,12 +141,19 @@ class WeightStore:
         if numbers is None or all(tensor.dtype == numbers.of(slots[name]) for name, tensor in as_they_are.items()):
             return self._ready(identity, source, as_they_are, slots, MAPPED, valid=lambda: _holds(unchanged))
         if self._casts is not None:
-            used = [weights.file for weights in self._kept.values() if weights.file is not None]
+            used = [weights.file for weights in leased if weights.file is not None]
             cast = self._casts.find(identity, numbers, slots) or self._casts.make(identity, numbers, slots, as_they_are.__getitem__, used)
+            self._let_go_of_removed_casts(leased)
             if cast is not None:
                 return self._ready(identity, source, cast, slots, MAPPED, self._casts.path(identity, numbers))
         copies = {name: _cast(tensor, slots[name], numbers) for name, tensor in as_they_are.items()}
         return self._ready(identity, source, copies, slots, RAM)
+
+    def _let_go_of_removed_casts(self, leased: Collection[Weights]) -> None:
+        # The disk gets its room back when nobody has the file mapped any more.
+        for identity, weights in list(self._kept.items()):
+            if weights.file is not None and not weights.file.exists() and weights not in leased:
+                del self._kept[identity]
 
     def _ready(
         self,
