@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webui.engine.control import JobControl
+from webui.engine.families.base import Family
 from webui.engine.memory.loaded import Loaded
 from webui.generation.events import Picture, WorkerEvent
 from webui.generation.job import JobSpec
@@ -81,9 +82,9 @@ def pixels(picture: Picture) -> NDArray[np.uint8]:
 
 
 class Always:
-    """A Stable Diffusion 1.x checkpoint that is in memory already, whichever is asked for (see ModelManager)."""
+    """A checkpoint that is in memory already, whichever is asked for (see ModelManager)."""
 
-    def __init__(self, family: Any) -> None:
+    def __init__(self, family: Family) -> None:
         self._family = family
         self._asked = False
 
@@ -91,8 +92,7 @@ class Always:
         if not self._asked:
             loading()
         self._asked = True
-        parts = {"text_encoder": self._family.text.text_encoder, "denoiser": self._family.unet, "vae": self._family.vae}
-        return Loaded(self._family, parts, "always the same", self._family.content)
+        return Loaded(self._family, "always the same", self._family.content)
 
 
 @dataclass

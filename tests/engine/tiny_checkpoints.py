@@ -73,7 +73,7 @@ def t5(width: int) -> Any:
 
 def vae(scale: float, channels: int = 4, **more: Any) -> Any:
     """A KL autoencoder."""
-    return made("vae", **VAE_SIZES, latent_channels=channels, scaling_factor=scale, **more)
+    return made("vae", **VAE_SIZES | more, latent_channels=channels, scaling_factor=scale)
 
 
 def sd1(*, inpainting: bool = False) -> Tiny:
@@ -90,7 +90,10 @@ def sd1(*, inpainting: bool = False) -> Tiny:
         down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
     )
-    decoder = vae(0.18215)
+    decoder = vae(0.18215, block_out_channels=(64,) * 4) if inpainting else vae(0.18215)
+    if inpainting:
+        # It encodes grey: norms over channels that are all alike would make noise of their rounding.
+        decoder.encoder.conv_in.bias.data = torch.tensor([-1.0, 1.0]).repeat(32)
     state = unet_as_published(unet) | vae_as_published(decoder) | clip_as_published(text, "cond_stage_model.transformer.")
     return Tiny({"text_encoder": text, "denoiser": unet, "vae": decoder}, state)
 
@@ -140,6 +143,68 @@ def sdxl(*, refiner: bool = False) -> Tiny:
         return Tiny({"text_encoder_2": large, "denoiser": unet, "vae": decoder}, state)
     state |= clip_as_published(small, "conditioner.embedders.0.transformer.")
     return Tiny({"text_encoder": small, "text_encoder_2": large, "denoiser": unet, "vae": decoder}, state)
+
+
+def sd3(*, large: bool = False, with_t5: bool = True, texts_inside: bool = True) -> Tiny:
+    """SD3 as in 3.5: norms on queries and keys; medium has a second attention in its first block, large none."""
+    small, big, third = clip(64, 3, "quick_gelu", projection=64), clip(128, 3, "gelu", projection=128), t5(256)
+    small.text_projection.weight.data = torch.eye(64)
+    transformer = made(
+        "sd3",
+        sample_size=128,
+        patch_size=2,
+        in_channels=16,
+        num_layers=2,
+        attention_head_dim=64,
+        num_attention_heads=1,
+        joint_attention_dim=256,
+        caption_projection_dim=64,
+        pooled_projection_dim=192,
+        out_channels=16,
+        pos_embed_max_size=48,
+        dual_attention_layers=() if large else (0,),
+        qk_norm="rms_norm",
+    )
+    decoder = vae(1.5305, 16, shift_factor=0.0609, use_quant_conv=False, use_post_quant_conv=False)
+    state = sd3_as_published(transformer)
+    modules = {"text_encoder": small, "text_encoder_2": big, "denoiser": transformer, "vae": decoder}
+    if texts_inside:
+        state |= vae_as_published(decoder)
+        state |= clip_as_published(small, "text_encoders.clip_l.transformer.") | clip_as_published(big, "text_encoders.clip_g.transformer.")
+    if with_t5:
+        modules["text_encoder_3"] = third
+        if texts_inside:
+            state |= t5_as_published(third, "text_encoders.t5xxl.transformer.")
+    return Tiny(modules, state)
+
+
+def flux(*, schnell: bool = False, prefix: str = "") -> Tiny:
+    """FLUX as it is published mostly: the transformer alone. Its other parts are in `modules`."""
+    text, words = clip(64, 2, "quick_gelu"), t5(64)
+    transformer = made(
+        "flux",
+        patch_size=1,
+        in_channels=64,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=32,
+        num_attention_heads=2,
+        joint_attention_dim=64,
+        pooled_projection_dim=64,
+        guidance_embeds=not schnell,
+        axes_dims_rope=(4, 14, 14),
+    )
+    decoder = vae(0.3611, 16, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False)
+    modules = {"text_encoder": text, "text_encoder_2": words, "denoiser": transformer, "vae": decoder}
+    return Tiny(modules, flux_as_published(transformer, prefix))
+
+
+def save_parts_of_flux(tiny: Tiny, root: Path) -> None:
+    """The files that lie beside a FLUX transformer."""
+    texts = root / "text_encoders"
+    Tiny({}, clip_as_published(tiny.modules["text_encoder"], "")).save(texts / "clip_l.safetensors")
+    Tiny({}, t5_as_published(tiny.modules["text_encoder_2"])).save(texts / "t5xxl_fp16.safetensors")
+    Tiny({}, vae_as_published(tiny.modules["vae"], "")).save(root / "vae" / "ae.safetensors")
 
 
 def emoji_as_single_file() -> Tiny:

@@ -20,7 +20,7 @@ from webui.engine.context import DenoiseContext
 from webui.engine.control import JobControl, JobInterrupted, PictureSkipped
 from webui.engine.denoise import denoise_latents
 from webui.engine.device import Device
-from webui.engine.families.base import Conditioning, Family
+from webui.engine.families.base import GUIDANCE, Conditioning, Family
 from webui.engine.hooks import EngineHooks, NoHooks
 from webui.engine.memory.drawing import MemoryBook, PictureMemory
 from webui.engine.memory.loaded import Loaded
@@ -241,7 +241,11 @@ class Engine:
 
         def encoded(text: str, negative: bool = False) -> Conditioning:
             key = (memory.loaded.text_identity, family.dtype, adapters.text_key, text, wording, negative)
-            return self._conditioning.get(key, lambda: memory.stage(ENCODE, lambda: encode(text, negative)))
+            made = self._conditioning.get(key, lambda: memory.stage(ENCODE, lambda: encode(text, negative)))
+            if not family.distilled_guidance:
+                return made
+            guidance = torch.full((1,), request.distilled_cfg_scale, device=made.tokens.device)
+            return replace(made, further={**made.further, GUIDANCE: guidance})
 
         def encode(text: str, negative: bool) -> Conditioning:
             with adapters.on_text_encoders():

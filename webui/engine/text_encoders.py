@@ -101,6 +101,11 @@ class T5Text:
         return self.length - 1
 
     @property
+    def token_embedding(self) -> torch.nn.Embedding:
+        """Its table: token ids -> vectors."""
+        return self.text_encoder.get_input_embeddings()
+
+    @property
     def words_start(self) -> int:
         """There is no start token."""
         return 0

@@ -55,9 +55,8 @@ class LocalExecutor:
         start_limit: seconds the worker may take until its Hello. log_level: how much it says, as in the settings.
         """
         options = ("--threads", str(threads), "--device", device, "--dtype", dtype, "--log-level", log_level)
-        models = [part for root in model_roots for part in ("--models", str(Path(root).absolute()))]
         kept = ("--cache", str(cache.absolute()), "--cast-gb", str(cast_gb)) if cache is not None else ()
-        self._command = [*(command or _WORKER), *options, *_extension_options(extension_roots), *models, *kept]
+        self._command = [*(command or _WORKER), *options, *_extension_options(extension_roots), *_model_options(model_roots), *kept]
         self._start_limit = start_limit
         # Of the files as they are now, which are those that this process runs.
         self._source_hash = source_hash()
@@ -243,6 +242,10 @@ class LocalExecutor:
                 log.error("%s", problem)
             self._problem = problem
             self._change.notify_all()
+
+
+def _model_options(roots: Sequence[Path]) -> list[str]:
+    return [part for root in roots for part in ("--models", str(Path(root).absolute()))]
 
 
 def _extension_options(roots: Sequence[Path]) -> list[str]:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from webui.generation.request import ResolvedRequest
+from webui.generation.request import ResolvedRequest, parameters_of
 
 PNG_TEXT_KEY = "parameters"
 NEGATIVE_KEY = "Negative prompt:"
@@ -24,6 +24,10 @@ MAX_INFOTEXT_CHARACTERS = 256 * 1024
 _PAIR = re.compile(r'\s*(\w[\w \-/]{1,60}):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 _SIZE = re.compile(r"(\d+)x(\d+)")
 _LEAST_PAIRS = 3
+
+
+USUAL_DISTILLED = float(parameters_of(ResolvedRequest)["distilled_cfg_scale"].default)
+"""Left out of the text, since only one family knows it."""
 
 
 def _quote(value: str) -> str:
@@ -50,6 +54,7 @@ def write_infotext(request: ResolvedRequest, seed: int, version: str) -> str:
         "Sampler": request.sampler,
         "Schedule type": request.schedule_type,
         "CFG scale": _number(request.cfg_scale),
+        "Distilled CFG Scale": _number(request.distilled_cfg_scale) if request.distilled_cfg_scale != USUAL_DISTILLED else None,
         "Seed": str(seed),
         "Size": f"{request.width}x{request.height}",
         "Model hash": request.checkpoint_hash,
@@ -99,6 +104,7 @@ _FIELD_OF_KEY = {
     "Sampler": "sampler",
     "Schedule type": "schedule_type",
     "CFG scale": "cfg_scale",
+    "Distilled CFG Scale": "distilled_cfg_scale",
     "Seed": "seed",
     "Model": "checkpoint",
     "Clip skip": "clip_skip",

@@ -12,6 +12,9 @@ import torch
 from webui.engine.preview import LatentPreview
 from webui.engine.schedules import ModelSigmas
 
+GUIDANCE = "guidance"
+"""Name in Conditioning.further: the distilled guidance, (rows,), for families that have `distilled_guidance`."""
+
 
 @dataclass(frozen=True)
 class Conditioning:

@@ -14,14 +14,11 @@ from typing import Any
 import torch
 
 from webui.engine.device import Device
-from webui.engine.families.base import Conditioning, Encoded, TextEncoder
+from webui.engine.families.base import GUIDANCE, Conditioning, Encoded, TextEncoder
 from webui.engine.families.latent_model import LatentModel, padded_to
 from webui.engine.families.sd import end_to_end
 from webui.engine.schedules import ModelSigmas, flow_sigmas
 from webui.engine.text_encoders import ClipText, T5Text
-
-GUIDANCE = "guidance"
-"""Name in Conditioning.further: (rows,) the distilled guidance."""
 
 _SQUARE = 2
 

@@ -162,7 +162,6 @@ def flux_config(shapes: Shapes) -> Config:
     return {
         "patch_size": 1,
         "in_channels": shapes["x_embedder.weight"][1],
-        "out_channels": shapes["proj_out.weight"][0],
         "num_layers": count(shapes, r"transformer_blocks\.(\d+)\."),
         "num_single_layers": count(shapes, r"single_transformer_blocks\.(\d+)\."),
         "attention_head_dim": head,

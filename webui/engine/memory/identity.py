@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from webui.durable import write_durably
+from webui.engine.families.base import Family
 from webui.engine.loading.component import ComponentSource
 from webui.engine.memory.loaded import DENOISER
 
@@ -76,3 +79,25 @@ def digest_of(tensors: Mapping[str, torch.Tensor]) -> str:
         total.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}\n".encode())
         total.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return total.hexdigest()
+
+
+def text_identity(family: Family, family_name: str, encoders: Iterable[str]) -> str:
+    """Equal for checkpoints that make equal conditioning of equal words. encoders: identities of the text encoders' weights.
+
+    Besides those weights the tokenizers matter, and whatever plain values family and encoders are set up with.
+    """
+    told = [family_name, *encoders, *_settings_of(family)]
+    for encoder in family.text_encoders:
+        told += [type(encoder).__name__, *_settings_of(encoder), _tokenizer_digest(getattr(encoder, "tokenizer", None), family)]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+def _settings_of(thing: Any) -> list[str]:
+    plain = [(one.name, getattr(thing, one.name)) for one in fields(thing) if one.name not in ("name", "content")]
+    return [f"{name}={value!r}" for name, value in plain if isinstance(value, bool | int | float | str)]
+
+
+def _tokenizer_digest(tokenizer: Any, family: Family) -> str:
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    # One that can't be looked into is shared with nobody.
+    return family.content if backend is None else hashlib.sha256(backend.to_str().encode("utf-8", "replace")).hexdigest()

@@ -22,7 +22,7 @@ def _nowhere_else(kinds: Collection[str]) -> None:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A checkpoint at work. parts: its modules by kind. architecture: of its denoiser; equal ones need equally much memory.
+    """A checkpoint at work. architecture: of its denoiser; equal ones need equally much memory.
     text_identity: of what makes conditioning of words; equal ones make the same.
 
     place: puts the parts of these kinds on the device, and takes the others off it. held: bytes of memory that its weights
@@ -30,11 +30,15 @@ class Loaded:
     """
 
     family: Family
-    parts: Mapping[str, Any]
     architecture: str
     text_identity: str
     place: Callable[[Collection[str]], None] = field(default=_nowhere_else, repr=False)
     held: Callable[[], int] = field(default=lambda: 0, repr=False)
+
+    @property
+    def parts(self) -> Mapping[str, Any]:
+        """Its modules by kind."""
+        return self.family.modules
 
     @property
     def text_kinds(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from webui.engine.families.base import Family
 from webui.engine.loading.checkpoint import open_checkpoint
 from webui.engine.loading.component import CheckpointSource
 from webui.engine.memory.cast_cache import CastCache, Numbers
-from webui.engine.memory.identity import Identities
+from webui.engine.memory.identity import Identities, text_identity
 from webui.engine.memory.loaded import DENOISER, Loaded
 from webui.engine.memory.meter import give_back
 from webui.engine.memory.skeleton import Skeleton
@@ -42,10 +42,11 @@ class Checkpoints(Protocol):
 
 @dataclass(eq=False)
 class _Known:
-    """A checkpoint that was opened. family: made once its skeletons were there."""
+    """A checkpoint that was opened. family, text_identity: made once its skeletons were there."""
 
     source: CheckpointSource
     family: Family | None = None
+    text_identity: str = ""
 
 
 class ModelManager:
@@ -84,8 +85,10 @@ class ModelManager:
         modules: dict[Any, torch.nn.Module] = {kind: skeleton.module for kind, skeleton in skeletons.items()}
         family = known.family or source.assemble(modules, self._device)
         self._put_on({skeletons[kind]: weights[kind] for kind in skeletons})
-        known.family = family
-        self._current = self._loaded(source, family, skeletons, weights)
+        if known.family is None:
+            encoders = [part.identity for kind, part in weights.items() if kind.startswith("text_encoder")]
+            known.family, known.text_identity = family, text_identity(family, source.family, encoders)
+        self._current = self._loaded(known, family, skeletons)
         self._store.keep_within_budget(self._worn.values())
         self._device.free_memory()
         return self._current
@@ -146,14 +149,12 @@ class ModelManager:
             skeleton.wear(weights.tensors)
             self._worn[skeleton] = weights
 
-    def _loaded(
-        self, source: CheckpointSource, family: Family, skeletons: Mapping[Any, Skeleton], weights: Mapping[Any, Weights]
-    ) -> Loaded:
+    def _loaded(self, known: _Known, family: Family, skeletons: Mapping[Any, Skeleton]) -> Loaded:
+        source = known.source
         return Loaded(
             family,
-            {str(kind): skeleton.module for kind, skeleton in skeletons.items()},
             source.components[DENOISER].architecture,
-            " ".join((source.family, *(part.identity for kind, part in weights.items() if str(kind).startswith("text_encoder")))),
+            known.text_identity,
             place=lambda kinds: self._place({str(kind): skeleton for kind, skeleton in skeletons.items()}, kinds),
             held=self._held,
         )
