@@ -17,7 +17,10 @@ from .drawing import CHECKPOINT
 from .original_layouts import (
     State,
     clip_as_published,
+    flux_as_published,
     open_clip_as_published,
+    sd3_as_published,
+    t5_as_published,
     unet_as_published,
     vae_as_published,
 )
