@@ -21,6 +21,7 @@ from webui.engine.control import JobControl, JobInterrupted, PictureSkipped
 from webui.engine.denoise import denoise_latents
 from webui.engine.device import Device
 from webui.engine.families.base import GUIDANCE, Conditioning, Family
+from webui.engine.guidance import left_out
 from webui.engine.hooks import EngineHooks, NoHooks
 from webui.engine.memory.drawing import MemoryBook, PictureMemory
 from webui.engine.memory.loaded import Loaded
@@ -137,6 +138,8 @@ class Engine:
             run.adapters = self._adapters.fit(job, family, run.note)
             if job.request.clip_skip > family.text_layers:
                 run.note(f"Clip skip {job.request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
+            for name in left_out(family, job.request):
+                run.note(f"{name} works in a U-Net, which this checkpoint has none of, so it was left out.")
             for images in groups_of(job.images, job.request, self.device):
                 try:
                     self._draw(run, images)
@@ -210,8 +213,8 @@ class Engine:
 
         def denoise() -> DenoiseContext:
             # All anew at each try, the noise too: what comes out is the picture of the seed.
-            noise = self._noise(family, run, images)
-            latents = noise.draw() * run.sigmas[0]
+            noise = PictureNoise.of(run.job.request, images, family.latent_shape, self.device.torch_device, run.sigmas)
+            latents = noise.first() * run.sigmas[0]
             context = DenoiseContext(run.job.request, images, run.sigmas, run.levels, positive, negative, latents)
             with run.adapters.on_denoiser():
                 denoise_latents(
@@ -270,11 +273,6 @@ class Engine:
             return pad_with(conditioning, encoded(""), length)
 
         return tuple(replace(pull, conditioning=pull.conditioning.map(padded)) for pull in positive), negative.map(padded)
-
-    def _noise(self, family: Family, run: _Run, images: Sequence[int]) -> PictureNoise:
-        request = run.job.request
-        seeds = [request.image_seeds[image] for image in images]
-        return PictureNoise(seeds, family.latent_shape(request.width, request.height), self.device.torch_device, run.sigmas)
 
     def _decode(self, family: Family, latents: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
         """Pixels of finished latents, and facts; a VAE that overflows in half (a known weakness of some) is run once more in fp32."""
