@@ -28,7 +28,9 @@ let dragged = null; // {job, place}
 export function toggleQueue() {
   if (openSheet() === NAME) return toggleSheet(NAME);
   parts = build();
-  ended = [...known.jobs.values()].filter((job) => !ACTIVE.has(job.status) && !job.live).reverse();
+  stop = null;
+  const over = [...known.jobs.values()].filter((job) => job.ended_at && !job.live);
+  ended = over.sort((a, b) => b.ended_at.localeCompare(a.ended_at));
   endedWanted = ENDED_FIRST;
   draw();
   toggleSheet(NAME, "Queue", parts.body, { note: parts.totals, actions: parts.actions });
@@ -62,7 +64,12 @@ function build() {
   fill(body, made.empty, made.running.element, made.waiting, made.note, made.ended.element);
   made.ended.element.append(made.more);
   body.addEventListener("keydown", onKey);
-  body.addEventListener("focusin", (event) => event.target.closest(".ez-job") && makeStop(event.target.closest(".ez-job")));
+  body.addEventListener("focusin", (event) => {
+    const row = event.target.closest(".ez-job");
+    if (!row) return;
+    stop = row.dataset.job;
+    makeStop(row);
+  });
   for (const [type, listener] of Object.entries(DRAG)) body.addEventListener(type, listener);
   return made;
 }
@@ -151,7 +158,8 @@ function act(name, drawing, words, run, kind = "") {
 }
 
 function drawEnded() {
-  const shown = ended.filter((job) => !known.jobs.has(job.id) || !ACTIVE.has(known.jobs.get(job.id).status));
+  // What is known here knows also how far it came.
+  const shown = ended.map((job) => known.jobs.get(job.id) ?? job).filter((job) => !ACTIVE.has(job.status));
   parts.ended.element.hidden = !shown.length;
   drawRows(parts.ended.list, shown.map((job) => ({ job })));
   parts.empty.hidden = Boolean(shown.length || activeCount());
@@ -213,7 +221,6 @@ function rows() {
 function makeStop(row) {
   for (const other of parts.body.querySelectorAll('.ez-job[tabindex="0"]')) if (other !== row) setStop(other, -1);
   setStop(row, 0);
-  stop = row.dataset.job;
 }
 
 function setStop(row, tabindex) {
@@ -224,7 +231,7 @@ function setStop(row, tabindex) {
 function keepStop() {
   const all = rows();
   const row = all.find((one) => one.dataset.job === stop) ?? all[0];
-  if (row && row.tabIndex !== 0) makeStop(row);
+  if (row) makeStop(row);
 }
 
 // What makes a row look as it does, but for the words that change all the time.
