@@ -276,7 +276,8 @@ function item(entry, key) {
 function thumbnail(job, place) {
   const last = job.images.at(-1);
   if (last) return h("img", { class: "pic", src: last.thumbnail, alt: "", draggable: "false", style: { "background-color": last.mean_colour } });
-  return h("span", { class: "pic ez-wait num", "aria-hidden": "true" }, job.status === "waiting" && place !== undefined ? String(place + 1) : "");
+  const sign = { waiting: () => String(place + 1), failed: () => icon("bad") }[job.status];
+  return h("span", { class: `pic ez-wait num ${job.status === "failed" ? "bad" : ""}`, "aria-hidden": "true" }, sign?.());
 }
 
 function marks(job) {
