@@ -11,9 +11,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from webui.engine.adapters.lora import Loras, LoraSet, LoraUse
+from webui.engine.adapters.lora import Loras, LoraSet
 from webui.engine.adapters.lora_names import layers_of
 from webui.errors import AdapterUnusable, LoraDoesNotFit
+from webui.generation.job import LoraUse
 
 from .small_modules import clip, flux_transformer, sd1_unet, sd3_transformer, sdxl_unet
 
@@ -48,7 +49,7 @@ class Bench:
         return path
 
     def use(self, tensors: Mapping[str, torch.Tensor], name: str = "ink", text: float = 1.0, denoiser: float = 1.0) -> LoraUse:
-        return LoraUse(name, self.write(tensors, name), text, denoiser)
+        return LoraUse(name, str(self.write(tensors, name)), text, denoiser)
 
     def fit(self, parts: dict[str, Any], *uses: LoraUse) -> LoraSet:
         return self.loras.fit(uses, parts, "the checkpoint", self.notes.append)
@@ -421,7 +422,7 @@ def test_peft_as_diffusers_saves_it(bench: Bench, stabilised: bool, dora: bool) 
         weight_name="ink.safetensors",
     )
     unet = sd1_unet()
-    with bench.fit({"denoiser": unet}, LoraUse("ink", bench.folder / "ink.safetensors")).on("denoiser"):
+    with bench.fit({"denoiser": unet}, LoraUse("ink", str(bench.folder / "ink.safetensors"))).on("denoiser"):
         picture = unet_says(unet, 16)
     assert torch.allclose(picture, unet_says(trained, 16), atol=1e-5)
     assert not torch.allclose(picture, unet_says(unet, 16), atol=1e-2)
@@ -560,7 +561,7 @@ def test_several_at_once_in_any_order_are_the_same_bits(bench: Bench, unet: Any)
     expected = weight_of(unet, f"{ATTENTION}.weight").double()
     for use, each in zip(uses, tensors, strict=True):
         up, down = (each[f"{KOHYA_ATTENTION}.lora_{way}.weight"].double() for way in ("up", "down"))
-        expected = expected + use.denoiser_weight * up @ down / 2
+        expected = expected + use.unet_weight * up @ down / 2
     assert close(
         next(n for name, n in zip([name for name, _, _ in objects(unet)], seen[0], strict=True) if name == f"{ATTENTION}.weight").double(),
         expected,
@@ -674,7 +675,7 @@ def test_another_familys_lora_is_refused(bench: Bench, unet: Any) -> None:
     name = KOHYA_ATTENTION.replace("attn1_to_q", "attn2_to_k")
     path = bench.write(low_rank(name, 8, 2048), metadata={"ss_base_model_version": "sdxl_base_v1-0"})
     with pytest.raises(LoraDoesNotFit) as raised:
-        bench.fit({"denoiser": unet}, LoraUse("ink", path))
+        bench.fit({"denoiser": unet}, LoraUse("ink", str(path)))
     assert raised.value.code == "lora_does_not_fit"
     assert "8 x 2048" in raised.value.message
     assert "8 x 16" in raised.value.message
@@ -700,7 +701,7 @@ def test_a_lora_for_parts_that_are_not_there_is_refused(bench: Bench, unet: Any)
         (b"", "empty"),
         (b"<!DOCTYPE html><html>login</html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n", "git-lfs pointer"),
-        (b"\x80\x04\x95cos\nsystem\n(S'touch owned'\ntR.", "damaged or cut off"),
+        (b"\x80\x04\x95cos\nsystem\n(S'touch owned'\ntR.", "pickle file"),
         (b"\xff" * 100, "damaged or cut off"),
     ],
     ids=["empty", "page", "pointer", "pickle", "noise"],
@@ -710,7 +711,7 @@ def test_files_that_are_something_else(bench: Bench, unet: Any, content: bytes, 
     path = bench.folder / "bad.safetensors"
     path.write_bytes(content)
     with pytest.raises(AdapterUnusable, match=words):
-        bench.fit({"denoiser": unet}, LoraUse("bad", path))
+        bench.fit({"denoiser": unet}, LoraUse("bad", str(path)))
     assert sorted(file.name for file in bench.folder.iterdir()) == ["bad.safetensors"]
 
 
@@ -718,10 +719,10 @@ def test_a_file_that_is_cut_off_or_gone(bench: Bench, unet: Any) -> None:
     path = bench.write(low_rank(KOHYA_ATTENTION, 8, 8))
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(AdapterUnusable, match="cut off"):
-        bench.fit({"denoiser": unet}, LoraUse("ink", path))
+        bench.fit({"denoiser": unet}, LoraUse("ink", str(path)))
     path.unlink()
     with pytest.raises(AdapterUnusable, match="No such file"):
-        bench.fit({"denoiser": unet}, LoraUse("ink", path))
+        bench.fit({"denoiser": unet}, LoraUse("ink", str(path)))
 
 
 @pytest.mark.parametrize(
@@ -761,7 +762,7 @@ def test_metadata_that_make_no_sense_are_left_out_of_account(bench: Bench, unet:
         {f"unet.{ATTENTION}.lora_A.weight": a, f"unet.{ATTENTION}.lora_B.weight": b}, metadata={"lora_adapter_metadata": settings}
     )
     own = weight_of(unet, f"{ATTENTION}.weight")
-    with bench.fit({"denoiser": unet}, LoraUse("ink", path)).on("denoiser"):
+    with bench.fit({"denoiser": unet}, LoraUse("ink", str(path))).on("denoiser"):
         assert torch.allclose(weight_of(unet, f"{ATTENTION}.weight"), own + b @ a, atol=1e-6)
 
 

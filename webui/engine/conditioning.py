@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from webui.engine.adapters.embeddings import NO_EMBEDDINGS, EmbeddingSet
 from webui.engine.families.base import Conditioning, Encoded, Family, TextEncoder
 from webui.generation.prompt.chunks import plan_chunks
 from webui.generation.prompt.emphasis import EmphasisMode, Segment, weighted
@@ -31,17 +32,30 @@ class Wording:
     comma_backtrack: int = 20
 
 
-def encode_text(family: Family, text: str, wording: Wording = Wording(), *, negative: bool = False) -> Conditioning:
-    """Conditioning of a text with marks of emphasis: its chunks are encoded each for itself and laid end to end."""
+def encode_text(
+    family: Family, text: str, wording: Wording = Wording(), embeddings: EmbeddingSet = NO_EMBEDDINGS, *, negative: bool = False
+) -> Conditioning:
+    """Conditioning of a text with marks of emphasis: its chunks are encoded each for itself and laid end to end.
+
+    embeddings: learned words that it may name.
+    """
     segments = weighted(text, wording.emphasis)
-    encoded = [_encode_weighted(encoder, segments, wording) for encoder in family.text_encoders]
+    encoded = [_encode_weighted(encoder, segments, wording, embeddings) for encoder in family.text_encoders]
     return family.condition(encoded, text=text, negative=negative)
 
 
-def _encode_weighted(encoder: TextEncoder, segments: Sequence[Segment], wording: Wording) -> Encoded:
+def _encode_weighted(encoder: TextEncoder, segments: Sequence[Segment], wording: Wording, embeddings: EmbeddingSet) -> Encoded:
     *_, comma = (None, *encoder.tokenize(","))
-    chunks = plan_chunks(segments, encoder.tokenize, encoder.room, comma=comma, backtrack=wording.comma_backtrack)
-    encoded = encoder.encode([encoder.framed(chunk.tokens) for chunk in chunks], wording.clip_skip)
+    chunks = plan_chunks(
+        segments,
+        encoder.tokenize,
+        encoder.room,
+        comma=comma,
+        backtrack=wording.comma_backtrack,
+        find_embedding=embeddings.finder(encoder),
+    )
+    with embeddings.injected(encoder, chunks):
+        encoded = encoder.encode([encoder.framed(chunk.tokens) for chunk in chunks], wording.clip_skip)
     if all(segment.weight == 1 for segment in segments):
         return encoded
     weights = torch.ones(encoded.tokens.shape[:2])

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from webui.engine.adapters.fitting import Adapters, AdapterShelf
 from webui.engine.conditioning import ConditioningCache, Pull, Wording, encode_text, pad_with
 from webui.engine.context import DenoiseContext
 from webui.engine.control import JobControl, JobInterrupted, PictureSkipped
@@ -24,7 +25,7 @@ from webui.engine.memory.loaded import Loaded
 from webui.engine.noise import PictureNoise
 from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
 from webui.engine.resident import Resident
-from webui.engine.schedules import sigmas_for
+from webui.engine.schedules import sigmas_of
 from webui.engine.stopwatch import Stopwatch
 from webui.generation.events import Done, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
 from webui.generation.job import JobSpec
@@ -47,9 +48,9 @@ def library_versions() -> dict[str, str]:
     return {name: version(name) for name in VERSIONS_OF}
 
 
-def groups_of(images: Sequence[int], batch_size: int, device: Device) -> list[tuple[int, ...]]:
-    """The pictures of a job as they are drawn: together where the device gains by it, one by one elsewhere."""
-    size = batch_size if device.batches else 1
+def groups_of(images: Sequence[int], request: ResolvedRequest, device: Device) -> list[tuple[int, ...]]:
+    """The pictures of a job as they are drawn: together where the device gains by it and they stay the same, one by one elsewhere."""
+    size = request.batch_size if device.batches and not find_sampler(request.sampler).one_by_one else 1
     return [tuple(images[start : start + size]) for start in range(0, len(images), size)]
 
 
@@ -63,6 +64,7 @@ class _Run:
     control: JobControl
     watch: Stopwatch
     emit: Emit
+    adapters: Adapters = field(init=False)
     _said: set[str] = field(default_factory=set)
 
     @property
@@ -98,6 +100,7 @@ class Engine:
         self._hooks = hooks or NoHooks()
         self._resident = resident or Resident(device)
         self._conditioning = ConditioningCache()
+        self._adapters = AdapterShelf()
         self._memory = MemoryBook(device)
         self._versions = library_versions()
 
@@ -113,10 +116,11 @@ class Engine:
             loaded = self._load(job, watch, emit)
             control.check_job()
             family = loaded.family
-            run = _Run(job, loaded, sigmas_for(job.request.schedule_type, family.sigmas, job.request.steps), control, watch, emit)
+            run = _Run(job, loaded, sigmas_of(job.request, family.sigmas), control, watch, emit)
+            run.adapters = self._adapters.fit(job, family, run.note)
             if job.request.clip_skip > family.text_layers:
                 run.note(f"Clip skip {job.request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
-            for images in groups_of(job.images, job.request.batch_size, self.device):
+            for images in groups_of(job.images, job.request, self.device):
                 try:
                     self._draw(run, images)
                 except _DrawAlone:
@@ -185,20 +189,22 @@ class Engine:
     def _attempt(self, family: Family, run: _Run, images: tuple[int, ...], own: Stopwatch, memory: PictureMemory) -> _Drawn:
         """Encode, denoise and decode the pictures of one batch. Raises ModelProducedNan, PictureSkipped, JobInterrupted, OutOfMemory."""
         with run.watch.stage("encode"):
-            positive, negative = self._encode(family, run.job.request, memory)
+            positive, negative = self._encode(family, run, memory)
 
         def denoise() -> DenoiseContext:
             # All anew at each try, the noise too: what comes out is the picture of the seed.
-            noise = self._noise(family, run.job.request, images)
-            context = DenoiseContext(run.job.request, images, run.sigmas, positive, negative, noise.draw() * run.sigmas[0])
-            denoise_latents(
-                family,
-                context,
-                noise.draw,
-                before_step=run.control.check,
-                guessed=self._hooks.denoise_step,
-                step_done=_Progress(run.family, run.job.preview_interval, own, run.emit),
-            )
+            noise = self._noise(family, run, images)
+            latents = noise.draw() * run.sigmas[0]
+            context = DenoiseContext(run.job.request, images, run.sigmas, family.sigmas, positive, negative, latents)
+            with run.adapters.on_denoiser():
+                denoise_latents(
+                    family,
+                    context,
+                    noise,
+                    before_step=run.control.check,
+                    guessed=self._hooks.denoise_step,
+                    step_done=_Progress(run.family, run.job.preview_interval, own, run.emit),
+                )
             self.device.synchronize()
             return context
 
@@ -212,26 +218,26 @@ class Engine:
         run.control.check()
         return _Drawn(context, pixels, facts)
 
-    def _encode(
-        self, family: Family, request: ResolvedRequest, memory: PictureMemory
-    ) -> tuple[tuple[Pull, ...], Timeline[Conditioning] | None]:
+    def _encode(self, family: Family, run: _Run, memory: PictureMemory) -> tuple[tuple[Pull, ...], Timeline[Conditioning] | None]:
         """Conditioning of prompt and negative prompt over the calls of the denoiser; no negative where guidance is off."""
+        request, adapters = run.job.request, run.adapters
         wording = Wording(request.clip_skip, request.emphasis, request.comma_backtrack)
         steps = Steps(request.steps * find_sampler(request.sampler).calls, old=request.old_prompt_editing)
 
         def encoded(text: str, negative: bool = False) -> Conditioning:
-            key = (family.content, family.dtype, text, wording, negative)
+            key = (family.content, family.dtype, adapters.text_key, text, wording, negative)
             return self._conditioning.get(key, lambda: memory.stage(ENCODE, lambda: encode(text, negative)))
 
         def encode(text: str, negative: bool) -> Conditioning:
-            made = encode_text(family, text, wording, negative=negative)
+            with adapters.on_text_encoders():
+                made = encode_text(family, text, wording, adapters.embeddings, negative=negative)
             for part in made.parts():
                 require_finite(part, TEXT_ENCODER)
             return made
 
         prompt = read_prompt(request.prompt)
         positive = tuple(Pull(part.over(steps).map(encoded), part.weight) for part in prompt.parts)
-        if request.cfg_scale == 1 and [pull.weight for pull in positive] == [1.0]:
+        if request.guidance_scale == 1 and [pull.weight for pull in positive] == [1.0]:
             return positive, None
         (asked,) = read_negative_prompt(request.negative_prompt).parts
         negative = asked.over(steps).map(lambda text: encoded(text, negative=True))
@@ -244,9 +250,10 @@ class Engine:
 
         return tuple(replace(pull, conditioning=pull.conditioning.map(padded)) for pull in positive), negative.map(padded)
 
-    def _noise(self, family: Family, request: ResolvedRequest, images: Sequence[int]) -> PictureNoise:
+    def _noise(self, family: Family, run: _Run, images: Sequence[int]) -> PictureNoise:
+        request = run.job.request
         seeds = [request.image_seeds[image] for image in images]
-        return PictureNoise(seeds, family.latent_shape(request.width, request.height), self.device.torch_device)
+        return PictureNoise(seeds, family.latent_shape(request.width, request.height), self.device.torch_device, run.sigmas)
 
     def _decode(self, family: Family, latents: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
         """Pixels of finished latents, and facts; a VAE that overflows in half (a known weakness of some) is run once more in fp32."""

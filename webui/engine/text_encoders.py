@@ -40,6 +40,11 @@ class ClipText:
         return self.length - 2
 
     @property
+    def token_embedding(self) -> torch.nn.Embedding:
+        """Its table: token ids -> vectors."""
+        return self.text_encoder.get_input_embeddings()
+
+    @property
     def words_start(self) -> int:
         """Words come after the start token."""
         return 1

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from webui.generation.request import ResolvedRequest, ResolvedTxt2Img
+
+
+@dataclass(frozen=True)
+class LoraUse:
+    """A LoRA that the request asks for. name: as the user wrote it; path: the file."""
+
+    name: str
+    path: str
+    text_encoder_weight: float = 1.0
+    unet_weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class EmbeddingUse:
+    """An embedding that the request names. name: the word; path: the file."""
+
+    name: str
+    path: str
 
 
 @dataclass(frozen=True)
@@ -14,6 +32,7 @@ class JobSpec:
 
     checkpoint_path: the folder or file to load. images: 0-based indexes still to be made
     (after a restart the finished ones are left out). preview_interval: least seconds between previews.
+    loras, embeddings: those that the request's prompts name.
     try_with_less: whether pictures that memory doesn't suffice for are drawn again in a way that needs less.
     known_peaks: what earlier pictures of this checkpoint needed (webui.planning.peaks.Peak as plain values).
     """
@@ -25,6 +44,8 @@ class JobSpec:
     preview_interval: float = 0.25
     try_with_less: bool = True
     known_peaks: tuple[dict[str, Any], ...] = field(default=())
+    loras: tuple[LoraUse, ...] = ()
+    embeddings: tuple[EmbeddingUse, ...] = ()
 
     def to_wire(self) -> dict[str, Any]:
         """Plain values for a pipe."""
@@ -34,6 +55,8 @@ class JobSpec:
             "checkpoint_path": self.checkpoint_path,
             "images": list(self.images),
             "preview_interval": self.preview_interval,
+            "loras": [asdict(lora) for lora in self.loras],
+            "embeddings": [asdict(embedding) for embedding in self.embeddings],
             "try_with_less": self.try_with_less,
             "known_peaks": list(self.known_peaks),
         }
@@ -47,6 +70,8 @@ class JobSpec:
             checkpoint_path=data["checkpoint_path"],
             images=tuple(data["images"]),
             preview_interval=data["preview_interval"],
+            loras=tuple(LoraUse(**lora) for lora in data["loras"]),
+            embeddings=tuple(EmbeddingUse(**embedding) for embedding in data["embeddings"]),
             try_with_less=data["try_with_less"],
             known_peaks=tuple(data["known_peaks"]),
         )

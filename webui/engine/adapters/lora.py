@@ -23,24 +23,11 @@ from webui.engine.adapters.lora_file import LayerChange, LoraFile, fingerprint_o
 from webui.engine.adapters.lora_names import Layers, layers_of
 from webui.engine.adapters.patching import Slot, replaced, slots_of
 from webui.errors import AdapterUnusable, LoraDoesNotFit
+from webui.generation.job import LoraUse
 
 DENOISER = "denoiser"
 
 _NAMED_AT_MOST = 3
-
-
-@dataclass(frozen=True)
-class LoraUse:
-    """A LoRA asked for. name: as the user wrote it. text_weight: of what it changes in text encoders; denoiser_weight: in the denoiser."""
-
-    name: str
-    path: Path
-    text_weight: float = 1.0
-    denoiser_weight: float = 1.0
-
-    def weight(self, part: str) -> float:
-        """How strongly it works on a part of the checkpoint."""
-        return self.denoiser_weight if part == DENOISER else self.text_weight
 
 
 @dataclass(frozen=True)
@@ -89,7 +76,7 @@ class Loras:
         """
         fitted = [self._fitted(use, parts, note) for use in uses]
         # In an order of their own, so that the order of the prompt changes no bit.
-        fitted.sort(key=lambda lora: (lora.fingerprint, lora.use.text_weight, lora.use.denoiser_weight))
+        fitted.sort(key=lambda lora: (lora.fingerprint, lora.use.text_encoder_weight, lora.use.unet_weight))
         return LoraSet(tuple(fitted), parts, content, self._kept)
 
     def free(self) -> None:
@@ -97,7 +84,7 @@ class Loras:
         self._weights.clear()
 
     def _fitted(self, use: LoraUse, parts: Mapping[str, Module], note: Callable[[str], None]) -> _FittedLora:
-        file = self._read(use.path)
+        file = self._read(Path(use.path))
         fitted, misfits = _fit(file, use.name, parts)
         misfits += file.unread
         if misfits:
@@ -142,7 +129,7 @@ class LoraSet:
 
     def key(self, part: str) -> tuple[tuple[str, float], ...]:
         """Which LoRAs change a part, and how strongly: equal keys, equal weights. Empty where none does."""
-        return tuple((lora.fingerprint, lora.use.weight(part)) for lora in self._active(part))
+        return tuple((lora.fingerprint, _weight(lora.use, part)) for lora in self._active(part))
 
     def on(self, *parts: str) -> AbstractContextManager[None]:
         """On these parts within the block. After it the checkpoint has its own weights, the same objects, whatever happened.
@@ -170,7 +157,12 @@ class LoraSet:
         return replaced({slots[name]: weight for name, weight in weights.items()})
 
     def _active(self, part: str) -> list[_FittedLora]:
-        return [lora for lora in self.loras if lora.changes.get(part) and lora.use.weight(part) != 0]
+        return [lora for lora in self.loras if lora.changes.get(part) and _weight(lora.use, part) != 0]
+
+
+def _weight(use: LoraUse, part: str) -> float:
+    """How strongly a LoRA works on a part of the checkpoint."""
+    return use.unet_weight if part == DENOISER else use.text_encoder_weight
 
 
 def _changed(slots: Mapping[str, Slot], part: str, loras: Sequence[_FittedLora]) -> dict[str, Parameter]:
@@ -189,7 +181,7 @@ def _changed(slots: Mapping[str, Slot], part: str, loras: Sequence[_FittedLora])
         for lora, change in changes:
             if (id(change), name) not in waiting:
                 waiting |= {(id(change), each): delta for each, delta in _sound_deltas(change, slots, lora.use)}
-            total.add_(waiting.pop((id(change), name)), alpha=lora.use.weight(part))
+            total.add_(waiting.pop((id(change), name)), alpha=_weight(lora.use, part))
         changed[name] = _like(slot, total)
     return changed
 

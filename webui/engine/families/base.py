@@ -94,6 +94,11 @@ class TextEncoder(Protocol):
         ...
 
     @property
+    def token_embedding(self) -> torch.nn.Embedding:
+        """Its table: token ids -> vectors."""
+        ...
+
+    @property
     def words_start(self) -> int:
         """The place of the first word in a framed chunk."""
         ...
@@ -114,6 +119,11 @@ class Family(Protocol):
     @property
     def dtype(self) -> torch.dtype:
         """Of its weights, its activations and its conditioning."""
+        ...
+
+    @property
+    def modules(self) -> Mapping[str, torch.nn.Module]:
+        """The modules it computes with, by kind of component ("denoiser", "vae", "text_encoder", ...)."""
         ...
 
     @property

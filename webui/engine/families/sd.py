@@ -58,6 +58,11 @@ class StableDiffusion:
         return self.device.dtype
 
     @property
+    def modules(self) -> Mapping[str, Any]:
+        """The modules it computes with, by kind of component."""
+        return {"text_encoder": self.text.text_encoder, "denoiser": self.unet, "vae": self.vae}
+
+    @property
     def text_encoders(self) -> tuple[ClipText]:
         """The one there is."""
         return (self.text,)

@@ -1,0 +1,52 @@
+"""What a job puts on its checkpoint: LoRAs and embeddings, fitted once, put on for each stage that they matter to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from webui.engine.adapters.embeddings import Embeddings, EmbeddingSet
+from webui.engine.adapters.lora import DENOISER, Loras, LoraSet
+from webui.engine.families.base import Family
+from webui.generation.job import JobSpec
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """LoRAs and embeddings that fit a checkpoint; it is unchanged until they are put on."""
+
+    loras: LoraSet
+    embeddings: EmbeddingSet
+
+    @property
+    def text_key(self) -> Hashable:
+        """What of them changes conditioning: equal keys, equal conditioning of equal texts."""
+        return self.embeddings.key, tuple((part, self.loras.key(part)) for part in self._text_parts)
+
+    def on_text_encoders(self) -> AbstractContextManager[None]:
+        """LoRAs on the text encoders within the block. Embeddings are put in where text is encoded."""
+        return self.loras.on(*self._text_parts)
+
+    def on_denoiser(self) -> AbstractContextManager[None]:
+        """LoRAs on the denoiser within the block."""
+        return self.loras.on(DENOISER)
+
+    @property
+    def _text_parts(self) -> list[str]:
+        return [part for part in self.loras.parts if part.startswith("text_encoder")]
+
+
+class AdapterShelf:
+    """Reads adapters and fits them to checkpoints; what was read and computed is kept for the next job."""
+
+    def __init__(self) -> None:
+        self._loras = Loras()
+        self._embeddings = Embeddings()
+
+    def fit(self, job: JobSpec, family: Family, note: Callable[[str], None]) -> Adapters:
+        """The job's adapters. note: told what fits nothing. Raises AdapterUnusable, LoraDoesNotFit."""
+        return Adapters(
+            self._loras.fit(job.loras, family.modules if job.loras else {}, family.content, note),
+            self._embeddings.fit(job.embeddings, family.text_encoders, note),
+        )
