@@ -111,7 +111,7 @@ def _take_queue(page: Page, keep: Callable[[Page, str], None]) -> None:
     _generate(page, "rabbit on a teal background", 8)
     for words, pictures in WAITING:
         _generate(page, words, pictures)
-    expect(page.locator(".ez-pill")).to_contain_text(f"{len(WAITING) + 1} jobs")
+    expect(page.locator(".ez-pill")).to_contain_text(f"{len(WAITING) + 1} jobs", timeout=PATIENCE)
     expect(page.locator(".ez-progress")).to_contain_text("Picture 2 of 8", timeout=PATIENCE)
     expect(page.locator("#ez-stage .ez-frame img")).to_be_visible(timeout=PATIENCE)
     page.locator(".ez-pill").click()
