@@ -45,6 +45,7 @@ def build_executor(settings: Settings) -> Executor:
         threads=settings.threads,
         extension_roots=() if settings.safe_mode else EXTENSION_ROOTS,
         model_roots=settings.model_roots,
+        cache=settings.data_dir / "cache",
         log_level=settings.log_level,
     )
 

@@ -130,8 +130,10 @@ def load_hooks(roots: Sequence[Path]) -> tuple[EngineHooks, tuple[str, ...]]:
     return registry, registry.not_loaded()
 
 
-def open_engine(threads: int, device: str, dtype: str, hooks: EngineHooks, model_roots: Sequence[Path] = ()) -> Engine:
-    """Import torch, open the device, make the engine. model_roots: where parts lie that checkpoints come without."""
+def open_engine(
+    threads: int, device: str, dtype: str, hooks: EngineHooks, model_roots: Sequence[Path] = (), cache: Path | None = None
+) -> Engine:
+    """Import torch, open the device, make the engine. model_roots, cache: as in loading.checkpoint."""
     from webui.engine.device import open_device, use_threads
     from webui.engine.engine import Engine
     from webui.engine.loading.checkpoint import open_checkpoint
@@ -139,7 +141,7 @@ def open_engine(threads: int, device: str, dtype: str, hooks: EngineHooks, model
 
     use_threads(threads)
     opened = open_device(device, dtype)
-    return Engine(opened, hooks, Resident(opened, lambda path: open_checkpoint(path, model_roots)))
+    return Engine(opened, hooks, Resident(opened, lambda path: open_checkpoint(path, model_roots, cache)))
 
 
 def hello_of(engine: Engine, problems: tuple[str, ...] = ()) -> Hello:
@@ -212,6 +214,7 @@ def main(argv: Sequence[str] | None = None, hooks: EngineHooks | None = None) ->
     parser.add_argument("--log-level", default="info")
     parser.add_argument("--extensions", type=Path, action="append", default=[])
     parser.add_argument("--models", type=Path, action="append", default=[])
+    parser.add_argument("--cache", type=Path)
     arguments = parser.parse_args(argv)
     # Ctrl+C in the terminal reaches the whole group; ending the worker is the web process's business.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -221,7 +224,7 @@ def main(argv: Sequence[str] | None = None, hooks: EngineHooks | None = None) ->
     inbox.open()
     prepare_environment()
     hooks, problems = (hooks, ()) if hooks is not None else load_hooks(arguments.extensions)
-    engine = open_engine(arguments.threads, arguments.device, arguments.dtype, hooks, arguments.models)
+    engine = open_engine(arguments.threads, arguments.device, arguments.dtype, hooks, arguments.models, arguments.cache)
     serve(engine, inbox, events, problems)
 
 

@@ -39,6 +39,7 @@ class LocalExecutor:
         threads: int = 0,
         extension_roots: Sequence[Path] = (),
         model_roots: Sequence[Path] = (),
+        cache: Path | None = None,
         device: str = "auto",
         dtype: str = "auto",
         command: Sequence[str] | None = None,
@@ -46,13 +47,14 @@ class LocalExecutor:
         log_level: str = "info",
     ) -> None:
         """threads: of the CPU, 0 for one per physical core. extension_roots: folders of add-ons.
-        model_roots: folders of models, in which parts are looked for that a checkpoint lacks.
+        model_roots: folders of models, in which parts are looked for that a checkpoint lacks. cache: folder for old
+        pickles as safetensors.
 
         device, dtype: as in webui.engine.device. command: what to start instead of Python with webui.engine.worker.
         start_limit: seconds the worker may take until its Hello. log_level: how much it says, as in the settings.
         """
         options = ("--threads", str(threads), "--device", device, "--dtype", dtype, "--log-level", log_level)
-        self._command = [*(command or _WORKER), *options, *_extension_options(extension_roots), *_model_options(model_roots)]
+        self._command = [*(command or _WORKER), *options, *_extension_options(extension_roots), *_model_options(model_roots, cache)]
         self._start_limit = start_limit
         # Of the files as they are now, which are those that this process runs.
         self._source_hash = source_hash()
@@ -240,8 +242,9 @@ class LocalExecutor:
             self._change.notify_all()
 
 
-def _model_options(roots: Sequence[Path]) -> list[str]:
-    return [part for root in roots for part in ("--models", str(Path(root).absolute()))]
+def _model_options(roots: Sequence[Path], cache: Path | None) -> list[str]:
+    kept = ["--cache", str(cache.absolute())] if cache else []
+    return kept + [part for root in roots for part in ("--models", str(Path(root).absolute()))]
 
 
 def _extension_options(roots: Sequence[Path]) -> list[str]:
