@@ -20,7 +20,7 @@ from webui.engine.loading.checkpoint import open_checkpoint
 from webui.engine.loading.component import realise
 from webui.engine.loading.modules import builder
 from webui.engine.loading.tensors import shapes_of
-from webui.engine.resident import Resident
+from webui.engine.memory.manager import ModelManager
 from webui.errors import CheckpointUnusable, GenerationFailed
 from webui.generation.events import Stage
 
@@ -32,7 +32,7 @@ SIZE: dict[str, Any] = {"width": 64, "height": 64, "steps": 2, "sampler": "Euler
 
 
 def recorder_in(root: Path, device: Device) -> Recorder:
-    return Recorder(Engine(device, None, Resident(device, lambda path: open_checkpoint(path, [root], root / "cache"))))
+    return Recorder(Engine(device, None, ModelManager(device, lambda path: open_checkpoint(path, [root], root / "cache"))))
 
 
 # old pickles
@@ -70,7 +70,11 @@ class Evil:
         return Path.touch, (self.target,)
 
 
-@pytest.mark.parametrize("archived", [True, False, None], ids=["zip", "before torch 1.6", "bare pickle"])
+@pytest.mark.parametrize(
+    "archived",
+    [True, pytest.param(False, marks=pytest.mark.slow), pytest.param(None, marks=pytest.mark.slow)],
+    ids=["zip", "before torch 1.6", "bare pickle"],
+)
 def test_a_pickle_that_wants_to_run_code_runs_none(tmp_path: Path, archived: bool | None) -> None:
     path, trace = tmp_path / "evil.ckpt", tmp_path / "was here"
     if archived is None:
@@ -84,6 +88,7 @@ def test_a_pickle_that_wants_to_run_code_runs_none(tmp_path: Path, archived: boo
     assert not list((tmp_path / "cache" / "converted").iterdir()), "nothing half is left"
 
 
+@pytest.mark.slow
 def test_a_pickle_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "old.ckpt"
     torch.save({"state_dict": {"weight": torch.zeros(1000)}}, path)
