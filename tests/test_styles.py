@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from webui.errors import DataUnusable
@@ -48,6 +48,7 @@ NAME = st.text(st.characters(blacklist_characters="\r\n\x00", blacklist_categori
 WORDS = st.text(st.characters(blacklist_characters="\r\x00", blacklist_categories=("Cs",)), max_size=30).map(str.lstrip)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(NAME, st.tuples(WORDS, WORDS), max_size=5))
 def test_what_is_written_is_read(styles: dict[str, tuple[str, str]]) -> None:
     written = tuple(Style(name, *words) for name, words in styles.items())
