@@ -144,6 +144,7 @@ def test_sdxl(tmp_path: Path, device: Device) -> None:
     assert_close(hooks.latents, pipeline(**arguments() | {"negative_prompt": None}).images)
 
 
+@pytest.mark.slow
 def test_the_refiner(tmp_path: Path, device: Device) -> None:
     from diffusers import StableDiffusionXLImg2ImgPipeline
 
@@ -169,7 +170,7 @@ def test_the_refiner(tmp_path: Path, device: Device) -> None:
 @pytest.mark.parametrize(
     ("make", "with_t5"),
     [
-        pytest.param(lambda: tiny_checkpoints.sd3(), True, id="3.5 medium"),
+        pytest.param(lambda: tiny_checkpoints.sd3(), True, id="3.5 medium", marks=pytest.mark.slow),
         pytest.param(lambda: tiny_checkpoints.sd3(large=True, with_t5=False), False, id="3.5 large without T5"),
     ],
 )
@@ -192,7 +193,7 @@ def test_stable_diffusion_3(tmp_path: Path, device: Device, make: Callable[[], T
     assert_close(latents, silent(pipeline)(**arguments(16), sigmas=EVEN).images)
 
 
-@pytest.mark.parametrize("schnell", [False, True], ids=["dev", "schnell"])
+@pytest.mark.parametrize("schnell", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["dev", "schnell"])
 def test_flux(tmp_path: Path, device: Device, schnell: bool) -> None:
     from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline
 
@@ -219,7 +220,7 @@ def test_flux(tmp_path: Path, device: Device, schnell: bool) -> None:
     assert not torch.equal(guided, latents)
 
 
-@pytest.mark.parametrize("size", [(72, 64), (64, 72)])
+@pytest.mark.parametrize("size", [(72, 64), pytest.param((64, 72), marks=pytest.mark.slow)])
 def test_odd_sizes_of_families_that_see_squares(tmp_path: Path, device: Device, size: tuple[int, int]) -> None:
     tiny = tiny_checkpoints.flux()
     path = tiny.save(tmp_path / "tiny.safetensors")
@@ -267,5 +268,5 @@ def test_a_missing_vae_is_named(tmp_path: Path) -> None:
 def test_a_missing_text_encoder_is_named(tmp_path: Path) -> None:
     tiny = tiny_checkpoints.sd1()
     bare = dataclasses.replace(tiny, state={name: tensor for name, tensor in tiny.state.items() if not name.startswith("cond_stage")})
-    with pytest.raises(CheckpointUnusable, match=r"text encoder in bare\.safetensors"):
+    with pytest.raises(CheckpointUnusable, match=r"bare\.safetensors holds no CLIP text encoder"):
         open_checkpoint(bare.save(tmp_path / "bare.safetensors"))
