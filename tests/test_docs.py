@@ -16,6 +16,9 @@ from webui.cli import cli
 from webui.doctor.checks import CHECKS
 from webui.extensions import hookspecs
 from webui.extensions.registry import ExtensionRegistry
+from webui.generation.prompt.emphasis import weighted
+from webui.generation.prompt.reading import read_prompt
+from webui.generation.prompt.schedules import Steps
 from webui.generation.request import parse_request
 from webui.logs import about_job, log_to_file
 from webui.settings import Settings
@@ -52,6 +55,33 @@ def test_every_word_of_name_patterns_is_documented_with_what_it_gives() -> None:
     text = (DOCS / "where-pictures-go.md").read_text("utf-8")
     assert re.findall(r"^\| `\[.*$", text, re.M) == rows
     assert all(f"`[{word}]`" in text for word in NOT_POSSIBLE)
+
+
+def rows_of(page: str, heading: str) -> dict[str, str]:
+    """The two columns of a table under a heading, the first without its backquotes."""
+    section = (DOCS / page).read_text("utf-8").split(f"## {heading}\n")[1].split("\n## ")[0]
+    return dict(re.findall(r"^\| `(.*?)` \| (.*?) \|$", section, re.M))
+
+
+def test_weights_are_as_the_page_on_prompts_says() -> None:
+    rows = rows_of("prompts.md", "Weights")
+    assert len(rows) >= 8
+    for text, weight in rows.items():
+        found = [segment.weight for segment in weighted(text) if "a" in segment.text]
+        assert [f"{round(one, 4):g}" for one in found] == [weight], text
+
+
+def test_changes_come_when_the_page_on_prompts_says() -> None:
+    rows = rows_of("prompts.md", "Words that change on the way")
+    assert len(rows) >= 7
+    for text, told in rows.items():
+        changes = read_prompt(text).parts[0].over(Steps(20))
+        first, said = 1, []
+        for last, words in zip(changes.lasts, changes.entries, strict=True):
+            when = f"step {first}" if first == last else f"steps {first} to {last}"
+            said.append(f"{f'`{words}`' if words else 'nothing'} in {when}")
+            first = last + 1
+        assert ", ".join(said) == told, text
 
 
 def test_every_hook_is_documented_with_its_exact_arguments() -> None:
