@@ -236,6 +236,40 @@ def test_a_single_file_draws_what_its_folder_draws(tmp_path: Path, recorder: Rec
     assert digests(recorder.run(job(path=path, **size))) == digests(recorder.run(job(**size)))
 
 
+def folder_of(kind: str, tiny: Tiny) -> Any:
+    """The stock pipeline of a tiny checkpoint, to be saved as a folder."""
+    import diffusers
+
+    parts = {
+        ("transformer" if kind in ("sd3", "flux") else "unet") if name == "denoiser" else name: module
+        for name, module in tiny.modules.items()
+    }
+    clip, wide, t5 = clip_tokenizer(OPENAI_PAD), clip_tokenizer(OPEN_CLIP_PAD), t5_tokenizer
+    if kind == "sdxl":
+        return diffusers.StableDiffusionXLPipeline(**parts, tokenizer=clip, tokenizer_2=wide, scheduler=euler(), add_watermarker=False)
+    if kind == "sd3":
+        scheduler = diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0)
+        return diffusers.StableDiffusion3Pipeline(**parts, tokenizer=clip, tokenizer_2=wide, tokenizer_3=t5(), scheduler=scheduler)
+    scheduler = diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True)
+    return diffusers.FluxPipeline(**parts, tokenizer=clip, tokenizer_2=t5(), scheduler=scheduler)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sdxl", "sd3", "flux"])
+def test_a_folder_draws_what_its_single_file_draws(tmp_path: Path, device: Device, kind: str) -> None:
+    tiny = getattr(tiny_checkpoints, kind)()
+    if kind == "flux":
+        tiny_checkpoints.save_parts_of_flux(tiny, tmp_path)
+    folder = tmp_path / "folder"
+    folder_of(kind, tiny).save_pretrained(folder, max_shard_size="10MB")
+    assert list(folder.glob("*/*.index.json")), "some part is in several files"
+    from_file, _ = drawn(tiny.save(tmp_path / "tiny.safetensors"), tmp_path, device)
+    from_folder, _ = drawn(folder, tmp_path, device)
+    assert_close(from_folder, from_file)
+    source = open_checkpoint(folder)
+    assert source.family == kind
+
+
 # parts that are missing
 
 
