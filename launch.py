@@ -267,6 +267,11 @@ def digest(file: str) -> str:
     return hashlib.sha256((PROJECT / file).read_text(encoding="utf-8").encode()).hexdigest()
 
 
+def stands_alone(file: str) -> bool:
+    """Whether the packages in a requirements file are installed without what they themselves require."""
+    return file.endswith("-alone.txt")
+
+
 def is_current(venv: Venv, the_plan: InstallPlan, files: Sequence[str]) -> bool:
     """Whether the stamp says that all of this is installed."""
     stamp = venv.read_stamp()
@@ -376,10 +381,16 @@ def pip(venv: Venv, *arguments: str) -> list[str]:
 
 
 def pip_install(venv: Venv, build: Build, files: Sequence[str]) -> list[str]:
-    """One call for everything, so that pip resolves it together."""
-    wanted = [word for file in files for word in ("-r", str(PROJECT / file))]
+    """One call for everything, so that pip resolves it together; except for what `pip_install_alone` installs."""
+    wanted = [word for file in files if not stands_alone(file) for word in ("-r", str(PROJECT / file))]
     # An extra index: for all other packages the user's own index settings stay in force.
     return pip(venv, "install", *wanted, *build.pins, *(["--extra-index-url", build.index] if build.index else []))
+
+
+def pip_install_alone(venv: Venv, files: Sequence[str]) -> list[str]:
+    """The call for packages whose own requirements would not fit, after all others; empty where there are none."""
+    wanted = [word for file in files if stands_alone(file) for word in ("-r", str(PROJECT / file))]
+    return pip(venv, "install", "--no-deps", *wanted) if wanted else []
 
 
 def index_has(venv: Venv, build: Build) -> bool:
@@ -477,6 +488,8 @@ def install(venv: Venv, the_plan: InstallPlan, files: Sequence[str]) -> None:
     scratch.mkdir()
     temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
     code, output = run_watched(pip_install(venv, build, files), {**os.environ, **temporary})
+    if not code and (alone := pip_install_alone(venv, files)):
+        code, output = run_watched(alone, {**os.environ, **temporary})
     shutil.rmtree(scratch, ignore_errors=True)
     if code:
         raise StartError(explain(output, venv.folder, build))
@@ -514,6 +527,8 @@ def describe(venv: Venv, the_plan: InstallPlan, files: Sequence[str], command: S
         when = f"if {build.index} has it, " if build.index else "otherwise " if number else ""
         yield f"2. {when}PyTorch {build.title}: {build.download_gb:g} GB to download, {build.disk_gb:g} GB on disk"
         yield "   " + " ".join(pip_install(venv, build, files))
+    if alone := pip_install_alone(venv, files):
+        yield "   and then: " + " ".join(alone)
     yield "3. " + " ".join(command)
 
 
@@ -551,7 +566,8 @@ def command_for(python: str, words: Sequence[str]) -> tuple[list[str], tuple[str
     if words[:1] == ["test"]:
         chosen = [] if "--full" in words else ["-m", "not slow"]
         rest = [word for word in words[1:] if word != "--full"]
-        return [python, "-m", "pytest", *chosen, *rest], ("requirements.txt", "requirements-test.txt")
+        files = ("requirements.txt", "requirements-test.txt", "requirements-test-alone.txt")
+        return [python, "-m", "pytest", *chosen, *rest], files
     # -P: a file that happens to lie where the user is, say random.py, must not stand in for a module.
     return [python, "-P", "-m", "webui.cli", *words], ("requirements.txt",)
 

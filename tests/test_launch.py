@@ -124,7 +124,7 @@ def test_every_row_ends_with_what_pypi_has():
 
 
 def test_the_trio_is_pinned_in_one_place():
-    for name in ("requirements.txt", "requirements-test.txt"):
+    for name in ("requirements.txt", "requirements-test.txt", "requirements-test-alone.txt"):
         lines = re.sub("#.*", "", (launch.PROJECT / name).read_text()).split()
         assert lines and all(re.fullmatch(r"[\w.-]+(\[\w+\])?==[\w.]+", line) for line in lines), name
         assert not [line for line in lines if line.startswith(("torch==", "torchvision==", "xformers=="))], name
@@ -372,10 +372,19 @@ def test_the_torch_that_was_asked_for_is_installed_and_remembered(project, wheel
     assert project.venv.read_stamp()["torch"] == "cpu"
 
 
+def test_what_stands_alone_is_installed_last_and_without_its_own_requirements(tmp_path):
+    venv, files = Venv(tmp_path), ("requirements.txt", "requirements-test-alone.txt")
+    (build, *_) = plan(Machine("linux", "x86_64", "none")).builds
+    assert "test-alone" not in " ".join(launch.pip_install(venv, build, files))
+    alone = f"-m pip install --no-deps -r {launch.PROJECT}/requirements-test-alone.txt --disable-pip-version-check"
+    assert " ".join(launch.pip_install_alone(venv, files)) == f"{venv.python} {alone}"
+    assert launch.pip_install_alone(venv, ("requirements.txt",)) == []
+
+
 def test_test_tools_are_a_layer_of_their_own():
     command, files = launch.command_for("python", ["test", "-x", "tests/test_a.py"])
     assert command == ["python", "-m", "pytest", "-m", "not slow", "-x", "tests/test_a.py"]
-    assert files == ("requirements.txt", "requirements-test.txt")
+    assert files == ("requirements.txt", "requirements-test.txt", "requirements-test-alone.txt")
     assert launch.command_for("python", ["test", "--full"])[0] == ["python", "-m", "pytest"]
 
 

@@ -76,7 +76,10 @@ def test_the_engine_equals_the_stock_pipeline(device: Device, family: StableDiff
     assert np.abs(stock - pixels(own)).max() <= 1
 
 
-@pytest.mark.parametrize("sampler", SAMPLER_LABELS)
+QUICK = ("DPM++ 2M", "DPM++ 2M SDE", "Euler a", "DDIM CFG++")
+
+
+@pytest.mark.parametrize("sampler", [label if label in QUICK else pytest.param(label, marks=pytest.mark.slow) for label in SAMPLER_LABELS])
 def test_the_same_seed_is_the_same_picture_alone_and_in_a_batch(recorder: Recorder, sampler: str) -> None:
     size: dict[str, Any] = {"width": 64, "height": 64, "steps": 3, "sampler": sampler, "schedule_type": "Uniform"}
     together = digests(recorder.run(job(seed=100, batch_count=2, batch_size=2, **size)))
@@ -85,9 +88,10 @@ def test_the_same_seed_is_the_same_picture_alone_and_in_a_batch(recorder: Record
     assert digests(recorder.run(job(seed=100, batch_count=2, batch_size=2, images=(3,), **size))) == {3: together[3]}
 
 
-def test_drawn_at_once_on_a_device_that_batches_the_noise_is_the_same(device: Device, family: StableDiffusion) -> None:
+@pytest.mark.parametrize("sampler", ["Euler a", "DPM++ 2M SDE"])
+def test_drawn_at_once_on_a_device_that_batches_the_noise_is_the_same(device: Device, family: StableDiffusion, sampler: str) -> None:
     batching = dataclasses.replace(device, batches=True)
-    spec = job(seed=100, batch_size=3, width=64, height=64, sampler="Euler a", schedule_type="Uniform")
+    spec = job(seed=100, batch_size=3, width=64, height=64, sampler=sampler, schedule_type="Uniform")
     alone, together = Remembering(), Remembering()
     pictures = [
         [pixels(event).astype(int) for event in Recorder(engine_with(hooks, on, family)).run(spec) if isinstance(event, Picture)]
@@ -100,8 +104,11 @@ def test_drawn_at_once_on_a_device_that_batches_the_noise_is_the_same(device: De
 
 
 def test_groups(device: Device) -> None:
-    assert groups_of((0, 1, 2), 2, device) == [(0,), (1,), (2,)]
-    assert groups_of((0, 1, 2), 2, dataclasses.replace(device, batches=True)) == [(0, 1), (2,)]
+    batching = dataclasses.replace(device, batches=True)
+    request = job(batch_size=2).request
+    assert groups_of((0, 1, 2), request, device) == [(0,), (1,), (2,)]
+    assert groups_of((0, 1, 2), request, batching) == [(0, 1), (2,)]
+    assert groups_of((0, 1), job(batch_size=2, sampler="DPM adaptive").request, batching) == [(0,), (1,)]
 
 
 def test_previews_change_no_pixel(recorder: Recorder) -> None:

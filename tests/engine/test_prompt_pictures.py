@@ -109,7 +109,7 @@ def said(number: float, length: int = 2) -> Timeline[Conditioning]:
 def guesses(
     positive: tuple[Pull, ...], negative: Timeline[Conditioning] | None, calls: int = 1, pictures: int = 1
 ) -> tuple[list[float], list[int]]:
-    family, request = Reporting(), SimpleNamespace(cfg_scale=2.0)
+    family, request = Reporting(), SimpleNamespace(guidance_scale=2.0)
     context: Any = SimpleNamespace(request=request, images=tuple(range(pictures)), positive=positive, negative=negative)
     denoise = guided(family, context)  # pyright: ignore[reportArgumentType]
     return [float(denoise(torch.zeros(pictures, 1, 1), 1.0)[0]) for _ in range(calls)], family.rows

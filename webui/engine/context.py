@@ -8,6 +8,7 @@ import torch
 
 from webui.engine.conditioning import Pull
 from webui.engine.families.base import Conditioning
+from webui.engine.schedules import ModelSigmas
 from webui.generation.prompt.schedules import Timeline
 from webui.generation.request import ResolvedRequest
 
@@ -19,12 +20,13 @@ class DenoiseContext:
     From the start:
         request: what is drawn; its values already decided the tensors below.
         images: 0-based picture index of each row of the batch.
-        sigmas: steps + 1 noise levels, falling, the last one 0.
+        sigmas: steps + 1 noise levels, falling, the last one 0. model_sigmas: those that the model was trained on.
         positive, negative: conditioning over the calls of the denoiser, one row, tokens (1, n, width) in compute dtype.
-            positive: a pull for each part between ANDs. negative: None where nothing is asked of it (cfg_scale 1).
+            positive: a pull for each part between ANDs. negative: None where nothing is asked of it (guidance_scale 1).
     In each step, changing with it:
-        step: 0-based. sigma: noise level of `latents`.
+        step: 0-based; samplers that choose their own steps may stay at one or leave some out. sigma: noise level of `latents`.
         latents: (batch, channels, height / 8, width / 8), fp32: the noisy picture at the step's start.
+        unguided: same shape, fp32: the guess for the negative prompt alone, where there is one.
         denoised: same shape, fp32: the denoiser's guess of the clean latents. `denoise_step` may replace or change it.
     After the last step:
         latents: the finished latents; sigma is 0.
@@ -33,11 +35,13 @@ class DenoiseContext:
     request: ResolvedRequest
     images: tuple[int, ...]
     sigmas: tuple[float, ...]
+    model_sigmas: ModelSigmas
     positive: tuple[Pull, ...]
     negative: Timeline[Conditioning] | None
     latents: torch.Tensor
     step: int = 0
     sigma: float = 0.0
+    unguided: torch.Tensor = field(default_factory=lambda: torch.empty(0))
     denoised: torch.Tensor = field(default_factory=lambda: torch.empty(0))
 
     @property

@@ -12,7 +12,7 @@ from webui.engine.conditioning import stretch_to
 from webui.engine.context import DenoiseContext
 from webui.engine.families.base import Conditioning, Family
 from webui.engine.precision import DENOISER, require_finite
-from webui.engine.samplers import SAMPLE_FUNCTIONS, Denoise
+from webui.engine.samplers import SAMPLE_FUNCTIONS, Denoise, NoisePath, NoiseSource, SamplerRun
 
 Moment = Callable[[DenoiseContext], None]
 
@@ -60,17 +60,17 @@ def asking(family: Family, context: DenoiseContext) -> Ask:
 def guided(family: Family, context: DenoiseContext) -> Denoise:
     """The denoiser with classifier-free guidance: away from the negative prompt, towards each part of the prompt by its weight.
 
-    Without a negative (cfg_scale 1) only the prompt is asked. Written on x0, which is the same: Ho and Salimans 2022
+    Without a negative (guidance_scale 1) only the prompt is asked. Written on x0, which is the same: Ho and Salimans 2022
     (arXiv:2207.12598); several parts: Liu et al. 2022 (arXiv:2206.01714), equation 11.
     """
     ask = asking(family, context)
     if context.negative is None:
         return lambda x, sigma: ask(x, sigma)[0]
-    scales = [pull.weight * context.request.cfg_scale for pull in context.positive]
+    scales = [pull.weight * context.request.guidance_scale for pull in context.positive]
 
     def denoise(x: torch.Tensor, sigma: float) -> torch.Tensor:
         without, *towards = ask(x, sigma)
-        result = without
+        result = context.unguided = without
         for guess, scale in zip(towards, scales, strict=True):
             result = result + (guess - without) * scale
         return result
@@ -81,7 +81,7 @@ def guided(family: Family, context: DenoiseContext) -> Denoise:
 def denoise_latents(
     family: Family,
     context: DenoiseContext,
-    draw_noise: Callable[[], torch.Tensor],
+    noise: NoiseSource,
     *,
     before_step: Callable[[], None],
     guessed: Moment,
@@ -102,8 +102,8 @@ def denoise_latents(
         before_step()
         return denoise(x, sigma)
 
-    def on_step(step: int, x: torch.Tensor, denoised: torch.Tensor) -> torch.Tensor:
-        context.step, context.sigma = step, context.sigmas[step]
+    def on_step(step: int, sigma: float, x: torch.Tensor, denoised: torch.Tensor) -> torch.Tensor:
+        context.step, context.sigma = step, sigma
         context.latents, context.denoised = x, denoised
         guessed(context)
         if step % CHECK_EVERY == 0:
@@ -111,8 +111,15 @@ def denoise_latents(
         step_done(context)
         return context.denoised
 
-    sample = SAMPLE_FUNCTIONS[context.request.sampler]
-    context.latents = sample(ask, context.latents, context.sigmas, draw_noise, on_step)
+    run = SamplerRun(
+        ask,
+        noise,
+        path=NoisePath(context.model_sigmas.flow),
+        on_step=on_step,
+        unguided=lambda: context.unguided,
+        earlier=context.model_sigmas.earlier,
+    )
+    context.latents = SAMPLE_FUNCTIONS[context.request.sampler](run, context.latents, context.sigmas)
     require_finite(context.latents, DENOISER)
     context.sigma = 0.0
     return context.latents

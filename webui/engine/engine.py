@@ -25,7 +25,7 @@ from webui.engine.memory.loaded import Loaded
 from webui.engine.noise import PictureNoise
 from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
 from webui.engine.resident import Resident
-from webui.engine.schedules import sigmas_for
+from webui.engine.schedules import sigmas_of
 from webui.engine.stopwatch import Stopwatch
 from webui.generation.events import Done, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
 from webui.generation.job import JobSpec
@@ -48,9 +48,9 @@ def library_versions() -> dict[str, str]:
     return {name: version(name) for name in VERSIONS_OF}
 
 
-def groups_of(images: Sequence[int], batch_size: int, device: Device) -> list[tuple[int, ...]]:
-    """The pictures of a job as they are drawn: together where the device gains by it, one by one elsewhere."""
-    size = batch_size if device.batches else 1
+def groups_of(images: Sequence[int], request: ResolvedRequest, device: Device) -> list[tuple[int, ...]]:
+    """The pictures of a job as they are drawn: together where the device gains by it and they stay the same, one by one elsewhere."""
+    size = request.batch_size if device.batches and not find_sampler(request.sampler).one_by_one else 1
     return [tuple(images[start : start + size]) for start in range(0, len(images), size)]
 
 
@@ -116,11 +116,11 @@ class Engine:
             loaded = self._load(job, watch, emit)
             control.check_job()
             family = loaded.family
-            run = _Run(job, loaded, sigmas_for(job.request.schedule_type, family.sigmas, job.request.steps), control, watch, emit)
+            run = _Run(job, loaded, sigmas_of(job.request, family.sigmas), control, watch, emit)
             run.adapters = self._adapters.fit(job, family, run.note)
             if job.request.clip_skip > family.text_layers:
                 run.note(f"Clip skip {job.request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
-            for images in groups_of(job.images, job.request.batch_size, self.device):
+            for images in groups_of(job.images, job.request, self.device):
                 try:
                     self._draw(run, images)
                 except _DrawAlone:
@@ -193,13 +193,14 @@ class Engine:
 
         def denoise() -> DenoiseContext:
             # All anew at each try, the noise too: what comes out is the picture of the seed.
-            noise = self._noise(family, run.job.request, images)
-            context = DenoiseContext(run.job.request, images, run.sigmas, positive, negative, noise.draw() * run.sigmas[0])
+            noise = self._noise(family, run, images)
+            latents = noise.draw() * run.sigmas[0]
+            context = DenoiseContext(run.job.request, images, run.sigmas, family.sigmas, positive, negative, latents)
             with run.adapters.on_denoiser():
                 denoise_latents(
                     family,
                     context,
-                    noise.draw,
+                    noise,
                     before_step=run.control.check,
                     guessed=self._hooks.denoise_step,
                     step_done=_Progress(run.family, run.job.preview_interval, own, run.emit),
@@ -236,7 +237,7 @@ class Engine:
 
         prompt = read_prompt(request.prompt)
         positive = tuple(Pull(part.over(steps).map(encoded), part.weight) for part in prompt.parts)
-        if request.cfg_scale == 1 and [pull.weight for pull in positive] == [1.0]:
+        if request.guidance_scale == 1 and [pull.weight for pull in positive] == [1.0]:
             return positive, None
         (asked,) = read_negative_prompt(request.negative_prompt).parts
         negative = asked.over(steps).map(lambda text: encoded(text, negative=True))
@@ -249,9 +250,10 @@ class Engine:
 
         return tuple(replace(pull, conditioning=pull.conditioning.map(padded)) for pull in positive), negative.map(padded)
 
-    def _noise(self, family: Family, request: ResolvedRequest, images: Sequence[int]) -> PictureNoise:
+    def _noise(self, family: Family, run: _Run, images: Sequence[int]) -> PictureNoise:
+        request = run.job.request
         seeds = [request.image_seeds[image] for image in images]
-        return PictureNoise(seeds, family.latent_shape(request.width, request.height), self.device.torch_device)
+        return PictureNoise(seeds, family.latent_shape(request.width, request.height), self.device.torch_device, run.sigmas)
 
     def _decode(self, family: Family, latents: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
         """Pixels of finished latents, and facts; a VAE that overflows in half (a known weakness of some) is run once more in fp32."""

@@ -192,6 +192,11 @@ class Txt2Img(BaseModel):
         """How many pictures this request makes in all."""
         return self.batch_count * self.batch_size
 
+    @property
+    def guidance_scale(self) -> float:
+        """The CFG scale as the sampler takes it; 1 asks nothing of the negative prompt."""
+        return self.cfg_scale * samplers.find_sampler(self.sampler).cfg_factor
+
 
 GenerationRequest = Txt2Img
 """Any request. Further tasks join as a discriminated union over `kind`."""

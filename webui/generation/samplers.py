@@ -1,6 +1,6 @@
 """Names of samplers and schedules: the one table that page, API, infotext and engine share.
 
-Labels and aliases are AUTOMATIC1111's, so files, prompts and API clients move over unchanged.
+Labels and aliases are AUTOMATIC1111's and Forge's, so files, prompts and API clients move over unchanged.
 The engine holds one function for each label (a test keeps the two tables equal).
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from webui.errors import InvalidRequest
 
@@ -16,42 +17,90 @@ AUTOMATIC = "Automatic"
 
 @dataclass(frozen=True)
 class Sampler:
-    """One integration method. `default_schedule` is what "Automatic" stands for with it.
+    """One integration method.
 
-    calls: how often it asks the denoiser in a step, as prompt schedules count it.
+    default_schedule: what "Automatic" stands for with it.
+    calls: how often it asks the denoiser in a step, as prompt schedules count it (a few steps at the ends may ask less often).
+    options: request fields that it heeds.
+    discards_next_to_last: draws better without the smallest noise level.
+    one_by_one: pictures drawn together would change each other.
+    cfg_factor: what it multiplies the CFG scale by; it needs the negative prompt's guess even at CFG scale 1 where this isn't 1.
     """
 
     label: str
     aliases: tuple[str, ...]
     default_schedule: str
     calls: int = 1
+    options: tuple[str, ...] = ()
+    discards_next_to_last: bool = False
+    one_by_one: bool = False
+    cfg_factor: float = 1.0
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """One spacing of noise levels."""
+    """One spacing of noise levels. options: request fields that it heeds."""
 
     label: str
     aliases: tuple[str, ...]
+    options: tuple[str, ...] = ()
 
+
+_ETA = ("eta", "sigma_noise")
+_CHURN = ("sigma_churn", "sigma_tmin", "sigma_tmax", "sigma_noise")
 
 SAMPLERS: tuple[Sampler, ...] = (
-    Sampler("DPM++ 2M", ("k_dpmpp_2m",), "Karras"),
-    Sampler("Euler a", ("k_euler_a", "k_euler_ancestral"), "Uniform"),
-    Sampler("Euler", ("k_euler",), "Uniform"),
-    Sampler("DDIM", ("ddim",), "Uniform"),
+    Sampler("DPM++ 2M", ("k_dpmpp_2m", "dpmpp_2m"), "Karras"),
+    Sampler("DPM++ SDE", ("k_dpmpp_sde", "dpmpp_sde"), "Karras", 2, _ETA),
+    Sampler("DPM++ 2M SDE", ("k_dpmpp_2m_sde", "dpmpp_2m_sde"), "Exponential", 1, _ETA),
+    Sampler("DPM++ 2M SDE Heun", ("k_dpmpp_2m_sde_heun", "dpmpp_2m_sde_heun"), "Exponential", 1, _ETA),
+    Sampler("DPM++ 2S a", ("k_dpmpp_2s_a", "dpmpp_2s_ancestral"), "Karras", 2, _ETA),
+    Sampler("DPM++ 3M SDE", ("k_dpmpp_3m_sde", "dpmpp_3m_sde"), "Exponential", 1, _ETA, discards_next_to_last=True),
+    Sampler("Euler a", ("k_euler_a", "k_euler_ancestral", "euler_ancestral"), "Uniform", 1, _ETA),
+    Sampler("Euler", ("k_euler",), "Uniform", 1, _CHURN),
+    Sampler("LMS", ("k_lms",), "Uniform"),
+    Sampler("Heun", ("k_heun",), "Uniform", 2, _CHURN),
+    Sampler("DPM2", ("k_dpm_2", "dpm_2"), "Karras", 2, _CHURN, discards_next_to_last=True),
+    Sampler("DPM2 a", ("k_dpm_2_a", "k_dpm_2_ancestral", "dpm_2_ancestral"), "Karras", 2, _ETA, discards_next_to_last=True),
+    Sampler("DPM fast", ("k_dpm_fast", "dpm_fast"), "Uniform", 1, _ETA),
+    Sampler("DPM adaptive", ("k_dpm_ad", "k_dpm_adaptive", "dpm_adaptive"), "Uniform", 1, _ETA, one_by_one=True),
+    Sampler("Restart", ("restart",), "Karras", 2, ("sigma_noise",)),
+    Sampler("DDIM", ("ddim",), "Uniform", 1, ("eta_ddim", "sigma_noise")),
+    Sampler("DDIM CFG++", ("ddim_cfgpp", "ddim_cfg++"), "DDIM", 1, ("eta_ddim", "sigma_noise"), cfg_factor=1 / 12.5),
+    Sampler("PLMS", ("plms", "k_plms"), "DDIM"),
+    Sampler("UniPC", ("unipc", "uni_pc"), "Uniform"),
+    Sampler("LCM", ("k_lcm",), "Uniform", 1, ("sigma_noise",)),
+    Sampler("HeunPP2", ("heunpp2",), "Uniform", 3, _CHURN),
+    Sampler("IPNDM", ("ipndm",), "Uniform"),
+    Sampler("DEIS", ("deis",), "Uniform"),
+    Sampler("DDPM", ("ddpm",), "Uniform", 1, ("sigma_noise",)),
+    Sampler("TCD", ("tcd",), "Uniform", 1, _ETA),
 )
 
+_ENDS = ("sigma_min", "sigma_max")
+
 SCHEDULES: tuple[Schedule, ...] = (
-    Schedule("Uniform", ("uniform",)),
-    Schedule("Karras", ("karras",)),
+    Schedule("Uniform", ("uniform",), _ENDS),
+    Schedule("Karras", ("karras", "ka"), (*_ENDS, "rho")),
+    Schedule("Exponential", ("exponential", "exp"), _ENDS),
+    Schedule("Polyexponential", ("polyexponential",), (*_ENDS, "rho")),
+    Schedule("SGM Uniform", ("sgm_uniform", "SGMUniform"), _ENDS),
+    Schedule("KL Optimal", ("kl_optimal",), _ENDS),
+    Schedule("Align Your Steps", ("align_your_steps", "ays")),
+    Schedule("Simple", ("simple",)),
+    Schedule("Normal", ("normal",), _ENDS),
+    Schedule("DDIM", ("ddim", "ddim_uniform")),
+    Schedule("Beta", ("beta",), (*_ENDS, "beta_alpha", "beta_beta")),
+    Schedule("Turbo", ("turbo",)),
 )
 
 SAMPLER_LABELS = tuple(sampler.label for sampler in SAMPLERS)
 SCHEDULE_LABELS = (AUTOMATIC, *(schedule.label for schedule in SCHEDULES))
 
+Entry = TypeVar("Entry", Sampler, Schedule)
 
-def _find(name: str, table: Sequence[Sampler | Schedule]) -> Sampler | Schedule | None:
+
+def _find(name: str, table: Sequence[Entry]) -> Entry | None:
     wanted = name.strip().casefold()
     for entry in table:
         if wanted in (entry.label.casefold(), *(alias.casefold() for alias in entry.aliases)):
@@ -68,16 +117,17 @@ def split_joined_name(name: str) -> tuple[str, str | None]:
     if _find(name, SAMPLERS) is None:
         for schedule in SCHEDULES:
             for ending in (schedule.label, *schedule.aliases):
-                head = name[: -len(ending) - 1]
-                if name.casefold().endswith(" " + ending.casefold()) and _find(head, SAMPLERS) is not None:
-                    return head, schedule.label
+                for joint in (" ", "_"):  # the API's old names: "k_dpmpp_2m_ka"
+                    head = name[: -len(ending) - 1]
+                    if name.casefold().endswith(joint + ending.casefold()) and _find(head, SAMPLERS) is not None:
+                        return head, schedule.label
     return name, None
 
 
 def find_sampler(name: str) -> Sampler:
     """The sampler of that label or alias. Raises InvalidRequest naming the known ones."""
     found = _find(name, SAMPLERS)
-    if not isinstance(found, Sampler):
+    if found is None:
         raise InvalidRequest(
             f"There is no sampler called {name[:80]!r}.",
             field="sampler",

@@ -123,7 +123,7 @@ def plan_memory(request: GenerationRequest, samples: Sequence[Sample], available
         newest.sizes,
         activations,
         pictures=request.batch_size if budget.copies else 1,
-        guided=request.cfg_scale != 1,
+        guided=request.guidance_scale != 1,
         attention=SDPA if request.attention == AUTOMATIC else request.attention,
     )
 

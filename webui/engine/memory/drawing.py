@@ -46,7 +46,7 @@ class MemoryBook:
             loaded.sizes,
             activations,
             pictures=pictures,
-            guided=request.cfg_scale != 1,
+            guided=request.guidance_scale != 1,
             attention=choose_kernel(request.attention, self._device.attention),
         )
         memory = PictureMemory(self, loaded, self._device, budget, request.width, request.height, pictures)
