@@ -39,7 +39,9 @@ def find_adapters(models: ModelCatalog, request: GenerationRequest, checkpoint: 
     return FoundAdapters(loras, embeddings, vae, digest), tuple(notes)
 
 
-def paths_of(models: ModelCatalog, request: ResolvedRequest, checkpoint: Checkpoint) -> tuple[tuple[LoraUse, ...], tuple[EmbeddingUse, ...], str]:
+def paths_of(
+    models: ModelCatalog, request: ResolvedRequest, checkpoint: Checkpoint
+) -> tuple[tuple[LoraUse, ...], tuple[EmbeddingUse, ...], str]:
     """Where the adapters of a resolved request lie: LoRAs, embeddings, the VAE ("" for none). Raises AdapterUnusable when one is gone."""
     loras = tuple(
         LoraUse(used.name, str(_again(models, used.name, used.hash, _LORA, "LoRA")), used.text_encoder_weight, used.unet_weight)
