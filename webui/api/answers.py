@@ -213,6 +213,23 @@ class CheckpointAnswer(BaseModel):
     defaults: dict[str, Any] = Field(description="Request fields that it draws best with.")
 
 
+class UnmappedParameter(BaseModel):
+    """A parameter that sets nothing here."""
+
+    key: str
+    value: str
+    reason: str
+
+
+class MetadataAnswer(BaseModel):
+    """What a picture or a text says of how a picture is made."""
+
+    tool: str | None = Field(description="The program that wrote it; null where nothing was found.")
+    exact: bool = Field(description="Read from Easel's own record: the same request, field by field.")
+    fields: dict[str, Any] = Field(description="Fields of a request, ready for /jobs.")
+    unmapped: list[UnmappedParameter] = Field(description="What found no place, and why.")
+
+
 class SamplerAnswer(BaseModel):
     """One sampler."""
 

@@ -18,6 +18,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 MAX_JSON_BYTES = 2 * 1024 * 1024
+MAX_PICTURE_BYTES = 64 * 1024 * 1024
 BODY_SECONDS = 30.0
 """Longest pause between two parts of a body."""
 
@@ -62,7 +63,7 @@ def _host_name(netloc: str) -> str | None:
 
 
 class Door:
-    """Refuses foreign Hosts (DNS rebinding) and cross-site requests, caps JSON bodies, adds security headers.
+    """Refuses foreign Hosts (DNS rebinding) and cross-site requests, caps bodies, adds security headers.
 
     A request without Origin is a program, not a web page, and passes; a browser sends Origin with every
     unsafe request and every cross-origin one.
@@ -89,7 +90,7 @@ class Door:
         except EaselError as error:
             await _refuse(scope, receive, send_with_headers, error)
             return
-        limited = _limit_body(receive) if scope["type"] == "http" and _is_api(scope) else receive
+        limited = _limit_body(receive, _most_bytes(scope)) if scope["type"] == "http" and _is_api(scope) else receive
         try:
             await self._app(scope, limited, send_with_headers)
         except _BodyRefused as refused:
@@ -115,12 +116,20 @@ class Door:
                 "Another web page asked this; Easel answers its own pages only.", field="Sec-Fetch-Site", hint="Use Easel's own page."
             )
         if unsafe and _is_api(scope):
-            kind = (_header(scope, b"content-type") or "").split(";")[0].strip().lower()
-            if kind.startswith(_FORM_TYPES):
+            if _body_type(scope).startswith(_FORM_TYPES):
                 raise CrossSite("Forms are not accepted here.", field="Content-Type", allowed="application/json", hint="Send JSON.")
             length = _header(scope, b"content-length")
-            if length is not None and length.isdigit() and int(length) > MAX_JSON_BYTES:
-                raise _too_large()
+            if length is not None and length.isdigit() and int(length) > _most_bytes(scope):
+                raise _too_large(_most_bytes(scope))
+
+
+def _body_type(scope: Scope) -> str:
+    return (_header(scope, b"content-type") or "").split(";")[0].strip().lower()
+
+
+def _most_bytes(scope: Scope) -> int:
+    """How long a body may be: pictures are larger than JSON."""
+    return MAX_PICTURE_BYTES if _body_type(scope).startswith("image/") else MAX_JSON_BYTES
 
 
 def _is_api(scope: Scope) -> bool:
@@ -133,11 +142,11 @@ class _BodyRefused(Exception):
         self.reason = reason
 
 
-def _too_large() -> TooLarge:
-    return TooLarge("The request's body is too large.", allowed=f"at most {MAX_JSON_BYTES // 1024**2} MB", hint="Send less at once.")
+def _too_large(most: int) -> TooLarge:
+    return TooLarge("The request's body is too large.", allowed=f"at most {most // 1024**2} MB", hint="Send less at once.")
 
 
-def _limit_body(receive: Receive) -> Receive:
+def _limit_body(receive: Receive, most: int) -> Receive:
     """The body may neither be too long nor dribble in for ever; what comes after it (the end of the connection) may."""
     seen = 0
     complete = False
@@ -150,8 +159,8 @@ def _limit_body(receive: Receive) -> Receive:
             raise _BodyRefused(TooSlow("The request's body came too slowly.", hint="Send it again.")) from None
         seen += len(message.get("body", b""))
         complete = not message.get("more_body", False)
-        if seen > MAX_JSON_BYTES:
-            raise _BodyRefused(_too_large())
+        if seen > most:
+            raise _BodyRefused(_too_large(most))
         return message
 
     return limited

@@ -17,6 +17,7 @@ from webui.api.jobs import EventNumber, LastEventId, build_job_router
 from webui.api.pictures import build_picture_router
 from webui.api.problems import new_router, problems
 from webui.api.streams import Streams, as_message, number_of
+from webui.api.words import build_word_router
 from webui.studio.studio import Studio
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -30,6 +31,7 @@ def build_routers(studio: Studio) -> list[APIRouter]:
         build_job_router(studio, streams),
         build_picture_router(studio),
         build_choice_router(studio),
+        build_word_router(studio),
     ]
     return [*parts, _build_rest([route for part in parts for route in part.routes])]
 

@@ -1,20 +1,26 @@
-"""Generation parameters as text: AUTOMATIC1111's infotext, written and read.
+"""Generation parameters as text: AUTOMATIC1111's infotext, written, read, and mapped to the fields of a request.
 
 ```
 <prompt, may span lines>
 Negative prompt: <negative, may span lines>
 Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 1, Size: 512x768, ...
 ```
+
+Which key belongs to which field stands on the field itself (`infotext=` in webui.generation.request).
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
 
-from webui.generation.request import ResolvedRequest
+from webui.errors import InvalidRequest
+from webui.generation.request import ResolvedRequest, ResolvedTxt2Img, Txt2Img, parameters_of, parse_request
 
 PNG_TEXT_KEY = "parameters"
 NEGATIVE_KEY = "Negative prompt:"
@@ -25,9 +31,32 @@ _PAIR = re.compile(r'\s*(\w[\w \-/]{1,60}):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 _SIZE = re.compile(r"(\d+)x(\d+)")
 _LEAST_PAIRS = 3
 
+ALWAYS = ("Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model hash", "Model")
+"""Keys that every infotext has; others are left out where they say what a reader takes for granted."""
+
+ORDER = (
+    *ALWAYS[:4],
+    "Distilled CFG Scale",
+    *ALWAYS[4:],
+    *("VAE hash", "VAE", "Variation seed", "Variation seed strength", "Seed resize from", "Denoising strength", "Clip skip", "ENSD", "RNG"),
+)
+"""The first keys, in AUTOMATIC1111's order. The rest follow as their fields are declared, the version at last."""
+
+TAKEN_FOR_GRANTED: Mapping[str, str] = MappingProxyType({"RNG": "GPU"})
+"""What a missing key means in AUTOMATIC1111, where that isn't the field's default."""
+
+TELLING = frozenset(
+    {
+        *("Version", "Model hash", "VAE hash", "Lora hashes", "TI hashes", "Hashes", "User", "Init image hash", "Parser", "App", "Backend"),
+        *("Operations", "Pipeline", "Wildcard prompt", "Wildcard negative prompt", "Template", "Negative Template", "Created Date"),
+    }
+)
+"""Keys that tell of the picture and set nothing."""
+
 
 def _quote(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False) if any(mark in value for mark in ',\n:"') else value
+    plain = value == value.strip() and not any(mark in value for mark in ',\n:"')
+    return value if plain else json.dumps(value, ensure_ascii=False)
 
 
 def _unquote(value: str) -> str:
@@ -39,30 +68,37 @@ def _unquote(value: str) -> str:
     return value
 
 
-def _number(value: float) -> str:
-    return str(int(value)) if float(value).is_integer() else repr(float(value))
+def _written(value: Any) -> str:
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    return str(value)
 
 
 def write_infotext(request: ResolvedRequest, seed: int, version: str) -> str:
-    """The infotext of one picture. seed: this picture's own. Key order is AUTOMATIC1111's."""
-    pairs: dict[str, str | None] = {
-        "Steps": str(request.steps),
-        "Sampler": request.sampler,
-        "Schedule type": request.schedule_type,
-        "CFG scale": _number(request.cfg_scale),
-        "Seed": str(seed),
-        "Size": f"{request.width}x{request.height}",
-        "Model hash": request.checkpoint_hash,
-        "Model": request.checkpoint,
-        "Clip skip": str(request.clip_skip) if request.clip_skip > 1 else None,
-        "RNG": request.rng,
-        "Version": f"easel-{version}",
-    }
+    """The infotext of one picture. seed: this picture's own."""
+    pairs = {"Size": f"{request.width}x{request.height}", "Model hash": request.checkpoint_hash}
+    for key, name in _fields_by_key(ResolvedTxt2Img).items():
+        value = _written(seed if name == "seed" else getattr(request, name))
+        if key in ALWAYS or value != _granted(key, name):
+            pairs[key] = value
+    ordered = sorted(pairs, key=lambda key: ORDER.index(key) if key in ORDER else len(ORDER))
     lines = [request.prompt]
     if request.negative_prompt:
         lines.append(f"{NEGATIVE_KEY} {request.negative_prompt}")
-    lines.append(", ".join(f"{key}: {_quote(value)}" for key, value in pairs.items() if value is not None))
+    lines.append(", ".join([*(f"{key}: {_quote(pairs[key])}" for key in ordered), f"Version: {_quote(f'easel-{version}')}"]))
     return "\n".join(lines)
+
+
+@functools.cache
+def _fields_by_key(request_type: type[Txt2Img]) -> Mapping[str, str]:
+    """Infotext key -> field, of all fields that stand in the line of parameters."""
+    # A resolved request narrows fields without telling their keys again.
+    declared = {info.infotext: name for kind in (Txt2Img, request_type) for name, info in parameters_of(kind).items() if info.infotext}
+    return {key: name for key, name in declared.items() if name != "negative_prompt"}
+
+
+def _granted(key: str, name: str) -> str:
+    return TAKEN_FOR_GRANTED.get(key) or _written(ResolvedTxt2Img.model_fields[name].get_default())
 
 
 @dataclass(frozen=True)
@@ -76,7 +112,9 @@ class Infotext:
 
 def read_infotext(text: str) -> Infotext:
     """Take infotext apart. Never raises; text without a parameter line is all prompt."""
-    lines = text[:MAX_INFOTEXT_CHARACTERS].strip().split("\n")
+    lines = text[:MAX_INFOTEXT_CHARACTERS].replace("\r\n", "\n").split("\n")
+    while len(lines) > 1 and not lines[-1].strip():
+        lines.pop()
     pairs = _PAIR.findall(lines[-1])
     if len(pairs) < _LEAST_PAIRS:
         pairs = []
@@ -91,25 +129,99 @@ def read_infotext(text: str) -> Infotext:
             line = line[len(NEGATIVE_KEY) :].removeprefix(" ")
         target.append(line)
     parameters = {key.strip(): _unquote(value.strip()) for key, value in pairs}
-    return Infotext("\n".join(prompt).strip(), "\n".join(negative).strip(), parameters)
+    return Infotext("\n".join(prompt), "\n".join(negative), parameters)
 
 
-_FIELD_OF_KEY = {
-    "Steps": "steps",
-    "Sampler": "sampler",
-    "Schedule type": "schedule_type",
-    "CFG scale": "cfg_scale",
-    "Seed": "seed",
-    "Model": "checkpoint",
-    "Clip skip": "clip_skip",
-}
+# --- To the fields of a request ---
 
 
-def request_fields(infotext: Infotext) -> dict[str, str]:
-    """The fields of a txt2img request that this infotext names, as text for `parse_request` to validate."""
-    fields = {"prompt": infotext.prompt, "negative_prompt": infotext.negative_prompt}
-    fields |= {field_name: infotext.parameters[key] for key, field_name in _FIELD_OF_KEY.items() if key in infotext.parameters}
-    size = _SIZE.fullmatch(infotext.parameters.get("Size", ""))
-    if size:
-        fields["width"], fields["height"] = size.groups()
-    return fields
+@dataclass(frozen=True)
+class Unmapped:
+    """A parameter that sets nothing here, and why."""
+
+    key: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """Valid values for the fields of a request, and what found no place."""
+
+    fields: Mapping[str, Any]
+    unmapped: tuple[Unmapped, ...] = ()
+
+
+def map_fields(infotext: Infotext) -> Mapped:
+    """The fields that an infotext sets. Keys that it leaves out mean what they mean in AUTOMATIC1111; never raises."""
+    infotext = _modern(infotext)
+    fields: dict[str, Any] = {}
+    unmapped: list[Unmapped] = []
+    names = _fields_by_key(Txt2Img)
+
+    def take(key: str, value: str, given: dict[str, Any]) -> None:
+        try:
+            request = parse_request(given)
+        except InvalidRequest as error:
+            allowed = f" Allowed: {error.allowed}." if error.allowed and len(error.allowed) < 60 else ""
+            unmapped.append(Unmapped(key, value[:200], f"{error.message}{allowed}"))
+        else:
+            fields.update({name: getattr(request, name) for name in given} | _joined(request, given))
+
+    for name, text in (("prompt", infotext.prompt), ("negative_prompt", infotext.negative_prompt)):
+        take(name.replace("_", " ").capitalize(), text, {name: text})
+    told = {key: names[key] for key in names if key in infotext.parameters}
+    # Sampler first: an old name of it says the schedule too, unless that is told by its own key.
+    for key in sorted(told, key="Sampler".__ne__):
+        take(key, infotext.parameters[key], {told[key]: infotext.parameters[key]})
+    for key, value in infotext.parameters.items():
+        size = _SIZE.fullmatch(value) if key == "Size" else None
+        if size:
+            take("Size", value, {"width": size[1]})
+            take("Size", value, {"height": size[2]})
+        elif key not in told and key not in TELLING and not _is_how_easel_does_it(key, value):
+            unmapped.append(Unmapped(key, value[:200], "Easel has no such setting."))
+    if infotext.parameters:
+        left_out = {key: name for key, name in names.items() if key not in infotext.parameters and key not in ALWAYS}
+        for key, name in left_out.items():
+            take(key, _granted(key, name), {name: _granted(key, name)})
+        fields.setdefault("schedule_type", Txt2Img.model_fields["schedule_type"].get_default())
+    return Mapped(fields, tuple(unmapped))
+
+
+def _is_how_easel_does_it(key: str, value: str) -> bool:
+    """Whether the key says what no request can change here, and says it as it is."""
+    name = _fields_by_key(ResolvedTxt2Img).get(key)
+    return name is not None and value == _written(ResolvedTxt2Img.model_fields[name].get_default())
+
+
+def _joined(request: Txt2Img, given: Mapping[str, Any]) -> dict[str, Any]:
+    return {"schedule_type": request.schedule_type} if "sampler" in given and "schedule_type" in request.model_fields_set else {}
+
+
+# --- Old forms ---
+
+_VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
+_HYPERNET_KEYS = ("Hypernet", "Hypernet strength")
+
+
+def _modern(infotext: Infotext) -> Infotext:
+    """What older and other programs wrote, as it is written today."""
+    known = {key.casefold(): key for key in _fields_by_key(Txt2Img)}
+    parameters = {known.get(key.casefold(), key): value for key, value in infotext.parameters.items()}
+    prompt = infotext.prompt
+    version = _VERSION.match(parameters.get("Version", ""))
+    if version and tuple(map(int, version.groups())) < (1, 6, 0) and "[" in infotext.prompt + infotext.negative_prompt:
+        parameters.setdefault("Old prompt editing timelines", "True")
+    if parameters.get("Hypernet", "None") != "None":
+        name, strength = (parameters.get(key, "") for key in _HYPERNET_KEYS)
+        prompt += f"<hypernet:{name}:{strength or '1.0'}>"
+        parameters = {key: value for key, value in parameters.items() if key not in _HYPERNET_KEYS}
+    if parameters.get("Sampler") == "Undefined":
+        # Civitai's generator says so of Flux, together with a clip skip that Flux has not.
+        parameters |= {"Sampler": "Euler", "Schedule type": "Simple"}
+        parameters.pop("Clip skip", None)
+        if "CFG scale" in parameters:
+            parameters["Distilled CFG Scale"] = parameters.pop("CFG scale")
+            parameters["CFG scale"] = "1"
+    return replace(infotext, prompt=prompt, parameters=parameters)

@@ -22,6 +22,7 @@ from webui.planning.estimate import Estimate, estimate
 from webui.planning.machine import host_memory
 from webui.settings import SETTINGS_FILE_NAME, Settings
 from webui.studio import journal as states
+from webui.studio import reading
 from webui.studio.database import open_database
 from webui.studio.dispatcher import Dispatcher, JobWords
 from webui.studio.event_log import EventLog
@@ -511,6 +512,14 @@ class Studio:
     def examples(self) -> list[Example]:
         """Pictures that the checkpoints are known to draw, for the first visit."""
         return [example for checkpoint in self.catalog.all() if checkpoint.usable for example in checkpoint.examples]
+
+    def read_picture(self, data: bytes) -> reading.Answer:
+        """What a picture file says of how it was made, by whichever program. Raises InvalidRequest or TooLarge."""
+        return reading.read_picture(data, [entry.name for entry in self.checkpoints()])
+
+    def read_pasted(self, text: str) -> reading.Answer:
+        """What pasted text says of how a picture is made."""
+        return reading.read_pasted(text, [entry.name for entry in self.checkpoints()])
 
     def follow(self, job_id: str, on_event: Callable[[dict[str, Any]], None], *, patient: bool = True) -> JobView:
         """Wait until the job has ended, handing each of its events to `on_event`; returns the ended job.

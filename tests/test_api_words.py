@@ -1,0 +1,74 @@
+"""What pasted text and dropped pictures say, over the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from webui.api import security
+
+RECIPE = "a fox\nNegative prompt: bad\nSteps: 21, Sampler: Euler a, CFG scale: 6.5, Seed: 3, Size: 320x256, Model: elsewhere, Warp: 9"
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, timeout=20) as client:
+        yield client
+
+
+def test_pasted_text_fills_fields_and_lists_the_rest(client: httpx.Client) -> None:
+    told = client.post("/api/v1/metadata", json={"text": RECIPE}).json()
+    assert (told["tool"], told["exact"]) == ("AUTOMATIC1111", False)
+    fields = told["fields"]
+    assert (fields["prompt"], fields["negative_prompt"], fields["steps"], fields["sampler"]) == ("a fox", "bad", 21, "Euler a")
+    assert (fields["width"], fields["height"], fields["cfg_scale"], fields["seed"]) == (320, 256, 6.5, 3)
+    assert "checkpoint" not in fields
+    assert {entry["key"] for entry in told["unmapped"]} == {"Model", "Warp"}
+    assert client.post("/api/v1/jobs", json=fields).status_code == 202
+
+
+def test_our_own_picture_gives_the_same_request_back(client: httpx.Client) -> None:
+    asked = {
+        "prompt": "a (red:1.2) apple\nNegative prompt: in the prompt",
+        "steps": 2,
+        "width": 64,
+        "height": 64,
+        "seed": 5,
+        "batch_count": 2,
+    }
+    job = client.post("/api/v1/jobs", json=asked).json()
+    while job["status"] in ("waiting", "running"):
+        job = client.get(f"/api/v1/jobs/{job['id']}").json()
+    picture = client.get(job["images"][1]["url"]).content
+    told = client.post("/api/v1/metadata", content=picture, headers={"content-type": "image/png"}).json()
+    assert (told["tool"], told["exact"], told["unmapped"]) == ("Easel", True, [])
+    assert told["fields"]["prompt"] == asked["prompt"]
+    assert (told["fields"]["seed"], told["fields"]["checkpoint"]) == (6, "small")
+    assert "batch_count" not in told["fields"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (b"not a picture", "image/png", 422),
+        (b"<svg/>", "image/svg+xml", 415),
+        (b"text", "text/markdown", 415),
+        (b'{"text": 5}', "application/json", 422),
+        (b'{"text": "a", "more": 1}', "application/json", 422),
+        (b'{"text": "' + b"a" * 300_000 + b'"}', "application/json", 422),
+        (b"[]", "application/json", 422),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_words(client: httpx.Client, content: bytes, kind: str, status: int) -> None:
+    answer = client.post("/api/v1/metadata", content=content, headers={"content-type": kind})
+    assert answer.status_code == status
+    assert answer.json()["error"]["hint"]
+
+
+def test_a_picture_may_be_larger_than_json(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(security, "MAX_JSON_BYTES", 1000)
+    monkeypatch.setattr(security, "MAX_PICTURE_BYTES", 3000)
+    for kind, size, status in (("image/png", 2000, 422), ("image/png", 4000, 413), ("application/json", 2000, 413)):
+        assert client.post("/api/v1/metadata", content=b"x" * size, headers={"content-type": kind}).status_code == status

@@ -1,0 +1,69 @@
+"""Routes of words: what pasted text and dropped pictures say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Request
+
+from webui.api import answers
+from webui.api.problems import UnsupportedMedia, json_object, new_router, problems
+from webui.errors import InvalidRequest
+from webui.generation.infotext import MAX_INFOTEXT_CHARACTERS
+from webui.studio.studio import Studio
+
+PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/avif", "image/gif")
+
+_TEXT: dict[str, Any] = {
+    "type": "object",
+    "properties": {"text": {"type": "string", "maxLength": MAX_INFOTEXT_CHARACTERS}},
+    "required": ["text"],
+    "additionalProperties": False,
+}
+_PICTURE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": _TEXT}, **dict.fromkeys(PICTURE_TYPES, _PICTURE)},
+    }
+}
+
+
+async def _text_of(request: Request) -> str:
+    """The one field of the body. Raises InvalidRequest."""
+    body = await json_object(request)
+    text = body.get("text")
+    if set(body) != {"text"} or not isinstance(text, str) or len(text) > MAX_INFOTEXT_CHARACTERS:
+        raise InvalidRequest(
+            "The body must be an object with text alone.",
+            field="text",
+            allowed=f"text of at most {MAX_INFOTEXT_CHARACTERS:,} characters",
+            hint='Send {"text": "..."}.',
+        )
+    return text
+
+
+def build_word_router(studio: Studio) -> APIRouter:
+    """Routes below /metadata."""
+    router = new_router("words")
+
+    @router.post("/metadata", response_model=answers.MetadataAnswer, responses=problems(body=True), openapi_extra=_BODY)
+    async def metadata(request: Request) -> Any:
+        """Read a picture of AUTOMATIC1111, Forge, SD.Next, ComfyUI, InvokeAI, Fooocus, NovelAI or Easel, or pasted text.
+
+        Send the picture's bytes with its own Content-Type, or {"text": "..."} as JSON. What it says of the picture comes back as
+        fields of a request, and what has no place here as a list with reasons. Nothing is kept.
+        """
+        kind = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
+        if kind.startswith("image/"):
+            if kind not in PICTURE_TYPES:
+                raise UnsupportedMedia(
+                    f"The picture is {kind[:60]!r}.", field="Content-Type", allowed=", ".join(PICTURE_TYPES), hint="Send one of these."
+                )
+            data = await request.body()
+            return await to_thread.run_sync(lambda: studio.read_picture(data))
+        text = await _text_of(request)
+        return await to_thread.run_sync(lambda: studio.read_pasted(text))
+
+    return router

@@ -1,0 +1,58 @@
+"""What pasted text or a dropped picture says of how a picture is made, as values for the fields of a request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from webui.errors import EaselError
+from webui.generation.infotext import Mapped, Unmapped, map_fields
+from webui.generation.metadata.tools import Told, read_text, read_texts
+from webui.generation.request import ResolvedRequest, Txt2Img, load_resolved
+from webui.studio.picture_texts import read_picture_texts
+
+Answer = dict[str, Any]
+
+_NOT_TAKEN_OVER = frozenset({"kind", "batch_count", "batch_size"})
+"""How many pictures were made is no matter of the picture."""
+
+NOTHING: Answer = {"tool": None, "exact": False, "fields": {}, "unmapped": []}
+
+
+def read_picture(data: bytes, checkpoints: Iterable[str]) -> Answer:
+    """What a picture file says. checkpoints: the names there are here. Raises InvalidRequest or TooLarge."""
+    told = read_texts(read_picture_texts(data))
+    return dict(NOTHING) if told is None else _answer(told, checkpoints)
+
+
+def read_pasted(text: str, checkpoints: Iterable[str]) -> Answer:
+    """What pasted text says: infotext, another program's JSON, or just a prompt. Never raises."""
+    return _answer(read_text(text), checkpoints)
+
+
+def _answer(told: Told, checkpoints: Iterable[str]) -> Answer:
+    exact = _exact(told.record) if told.record else None
+    mapped = Mapped(exact) if exact is not None else map_fields(told.infotext)
+    fields, unmapped = dict(mapped.fields), list(mapped.unmapped)
+    name = fields.get("checkpoint")
+    if name and name not in set(checkpoints):
+        del fields["checkpoint"]
+        unmapped.append(Unmapped("Model", str(name), "There is no checkpoint of that name here; the one in use stays."))
+    return {
+        "tool": told.tool,
+        "exact": exact is not None,
+        "fields": fields,
+        "unmapped": [{"key": entry.key, "value": entry.value, "reason": entry.reason} for entry in unmapped],
+    }
+
+
+def _exact(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The fields of Easel's own record; None where it can't be read, so that its infotext has the word."""
+    try:
+        request: ResolvedRequest = load_resolved(json.dumps(record["request"]))
+        seed = request.image_seeds[int(record.get("image", 0))]
+    except (EaselError, LookupError, TypeError, ValueError, AttributeError):
+        return None
+    known = {name: getattr(request, name) for name in Txt2Img.model_fields if name not in _NOT_TAKEN_OVER}
+    return known | {"seed": seed}
