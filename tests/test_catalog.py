@@ -3,6 +3,7 @@ import os
 from pathlib import Path
 
 import pytest
+from model_files import SDXL, write_safetensors
 from small_checkpoint import SHIPPED_CHECKPOINT, make_checkpoint
 
 from webui.catalog.checkpoints import CheckpointCatalog, scan
@@ -41,10 +42,12 @@ def test_a_broken_checkpoint_says_what_is_wrong_and_hides_no_other(models_dir: P
 
 def test_other_pipelines_and_single_files_are_listed_with_their_reason(models_dir: Path) -> None:
     make_checkpoint(models_dir / "checkpoints" / "xl", pipeline="StableDiffusionXLPipeline")
+    write_safetensors(models_dir / "checkpoints" / "new.safetensors", SDXL)
     (models_dir / "checkpoints" / "old.ckpt").write_bytes(b"PK")
     problems = {entry.name: entry.problem for entry in scan([models_dir])}
     assert "StableDiffusionXLPipeline" in problems["xl"]
-    assert "single file" in problems["old"]
+    assert "single file (SDXL)" in problems["new"]
+    assert "no model file" in problems["old"]
     assert problems["small"] == ""
 
 
@@ -76,8 +79,8 @@ def test_the_hash_follows_the_content_and_is_kept(models_dir: Path, tmp_path: Pa
     checkpoint = catalog.find("small")
     first = catalog.content_hash(checkpoint)
     assert len(first) == 10
-    kept = json.loads((tmp_path / "cache" / "checkpoint-hashes.json").read_text())
-    assert kept[str(checkpoint.path)]["hash"] == first
+    kept = CheckpointCatalog([models_dir], tmp_path / "cache")
+    assert kept.models.title(kept.models.get(checkpoint.id)) == f"small [{first}]"
     weights = checkpoint.path / "unet" / "diffusion_pytorch_model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
@@ -88,7 +91,7 @@ def test_the_hash_follows_the_content_and_is_kept(models_dir: Path, tmp_path: Pa
 
 def test_a_damaged_hash_cache_is_made_again(models_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "checkpoint-hashes.json").write_text("{ not json")
+    (tmp_path / "cache" / "models.sqlite3").write_text("not a database" * 100)
     catalog = CheckpointCatalog([models_dir], tmp_path / "cache")
     assert len(catalog.content_hash(catalog.find("small"))) == 10
 
