@@ -73,15 +73,20 @@ class TimedEngine:
     def __init__(self, dtype: str) -> None:
         from webui.engine.device import open_device
         from webui.engine.engine import Engine
-        from webui.engine.loading.diffusers_folder import fingerprint, load_diffusers_folder
+        from webui.engine.loading.checkpoint import open_checkpoint
+        from webui.engine.loading.component import CheckpointSource, realise
         from webui.engine.resident import Resident
 
         device = open_device("cpu", dtype)
-        self.family = load_diffusers_folder(CHECKPOINT, fingerprint(CHECKPOINT), device)
+        self.family = realise(open_checkpoint(CHECKPOINT), device)
         self.model_seconds = 0.0
         self.family.unet.forward = self._timed(self.family.unet.forward)
         self.family.vae.decode = self._timed(self.family.vae.decode)
-        self._engine = Engine(device, None, Resident(device, load=lambda path, content, device: self.family))
+        self._engine = Engine(
+            device,
+            None,
+            Resident(device, lambda path: CheckpointSource("", "", "sd1", {}, lambda: True, lambda modules, device: self.family)),
+        )
 
     def _timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*args: Any, **kwargs: Any) -> Any:

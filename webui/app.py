@@ -40,8 +40,12 @@ def build_executor(settings: Settings) -> Executor:
         return FakeExecutor()
     from webui.executors.local import LocalExecutor
 
-    roots = () if settings.safe_mode else EXTENSION_ROOTS
-    return LocalExecutor(threads=settings.threads, extension_roots=roots, log_level=settings.log_level)
+    return LocalExecutor(
+        threads=settings.threads,
+        extension_roots=() if settings.safe_mode else EXTENSION_ROOTS,
+        model_roots=settings.model_roots,
+        log_level=settings.log_level,
+    )
 
 
 @contextmanager

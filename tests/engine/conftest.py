@@ -14,7 +14,8 @@ os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
 from webui.engine.device import Device, open_device, use_threads
 from webui.engine.engine import Engine
 from webui.engine.families.sd import StableDiffusion
-from webui.engine.loading.diffusers_folder import fingerprint, load_diffusers_folder
+from webui.engine.loading.checkpoint import open_checkpoint
+from webui.engine.loading.component import realise
 from webui.executors.local import SLOT, LocalExecutor
 from webui.generation.events import WorkerEvent
 from webui.generation.job import JobSpec
@@ -41,7 +42,9 @@ def recorder(shared_engine: Engine) -> Recorder:
 
 @pytest.fixture(scope="session")
 def family(device: Device) -> StableDiffusion:
-    return load_diffusers_folder(CHECKPOINT, fingerprint(CHECKPOINT), device)
+    family = realise(open_checkpoint(CHECKPOINT), device)
+    assert isinstance(family, StableDiffusion)
+    return family
 
 
 @pytest.fixture(scope="session")

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webui.engine.control import JobControl
+from webui.engine.loading.component import CheckpointSource
 from webui.generation.events import Picture, WorkerEvent
 from webui.generation.job import JobSpec
 from webui.generation.request import ResolvedTxt2Img
 
 if TYPE_CHECKING:
     from webui.engine.engine import Engine
+    from webui.engine.families.base import Family
 
 CHECKPOINT = Path(__file__).resolve().parents[2] / "models" / "checkpoints" / "easel-emoji"
 THREADS = 1
@@ -77,6 +79,11 @@ def digests(events: list[WorkerEvent]) -> dict[int, str]:
 def pixels(picture: Picture) -> NDArray[np.uint8]:
     """(height, width, 3)."""
     return np.frombuffer(picture.rgb, np.uint8).reshape(picture.height, picture.width, 3)
+
+
+def ready(family: Family) -> CheckpointSource:
+    """A checkpoint that is loaded already, as if it were opened from disk."""
+    return CheckpointSource("ready", family.content, "sd1", {}, lambda: True, lambda modules, device: family)
 
 
 @dataclass

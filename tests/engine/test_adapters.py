@@ -22,7 +22,7 @@ from webui.errors import LoraDoesNotFit
 from webui.generation.events import Failed, Note, Picture, WorkerEvent
 from webui.generation.job import EmbeddingUse, JobSpec, LoraUse
 
-from .drawing import Recorder, digests, job, pixels
+from .drawing import Recorder, digests, job, pixels, ready
 
 SIZE: dict[str, Any] = {"width": 64, "height": 64, "steps": 2}
 
@@ -71,7 +71,7 @@ def same(before: list[tuple[int, torch.Tensor]], after: list[tuple[int, torch.Te
 
 
 def engine_on(family: StableDiffusion, device: Device, hooks: NoHooks | None = None) -> Engine:
-    return Engine(device, hooks, Resident(device, load=lambda path, content, device: dataclasses.replace(family, content=content)))
+    return Engine(device, hooks, Resident(device, lambda path: ready(family)))
 
 
 @pytest.mark.parametrize(("words", "denoiser"), [(1.0, 1.0), (1.0, 0.0), (0.0, 1.0)])

@@ -22,7 +22,7 @@ from webui.engine.text_encoders import ClipText
 from webui.generation.events import Done, Note, Picture, Skipped, Step, WorkerEvent
 from webui.generation.samplers import SAMPLER_LABELS
 
-from .drawing import Recorder, digests, job, kinds, pixels
+from .drawing import Recorder, digests, job, kinds, pixels, ready
 
 
 def only_picture(events: list[WorkerEvent]) -> Picture:
@@ -41,7 +41,7 @@ class Remembering(NoHooks):
 
 
 def engine_with(hooks: NoHooks, device: Device, family: StableDiffusion) -> Engine:
-    return Engine(device, hooks, Resident(device, load=lambda path, content, device: dataclasses.replace(family, content=content)))
+    return Engine(device, hooks, Resident(device, lambda path: ready(family)))
 
 
 # pictures
@@ -187,7 +187,7 @@ def test_a_prompt_is_encoded_once(device: Device, family: StableDiffusion) -> No
             return super().tokenize(text)
 
     encoder = dataclasses.replace(family, text=Noticing(family.text.tokenizer, family.text.text_encoder))
-    recorder = Recorder(Engine(device, None, Resident(device, load=lambda path, content, device: encoder)))
+    recorder = Recorder(Engine(device, None, Resident(device, lambda path: ready(encoder))))
     size = {"width": 64, "height": 64, "steps": 1}
     recorder.run(job("a cat", seed=1, **size))
     recorder.run(job("a cat", seed=2, **size))

@@ -52,14 +52,14 @@ def frozen_libraries() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def plain_previews(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webui.engine.families.sd.preview_for", lambda vae: LatentPreview(torch.zeros(4, 3), torch.zeros(3)))
+    monkeypatch.setattr("webui.engine.families.latent_model.preview_for", lambda vae: LatentPreview(torch.zeros(4, 3), torch.zeros(3)))
 
 
 @pytest.fixture(scope="module")
 def plain(family: StableDiffusion) -> Picture:
     """Drawn with enough memory."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("webui.engine.families.sd.preview_for", lambda vae: LatentPreview(torch.zeros(4, 3), torch.zeros(3)))
+        patch.setattr("webui.engine.families.latent_model.preview_for", lambda vae: LatentPreview(torch.zeros(4, 3), torch.zeros(3)))
         return only_picture(recorder_of(copy_of(family, "float32")).run(job(**SMALL)))
 
 

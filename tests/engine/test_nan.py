@@ -32,7 +32,7 @@ def family(device: Device) -> StableDiffusion:
 @pytest.fixture(autouse=True)
 def plain_previews(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fitting one to each copy of the checkpoint would take most of the time."""
-    monkeypatch.setattr("webui.engine.families.sd.preview_for", lambda vae: LatentPreview(torch.zeros(4, 3), torch.zeros(3)))
+    monkeypatch.setattr("webui.engine.families.latent_model.preview_for", lambda vae: LatentPreview(torch.zeros(4, 3), torch.zeros(3)))
 
 
 @pytest.fixture

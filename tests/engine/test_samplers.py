@@ -39,6 +39,7 @@ class PerfectUnet:
 
     def __init__(self, clean: torch.Tensor, family: StableDiffusion, prediction: str) -> None:
         self.clean, self.family, self.prediction = clean, family, prediction
+        self.config = family.unet.config
 
     def __call__(self, scaled: torch.Tensor, timestep: torch.Tensor, **_: Any) -> tuple[torch.Tensor]:
         sigma = float(self.family.sigmas.sigma_of(timestep.double().numpy()))

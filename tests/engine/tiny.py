@@ -13,23 +13,23 @@ from webui.engine.device import Device, open_device
 from webui.engine.engine import Engine
 from webui.engine.families.sd import PREDICTIONS, StableDiffusion
 from webui.engine.hooks import NoHooks
-from webui.engine.loading.diffusers_folder import import_model_libraries
+from webui.engine.loading.modules import module_class
+from webui.engine.loading.tokenizers import tokenizer_from
 from webui.engine.resident import Resident
 from webui.engine.schedules import model_sigmas
 from webui.engine.text_encoders import ClipText
 
-from .drawing import CHECKPOINT, Recorder
+from .drawing import CHECKPOINT, Recorder, ready
 
 
 def tiny_family(device: Device) -> StableDiffusion:
     """Makes one. The weights are the same each time."""
-    types = import_model_libraries()
-    tokenizer = types.tokenizer.from_pretrained(CHECKPOINT / "tokenizer")
+    tokenizer = tokenizer_from(CHECKPOINT / "tokenizer", "clip", "easel-emoji")
     with torch.random.fork_rng():
         torch.manual_seed(0)
         sizes = {"vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-        encoder = types.text_encoder(CLIPTextConfig(**sizes, max_position_embeddings=32))
-        unet = types.unet(
+        encoder = module_class("clip")(CLIPTextConfig(**sizes, max_position_embeddings=32))
+        unet = module_class("unet")(
             block_out_channels=(32, 32),
             layers_per_block=1,
             cross_attention_dim=32,
@@ -38,7 +38,7 @@ def tiny_family(device: Device) -> StableDiffusion:
             up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
         )
         kinds = {"down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4}
-        vae = types.vae(block_out_channels=(8, 8, 8, 8), latent_channels=4, norm_num_groups=4, **kinds)
+        vae = module_class("vae")(block_out_channels=(8, 8, 8, 8), latent_channels=4, norm_num_groups=4, **kinds)
     encoder, unet, vae = (part.eval().requires_grad_(False) for part in (encoder, unet, vae))
     x0 = PREDICTIONS["epsilon"]
     return StableDiffusion("tiny", "tiny", ClipText(tokenizer, encoder), unet, vae, model_sigmas({}), x0, device)
@@ -53,7 +53,7 @@ def copy_of(family: StableDiffusion, dtype: str, **changes: Any) -> StableDiffus
 
 def recorder_of(family: StableDiffusion, hooks: NoHooks | None = None) -> Recorder:
     """An engine that has this checkpoint, whatever it is asked for."""
-    return Recorder(Engine(family.device, hooks, Resident(family.device, load=lambda path, content, device: family)))
+    return Recorder(Engine(family.device, hooks, Resident(family.device, lambda path: ready(family))))
 
 
 def weights_of(family: StableDiffusion) -> list[torch.Tensor]:

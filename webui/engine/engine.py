@@ -18,14 +18,14 @@ from webui.engine.context import DenoiseContext
 from webui.engine.control import JobControl, JobInterrupted, PictureSkipped
 from webui.engine.denoise import denoise_latents
 from webui.engine.device import Device
-from webui.engine.families.base import Conditioning, Family
+from webui.engine.families.base import GUIDANCE, Conditioning, Family
 from webui.engine.hooks import EngineHooks, NoHooks
 from webui.engine.memory.drawing import MemoryBook, PictureMemory
 from webui.engine.memory.loaded import Loaded
 from webui.engine.noise import PictureNoise
 from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
 from webui.engine.resident import Resident
-from webui.engine.schedules import sigmas_of
+from webui.engine.schedules import ModelSigmas, sigmas_of
 from webui.engine.stopwatch import Stopwatch
 from webui.generation.events import Done, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
 from webui.generation.job import JobSpec
@@ -56,10 +56,11 @@ def groups_of(images: Sequence[int], request: ResolvedRequest, device: Device) -
 
 @dataclass
 class _Run:
-    """What stays the same for all pictures of a job. sigmas: steps + 1 noise levels. watch: the whole job's."""
+    """What stays the same for all pictures of a job. levels: the model's own. sigmas: steps + 1 of them. watch: the whole job's."""
 
     job: JobSpec
     loaded: Loaded
+    levels: ModelSigmas
     sigmas: tuple[float, ...]
     control: JobControl
     watch: Stopwatch
@@ -116,7 +117,8 @@ class Engine:
             loaded = self._load(job, watch, emit)
             control.check_job()
             family = loaded.family
-            run = _Run(job, loaded, sigmas_of(job.request, family.sigmas), control, watch, emit)
+            levels = family.sigmas_at(job.request.width, job.request.height)
+            run = _Run(job, loaded, levels, sigmas_of(job.request, levels), control, watch, emit)
             run.adapters = self._adapters.fit(job, family, run.note)
             if job.request.clip_skip > family.text_layers:
                 run.note(f"Clip skip {job.request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
@@ -195,7 +197,7 @@ class Engine:
             # All anew at each try, the noise too: what comes out is the picture of the seed.
             noise = self._noise(family, run, images)
             latents = noise.draw() * run.sigmas[0]
-            context = DenoiseContext(run.job.request, images, run.sigmas, family.sigmas, positive, negative, latents)
+            context = DenoiseContext(run.job.request, images, run.sigmas, run.levels, positive, negative, latents)
             with run.adapters.on_denoiser():
                 denoise_latents(
                     family,
@@ -226,7 +228,11 @@ class Engine:
 
         def encoded(text: str, negative: bool = False) -> Conditioning:
             key = (family.content, family.dtype, adapters.text_key, text, wording, negative)
-            return self._conditioning.get(key, lambda: memory.stage(ENCODE, lambda: encode(text, negative)))
+            made = self._conditioning.get(key, lambda: memory.stage(ENCODE, lambda: encode(text, negative)))
+            if not family.distilled_guidance:
+                return made
+            guidance = torch.full((1,), request.distilled_cfg_scale, device=made.tokens.device)
+            return replace(made, further={**made.further, GUIDANCE: guidance})
 
         def encode(text: str, negative: bool) -> Conditioning:
             with adapters.on_text_encoders():

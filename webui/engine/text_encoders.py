@@ -66,6 +66,58 @@ class ClipText:
         tokens = torch.tensor(chunks, device=self.text_encoder.device)
         layer = min(max(clip_skip, self.least_skip), self.layers)
         if layer == 1:
-            return Encoded(self.text_encoder(tokens).last_hidden_state)
-        hidden = self.text_encoder(tokens, output_hidden_states=True).hidden_states[-layer]
-        return Encoded(self.text_encoder.final_layer_norm(hidden) if self.final_norm else hidden)
+            said = self.text_encoder(tokens)
+            return Encoded(said.last_hidden_state, _pooled(said))
+        said = self.text_encoder(tokens, output_hidden_states=True)
+        hidden = said.hidden_states[-layer]
+        return Encoded(self._model.final_layer_norm(hidden) if self.final_norm else hidden, _pooled(said))
+
+    @property
+    def _model(self) -> Any:
+        # With a projection on top, transformers nests the encoder one deeper.
+        return getattr(self.text_encoder, "text_model", self.text_encoder)
+
+
+def _pooled(said: Any) -> torch.Tensor | None:
+    return said.text_embeds if hasattr(said, "text_embeds") else said.pooler_output
+
+
+@dataclass(frozen=True)
+class T5Text:
+    """The encoder of a T5 with its tokenizer (transformers objects). length: tokens of one chunk; trained models differ in it."""
+
+    tokenizer: Any
+    text_encoder: Any
+    length: int
+
+    @property
+    def layers(self) -> int:
+        """Only its last layer is ever used."""
+        return 1
+
+    @property
+    def room(self) -> int:
+        """Tokens before the end token."""
+        return self.length - 1
+
+    @property
+    def token_embedding(self) -> torch.nn.Embedding:
+        """Its table: token ids -> vectors."""
+        return self.text_encoder.get_input_embeddings()
+
+    @property
+    def words_start(self) -> int:
+        """There is no start token."""
+        return 0
+
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of the words alone, as many as there are."""
+        return self.tokenizer(text, add_special_tokens=False, truncation=False, padding=False, verbose=False)["input_ids"]
+
+    def framed(self, words: Sequence[int]) -> list[int]:
+        """Words, end token, padding."""
+        return [*words, self.tokenizer.eos_token_id, *[self.tokenizer.pad_token_id] * (self.room - len(words))]
+
+    def encode(self, chunks: Sequence[Sequence[int]], clip_skip: int) -> Encoded:
+        """Encode framed chunks, each for itself; padding is attended to, as these models were trained. clip_skip: without effect."""
+        return Encoded(self.text_encoder(torch.tensor(chunks, device=self.text_encoder.device)).last_hidden_state)

@@ -130,13 +130,16 @@ def load_hooks(roots: Sequence[Path]) -> tuple[EngineHooks, tuple[str, ...]]:
     return registry, registry.not_loaded()
 
 
-def open_engine(threads: int, device: str, dtype: str, hooks: EngineHooks) -> Engine:
-    """Import torch, open the device, make the engine."""
+def open_engine(threads: int, device: str, dtype: str, hooks: EngineHooks, model_roots: Sequence[Path] = ()) -> Engine:
+    """Import torch, open the device, make the engine. model_roots: where parts lie that checkpoints come without."""
     from webui.engine.device import open_device, use_threads
     from webui.engine.engine import Engine
+    from webui.engine.loading.checkpoint import open_checkpoint
+    from webui.engine.resident import Resident
 
     use_threads(threads)
-    return Engine(open_device(device, dtype), hooks)
+    opened = open_device(device, dtype)
+    return Engine(opened, hooks, Resident(opened, lambda path: open_checkpoint(path, model_roots)))
 
 
 def hello_of(engine: Engine, problems: tuple[str, ...] = ()) -> Hello:
@@ -160,7 +163,7 @@ def hello_of(engine: Engine, problems: tuple[str, ...] = ()) -> Hello:
 
 def serve(engine: Engine, inbox: Inbox, events: BinaryIO, problems: tuple[str, ...] = ()) -> None:
     """Say Hello (with these problems), then run jobs until the web process is gone."""
-    from webui.engine.loading.diffusers_folder import import_model_libraries
+    from webui.engine.loading.modules import import_model_libraries
 
     def send(job_id: str, event: WorkerEvent) -> None:
         write_frame(events, {"job_id": job_id, "event": event_to_wire(event)})
@@ -208,6 +211,7 @@ def main(argv: Sequence[str] | None = None, hooks: EngineHooks | None = None) ->
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--log-level", default="info")
     parser.add_argument("--extensions", type=Path, action="append", default=[])
+    parser.add_argument("--models", type=Path, action="append", default=[])
     arguments = parser.parse_args(argv)
     # Ctrl+C in the terminal reaches the whole group; ending the worker is the web process's business.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -217,7 +221,8 @@ def main(argv: Sequence[str] | None = None, hooks: EngineHooks | None = None) ->
     inbox.open()
     prepare_environment()
     hooks, problems = (hooks, ()) if hooks is not None else load_hooks(arguments.extensions)
-    serve(open_engine(arguments.threads, arguments.device, arguments.dtype, hooks), inbox, events, problems)
+    engine = open_engine(arguments.threads, arguments.device, arguments.dtype, hooks, arguments.models)
+    serve(engine, inbox, events, problems)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ class LocalExecutor:
         *,
         threads: int = 0,
         extension_roots: Sequence[Path] = (),
+        model_roots: Sequence[Path] = (),
         device: str = "auto",
         dtype: str = "auto",
         command: Sequence[str] | None = None,
@@ -45,12 +46,13 @@ class LocalExecutor:
         log_level: str = "info",
     ) -> None:
         """threads: of the CPU, 0 for one per physical core. extension_roots: folders of add-ons.
+        model_roots: folders of models, in which parts are looked for that a checkpoint lacks.
 
         device, dtype: as in webui.engine.device. command: what to start instead of Python with webui.engine.worker.
         start_limit: seconds the worker may take until its Hello. log_level: how much it says, as in the settings.
         """
         options = ("--threads", str(threads), "--device", device, "--dtype", dtype, "--log-level", log_level)
-        self._command = [*(command or _WORKER), *options, *_extension_options(extension_roots)]
+        self._command = [*(command or _WORKER), *options, *_extension_options(extension_roots), *_model_options(model_roots)]
         self._start_limit = start_limit
         # Of the files as they are now, which are those that this process runs.
         self._source_hash = source_hash()
@@ -236,6 +238,10 @@ class LocalExecutor:
                 log.error("%s", problem)
             self._problem = problem
             self._change.notify_all()
+
+
+def _model_options(roots: Sequence[Path]) -> list[str]:
+    return [part for root in roots for part in ("--models", str(Path(root).absolute()))]
 
 
 def _extension_options(roots: Sequence[Path]) -> list[str]:

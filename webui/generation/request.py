@@ -88,6 +88,15 @@ class Txt2Img(BaseModel):
         ge=1,
         le=30,
     )
+    distilled_cfg_scale: float = parameter(
+        3.5,
+        label="Distilled CFG scale",
+        help="How closely FLUX dev follows the words, told to the model itself; other models don't know it. CFG scale is best 1 there.",
+        infotext="Distilled CFG Scale",
+        step=0.1,
+        ge=1,
+        le=30,
+    )
     sampler: str = parameter("DPM++ 2M", label="Sampler", help="How each step is taken.", infotext="Sampler", max_length=100)
     schedule_type: str = parameter(
         samplers.AUTOMATIC,

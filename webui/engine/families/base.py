@@ -12,6 +12,9 @@ import torch
 from webui.engine.preview import LatentPreview
 from webui.engine.schedules import ModelSigmas
 
+GUIDANCE = "guidance"
+"""Name in Conditioning.further: the distilled guidance, (rows,), for families that have `distilled_guidance`."""
+
 
 @dataclass(frozen=True)
 class Conditioning:
@@ -127,8 +130,12 @@ class Family(Protocol):
         ...
 
     @property
-    def sigmas(self) -> ModelSigmas:
-        """The noise levels it was trained on."""
+    def distilled_guidance(self) -> bool:
+        """Whether the denoiser is told how closely to follow the prompt, instead of being asked twice."""
+        ...
+
+    def sigmas_at(self, width: int, height: int) -> ModelSigmas:
+        """The noise levels it was trained on, for a picture of that many pixels."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""Stable Diffusion 1.x: CLIP text encoder, U-Net, KL autoencoder; the U-Net predicts noise (eps) or velocity (v).
+"""Stable Diffusion 1.x and 2.x: CLIP text encoder, U-Net, KL autoencoder; the U-Net predicts noise (eps) or velocity (v).
 
 Scaling between sigma space and what the U-Net was trained on: Karras et al. 2022 (arXiv:2206.00364), table 1 (VP),
 and for v Salimans and Ho 2022 (arXiv:2202.00512).
@@ -7,9 +7,8 @@ and for v Salimans and Ho 2022 (arXiv:2202.00512).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -19,10 +18,10 @@ import torch
 from webui.engine import latents as latent_space
 from webui.engine.device import Device
 from webui.engine.families.base import Conditioning, Encoded
-from webui.engine.precision import in_float32
-from webui.engine.preview import LatentPreview, preview_for
+from webui.engine.families.latent_model import LatentModel
 from webui.engine.schedules import ModelSigmas
 from webui.engine.text_encoders import ClipText
+from webui.errors import CheckpointUnusable
 
 Prediction = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]
 
@@ -39,9 +38,67 @@ PREDICTIONS: Mapping[str, Prediction] = MappingProxyType({"epsilon": _x0_from_ep
 """diffusers' prediction_type -> x0 from (x, the U-Net's output, sigma)."""
 
 
+def prediction_of(scheduler: Mapping[str, Any], shown: str) -> Prediction:
+    """How x0 follows from what a U-Net says, by its scheduler_config.json. Raises CheckpointUnusable for kinds we don't know."""
+    kind = scheduler.get("prediction_type", "epsilon")
+    if kind not in PREDICTIONS:
+        raise CheckpointUnusable(
+            f"scheduler/scheduler_config.json of {shown} says prediction_type {kind!r}, which Easel does not know.",
+            hint=f"Known are {', '.join(PREDICTIONS)}.",
+        )
+    return PREDICTIONS[kind]
+
+
+class UNetModel(LatentModel):
+    """A U-Net in sigma space: how Stable Diffusion 1, 2 and XL denoise."""
+
+    unet: Any
+    sigmas: ModelSigmas
+    x0: Prediction
+
+    def sigmas_at(self, width: int, height: int) -> ModelSigmas:
+        """The noise levels it was trained on, the same for all sizes."""
+        return self.sigmas
+
+    def denoise(self, x: torch.Tensor, sigma: float, conditioning: Conditioning) -> torch.Tensor:
+        """The guess of x0 from x = x0 + sigma * noise, (batch, channels, h, w) fp32."""
+        scaled = self._with_blank(x / math.sqrt(sigma**2 + 1)).to(self.dtype, memory_format=self.device.memory_format)
+        timestep = torch.full((), self.sigmas.timestep_of(sigma), dtype=torch.float32, device=x.device)
+        output = self.unet(
+            scaled,
+            timestep,
+            encoder_hidden_states=conditioning.tokens,
+            added_cond_kwargs=self.added(x, conditioning),
+            return_dict=False,
+        )[0]
+        return self.x0(x, output.float(), sigma)
+
+    def added(self, x: torch.Tensor, conditioning: Conditioning) -> dict[str, torch.Tensor] | None:
+        """What the U-Net is told beside the tokens."""
+        return None
+
+    def _with_blank(self, scaled: torch.Tensor) -> torch.Tensor:
+        """For an inpainting U-Net: the latents, a mask that is 1 everywhere, and the latents of grey."""
+        if self.unet.config.in_channels == scaled.shape[1]:
+            return scaled
+        blank = self._blank_of(scaled.shape[-2:])
+        return torch.cat([scaled, torch.ones_like(scaled[:, :1]), blank.expand(scaled.shape[0], -1, -1, -1)], dim=1)
+
+    def _blank_of(self, size: torch.Size) -> torch.Tensor:
+        if size not in self._blanks:
+            pixels = torch.zeros(1, 3, *(side * self.pixels_per_latent for side in size))
+            self._blanks.clear()
+            self._blanks[size] = latent_space.encode(self.vae, pixels)
+        return self._blanks[size]
+
+    @cached_property
+    def _blanks(self) -> dict[torch.Size, torch.Tensor]:
+        return {}
+
+
 @dataclass(frozen=True)
-class StableDiffusion:
-    """A loaded Stable Diffusion 1.x checkpoint (see Family). unet, vae: diffusers modules on `device`."""
+class StableDiffusion(UNetModel):
+    """A loaded Stable Diffusion 1.x or 2.x checkpoint (see Family). unet, vae: diffusers modules on `device`."""
 
     name: str
     content: str
@@ -51,11 +108,6 @@ class StableDiffusion:
     sigmas: ModelSigmas
     x0: Prediction = field(repr=False)
     device: Device = field(repr=False)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of its weights, its activations and its conditioning."""
-        return self.device.dtype
 
     @property
     def modules(self) -> Mapping[str, Any]:
@@ -72,41 +124,12 @@ class StableDiffusion:
         """How many layers clip_skip can choose from."""
         return self.text.layers
 
-    def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
-        """(channels, h, w) of the latents of a picture of that many pixels."""
-        factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
-        return int(self.unet.config.in_channels), height // factor, width // factor
-
     def condition(self, encoded: Sequence[Encoded], *, text: str, negative: bool) -> Conditioning:
         """Conditioning of one prompt in `dtype`: its chunks laid end to end."""
         (clip,) = encoded
-        return Conditioning(clip.tokens.flatten(0, 1)[None].to(self.dtype))
+        return Conditioning(end_to_end(clip.tokens).to(self.dtype))
 
-    def denoise(self, x: torch.Tensor, sigma: float, conditioning: Conditioning) -> torch.Tensor:
-        """The guess of x0 from x = x0 + sigma * noise, (batch, channels, h, w) fp32."""
-        scaled = (x / math.sqrt(sigma**2 + 1)).to(self.dtype, memory_format=self.device.memory_format)
-        timestep = torch.full((), self.sigmas.timestep_of(sigma), dtype=torch.float32, device=x.device)
-        output = self.unet(scaled, timestep, encoder_hidden_states=conditioning.tokens, return_dict=False)[0]
-        return self.x0(x, output.float(), sigma)
 
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Pixels of finished latents, (batch, height, width, 3) uint8 on the CPU."""
-        return latent_space.decode(self.vae, latents.contiguous(memory_format=self.device.memory_format))
-
-    def vae_in_float32(self) -> AbstractContextManager[None]:
-        """Within the block `decode` computes in fp32."""
-        return in_float32(self.vae)
-
-    @contextmanager
-    def in_float32(self) -> Iterator[StableDiffusion]:
-        """The same weights, computing all in fp32, for the block."""
-        with in_float32(self.text.text_encoder, self.unet, self.vae):
-            yield replace(self, device=replace(self.device, dtype=torch.float32))
-
-    def preview(self) -> LatentPreview:
-        """The linear view of its latents, fitted at the first call where it has to be."""
-        return self._preview
-
-    @cached_property
-    def _preview(self) -> LatentPreview:
-        return preview_for(self.vae)
+def end_to_end(chunks: torch.Tensor) -> torch.Tensor:
+    """What was said about the chunks of one prompt, (chunks, length, width) -> (1, chunks x length, width)."""
+    return chunks.flatten(0, 1)[None]

@@ -6,6 +6,7 @@ memory (skeletons, mapped files, casts) does the same from the same descriptions
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ import torch
 
 from webui.engine.device import Device
 from webui.engine.families.base import Family
+from webui.engine.loading.modules import architecture, builder
+from webui.engine.loading.tensors import Layout, RenamedTensors, TensorSource
 from webui.errors import CheckpointUnusable
 
 ComponentKind = Literal["denoiser", "vae", "text_encoder", "text_encoder_2", "text_encoder_3"]
@@ -46,7 +49,8 @@ class ComponentSource:
 class CheckpointSource:
     """A checkpoint, not loaded yet: its parts, and how they become a family.
 
-    content: changes when any file it consists of changes. family: "sd1", "sdxl", ... as the catalog calls it.
+    content: changes when any file it consists of changes. unchanged: whether it would be the same if it were asked for now;
+        raises CheckpointUnusable when a file is gone. family: "sd1", "sdxl", ... as the catalog calls it.
     assemble: the loaded modules by kind, in eval mode on the device, -> the family ready to draw; tokenizers and facts
         such as the prediction type are already in it.
     """
@@ -55,6 +59,7 @@ class CheckpointSource:
     content: str
     family: str
     components: Mapping[ComponentKind, ComponentSource]
+    unchanged: Callable[[], bool] = field(repr=False)
     assemble: Callable[[Mapping[ComponentKind, Any], Device], Family] = field(repr=False)
 
 
@@ -72,15 +77,42 @@ def fingerprint_of(*files: Path) -> str:
     return "\n".join(parts)
 
 
+TITLES: Mapping[ComponentKind, str] = {
+    "denoiser": "denoiser",
+    "vae": "VAE",
+    "text_encoder": "text encoder",
+    "text_encoder_2": "second text encoder",
+    "text_encoder_3": "third text encoder",
+}
+
+
+def component(
+    kind: ComponentKind, module: str, file: TensorSource, layout: Layout, config: Mapping[str, Any], shown: str = ""
+) -> ComponentSource:
+    """A part whose tensors lie in `file` as `layout` says."""
+    names = hashlib.sha256("\n".join(sorted(origin.name for origin in layout.values())).encode()).hexdigest()[:16]
+    return ComponentSource(
+        kind=kind,
+        shown=shown or f"{file.path.name} ({TITLES[kind]})",
+        architecture=architecture(module, config),
+        content_id=f"{fingerprint_of(*file.paths)}|{names}",
+        build=builder(module, config),
+        tensors=lambda: RenamedTensors(file, layout),
+    )
+
+
 def load_component(source: ComponentSource, device: Device) -> torch.nn.Module:
     """The part on the device, in the device's dtype, ready to run. Weights that are missing or don't fit are an error, not a warning."""
     module = source.build()
     tensors = source.tensors()
-    wanted = module.state_dict()
+    wanted = module.state_dict(keep_vars=True)
     require_all(source, wanted, tensors)
-    # One by one, so that never more than one of them is in memory twice.
-    loaded = {name: _fitting(source, name, slot, tensors[name], device) for name, slot in wanted.items()}
-    module.load_state_dict(loaded, assign=True)
+    loaded: dict[int, torch.Tensor] = {}
+    for name, slot in wanted.items():
+        # One by one, so that never more than one of them is in memory twice; names of one and the same tensor stay that.
+        if id(slot) not in loaded:
+            loaded[id(slot)] = _fitting(source, name, slot, tensors[name], device)
+    module.load_state_dict({name: loaded[id(slot)] for name, slot in wanted.items()}, assign=True)
     module.eval().requires_grad_(False)
     return module.to(memory_format=device.memory_format)  # pyright: ignore[reportCallIssue]
 

@@ -1,0 +1,107 @@
+"""Parts that lie beside the checkpoints: text encoders and VAEs in folders of their own, for checkpoints that come without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from webui.engine.loading.layouts import clip_layout, plain_layout, t5_layout, vae_layout
+from webui.engine.loading.tensors import Layout, Shape, TensorFile, shapes_of
+from webui.errors import CheckpointUnusable
+
+TEXT_ENCODER_FOLDERS = ("text_encoders", "text_encoder", "clip", "CLIP")
+VAE_FOLDERS = ("vae", "VAE")
+"""Folder names under a models root: ours, then those of Forge and ComfyUI."""
+
+Shapes = dict[str, Shape]
+
+
+@dataclass(frozen=True)
+class LoosePart:
+    """A file that holds one part. layout: where the module's tensors lie in it; shapes: theirs."""
+
+    file: TensorFile
+    layout: Layout
+    shapes: Shapes
+
+
+def _files(roots: Sequence[Path], folders: Sequence[str]) -> Iterator[TensorFile]:
+    seen = set()
+    for root in roots:
+        for path in sorted(path for folder in folders for path in (root / folder).rglob("*.safetensors")):
+            key = path.resolve()
+            if key in seen:
+                continue
+            seen.add(key)
+            try:
+                yield TensorFile(path)
+            except CheckpointUnusable:
+                continue  # broken files in there concern nobody until one is needed, and then it is named as missing
+
+
+def _as_clip(file: TensorFile) -> LoosePart | None:
+    layout = clip_layout(file.shapes, "", projected=True)
+    return _part(file, layout) if "text_model.final_layer_norm.weight" in layout else None
+
+
+def _as_t5(file: TensorFile) -> LoosePart | None:
+    layout = t5_layout(file.shapes)
+    return _part(file, layout) if "encoder.final_layer_norm.weight" in layout and "shared.weight" in layout else None
+
+
+def _as_vae(file: TensorFile) -> LoosePart | None:
+    for prefix in ("first_stage_model.", "vae.", ""):
+        if f"{prefix}decoder.up.0.block.0.conv1.weight" in file.shapes:
+            return _part(file, vae_layout(file.shapes, prefix))
+        if f"{prefix}decoder.up_blocks.0.resnets.0.conv1.weight" in file.shapes:
+            return _part(file, plain_layout(file.shapes, prefix))
+    return None
+
+
+def _part(file: TensorFile, layout: Layout) -> LoosePart:
+    return LoosePart(file, layout, shapes_of(file.shapes, layout))
+
+
+def find_parts(
+    roots: Sequence[Path], folders: Sequence[str], read: Callable[[TensorFile], LoosePart | None], fits: Callable[[LoosePart], bool]
+) -> list[LoosePart]:
+    """What lies in the folders and fits, those with full numbers before the fp8 ones."""
+    found = [part for file in _files(roots, folders) if (part := read(file)) and fits(part)]
+    return sorted(found, key=lambda part: "fp8" in part.file.path.name.casefold())
+
+
+def find_t5(roots: Sequence[Path], width: int) -> LoosePart | None:
+    """A T5 encoder whose tokens are that wide."""
+    found = find_parts(roots, TEXT_ENCODER_FOLDERS, _as_t5, lambda part: part.shapes["shared.weight"][1] == width)
+    return found[0] if found else None
+
+
+def find_clips(roots: Sequence[Path], pooled: int) -> list[LoosePart]:
+    """CLIP encoders whose pooled answers are together that wide, the narrower one first: one (FLUX) or two (SD3); [] if there are none."""
+
+    def width(part: LoosePart) -> int:
+        own = part.shapes["text_model.embeddings.token_embedding.weight"][1]
+        return part.shapes.get("text_projection.weight", (own, own))[0]
+
+    found = find_parts(roots, TEXT_ENCODER_FOLDERS, _as_clip, lambda part: width(part) <= pooled)
+    for part in found:
+        if width(part) == pooled:
+            return [part]
+    for part in found:
+        for other in found:
+            if width(part) + width(other) == pooled and width(part) <= width(other) and part is not other:
+                return [part, other]
+    return []
+
+
+def find_vae(roots: Sequence[Path], channels: int, words: Sequence[str]) -> LoosePart | None:
+    """A VAE with that many latent channels; one whose path holds one of the words goes first."""
+    found = find_parts(roots, VAE_FOLDERS, _as_vae, lambda part: part.shapes["decoder.conv_in.weight"][1] == channels)
+
+    def named(part: LoosePart) -> bool:
+        path = part.file.path
+        return any(word in f"{path.parent.name}/{path.name}".casefold() for word in words)
+
+    found.sort(key=lambda part: not named(part))
+    return found[0] if found else None
