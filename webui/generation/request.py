@@ -219,10 +219,10 @@ class ResolvedTxt2Img(Txt2Img):
     checkpoint: Annotated[str, Field(min_length=1, max_length=500)]  # pyright: ignore[reportGeneralTypeIssues]
     checkpoint_hash: str = Field(title="Model hash", description="First 10 hex digits of the checkpoint's content hash.")
     vae: str = parameter(VAE_NONE, label="VAE", help="The VAE in place of the checkpoint's own.", infotext="VAE", max_length=500)
-    vae_hash: str = Field("", title="VAE hash", description="First 10 hex digits of the VAE's content hash.")
-    loras: tuple[UsedLora, ...] = Field((), title="LoRAs", description="Those that the prompt names and that are there, in order.")
+    vae_hash: str = Field(default="", title="VAE hash", description="First 10 hex digits of the VAE's content hash.")
+    loras: tuple[UsedLora, ...] = Field(default=(), title="LoRAs", description="Those that the prompt names and that are there, in order.")
     embeddings: tuple[UsedEmbedding, ...] = Field(
-        (), title="Embeddings", description="Those that prompt and negative prompt name and that are there."
+        default=(), title="Embeddings", description="Those that prompt and negative prompt name and that are there."
     )
     rng: Literal["CPU"] = Field(
         "CPU", title="RNG", description="Where noise is drawn. CPU: the same on every machine.", json_schema_extra={"infotext": "RNG"}

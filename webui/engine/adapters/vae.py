@@ -36,7 +36,7 @@ def with_vae(source: CheckpointSource, path: Path) -> CheckpointSource:
         part = as_vae(TensorFile(_weights(path)))
         if part is None:
             raise AdapterUnusable(f"{path.name} is not a VAE that Easel knows.", field="vae", hint="Pick another one, or None.")
-        own = source.components["vae"].build().config
+        own: Any = source.components["vae"].build().config
         config = _config(part, own)
         content = fingerprint_of(*part.file.paths)
     except CheckpointUnusable as error:
