@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -36,7 +38,9 @@ def as_file(folder: Path) -> Path:
 
 
 def as_published(folder: Path) -> Path:
-    save_file({name: tensor.contiguous() for name, tensor in vae_as_published(brighter(), "").items()}, folder / "bright.safetensors")
+    config = SimpleNamespace(block_out_channels=json.loads((CHECKPOINT / "vae" / "config.json").read_text())["block_out_channels"])
+    tensors = vae_as_published(SimpleNamespace(config=config, state_dict=brighter), "")
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "bright.safetensors")
     return folder / "bright.safetensors"
 
 
