@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from webui.engine.adapters.controlnet import Control, controlled
+from webui.engine.adapters.lora_names import _unet
+from webui.engine.device import Device
+from webui.engine.loading.controlnet import load_controlnet
 from webui.errors import AdapterUnusable
 
 from .small_modules import sd1_unet, sdxl_unet
 
+PICTURE_WIDTHS = (4, 4, 8, 8)
 PICTURE = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
 
 
@@ -19,7 +25,7 @@ def controlnet(unet: Any, seed: int = 1) -> Any:
     """Made from the U-Net as such models begin, but with something to say."""
     from diffusers.models.controlnets.controlnet import ControlNetModel
 
-    model = ControlNetModel.from_unet(unet).eval().requires_grad_(False)
+    model = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=PICTURE_WIDTHS).eval().requires_grad_(False)
     torch.manual_seed(seed)
     for layer in (*model.controlnet_down_blocks, model.controlnet_mid_block, model.controlnet_cond_embedding.conv_out):
         torch.nn.init.normal_(layer.weight, std=0.1)
@@ -143,6 +149,88 @@ def test_off_after_an_exception() -> None:
     with pytest.raises(KeyboardInterrupt), controlled(unet, [Control(controlnet(unet), PICTURE)], lambda: (0, 1)):
         raise KeyboardInterrupt
     assert torch.equal(call(unet), plain)
+
+
+def as_published(model: Any, prefix: str) -> dict[str, torch.Tensor]:
+    """A ControlNet under the names of lllyasviel's own code."""
+    names = {layers.names[0]: name for name, layers in _unet(_Half(model))}
+    for name, _ in model.named_modules():
+        number = name.rpartition(".")[2]
+        if name.startswith("controlnet_down_blocks."):
+            names[name] = f"zero_convs.{number}.0"
+        elif name.startswith("controlnet_cond_embedding.blocks."):
+            names[name] = f"input_hint_block.{2 * int(number) + 2}"
+    names |= {"controlnet_mid_block": "middle_block_out.0"}
+    names |= {f"controlnet_cond_embedding.{name}": f"input_hint_block.{place}" for name, place in (("conv_in", 0), ("conv_out", 14))}
+    return {
+        f"{prefix}{names[layer]}.{parameter}": tensor
+        for layer, parameter, tensor in (
+            (name.rpartition(".")[0], name.rpartition(".")[2], tensor) for name, tensor in model.state_dict().items()
+        )
+    }
+
+
+class _Half:
+    """A ControlNet as a U-Net without its second half."""
+
+    up_blocks = ()
+
+    def __init__(self, model: Any) -> None:
+        self.down_blocks, self.named_modules = model.down_blocks, model.named_modules
+
+
+@pytest.mark.parametrize("form", ["control_model.", "", "diffusers", "folder"])
+@pytest.mark.parametrize("linear", [False, True])
+def test_files_of_every_form(tmp_path: Path, device: Device, form: str, linear: bool) -> None:
+    """At the real families' head sizes and numbers of groups, which shapes don't tell."""
+    from diffusers.models.controlnets.controlnet import ControlNetModel
+
+    torch.manual_seed(6)
+    model = ControlNetModel(
+        block_out_channels=(64, 128),
+        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        layers_per_block=1,
+        cross_attention_dim=16,
+        attention_head_dim=[1, 2] if linear else 8,
+        use_linear_projection=linear,
+        transformer_layers_per_block=[1, 2],
+        conditioning_embedding_out_channels=PICTURE_WIDTHS,
+    ).eval()
+    path = tmp_path / "canny.safetensors"
+    if form == "folder":
+        model.save_pretrained(tmp_path / "canny")
+        path = tmp_path / "canny"
+    else:
+        save_file(model.state_dict() if form == "diffusers" else as_published(model, form), path)
+    loaded: Any = load_controlnet(path, device)
+    assert loaded.state_dict().keys() == model.state_dict().keys()
+    assert all(torch.equal(tensor, loaded.state_dict()[name]) for name, tensor in model.state_dict().items())
+    differing = {
+        key
+        for key, value in model.config.items()
+        if key in loaded.config and not key.startswith("_") and _as_list(loaded.config[key]) != _as_list(value)
+    }
+    assert differing <= {"attention_head_dim", "num_attention_heads"}
+    assert _heads(loaded) == _heads(model)
+
+
+def _as_list(value: Any) -> Any:
+    return list(value) if isinstance(value, list | tuple) else value
+
+
+def _heads(model: Any) -> list[int]:
+    return [module.heads for module in model.modules() if hasattr(module, "heads")]
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"<html>", "web page"), (None, "not a ControlNet"), ("half", "not complete")])
+def test_files_that_are_no_controlnet(tmp_path: Path, device: Device, content: Any, words: str) -> None:
+    path = tmp_path / "canny.safetensors"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        save_file({"control_model.input_hint_block.0.weight": torch.zeros(1)} if content else {"a": torch.zeros(1)}, path)
+    with pytest.raises(AdapterUnusable, match=words):
+        load_controlnet(path, device)
 
 
 def test_one_for_another_family_is_refused() -> None:
