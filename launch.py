@@ -488,7 +488,8 @@ def install(venv: Venv, the_plan: InstallPlan, files: Sequence[str]) -> None:
     scratch.mkdir()
     temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
     code, output = run_watched(pip_install(venv, build, files), {**os.environ, **temporary})
-    if not code and (alone := pip_install_alone(venv, files)):
+    alone = pip_install_alone(venv, files)
+    if not code and alone:
         code, output = run_watched(alone, {**os.environ, **temporary})
     shutil.rmtree(scratch, ignore_errors=True)
     if code:
@@ -527,7 +528,8 @@ def describe(venv: Venv, the_plan: InstallPlan, files: Sequence[str], command: S
         when = f"if {build.index} has it, " if build.index else "otherwise " if number else ""
         yield f"2. {when}PyTorch {build.title}: {build.download_gb:g} GB to download, {build.disk_gb:g} GB on disk"
         yield "   " + " ".join(pip_install(venv, build, files))
-    if alone := pip_install_alone(venv, files):
+    alone = pip_install_alone(venv, files)
+    if alone:
         yield "   and then: " + " ".join(alone)
     yield "3. " + " ".join(command)
 
@@ -561,15 +563,18 @@ def parser() -> argparse.ArgumentParser:
     return it
 
 
+EASEL_NEEDS = ("requirements.txt", "requirements-alone.txt")
+TESTS_NEED = ("requirements-test.txt", "requirements-test-alone.txt")
+
+
 def command_for(python: str, words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     """The command that this process becomes, and the requirements that it needs."""
     if words[:1] == ["test"]:
         chosen = [] if "--full" in words else ["-m", "not slow"]
         rest = [word for word in words[1:] if word != "--full"]
-        files = ("requirements.txt", "requirements-test.txt", "requirements-test-alone.txt")
-        return [python, "-m", "pytest", *chosen, *rest], files
+        return [python, "-m", "pytest", *chosen, *rest], EASEL_NEEDS + TESTS_NEED
     # -P: a file that happens to lie where the user is, say random.py, must not stand in for a module.
-    return [python, "-P", "-m", "webui.cli", *words], ("requirements.txt",)
+    return [python, "-P", "-m", "webui.cli", *words], EASEL_NEEDS
 
 
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:

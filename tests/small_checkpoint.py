@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ SHIPPED_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "checkp
 
 def make_checkpoint(folder: Path, *, pipeline: str = "StableDiffusionPipeline", content: float = 0.0) -> Path:
     """A folder that looks like a Stable Diffusion 1.x checkpoint as far as headers tell."""
-    for part in ("text_encoder", "unet", "vae", "tokenizer", "scheduler"):
+    for part in ("text_encoder", "unet", "vae", "scheduler"):
         (folder / part).mkdir(parents=True)
+    shutil.copytree(SHIPPED_CHECKPOINT / "tokenizer", folder / "tokenizer")
     (folder / "model_index.json").write_text(json.dumps({"_class_name": pipeline}))
     (folder / "unet" / "config.json").write_text(json.dumps({"sample_size": 64}))
     (folder / "vae" / "config.json").write_text(json.dumps({"block_out_channels": [128, 256, 512, 512]}))

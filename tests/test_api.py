@@ -40,6 +40,38 @@ def test_health_tells_state_device_dtype_version_and_queue(client: httpx.Client)
     assert (health["state"], health["queue"]) == ("ready", 0)
 
 
+def test_the_doctor_by_program(client: httpx.Client) -> None:
+    told = client.get("/api/v1/system").json()
+    states = {finding["id"]: finding["state"] for finding in told["findings"]}
+    assert (states["checkpoints"], states["device"], states["integrity"]) == ("warn", "ok", "unchecked")
+    assert told["engine"] == {
+        "ready": True,
+        "problem": "",
+        "device": "fake",
+        "device_name": "Painted patterns",
+        "dtype": "none",
+        "attention": [],
+    }
+    seq = client.get("/api/v1/snapshot").json()["seq"]
+    begun = client.post("/api/v1/system/check", json={})
+    assert begun.status_code == 202
+    words = []
+    with client.stream("GET", "/api/v1/events", params={"after": seq}) as stream:
+        for line in stream.iter_lines():
+            event = json.loads(line[6:]) if line.startswith("data: ") else {}
+            if event.get("type") == "system":
+                if event["doing"] is None:
+                    break
+                words.append(event["doing"]["words"])
+    assert words[0] == "Reading the whole database"
+    states = {finding["id"]: finding["state"] for finding in client.get("/api/v1/system").json()["findings"]}
+    assert states["integrity"] == "ok"
+    report = client.get("/api/v1/system/report")
+    assert report.headers["content-type"].startswith("text/plain")
+    assert report.headers["content-disposition"] == 'attachment; filename="easel-report.txt"'
+    assert "warn  Checkpoints" in report.text
+
+
 def test_a_job_by_program(client: httpx.Client) -> None:
     job = finish(client, prompt="a red apple", seed=5, batch_count=2)
     assert job["status"] == "done"

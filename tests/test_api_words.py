@@ -72,3 +72,20 @@ def test_a_picture_may_be_larger_than_json(client: httpx.Client, monkeypatch: py
     monkeypatch.setattr(security, "MAX_PICTURE_BYTES", 3000)
     for kind, size, status in (("image/png", 2000, 422), ("image/png", 4000, 413), ("application/json", 2000, 413)):
         assert client.post("/api/v1/metadata", content=b"x" * size, headers={"content-type": kind}).status_code == status
+
+
+def test_prompts_are_explained(client: httpx.Client) -> None:
+    told = client.post("/api/v1/prompt/explain", json={"prompt": "a (red:1.2) [cat:dog:0.5] in 16:9", "negative_prompt": "a AND b"}).json()
+    prompt = told["prompt"]
+    assert (prompt["tokens"], prompt["room"]) == (6, 30)
+    assert [(entry["first"], entry["last"]) for entry in prompt["parts"][0]["entries"]] == [(1, 10), (11, 20)]
+    assert prompt["parts"][0]["chunks"][0][1] == {"text": "red", "weight": 1.2}
+    assert [warning["code"] for warning in prompt["warnings"]] == ["weight_of_all"]
+    assert [warning["code"] for warning in told["negative_prompt"]["warnings"]] == ["and_in_negative"]
+    assert client.post("/api/v1/prompt/explain", json={"steps": 0}).json()["error"]["field"] == "steps"
+
+
+def test_a_sampler_that_asks_twice_stretches_the_timeline(client: httpx.Client) -> None:
+    asked = {"prompt": "[a:b:0.5]", "steps": 10, "sampler": "Heun"}
+    (part,) = client.post("/api/v1/prompt/explain", json=asked).json()["prompt"]["parts"]
+    assert [(entry["first"], entry["last"]) for entry in part["entries"]] == [(1, 10), (11, 20)]

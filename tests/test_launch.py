@@ -124,7 +124,7 @@ def test_every_row_ends_with_what_pypi_has():
 
 
 def test_the_trio_is_pinned_in_one_place():
-    for name in ("requirements.txt", "requirements-test.txt", "requirements-test-alone.txt"):
+    for name in ("requirements.txt", "requirements-alone.txt", "requirements-test.txt", "requirements-test-alone.txt"):
         lines = re.sub("#.*", "", (launch.PROJECT / name).read_text()).split()
         assert lines and all(re.fullmatch(r"[\w.-]+(\[\w+\])?==[\w.]+", line) for line in lines), name
         assert not [line for line in lines if line.startswith(("torch==", "torchvision==", "xformers=="))], name
@@ -245,6 +245,7 @@ def wheels(tmp_path_factory):
         make_wheel(folder / "cpu", name, version + "+cpu")
     make_wheel(folder, "tiny", "1.0")
     make_wheel(folder, "tiny", "2.0")
+    make_wheel(folder, "data", "1.0")
     return folder
 
 
@@ -304,7 +305,7 @@ def first_start(tmp_path_factory, wheels):
     project = Project(tmp_path_factory.mktemp("first") / "easel", wheels)
     (project.folder / "webui").mkdir(parents=True)
     shutil.copy(launch.__file__, project.folder)
-    project.write(requirements="tiny==1.0\n", **{"webui/cli.py": CLI, "webui/__init__.py": ""})
+    project.write(requirements="tiny==1.0\n", **{"requirements-alone.txt": "data==1.0\n", "webui/cli.py": CLI, "webui/__init__.py": ""})
     return project, project.start("--port", "7861")
 
 
@@ -340,7 +341,7 @@ def test_a_first_start_installs_and_hands_over(first_start):
     ]
     stamp = project.venv.read_stamp()
     assert stamp["pins"] == ["torch==2.10.0", "torchvision==0.25.0"] or "xformers==0.0.35" in stamp["pins"]
-    assert stamp["torch"] == "pypi" and list(stamp["files"]) == ["requirements.txt"]
+    assert stamp["torch"] == "pypi" and list(stamp["files"]) == ["requirements.txt", "requirements-alone.txt"]
     assert not (project.venv.folder / "unpacking").exists()
 
 
@@ -384,7 +385,7 @@ def test_what_stands_alone_is_installed_last_and_without_its_own_requirements(tm
 def test_test_tools_are_a_layer_of_their_own():
     command, files = launch.command_for("python", ["test", "-x", "tests/test_a.py"])
     assert command == ["python", "-m", "pytest", "-m", "not slow", "-x", "tests/test_a.py"]
-    assert files == ("requirements.txt", "requirements-test.txt", "requirements-test-alone.txt")
+    assert files == ("requirements.txt", "requirements-alone.txt", "requirements-test.txt", "requirements-test-alone.txt")
     assert launch.command_for("python", ["test", "--full"])[0] == ["python", "-m", "pytest"]
 
 

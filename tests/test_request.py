@@ -36,6 +36,10 @@ BAD = [
     ({"prompt": 5}, "prompt", None),
     ({"sampler": "no such"}, "sampler", ", ".join(SAMPLER_LABELS)),
     ({"schedule_type": "no such"}, "schedule_type", ", ".join(SCHEDULE_LABELS)),
+    ({"rng": "no such"}, "rng", None),
+    ({"seed_resize_from": "wide"}, "seed_resize_from", None),
+    ({"eta": 1.5}, "eta", "0 to 1"),
+    ({"beta_alpha": 0}, "beta_alpha", "0.01 to 5"),
     ({"attention": "no such"}, "attention", "Automatic, SDPA, xformers, Sliced"),
 ]
 
@@ -73,6 +77,14 @@ def test_joined_sampler_names_are_split() -> None:
     ):
         request = parse_request({"sampler": joined})
         assert (request.sampler, request.schedule_type) == (sampler, schedule)
+
+
+def test_sizes_to_resize_a_seed_from() -> None:
+    for written, size in (("512x768", (512, 768)), (" 512 × 64 ", (512, 64)), ("", None), ("0x0", None), ("-1x-1", None)):
+        assert parse_request({"seed_resize_from": written}).seed_resize == size
+    with pytest.raises(InvalidRequest) as caught:
+        parse_request({"seed_resize_from": "99999x1"})
+    assert "512x768" in caught.value.hint
 
 
 def test_every_name_is_of_one_sampler_or_schedule() -> None:

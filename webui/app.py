@@ -6,6 +6,7 @@ settings -> executor, catalog, add-ons -> studio (journal, dispatcher, history) 
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -78,6 +79,8 @@ def build_web(studio: Studio) -> FastAPI:
     from webui.api.problems import install_error_answers
     from webui.api.security import Door
     from webui.api.v1 import build_routers
+    from webui.doctor.examination import Doctor
+    from webui.doctor.premises import from_within
     from webui.ui.blocks import mount
 
     @asynccontextmanager
@@ -87,7 +90,8 @@ def build_web(studio: Studio) -> FastAPI:
 
     app = FastAPI(title="Easel", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     install_error_answers(app)
-    for router in build_routers(studio):
+    doctor = Doctor(lambda: from_within(studio, os.getpid()), lambda doing: studio.events.publish("system", doing=doing))
+    for router in build_routers(studio, doctor):
         app.include_router(router)
     app = mount(app, studio)
     app.add_middleware(GZipMiddleware, minimum_size=1024)

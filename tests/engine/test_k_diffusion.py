@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from webui.engine.noise import PictureNoise
+from webui.engine.noise import PictureNoise, PictureSeeds
 from webui.engine.samplers import SAMPLE_FUNCTIONS, SamplerOptions, SamplerRun
 from webui.engine.schedules import ScheduleOptions, model_sigmas, sigmas_for
 
@@ -143,7 +143,7 @@ def test_schedules_agree_with_k_diffusions(k_sampling: Any) -> None:
 def test_brownian_noise_is_k_diffusions(k_sampling: Any) -> None:
     sigmas = sigmas_for("Karras", SD1, 6)
     seeds, shape = (3, 2**40 + 5), (4, 6, 6)
-    own = PictureNoise(seeds, shape, torch.device("cpu"), sigmas)
+    own = PictureNoise([PictureSeeds(seed) for seed in seeds], shape, torch.device("cpu"), sigmas)
     start = torch.zeros((2, *shape), dtype=torch.float32)
     theirs = k_sampling.BrownianTreeNoiseSampler(start, sigmas[-2], sigmas[0], seed=list(seeds))
     for sigma, following in itertools.pairwise(sigmas[:-1]):

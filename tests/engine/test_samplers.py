@@ -9,7 +9,7 @@ import torch
 
 from webui.engine.families.base import Conditioning
 from webui.engine.families.sd import PREDICTIONS, StableDiffusion
-from webui.engine.noise import PictureNoise
+from webui.engine.noise import PictureNoise, PictureSeeds
 from webui.engine.samplers import SAMPLE_FUNCTIONS, NoisePath, SamplerOptions, SamplerRun
 from webui.engine.samplers.one_step import restart_ways
 from webui.engine.schedules import SPACINGS, ModelSigmas, flow_sigmas, model_sigmas, sigmas_for
@@ -23,7 +23,7 @@ OWN_STEPS = ("DPM fast", "DPM adaptive")
 
 
 def noise_of(sigmas: tuple[float, ...], seeds: tuple[int, ...] = (1, 2), shape: tuple[int, ...] = SHAPE[1:]) -> PictureNoise:
-    return PictureNoise(seeds, shape, torch.device("cpu"), sigmas)  # type: ignore[arg-type]
+    return PictureNoise([PictureSeeds(seed) for seed in seeds], shape, torch.device("cpu"), sigmas)  # type: ignore[arg-type]
 
 
 def test_engine_holds_one_function_for_each_name() -> None:
@@ -91,7 +91,7 @@ def test_with_a_perfect_denoiser_every_sampler_ends_at_the_clean_latents(
 
     noise = noise_of(sigmas)
     run = SamplerRun(denoise, noise, NoisePath(model.flow), on_step=on_step, unguided=lambda: clean, earlier=model.earlier)
-    end = SAMPLE_FUNCTIONS[sampler](run, noise.draw() * sigmas[0], sigmas)
+    end = SAMPLE_FUNCTIONS[sampler](run, noise.first() * sigmas[0], sigmas)
     if sampler in OWN_STEPS:
         assert steps == sorted(steps) and steps[0] == 0 and steps[-1] == 7
     else:
@@ -114,7 +114,7 @@ def test_any_number_of_steps_ends_at_the_clean_latents(clean: torch.Tensor, samp
             unguided=lambda: clean,
             earlier=model.earlier,
         )
-        end = SAMPLE_FUNCTIONS[sampler](run, noise.draw() * sigmas[0], sigmas)
+        end = SAMPLE_FUNCTIONS[sampler](run, noise.first() * sigmas[0], sigmas)
         assert torch.allclose(end, clean, atol=5e-4)
         assert counted[-1] == steps - 1
 

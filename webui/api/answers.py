@@ -193,6 +193,73 @@ class Snapshot(BaseModel):
     session: list[Image] = Field(description="The newest pictures.")
 
 
+FindingState = Literal["ok", "warn", "bad", "unchecked"]
+Bytes = Annotated[int, Field(ge=0, description="Bytes.")]
+
+
+class FindingAnswer(BaseModel):
+    """One check and what it found."""
+
+    id: str
+    group: str
+    name: str
+    thorough: bool = Field(description="It reads much, so it is made by POST /system/check only.")
+    state: FindingState = Field(description="bad: it doesn't work until it is mended. unchecked: not looked at since the start.")
+    text: str = Field(description="What was found, in a line.")
+    advice: str = Field(description="What to do; empty when there is nothing.")
+    items: list[str] = Field(description="Details, one line each.")
+    checked_at: datetime | None
+
+
+class Doing(BaseModel):
+    """How far the thorough check is."""
+
+    words: str = Field(examples=["Reading the whole database"])
+    number: int = Field(ge=1)
+    of: int = Field(ge=1)
+
+
+class EngineFacts(BaseModel):
+    """What the engine's process said of itself; empty while it has said nothing."""
+
+    ready: bool
+    problem: str
+    device: str = Field(examples=["cpu", "cuda:0"])
+    device_name: str
+    dtype: str = Field(examples=["bfloat16"])
+    attention: list[str] = Field(description="Kernels that did their work when they were called.")
+
+
+class MemoryFacts(BaseModel):
+    """Main memory, or less where a container has a limit."""
+
+    total: Bytes
+    available: Bytes
+
+
+class DiskFacts(BaseModel):
+    """A disk that Easel writes to."""
+
+    name: str
+    folder: str
+    total: Bytes
+    free: Bytes
+    reserve: int = Field(ge=0, description="Bytes that are kept free: below that the queue waits.")
+
+
+class System(BaseModel):
+    """What the doctor found, and the facts behind it."""
+
+    version: str
+    state: Literal["ok", "warn", "bad"] = Field(description="The worst of all findings.")
+    findings: list[FindingAnswer]
+    versions: dict[str, str]
+    engine: EngineFacts
+    memory: MemoryFacts
+    disks: list[DiskFacts]
+    doing: Doing | None = Field(description="The thorough check that is being made.")
+
+
 class Health(BaseModel):
     """Whether Easel works."""
 
@@ -228,6 +295,65 @@ class MetadataAnswer(BaseModel):
     exact: bool = Field(description="Read from Easel's own record: the same request, field by field.")
     fields: dict[str, Any] = Field(description="Fields of a request, ready for /jobs.")
     unmapped: list[UnmappedParameter] = Field(description="What found no place, and why.")
+
+
+class WeighedWord(BaseModel):
+    """One token."""
+
+    text: str
+    weight: float
+
+
+class TimelineEntry(BaseModel):
+    """What is asked for from one step to another, counted from 1."""
+
+    first: int
+    last: int
+    text: str
+
+
+class PromptPart(BaseModel):
+    """What stands between two ANDs."""
+
+    weight: float
+    entries: list[TimelineEntry]
+    chunks: list[list[WeighedWord]] = Field(description="The tokens of its first text, chunk by chunk.")
+
+
+class NetworkUse(BaseModel):
+    """An extra network that the prompt asks for."""
+
+    kind: str
+    name: str
+    text_encoder_weight: float
+    unet_weight: float
+    found: bool | None = Field(description="Whether it is here; null where that isn't known.")
+
+
+class PromptWarning(BaseModel):
+    """Something that may be meant otherwise."""
+
+    code: str
+    message: str
+    fix: str = Field(description="The whole prompt without it; empty where that isn't clear.")
+    way: str = Field(description="What the fix does.")
+
+
+class PromptTold(BaseModel):
+    """One prompt explained."""
+
+    tokens: int = Field(description="Of its longest text.")
+    room: int = Field(description="Of the chunks that this text needs.")
+    parts: list[PromptPart]
+    networks: list[NetworkUse]
+    warnings: list[PromptWarning]
+
+
+class PromptAnswer(BaseModel):
+    """Prompt and negative prompt explained."""
+
+    prompt: PromptTold
+    negative_prompt: PromptTold
 
 
 class SamplerAnswer(BaseModel):

@@ -35,7 +35,8 @@ IdempotencyKey = Annotated[
 ]
 
 
-def _schema(schema: dict[str, Any]) -> dict[str, Any]:
+def schema_of(schema: dict[str, Any]) -> dict[str, Any]:
+    """OpenAPI's words for a JSON body of that schema."""
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
@@ -43,8 +44,8 @@ def _object(**properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
-_TXT2IMG: dict[str, Any] = Txt2Img.model_json_schema()
-_BATCH = _object(requests={"type": "array", "items": _TXT2IMG, "minItems": 1, "maxItems": MOST_AT_ONCE})
+TXT2IMG_SCHEMA: dict[str, Any] = Txt2Img.model_json_schema()
+_BATCH = _object(requests={"type": "array", "items": TXT2IMG_SCHEMA, "minItems": 1, "maxItems": MOST_AT_ONCE})
 _PRIORITY = _object(priority={"type": "integer", "minimum": LOWEST_PRIORITY, "maximum": HIGHEST_PRIORITY})
 _BEFORE = _object(before={"type": ["string", "null"], "description": "Id of a waiting job; null: behind all of its own priority."})
 _STAMP = _object(stamp={"type": "string", "description": "What /queue/clear answered."})
@@ -72,7 +73,11 @@ def build_job_router(studio: Studio, streams: Streams) -> APIRouter:
     router = new_router("jobs")
 
     @router.post(
-        "/jobs", status_code=202, response_model=answers.Job, responses=problems(409, 429, body=True), openapi_extra=_schema(_TXT2IMG)
+        "/jobs",
+        status_code=202,
+        response_model=answers.Job,
+        responses=problems(409, 429, body=True),
+        openapi_extra=schema_of(TXT2IMG_SCHEMA),
     )
     async def submit(
         request: Request, priority: Priority = NORMAL_PRIORITY, forever: bool = False, idempotency_key: IdempotencyKey = None
@@ -96,7 +101,7 @@ def build_job_router(studio: Studio, streams: Streams) -> APIRouter:
         status_code=202,
         response_model=answers.BatchAnswer,
         responses=problems(409, 429, body=True),
-        openapi_extra=_schema(_BATCH),
+        openapi_extra=schema_of(_BATCH),
     )
     async def submit_batch(request: Request, priority: Priority = NORMAL_PRIORITY, idempotency_key: IdempotencyKey = None) -> Any:
         """Take many jobs with one write, all or none."""
@@ -127,20 +132,25 @@ def build_job_router(studio: Studio, streams: Streams) -> APIRouter:
         return studio.asked_of(job_id)
 
     @router.put(
-        "/jobs/{job_id}/request", response_model=answers.Job, responses=problems(404, 409, body=True), openapi_extra=_schema(_TXT2IMG)
+        "/jobs/{job_id}/request",
+        response_model=answers.Job,
+        responses=problems(404, 409, body=True),
+        openapi_extra=schema_of(TXT2IMG_SCHEMA),
     )
     async def edit(job_id: str, request: Request) -> Any:
         """Give a waiting job another request; it keeps its place in line."""
         fields = await json_body(request)
         return await _in_thread(lambda: studio.edit(job_id, studio.complete(fields)))
 
-    @router.patch("/jobs/{job_id}", response_model=answers.Job, responses=problems(404, 409, body=True), openapi_extra=_schema(_PRIORITY))
+    @router.patch("/jobs/{job_id}", response_model=answers.Job, responses=problems(404, 409, body=True), openapi_extra=schema_of(_PRIORITY))
     async def set_priority(job_id: str, request: Request) -> Any:
         """Give a waiting job another priority; higher ones go first."""
         priority = await _only(request, "priority", (int,), f"{LOWEST_PRIORITY} to {HIGHEST_PRIORITY}")
         return await _in_thread(lambda: studio.set_priority(job_id, priority))
 
-    @router.post("/jobs/{job_id}/move", response_model=answers.Job, responses=problems(404, 409, body=True), openapi_extra=_schema(_BEFORE))
+    @router.post(
+        "/jobs/{job_id}/move", response_model=answers.Job, responses=problems(404, 409, body=True), openapi_extra=schema_of(_BEFORE)
+    )
     async def move(job_id: str, request: Request) -> Any:
         """Put a waiting job in front of another one, whose priority it takes."""
         before = await _only(request, "before", (str, type(None)), "the id of a waiting job, or null")
@@ -237,7 +247,7 @@ def build_job_router(studio: Studio, streams: Streams) -> APIRouter:
         return {"cancelled": count, "stamp": stamp}
 
     @router.post(
-        "/queue/restore", response_model=answers.Count, responses=problems(404, body=True), openapi_extra=_schema(_STAMP), tags=["queue"]
+        "/queue/restore", response_model=answers.Count, responses=problems(404, body=True), openapi_extra=schema_of(_STAMP), tags=["queue"]
     )
     async def restore_queue(request: Request) -> Any:
         """Bring back the jobs that /queue/clear cancelled, each to its place."""

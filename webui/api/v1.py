@@ -17,20 +17,23 @@ from webui.api.jobs import EventNumber, LastEventId, build_job_router
 from webui.api.pictures import build_picture_router
 from webui.api.problems import new_router, problems
 from webui.api.streams import Streams, as_message, number_of
+from webui.api.system import build_system_router
 from webui.api.words import build_word_router
+from webui.doctor.examination import Doctor
 from webui.studio.studio import Studio
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
-def build_routers(studio: Studio) -> list[APIRouter]:
-    """All routes of /api/v1 over one studio, in the order in which they are looked through."""
+def build_routers(studio: Studio, doctor: Doctor) -> list[APIRouter]:
+    """All routes of /api/v1 over one studio and its doctor, in the order in which they are looked through."""
     streams = Streams(studio.events)
     parts = [
         build_studio_router(studio, streams),
         build_job_router(studio, streams),
         build_picture_router(studio),
         build_choice_router(studio),
+        build_system_router(doctor),
         build_word_router(studio),
     ]
     return [*parts, _build_rest([route for part in parts for route in part.routes])]
@@ -66,7 +69,7 @@ def build_studio_router(studio: Studio, streams: Streams) -> APIRouter:
         """Server-sent events of everything; resumes after Last-Event-ID or `after`.
 
         Types: job, jobs (many changed: look at the queue again), progress, picture, note, queue, notices, worker, catalog,
-        settings, and reset (too far behind: fetch /snapshot again).
+        settings, system, and reset (too far behind: fetch /snapshot again).
         """
         start = number_of(last_event_id, after, studio.events.seq)
 

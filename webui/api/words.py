@@ -1,13 +1,15 @@
-"""Routes of words: what pasted text and dropped pictures say."""
+"""Routes of words: what prompts mean, and what pasted text and dropped pictures say."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Request
 
 from webui.api import answers
+from webui.api.jobs import TXT2IMG_SCHEMA, schema_of
 from webui.api.problems import UnsupportedMedia, json_object, new_router, problems
 from webui.errors import InvalidRequest
 from webui.generation.infotext import MAX_INFOTEXT_CHARACTERS
@@ -45,8 +47,20 @@ async def _text_of(request: Request) -> str:
 
 
 def build_word_router(studio: Studio) -> APIRouter:
-    """Routes below /metadata."""
+    """Routes below /prompt and /metadata."""
     router = new_router("words")
+
+    @router.post(
+        "/prompt/explain", response_model=answers.PromptAnswer, responses=problems(body=True), openapi_extra=schema_of(TXT2IMG_SCHEMA)
+    )
+    async def explain_prompt(request: Request) -> Any:
+        """Explain the prompts of a request: tokens by chunk with their weights, what changes when, extra networks, warnings with fixes.
+
+        All fields may be left out; checkpoint, steps, sampler and the fields about prompts have a say in it.
+        """
+        fields = await json_object(request)
+        told = await to_thread.run_sync(lambda: studio.explain(fields))
+        return {name: asdict(explanation) for name, explanation in told.items()}
 
     @router.post("/metadata", response_model=answers.MetadataAnswer, responses=problems(body=True), openapi_extra=_BODY)
     async def metadata(request: Request) -> Any:

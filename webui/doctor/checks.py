@@ -102,7 +102,10 @@ def check_device(premises: Premises) -> Finding:
     slot = premises.engine
     if slot.hello is None or not slot.alive:
         return _no_engine(slot)
-    text = f"{slot.hello.device_name or slot.hello.device}, {slot.hello.device} in {slot.hello.dtype}"
+    name = slot.hello.device_name or slot.hello.device
+    if slot.hello.device == "fake":
+        return ok(f"{name}, without a model")
+    text = f"{name}, {slot.hello.device} in {slot.hello.dtype}"
     if slot.hello.device == "cpu" and shutil.which("nvidia-smi"):
         return warn(
             f"{text}, though there is an NVIDIA card.",
@@ -153,7 +156,9 @@ def check_disk(premises: Premises) -> Finding:
 
 
 def gigabytes(size: float) -> str:
-    """Bytes as people read them: "71 GB", "1.3 GB", "200 MB"."""
+    """Bytes as people read them: "71 GB", "1.3 GB", "200 MB", "80 kB"."""
+    if size < _MB:
+        return f"{size / 1024:,.0f} kB"
     if size < _GB:
         return f"{size / _MB:,.0f} MB"
     return f"{size / _GB:,.1f} GB" if size < 10 * _GB else f"{size / _GB:,.0f} GB"
@@ -376,7 +381,7 @@ def check_checkpoints(premises: Premises) -> Finding:
         return bad("None can be used." if unusable else "There is none.", f"Put one into {folder}.", unusable)
     text = f"{len(usable):,} can be used" + (f": {', '.join(usable)}" if len(usable) <= 5 else "")
     if unusable:
-        return warn(f"{text}. {len(unusable):,} can't.", "Each says why; the others work.", unusable)
+        return warn(f"{text}. {len(unusable):,} can't.", "Each line says what is wrong with it; the others work.", unusable)
     return ok(text)
 
 

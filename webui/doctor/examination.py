@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import threading
 from collections.abc import Callable, Sequence
@@ -80,7 +81,7 @@ def summary(premises: Premises, examined: Sequence[Examined]) -> dict[str, Any]:
 
 def versions(premises: Premises) -> dict[str, str]:
     """Versions of what matters most, as the engine's own process tells them where it does."""
-    found = {name: told for name in _TOLD_VERSIONS if (told := installed_version(name))}
+    found = {"python": platform.python_version()} | {name: told for name in _TOLD_VERSIONS if (told := installed_version(name))}
     return found | (premises.engine.hello.versions if premises.engine.hello else {})
 
 

@@ -12,7 +12,7 @@ from webui.engine.conditioning import stretch_to
 from webui.engine.context import DenoiseContext
 from webui.engine.families.base import Conditioning, Family
 from webui.engine.precision import DENOISER, require_finite
-from webui.engine.samplers import SAMPLE_FUNCTIONS, Denoise, NoisePath, NoiseSource, SamplerRun
+from webui.engine.samplers import SAMPLE_FUNCTIONS, Denoise, NoisePath, NoiseSource, SamplerOptions, SamplerRun
 
 Moment = Callable[[DenoiseContext], None]
 
@@ -115,6 +115,7 @@ def denoise_latents(
         ask,
         noise,
         path=NoisePath(context.model_sigmas.flow),
+        options=SamplerOptions.of(context.request),
         on_step=on_step,
         unguided=lambda: context.unguided,
         earlier=context.model_sigmas.earlier,

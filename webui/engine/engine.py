@@ -195,8 +195,8 @@ class Engine:
 
         def denoise() -> DenoiseContext:
             # All anew at each try, the noise too: what comes out is the picture of the seed.
-            noise = self._noise(family, run, images)
-            latents = noise.draw() * run.sigmas[0]
+            noise = PictureNoise.of(run.job.request, images, family.latent_shape, self.device.torch_device, run.sigmas)
+            latents = noise.first() * run.sigmas[0]
             context = DenoiseContext(run.job.request, images, run.sigmas, run.levels, positive, negative, latents)
             with run.adapters.on_denoiser():
                 denoise_latents(
@@ -255,11 +255,6 @@ class Engine:
             return pad_with(conditioning, encoded(""), length)
 
         return tuple(replace(pull, conditioning=pull.conditioning.map(padded)) for pull in positive), negative.map(padded)
-
-    def _noise(self, family: Family, run: _Run, images: Sequence[int]) -> PictureNoise:
-        request = run.job.request
-        seeds = [request.image_seeds[image] for image in images]
-        return PictureNoise(seeds, family.latent_shape(request.width, request.height), self.device.torch_device, run.sigmas)
 
     def _decode(self, family: Family, latents: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
         """Pixels of finished latents, and facts; a VAE that overflows in half (a known weakness of some) is run once more in fp32."""

@@ -250,8 +250,9 @@ def sigmas_for(
 
 def sigmas_of(request: ResolvedRequest, model: ModelSigmas) -> tuple[float, ...]:
     """The noise levels that a request asks for. Raises InvalidRequest."""
-    discard = samplers.find_sampler(request.sampler).discards_next_to_last
-    return sigmas_for(request.schedule_type, model, request.steps, discard_next_to_last=discard)
+    discard = request.discard_next_to_last or samplers.find_sampler(request.sampler).discards_next_to_last
+    options = ScheduleOptions(request.sigma_min, request.sigma_max, request.rho, request.beta_alpha, request.beta_beta)
+    return sigmas_for(request.schedule_type, model, request.steps, options, discard_next_to_last=discard)
 
 
 def _scaled_linear(start: float, end: float, count: int) -> Levels:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -28,6 +29,7 @@ REQUEST_VERSION = 2
 MAX_PROMPT_CHARACTERS = 20_000
 MAX_SEED = 2**63 - 1
 RANDOM_SEED = -1
+SIZE_FORM = "Write width x height in pixels, as 512x768, or leave it empty"
 
 
 def parameter(
@@ -156,6 +158,204 @@ class Txt2Img(BaseModel):
         help="The rule of before AUTOMATIC1111 1.6: in [a:b:when] numbers below 1 are fractions, others are steps.",
         infotext="Old prompt editing timelines",
     )
+    rng: Literal["CPU", "GPU", "NV"] = parameter(
+        "CPU",
+        label="Noise source",
+        help="Where noise is drawn. CPU: the same on every machine. NV: as an NVIDIA card draws it, on any machine. GPU: the card itself.",
+        infotext="RNG",
+    )
+    variation_seed: int = parameter(
+        RANDOM_SEED,
+        label="Variation seed",
+        help="The seed whose noise is mixed in. -1 picks one at random; picture n of a job uses it + n.",
+        infotext="Variation seed",
+        ge=RANDOM_SEED,
+        le=MAX_SEED,
+    )
+    variation_strength: float = parameter(
+        0.0,
+        label="Variation strength",
+        help="How much of the variation seed's noise is mixed in. Above 0 all pictures of a job keep one seed.",
+        infotext="Variation seed strength",
+        step=0.01,
+        ge=0,
+        le=1,
+    )
+    seed_resize_from: str = parameter(
+        "",
+        label="Resize seed from",
+        help="Width x height at which the seed made a picture that you want again at another size, as 512x512. Empty: off.",
+        infotext="Seed resize from",
+        max_length=9,
+    )
+    seed_delta: int = parameter(
+        0,
+        label="Seed delta",
+        help="Added to the seed for the noise that ancestral samplers draw on the way (ENSD).",
+        infotext="ENSD",
+        ge=-(2**31),
+        le=2**31,
+    )
+    eta: float = parameter(
+        1.0,
+        label="Eta",
+        help="How much of the noise ancestral and SDE samplers add on the way. 0 adds none.",
+        infotext="Eta",
+        step=0.01,
+        ge=0,
+        le=1,
+    )
+    eta_ddim: float = parameter(
+        0.0, label="Eta of DDIM", help="The same for DDIM, which adds none by itself.", infotext="Eta DDIM", step=0.01, ge=0, le=1
+    )
+    sigma_churn: float = parameter(
+        0.0,
+        label="Sigma churn",
+        help="Noise that Euler, Heun, HeunPP2 and DPM2 add before their steps, spread over all of them.",
+        infotext="Sigma churn",
+        step=0.1,
+        ge=0,
+        le=100,
+    )
+    sigma_tmin: float = parameter(
+        0.0, label="Sigma tmin", help="Noise level below which churn adds none.", infotext="Sigma tmin", step=0.01, ge=0, le=100
+    )
+    sigma_tmax: float = parameter(
+        0.0, label="Sigma tmax", help="Noise level above which churn adds none. 0: no limit.", infotext="Sigma tmax", step=0.1, ge=0, le=999
+    )
+    sigma_noise: float = parameter(
+        1.0, label="Sigma noise", help="Factor on all noise added on the way.", infotext="Sigma noise", step=0.001, ge=0, le=1.1
+    )
+    sigma_min: float = parameter(
+        0.0,
+        label="Smallest noise level",
+        help="Where the schedule ends. 0: the checkpoint's own.",
+        infotext="Schedule min sigma",
+        step=0.01,
+        ge=0,
+        le=10,
+    )
+    sigma_max: float = parameter(
+        0.0,
+        label="Largest noise level",
+        help="Where the schedule begins. 0: the checkpoint's own.",
+        infotext="Schedule max sigma",
+        step=0.1,
+        ge=0,
+        le=100,
+    )
+    rho: float = parameter(
+        0.0,
+        label="Rho",
+        help="How much Karras and Polyexponential prefer low noise. 0: their own, 7 and 1.",
+        infotext="Schedule rho",
+        step=0.1,
+        ge=0,
+        le=100,
+    )
+    beta_alpha: float = parameter(
+        0.6,
+        label="Beta alpha",
+        help="Of the Beta schedule: smaller puts more steps at the end, to low noise.",
+        infotext="Beta schedule alpha",
+        step=0.01,
+        ge=0.01,
+        le=5,
+    )
+    beta_beta: float = parameter(
+        0.6,
+        label="Beta beta",
+        help="Of the Beta schedule: smaller puts more steps at the start, to high noise.",
+        infotext="Beta schedule beta",
+        step=0.01,
+        ge=0.01,
+        le=5,
+    )
+    discard_next_to_last: bool = parameter(
+        False,
+        label="Leave out the smallest noise level",
+        help="As DPM2, DPM2 a and DPM++ 3M SDE always do.",
+        infotext="Discard penultimate sigma",
+    )
+    cfg_rescale: float = parameter(
+        0.0,
+        label="CFG rescale",
+        help="Takes back the glare of a high CFG scale: 0.7 suits v-prediction checkpoints. 0: off.",
+        infotext="CFG rescale",
+        step=0.01,
+        ge=0,
+        le=1,
+    )
+    mimic_scale: float = parameter(
+        0.0,
+        label="Mimic CFG scale",
+        help="Dynamic thresholding: keeps the contrast of this CFG scale at a higher one. 0: off.",
+        infotext="Mimic scale",
+        step=0.1,
+        ge=0,
+        le=30,
+    )
+    threshold_percentile: float = parameter(
+        100.0,
+        label="Threshold percentile",
+        help="Dynamic thresholding: share of the values that is kept; those beyond are clamped.",
+        infotext="Threshold percentile",
+        unit="%",
+        step=0.1,
+        ge=90,
+        le=100,
+    )
+    guidance_from: float = parameter(
+        0.0,
+        label="Guidance from",
+        help="Share of the steps before which only the prompt is asked. Later is more varied and faster.",
+        infotext="Skip Early CFG",
+        step=0.01,
+        ge=0,
+        le=1,
+    )
+    guidance_to: float = parameter(
+        1.0,
+        label="Guidance to",
+        help="Share of the steps after which only the prompt is asked. Sooner is softer and faster.",
+        infotext="Guidance to",
+        step=0.01,
+        ge=0,
+        le=1,
+    )
+    pag_scale: float = parameter(
+        0.0,
+        label="Perturbed attention",
+        help="Guides away from a guess without structure; 3 is usual. Half as slow again. 0: off.",
+        infotext="PAG scale",
+        step=0.1,
+        ge=0,
+        le=10,
+    )
+    freeu_b1: float = parameter(
+        1.0,
+        label="FreeU b1",
+        help="Strengthens the shape in the coarsest layers of the U-Net. 1: off.",
+        infotext="FreeU b1",
+        step=0.01,
+        ge=0,
+        le=2,
+    )
+    freeu_b2: float = parameter(
+        1.0, label="FreeU b2", help="The same in the next layers. 1: off.", infotext="FreeU b2", step=0.01, ge=0, le=2
+    )
+    freeu_s1: float = parameter(
+        1.0,
+        label="FreeU s1",
+        help="Damps what the coarsest layers are handed of coarse detail. 1: off.",
+        infotext="FreeU s1",
+        step=0.01,
+        ge=0,
+        le=4,
+    )
+    freeu_s2: float = parameter(
+        1.0, label="FreeU s2", help="The same in the next layers. 1: off.", infotext="FreeU s2", step=0.01, ge=0, le=4
+    )
     batch_count: int = parameter(1, label="Pictures", help="How many pictures to make, one after another.", step=1, ge=1, le=100)
     batch_size: int = parameter(
         1, label="Batch size", help="How many pictures a graphics card draws at once. A CPU draws one by one.", step=1, ge=1, le=8
@@ -185,6 +385,18 @@ class Txt2Img(BaseModel):
     def _known_schedule(cls, value: str) -> str:
         return samplers.find_schedule_label(value)
 
+    @field_validator("seed_resize_from", mode="before")
+    @classmethod
+    def _known_size(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        size = re.fullmatch(r"(-?\d{1,4})\s*[x×]\s*(-?\d{1,4})", value.strip())
+        if size is None and value.strip():
+            raise ValueError(SIZE_FORM)
+        width, height = map(int, size.groups()) if size else (0, 0)
+        # AUTOMATIC1111 writes 0x0 and -1x-1 for none.
+        return f"{width}x{height}" if width > 0 and height > 0 else ""
+
     @field_validator("attention")
     @classmethod
     def _known_attention(cls, value: str) -> str:
@@ -202,6 +414,12 @@ class Txt2Img(BaseModel):
         return self.batch_count * self.batch_size
 
     @property
+    def seed_resize(self) -> tuple[int, int] | None:
+        """Width and height in pixels at which noise is drawn; None: at the picture's own."""
+        width, _, height = self.seed_resize_from.partition("x")
+        return (int(width), int(height)) if height else None
+
+    @property
     def guidance_scale(self) -> float:
         """The CFG scale as the sampler takes it; 1 asks nothing of the negative prompt."""
         return self.cfg_scale * samplers.find_sampler(self.sampler).cfg_factor
@@ -216,6 +434,7 @@ class ResolvedTxt2Img(Txt2Img):
 
     # No default on purpose: a resolved request without these can't be made.
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)]  # pyright: ignore[reportGeneralTypeIssues]
+    variation_seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
     checkpoint: Annotated[str, Field(min_length=1, max_length=500)]  # pyright: ignore[reportGeneralTypeIssues]
     checkpoint_hash: str = Field(title="Model hash", description="First 10 hex digits of the checkpoint's content hash.")
     vae: str = parameter(VAE_NONE, label="VAE", help="The VAE in place of the checkpoint's own.", infotext="VAE", max_length=500)
@@ -224,14 +443,23 @@ class ResolvedTxt2Img(Txt2Img):
     embeddings: tuple[UsedEmbedding, ...] = Field(
         default=(), title="Embeddings", description="Those that prompt and negative prompt name and that are there."
     )
-    rng: Literal["CPU"] = Field(
-        "CPU", title="RNG", description="Where noise is drawn. CPU: the same on every machine.", json_schema_extra={"infotext": "RNG"}
-    )
 
     @property
     def image_seeds(self) -> tuple[int, ...]:
-        """The seed of each picture: seed, seed + 1, ... (AUTOMATIC1111's counting)."""
-        return tuple((self.seed + index) % (MAX_SEED + 1) for index in range(self.picture_count))
+        """The seed of each picture: seed, seed + 1, ...; one for all where they are variations (AUTOMATIC1111's counting)."""
+        step = 0 if self.variation_strength else 1
+        return tuple((self.seed + step * index) % (MAX_SEED + 1) for index in range(self.picture_count))
+
+    @property
+    def image_variation_seeds(self) -> tuple[int, ...]:
+        """The variation seed of each picture: it, it + 1, ... where they are variations."""
+        step = 1 if self.variation_strength else 0
+        return tuple((self.variation_seed + step * index) % (MAX_SEED + 1) for index in range(self.picture_count))
+
+    def alone(self, index: int) -> ResolvedTxt2Img:
+        """The request that makes the picture of that index by itself."""
+        seeds = {"seed": self.image_seeds[index], "variation_seed": self.image_variation_seeds[index]}
+        return self.model_copy(update={**seeds, "batch_count": 1, "batch_size": 1})
 
 
 ResolvedRequest = ResolvedTxt2Img
@@ -315,7 +543,7 @@ def explain_validation(error: ValidationError, request_type: type[BaseModel]) ->
         f"{info.label} can't be {shown}.",
         field=field,
         allowed=allowed,
-        hint=f"Use {allowed}." if allowed else f"{first['msg']}.",
+        hint=f"Use {allowed}." if allowed else f"{first['msg'].removeprefix('Value error, ')}.",
     )
 
 

@@ -24,10 +24,12 @@ class CheckpointIdentity:
 def resolve(
     request: GenerationRequest, checkpoint: CheckpointIdentity, rng: random.Random, adapters: FoundAdapters = NO_ADAPTERS
 ) -> ResolvedRequest:
-    """Fill in every value that was left open. Pure but for `rng`, which draws a random seed. adapters: what the request names."""
+    """Fill in every value that was left open. Pure but for `rng`, which draws random seeds. adapters: what the request names."""
     fields = request.model_dump()
     if request.seed == RANDOM_SEED:
         fields["seed"] = rng.randint(0, LAST_RANDOM_SEED)
+    if request.variation_seed == RANDOM_SEED:
+        fields["variation_seed"] = rng.randint(0, LAST_RANDOM_SEED) if request.variation_strength else 0
     if request.schedule_type == samplers.AUTOMATIC:
         fields["schedule_type"] = samplers.find_sampler(request.sampler).default_schedule
     fields["checkpoint"] = checkpoint.name

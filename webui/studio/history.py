@@ -57,7 +57,7 @@ def image_view(
         "steps": request.steps,
         "cfg_scale": request.cfg_scale,
         "clip_skip": request.clip_skip,
-        "infotext": write_infotext(request, seed, __version__),
+        "infotext": write_infotext(request.alone(index), seed, __version__),
         **made,
     }
 

@@ -64,7 +64,7 @@ def _record(request: ResolvedRequest, index: int, facts: dict[str, Any]) -> dict
 
 def _texts(request: ResolvedRequest, index: int, facts: dict[str, Any]) -> tuple[str, str]:
     """What goes into a file: the infotext, and our own record."""
-    infotext = write_infotext(request, request.image_seeds[index], __version__)
+    infotext = write_infotext(request.alone(index), request.image_seeds[index], __version__)
     return infotext, json.dumps(_record(request, index, facts), ensure_ascii=False)
 
 

@@ -12,11 +12,15 @@ from typing import Any
 
 from webui.catalog.adapters import find_adapters
 from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog, Example
+from webui.catalog.tokenizer import tokenizer_of
 from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest, NotFound
 from webui.executors.base import Executor, Slot
 from webui.extensions.registry import ExtensionRegistry
+from webui.generation.prompt.explain import Explanation, Reader, explain
+from webui.generation.prompt.schedules import Steps
 from webui.generation.request import MAX_SEED, RANDOM_SEED, GenerationRequest, ResolvedRequest, ResolvedTxt2Img, parse_request
 from webui.generation.resolve import CheckpointIdentity, resolve
+from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
 from webui.planning.estimate import Estimate, estimate
 from webui.planning.machine import host_memory
@@ -522,6 +526,20 @@ class Studio:
     def read_pasted(self, text: str) -> reading.Answer:
         """What pasted text says of how a picture is made."""
         return reading.read_pasted(text, [entry.name for entry in self.checkpoints()])
+
+    def explain(self, fields: Any) -> dict[str, Explanation]:
+        """Prompt and negative prompt of a request, explained as its checkpoint reads them.
+
+        Raises InvalidRequest or CheckpointUnusable.
+        """
+        request = parse_request(fields)
+        tokenizer = tokenizer_of(self.catalog.find(request.checkpoint).path)
+        reader = Reader(tokenizer.words, tokenizer.room, request.emphasis, request.comma_backtrack)
+        steps = Steps(request.steps * find_sampler(request.sampler).calls, old=request.old_prompt_editing)
+        return {
+            "prompt": explain(request.prompt, steps, reader),
+            "negative_prompt": explain(request.negative_prompt, steps, reader, negative=True),
+        }
 
     def follow(self, job_id: str, on_event: Callable[[dict[str, Any]], None], *, patient: bool = True) -> JobView:
         """Wait until the job has ended, handing each of its events to `on_event`; returns the ended job.

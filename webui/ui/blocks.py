@@ -18,7 +18,7 @@ from webui.studio.studio import Studio
 from webui.ui.fields import Fields, element_id, unchecked
 from webui.ui.link import answered, link
 from webui.ui.pieces import STATIC_FOLDER, Assets, piece
-from webui.ui.tabs import history, settings, txt2img
+from webui.ui.tabs import history, settings, system, txt2img
 
 MAX_UPLOAD = "50mb"
 
@@ -41,10 +41,12 @@ def build(studio: Studio) -> gr.Blocks:
                 history.build(assets)
             with gr.Tab("Settings", id="settings", elem_id="ez-page-settings", render_children=True) as choices:
                 settings.build(assets)
+            with gr.Tab("System", id="system", elem_id="ez-page-system", render_children=True) as state:
+                system.build(assets)
         piece(assets, "overlay.js", elem_id="ez-overlay")
         receipt = link(assets, table=fields.table(), checkpoints=_checkpoint_rows(studio), examples=_example_rows(studio))
         _remember(page, fields, receipt, assets)
-        _follow_tabs({"txt2img": draw, "history": past, "settings": choices}, assets)
+        _follow_tabs({"txt2img": draw, "history": past, "settings": choices, "system": state}, assets)
         _answer(studio, fields, generate, checkpoint, receipt)
         checkpoint.input(None, checkpoint, None, js=assets.call("checkpoint.js", "picked(values[0])"), api_visibility="private")
     page.queue(api_open=False)

@@ -16,6 +16,8 @@ from typing import Protocol
 
 import torch
 
+from webui.generation.request import ResolvedRequest
+
 Denoise = Callable[[torch.Tensor, float], torch.Tensor]
 OnStep = Callable[[int, float, torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -119,6 +121,12 @@ class SamplerOptions:
     churn_from: float = 0.0
     churn_to: float = math.inf
     noise_scale: float = 1.0
+
+    @staticmethod
+    def of(request: ResolvedRequest) -> SamplerOptions:
+        """What a request says."""
+        churn = request.sigma_churn, request.sigma_tmin, request.sigma_tmax or math.inf
+        return SamplerOptions(request.eta, request.eta_ddim, *churn, request.sigma_noise)
 
 
 def _keep(step: int, sigma: float, x: torch.Tensor, denoised: torch.Tensor) -> torch.Tensor:

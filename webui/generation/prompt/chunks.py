@@ -11,6 +11,15 @@ from dataclasses import dataclass, field
 
 from webui.generation.prompt.emphasis import Segment
 
+
+@dataclass(frozen=True)
+class Word:
+    """One token: its number, and the piece of text it stands for; empty where the token before stands for the same letter."""
+
+    token: int
+    text: str
+
+
 Tokenize = Callable[[str], Sequence[int]]
 
 

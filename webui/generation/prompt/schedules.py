@@ -38,10 +38,11 @@ _WHEN = re.compile(r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\
 
 @dataclass(frozen=True, eq=False)
 class When:
-    """The moment of a change. fraction: it is written with a point, so it is a share of the steps and no step."""
+    """The moment of a change. fraction: it is written with a point, so it is a share of the steps and no step. written: as it is there."""
 
     value: float
     fraction: bool
+    written: str = ""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -140,7 +141,7 @@ class _Build(Transformer[Token, Node]):
         if when is None or len(texts) > 2 or "BAR" in marks:
             return _literal(children, marks)
         before = _series(texts[0]) if len(texts) == 2 else Text("")
-        return Scheduled(before, _series(texts[-1]), When(float(when[1]), "." in when[1]))
+        return Scheduled(before, _series(texts[-1]), When(float(when[1]), "." in when[1], when[1]))
 
 
 def _split(children: list[Any]) -> tuple[list[list[Any]], set[str], bool]:
@@ -232,6 +233,21 @@ class Timeline(Generic[T]):
         return Timeline(self.lasts, tuple(change(entry) for entry in self.entries))
 
 
+def expressions(tree: Node) -> Iterator[Scheduled | Alternation]:
+    """All that changes in a prompt, in no order."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Series):
+            waiting.extend(node.parts)
+        elif isinstance(node, Scheduled):
+            yield node
+            waiting += (node.before, node.after)
+        elif isinstance(node, Alternation):
+            yield node
+            waiting.extend(node.options)
+
+
 def text_at(tree: Node, step: int, steps: Steps) -> str:
     """The text that is asked for at that step, counted from 1."""
     words: list[str] = []
@@ -252,17 +268,11 @@ def text_at(tree: Node, step: int, steps: Steps) -> str:
 def timeline(tree: Node, steps: Steps) -> Timeline[str]:
     """The texts of a run; neighbours that are equal are one entry."""
     changes = {steps.count}
-    waiting = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, Series):
-            waiting.extend(node.parts)
-        elif isinstance(node, Scheduled):
-            changes.add(max(1, steps.last(node.when)))
-            waiting += (node.before, node.after)
-        elif isinstance(node, Alternation):
+    for expression in expressions(tree):
+        if isinstance(expression, Scheduled):
+            changes.add(max(1, steps.last(expression.when)))
+        else:
             changes.update(range(1, steps.count + 1))
-            waiting.extend(node.options)
     texts: dict[int, str] = {}
     for step in sorted(changes, reverse=True):
         text = text_at(tree, step, steps)

@@ -108,6 +108,9 @@ const TAKE = {
   catalog() {
     tell("catalog");
   },
+  system({ doing }) {
+    tell("system", { doing });
+  },
   settings({ revision }) {
     tell("settings", { revision });
   },

@@ -14,7 +14,7 @@ import { closeViewer, stepViewer, viewed } from "./viewer.js";
 const LIST = [
   ["Ctrl Enter", "Generate"],
   ["Esc", "Close what is open, else interrupt"],
-  ["1, 2, 3", "txt2img, History, Settings"],
+  ["1 to 4", "txt2img, History, Settings, System"],
   ["Q", "Queue"],
   ["Left, Right", "Previous, next picture"],
   ["Space", "Full screen"],

@@ -53,6 +53,13 @@ export function bytes(value) {
   return `${Math.round((value / 1024 / 1024) * 10) / 10} MB`;
 }
 
+/** "71 GB", "1.3 GB", "200 MB". */
+export function gigabytes(value) {
+  const size = value / 1024 ** 3;
+  if (size < 1) return `${Math.round(size * 1024)} MB`;
+  return `${size < 10 ? Math.round(size * 10) / 10 : Math.round(size).toLocaleString("en")} GB`;
+}
+
 /** A prompt as a name: never empty. */
 export function title(prompt) {
   return prompt.trim().replace(/\s+/g, " ") || "Without words";
