@@ -544,7 +544,7 @@ def parser() -> argparse.ArgumentParser:
     """The options of this file; every other word is for Easel."""
     it = argparse.ArgumentParser(
         prog="launch.py",
-        usage="python launch.py [options] [serve | generate | test | ...] [options of that command]",
+        usage="python launch.py [options] [serve | generate | doctor | test | ...] [options of that command]",
         description=__doc__,
         epilog="All else goes to Easel itself; see: python launch.py serve --help\n"
         "EASEL_VENV and EASEL_TORCH stand for --venv and --torch. EASEL_SKIP_INSTALL=1, for packagers and\n"

@@ -96,6 +96,11 @@ def _take(browser: Browser, url: str, out: Path) -> None:
         page.locator(".ez-cell").nth(2).click()
         keep(page, f"history-{'dark' if dark else 'light'}")
     keep(_open(browser, url, size=NARROW, at="#history"), "history-narrow")
+    system = _open(browser, url, size=WIDE, at="#system")
+    expect(system.locator('.ez-finding[data-check="device"]')).to_have_attribute("data-state", "ok", timeout=PATIENCE)
+    system.get_by_role("button", name="Check again").click()
+    expect(system.locator('.ez-finding[data-check="integrity"]')).to_have_attribute("data-state", "ok", timeout=PATIENCE)
+    keep(system, "system-light")
 
 
 def main() -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 from PIL import Image
 from test_naming import MOMENT, resolved
 
+from webui.cli import cli
+from webui.doctor.checks import CHECKS
 from webui.extensions import hookspecs
 from webui.extensions.registry import ExtensionRegistry
 from webui.generation.adapters import loras_named
 from webui.generation.request import parse_request
+from webui.logs import about_job, log_to_file
 from webui.settings import Settings
 from webui.studio.naming import NOT_POSSIBLE, TOKENS, OutputStyle, Subject, place
 
@@ -115,6 +120,43 @@ def test_the_way_of_a_picture_names_real_files_and_things() -> None:
     lines = re.search(r"`webui/studio/line.py`, (\d+) lines", text)
     assert lines
     assert int(lines[1]) == len((ROOT / "webui/studio/line.py").read_text().splitlines())
+
+
+def test_every_check_of_the_doctor_is_documented_with_what_it_tells() -> None:
+    text = (DOCS / "when-something-is-wrong.md").read_text("utf-8")
+    assert re.findall(r"^\| ([\w -]+) \| (.*\.) \|$", section(text, "checks"), re.M) == [
+        (check.name, check.look.__doc__) for check in CHECKS
+    ]
+
+
+def test_every_banner_of_the_docs_is_one_of_the_program() -> None:
+    text = (DOCS / "when-something-is-wrong.md").read_text("utf-8")
+    program = "".join(path.read_text("utf-8") for path in [*(ROOT / "webui").rglob("*.py"), *(ROOT / "webui/ui/static").glob("*.js")])
+    banners = re.findall(r"^\| (\S.*?) \| .+ \|$", section(text, "banners"), re.M)[1:]
+    assert len(banners) == 10
+    for banner in banners:
+        assert banner in program, banner
+
+
+def section(text: str, name: str) -> str:
+    """The table below a comment of that name."""
+    return text.split(f"<!-- {name}:", 1)[1].split("\n\n", 1)[1].split("\n\n", 1)[0]
+
+
+def test_the_examples_about_what_is_wrong_run(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (DOCS / "when-something-is-wrong.md").read_text("utf-8")
+    asking, reading = re.findall(r"```python\n(.*?)```", text, re.S)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(asking.replace("http://127.0.0.1:7860", url), "asking", "exec"), {})
+    assert "Checkpoints: 1 can be used: small. 1 can't. Each line" in capsys.readouterr().out
+    with log_to_file(tmp_path / "data"), about_job(7):
+        logging.getLogger("webui.studio").warning("The disk is full.")
+    exec(compile(reading, "reading", "exec"), {})
+    assert capsys.readouterr().out == "web 7 The disk is full.\n"
+    options = {option for parameter in typer.main.get_command(cli).commands["doctor"].params for option in parameter.opts}  # type: ignore[attr-defined]
+    assert {"--json", "--report", "--data-dir", "--models-dir"} <= options
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name)

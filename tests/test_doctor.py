@@ -296,7 +296,7 @@ def test_torch_that_is_missing_or_broken_is_told_in_one_line(
     assert ("No module named 'torch'" in finding.text) or ("libtorch_cpu.so is cut off" in finding.text)
     assert "\n" not in finding.text
     assert finding.advice
-    assert found("attention", premises).state == "warn"
+    assert found("attention", premises).state == "unchecked"
     assert summary(premises, [])["engine"]["ready"] is False
 
 

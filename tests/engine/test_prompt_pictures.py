@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from webui.engine.conditioning import Pull
-from webui.engine.denoise import guided
 from webui.engine.families.base import Conditioning
+from webui.engine.guidance import guided
 from webui.generation.events import Picture
 from webui.generation.prompt.schedules import Timeline
 
@@ -109,8 +109,9 @@ def said(number: float, length: int = 2) -> Timeline[Conditioning]:
 def guesses(
     positive: tuple[Pull, ...], negative: Timeline[Conditioning] | None, calls: int = 1, pictures: int = 1
 ) -> tuple[list[float], list[int]]:
-    family, request = Reporting(), SimpleNamespace(guidance_scale=2.0)
-    context: Any = SimpleNamespace(request=request, images=tuple(range(pictures)), positive=positive, negative=negative)
+    family, request = Reporting(), job(cfg_scale=2.0).request
+    levels = {"sigmas": (1.0, 0.0), "model_sigmas": SimpleNamespace(flow=False)}
+    context: Any = SimpleNamespace(request=request, images=tuple(range(pictures)), positive=positive, negative=negative, **levels)
     denoise = guided(family, context)  # pyright: ignore[reportArgumentType]
     return [float(denoise(torch.zeros(pictures, 1, 1), 1.0)[0]) for _ in range(calls)], family.rows
 

@@ -204,7 +204,7 @@ class FindingAnswer(BaseModel):
     group: str
     name: str
     thorough: bool = Field(description="It reads much, so it is made by POST /system/check only.")
-    state: FindingState = Field(description="bad: it doesn't work until it is mended. unchecked: not looked at since the start.")
+    state: FindingState = Field(description="bad: it doesn't work until it is mended. unchecked: not known yet.")
     text: str = Field(description="What was found, in a line.")
     advice: str = Field(description="What to do; empty when there is nothing.")
     items: list[str] = Field(description="Details, one line each.")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from webui import __version__
 from webui.doctor import records
-from webui.doctor.findings import Finding, bad, ok, warn
+from webui.doctor.findings import Finding, bad, ok, unknown, warn
 from webui.doctor.folders import left_over, made_by_easel, nearest_that_exists, why_not_writable
 from webui.doctor.premises import Premises
 from webui.errors import SettingInvalid
@@ -116,7 +116,7 @@ def check_device(premises: Premises) -> Finding:
 
 def _no_engine(slot: Slot) -> Finding:
     if not slot.problem:
-        return warn("The engine is starting.", "Wait a moment; jobs wait, too.")
+        return unknown("The engine is starting; jobs wait")
     missing = "No module named" in slot.problem or "ImportError" in slot.problem
     return bad(slot.problem, _INSTALL if missing else "The log says more. Jobs wait until it starts.")
 
@@ -125,7 +125,7 @@ def check_attention(premises: Premises) -> Finding:
     """Kernels for attention that did their work when the worker called them."""
     hello = premises.engine.hello
     if hello is None:
-        return warn("Not known while there is no engine.", "See Device.")
+        return unknown("Not known while there is no engine")
     if not hello.attention and hello.device != "fake":
         return bad("No kernel works on this device.", "Install the PyTorch build that fits it: python launch.py --torch auto.")
     return ok(", ".join(hello.attention) or "None needed")
@@ -168,22 +168,22 @@ def gigabytes(size: float) -> str:
 
 
 def check_data_folder(premises: Premises) -> Finding:
-    """Where the journal, history and settings are."""
+    """Where the journal, history and settings are, and whether something can be written there."""
     return _writable(premises.settings.data_dir)
 
 
 def check_pictures_folder(premises: Premises) -> Finding:
-    """Where pictures are."""
+    """Where pictures are, and whether another can be written there."""
     return _writable(premises.settings.pictures_dir)
 
 
 def check_cache_folder(premises: Premises) -> Finding:
-    """Where thumbnails and hashes are."""
+    """Where thumbnails and hashes are, and whether something can be written there."""
     return _writable(premises.settings.data_dir / "cache")
 
 
 def check_log(premises: Premises) -> Finding:
-    """Where the log is."""
+    """Where the log is, and whether it can be written."""
     folder = premises.settings.data_dir / LOG_FOLDER
     file = folder / LOG_FILE
     found = _writable(folder)
@@ -201,7 +201,7 @@ def _writable(folder: Path) -> Finding:
 
 
 def check_models_folders(premises: Premises) -> Finding:
-    """Where models are looked for."""
+    """Where models are looked for, and whether those folders are there."""
     roots = premises.model_roots
     gone = [root for root in roots if not root.is_dir()]
     if gone:

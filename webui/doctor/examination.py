@@ -13,7 +13,7 @@ from typing import Any
 
 from webui import __version__
 from webui.doctor.checks import CHECKS, Check, installed_version, run
-from webui.doctor.findings import Finding, worst
+from webui.doctor.findings import Finding, unknown, worst
 from webui.doctor.folders import nearest_that_exists
 from webui.doctor.premises import Premises
 from webui.planning.machine import host_memory
@@ -132,7 +132,7 @@ class Doctor:
         self._tell = tell
         self._lock = threading.Lock()
         self._doing: dict[str, Any] | None = None
-        self._thorough = {check.id: Examined(check, Finding("unchecked", "Not looked at yet"), None) for check in CHECKS if check.thorough}
+        self._thorough = {check.id: Examined(check, unknown("Not looked at yet"), None) for check in CHECKS if check.thorough}
 
     def look(self) -> dict[str, Any]:
         """The findings as they are now, thorough ones as they were last, and what is being looked at."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 State = Literal["ok", "warn", "bad", "unchecked"]
-"""unchecked: a check that takes its time, and that nobody has asked for yet."""
+"""unchecked: not known yet: nobody has asked for a check that takes its time, or the engine is still starting."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ def warn(text: str, advice: str, items: Iterable[str] = ()) -> Finding:
 def bad(text: str, advice: str, items: Iterable[str] = ()) -> Finding:
     """Something doesn't work until it is mended."""
     return Finding("bad", text, advice, tuple(items))
+
+
+def unknown(text: str) -> Finding:
+    """It can't be told yet."""
+    return Finding("unchecked", text)
 
 
 def worst(states: Iterable[State]) -> State:

@@ -2,80 +2,20 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
 from collections.abc import Callable
 
 import torch
 
-from webui.engine.conditioning import stretch_to
 from webui.engine.context import DenoiseContext
-from webui.engine.families.base import Conditioning, Family
+from webui.engine.families.base import Family
+from webui.engine.guidance import guided, with_freeu
 from webui.engine.precision import DENOISER, require_finite
-from webui.engine.samplers import SAMPLE_FUNCTIONS, Denoise, NoisePath, NoiseSource, SamplerOptions, SamplerRun
+from webui.engine.samplers import SAMPLE_FUNCTIONS, NoisePath, NoiseSource, SamplerOptions, SamplerRun
 
 Moment = Callable[[DenoiseContext], None]
 
 CHECK_EVERY = 5
 """Steps from one look for NaN to the next: the device is waited for at each, so not at all of them. The first step is looked at."""
-
-
-Ask = Callable[[torch.Tensor, float], list[torch.Tensor]]
-"""From noisy latents and their noise level to a guess of x0 for each thing that is asked for."""
-
-
-def asking(family: Family, context: DenoiseContext) -> Ask:
-    """Asks the denoiser for the negative prompt, where there is one, and for each part of the prompt, in this order.
-
-    All of one length are asked in one batch, which is faster on a GPU and on a CPU. What they ask for changes from call to call
-    where the prompt has a schedule; calls are counted from 0, as AUTOMATIC1111 does, so an entry lasts one call longer than its steps.
-    """
-    negative = [] if context.negative is None else [context.negative]
-    timelines = [*negative, *(pull.conditioning for pull in context.positive)]
-    calls = itertools.count()
-
-    @functools.lru_cache(maxsize=8)
-    def batches(entries: tuple[int, ...]) -> list[tuple[list[int], Conditioning]]:
-        """What is asked together, by place in `timelines`."""
-        asked = [timeline.entries[entry] for timeline, entry in zip(timelines, entries, strict=True)]
-        longest = max(one.length for one in asked[len(negative) :])
-        asked[len(negative) :] = [stretch_to(one, longest) for one in asked[len(negative) :]]
-        places = sorted(range(len(asked)), key=lambda place: asked[place].length)
-        return [
-            (together, Conditioning.stacked([asked[place].expanded(len(context.images)) for place in together]))
-            for together in (list(group) for _, group in itertools.groupby(places, key=lambda place: asked[place].length))
-        ]
-
-    def ask(x: torch.Tensor, sigma: float) -> list[torch.Tensor]:
-        call = next(calls)
-        answers: dict[int, torch.Tensor] = {}
-        for places, conditioning in batches(tuple(timeline.index_at(call) for timeline in timelines)):
-            guesses = family.denoise(torch.cat([x] * len(places)), sigma, conditioning).chunk(len(places))
-            answers |= zip(places, guesses, strict=True)
-        return [answers[place] for place in range(len(timelines))]
-
-    return ask
-
-
-def guided(family: Family, context: DenoiseContext) -> Denoise:
-    """The denoiser with classifier-free guidance: away from the negative prompt, towards each part of the prompt by its weight.
-
-    Without a negative (guidance_scale 1) only the prompt is asked. Written on x0, which is the same: Ho and Salimans 2022
-    (arXiv:2207.12598); several parts: Liu et al. 2022 (arXiv:2206.01714), equation 11.
-    """
-    ask = asking(family, context)
-    if context.negative is None:
-        return lambda x, sigma: ask(x, sigma)[0]
-    scales = [pull.weight * context.request.guidance_scale for pull in context.positive]
-
-    def denoise(x: torch.Tensor, sigma: float) -> torch.Tensor:
-        without, *towards = ask(x, sigma)
-        result = context.unguided = without
-        for guess, scale in zip(towards, scales, strict=True):
-            result = result + (guess - without) * scale
-        return result
-
-    return denoise
 
 
 def denoise_latents(
@@ -120,7 +60,8 @@ def denoise_latents(
         unguided=lambda: context.unguided,
         earlier=context.model_sigmas.earlier,
     )
-    context.latents = SAMPLE_FUNCTIONS[context.request.sampler](run, context.latents, context.sigmas)
+    with with_freeu(family, context.request):
+        context.latents = SAMPLE_FUNCTIONS[context.request.sampler](run, context.latents, context.sigmas)
     require_finite(context.latents, DENOISER)
     context.sigma = 0.0
     return context.latents

@@ -19,6 +19,7 @@ from webui.engine.control import JobControl, JobInterrupted, PictureSkipped
 from webui.engine.denoise import denoise_latents
 from webui.engine.device import Device
 from webui.engine.families.base import GUIDANCE, Conditioning, Family
+from webui.engine.guidance import left_out
 from webui.engine.hooks import EngineHooks, NoHooks
 from webui.engine.memory.drawing import MemoryBook, PictureMemory
 from webui.engine.memory.loaded import Loaded
@@ -122,6 +123,8 @@ class Engine:
             run.adapters = self._adapters.fit(job, family, run.note)
             if job.request.clip_skip > family.text_layers:
                 run.note(f"Clip skip {job.request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
+            for name in left_out(family, job.request):
+                run.note(f"{name} works in a U-Net, which this checkpoint has none of, so it was left out.")
             for images in groups_of(job.images, job.request, self.device):
                 try:
                     self._draw(run, images)

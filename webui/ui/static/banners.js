@@ -12,6 +12,7 @@ const PATIENCE_MS = 400;
 const WAYS = {
   storage: { words: "Show folder", run: () => change("/pictures/open-folder") },
   settings_damaged: { words: "Settings", run: () => open("settings") },
+  worker: { words: "System", run: () => open("system") },
   paused: { words: "Resume", run: () => pause(false) },
 };
 

@@ -12,9 +12,17 @@ const SECTIONS = {
     if ((values.attention ?? row("attention")?.default) !== row("attention")?.default) parts.push(values.attention);
     return parts.join(", ");
   },
+  "ez-acc-prompt": () => {
+    const parts = [];
+    if (values.emphasis !== undefined && values.emphasis !== row("emphasis")?.default) parts.push(`emphasis ${values.emphasis.toLowerCase()}`);
+    if (differs("comma_backtrack")) parts.push(`backtrack ${values.comma_backtrack}`);
+    if (values.pad_conds) parts.push("padded");
+    if (values.old_prompt_editing) parts.push("old timelines");
+    return parts.join(", ");
+  },
   "ez-acc-dynamic": () => (values.dynamic_prompts ? "On" : ""),
 };
-const USUAL = { "ez-acc-sampling": "Default", "ez-acc-dynamic": "Off" };
+const USUAL = { "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-dynamic": "Off" };
 
 function differs(name) {
   return values[name] !== undefined && Number(values[name]) !== Number(row(name)?.default);

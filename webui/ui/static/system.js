@@ -162,8 +162,8 @@ function factsCard() {
       "div",
       { class: "ez-gauge" },
       h("h2", { class: "ez-gauge-name" }, "Engine", h("span", { class: "end row" }, h("span", { class: `ez-dot ${state}` }), word)),
-      h("p", { class: "ez-gauge-value cut", title: engine.device_name }, engine.device_name || known.worker.message || "Not known yet"),
-      h("p", { class: "ez-hint" }, numbers || known.worker.message),
+      h("p", { class: "ez-gauge-value cut", title: engine.device_name }, engine.device_name || "Not known yet"),
+      h("p", { class: "ez-hint" }, numbers || "Device, below, says more."),
     ),
     meter("Memory", memory.total - memory.available, memory.total, 0, `${gigabytes(memory.available)} of ${gigabytes(memory.total)} free`),
     told.disks.map((disk) =>

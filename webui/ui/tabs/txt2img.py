@@ -9,6 +9,7 @@ import gradio as gr
 
 from webui.generation import samplers
 from webui.generation.attention import ATTENTION_LABELS
+from webui.generation.prompt.emphasis import EMPHASIS_MODES
 from webui.ui.fields import PARAMETERS, Fields, element_id, unchecked, words
 from webui.ui.pieces import Assets, piece
 
@@ -18,11 +19,12 @@ def build(fields: Fields, assets: Assets) -> gr.Button:
     with gr.Row(elem_classes="ez-main"):
         with gr.Column(elem_classes="ez-ask"):
             with gr.Column(elem_classes="ez-scroll"):
-                _words(fields)
+                _words(fields, assets)
                 _size(fields, assets)
                 _sampling(fields)
                 _seed_and_count(fields, assets)
                 _sampling_details(fields)
+                _prompt_details(fields)
                 _dynamic_prompts(fields)
             with gr.Column(elem_classes="ez-foot"):
                 piece(assets, "standing.js", elem_id="ez-standing")
@@ -35,11 +37,12 @@ def build(fields: Fields, assets: Assets) -> gr.Button:
     return generate
 
 
-def _words(fields: Fields) -> None:
+def _words(fields: Fields, assets: Assets) -> None:
     fields.add(
         "prompt",
         gr.Textbox(placeholder="A red apple on a blue background", lines=3, max_lines=12, elem_classes="ez-prompt", **words("prompt")),
     )
+    piece(assets, "inspector.js", elem_id="ez-inspector")
     fields.add("negative_prompt", gr.Textbox(placeholder="What to leave out", lines=1, max_lines=6, **words("negative_prompt")))
 
 
@@ -101,6 +104,15 @@ def _sampling_details(fields: Fields) -> None:
             fields.add("batch_size", _slider(fields, "batch_size"))
             fields.add("clip_skip", _slider(fields, "clip_skip"))
         fields.add("attention", _choice(fields, "attention", ATTENTION_LABELS))
+
+
+def _prompt_details(fields: Fields) -> None:
+    with gr.Accordion("Prompt details", open=False, elem_id="ez-acc-prompt", elem_classes="ez-acc-g"):
+        with gr.Row():
+            fields.add("emphasis", _choice(fields, "emphasis", EMPHASIS_MODES))
+            fields.add("comma_backtrack", _slider(fields, "comma_backtrack"))
+        for name in ("pad_conds", "old_prompt_editing"):
+            fields.add(name, gr.Checkbox(fields.start(name), **words(name)))
 
 
 def _dynamic_prompts(fields: Fields) -> None:

@@ -1,0 +1,119 @@
+// Parameters from the clipboard or from a picture that is dropped on the prompt: they fill the fields, and the rest is listed.
+
+import { clearErrors, put, row, snapshot, values } from "./fields.js";
+import { h, whenThere } from "./markup.js";
+import { showSheet } from "./sheet.js";
+import { errorToast, toast } from "./toasts.js";
+import { count } from "./words.js";
+
+const PICTURES = ["image/png", "image/jpeg", "image/webp", "image/avif", "image/gif"];
+const INFOTEXT = /(^|\n)Steps: \d+, /;
+const listeners = new Set();
+
+/** Calls back with what found no place at the last paste: [{key, value, reason}], empty where all did. */
+export function onLeftOut(listener) {
+  listeners.add(listener);
+}
+
+/** The button: whatever the clipboard holds. */
+export async function pasteParameters() {
+  let item = null;
+  try {
+    item = await fromClipboard();
+  } catch {
+    return toast({ icon: "info", title: "The browser didn't let the clipboard be read", text: "Click into the prompt and press Ctrl V." });
+  }
+  if (item) await read(item);
+  else toast({ icon: "info", title: "There is no text or picture in the clipboard" });
+}
+
+async function fromClipboard() {
+  const items = await navigator.clipboard.read();
+  for (const item of items) {
+    const type = PICTURES.find((kind) => item.types.includes(kind));
+    if (type) return await item.getType(type);
+    if (item.types.includes("text/plain")) return await (await item.getType("text/plain")).text();
+  }
+  return null;
+}
+
+/** content: a picture's Blob, or text. */
+async function read(content) {
+  const isText = typeof content === "string";
+  const response = await fetch("/api/v1/metadata", {
+    method: "POST",
+    headers: { "content-type": isText ? "application/json" : content.type },
+    body: isText ? JSON.stringify({ text: content }) : content,
+  });
+  const answer = await response.json();
+  if (!response.ok) return errorToast(answer.error);
+  take(answer);
+}
+
+function take({ tool, fields, unmapped }) {
+  if (!Object.keys(fields).length) return toast({ icon: "info", title: "No parameters found", text: "This picture doesn't say how it was made." });
+  const before = snapshot();
+  const given = {};
+  const left = [...unmapped];
+  for (const [name, value] of Object.entries(fields)) {
+    if (name === "extensions") given.dynamic_prompts = Boolean(value["dynamic-prompts"]?.enabled);
+    else if (name in values) given[name] = name === "seed" ? (value === -1 ? "" : String(value)) : value;
+    else if (row(name) && value !== row(name).default) left.push({ key: row(name).label, value: String(value), reason: "It has no place on this page." });
+  }
+  clearErrors();
+  put(given);
+  listeners.forEach((listener) => listener(left));
+  const rest = left.length ? `; ${count(left.length, "parameter")} found no place` : "";
+  toast({
+    icon: "ok",
+    title: "Parameters taken over",
+    text: `${tool === "text" ? "From plain text" : `Written by ${tool}`}${rest}.`,
+    undo: () => {
+      put(before);
+      listeners.forEach((listener) => listener([]));
+    },
+  });
+}
+
+/** All that found no place, with the reasons. */
+export function showLeftOut(left) {
+  const rows = left.map(({ key, value, reason }) => [h("dt", {}, key), h("dd", {}, value, h("p", { class: "dim xs" }, reason))]);
+  showSheet("left-out", "Found no place", h("dl", { class: "ez-dl ez-sheet-body ez-padded" }, rows));
+}
+
+export function startPaste() {
+  document.addEventListener("paste", onPaste);
+  whenThere("#ez-field-prompt", (place) => {
+    place.addEventListener("dragover", (event) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      place.classList.add("ez-drop");
+    });
+    place.addEventListener("dragleave", () => place.classList.remove("ez-drop"));
+    place.addEventListener("drop", (event) => {
+      place.classList.remove("ez-drop");
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      const file = [...event.dataTransfer.files].find(({ type }) => PICTURES.includes(type));
+      if (file) read(file);
+      else toast({ icon: "info", title: "This is not a picture", text: "PNG, JPEG, WebP, AVIF and GIF are read." });
+    });
+  });
+}
+
+function hasFiles(event) {
+  return [...(event.dataTransfer?.types ?? [])].includes("Files");
+}
+
+function onPaste(event) {
+  if (!event.target.closest?.("#ez-field-prompt")) return;
+  const file = [...event.clipboardData.files].find(({ type }) => PICTURES.includes(type));
+  const text = event.clipboardData.getData("text/plain");
+  if (file) {
+    event.preventDefault();
+    read(file);
+  } else if (INFOTEXT.test(text)) {
+    event.preventDefault();
+    read(text);
+  }
+}
