@@ -73,20 +73,15 @@ class TimedEngine:
     def __init__(self, dtype: str) -> None:
         from webui.engine.device import open_device
         from webui.engine.engine import Engine
-        from webui.engine.loading.checkpoint import open_checkpoint
-        from webui.engine.loading.component import CheckpointSource, realise
-        from webui.engine.resident import Resident
+        from webui.engine.memory.manager import ModelManager
 
         device = open_device("cpu", dtype)
-        self.family = realise(open_checkpoint(CHECKPOINT), device)
+        models = ModelManager(device)
+        self.family: Any = models.get(CHECKPOINT, lambda: None).family
         self.model_seconds = 0.0
         self.family.unet.forward = self._timed(self.family.unet.forward)
         self.family.vae.decode = self._timed(self.family.vae.decode)
-        self._engine = Engine(
-            device,
-            None,
-            Resident(device, lambda path: CheckpointSource("", "", "sd1", {}, lambda: True, lambda modules, device: self.family)),
-        )
+        self._engine = Engine(device, None, models)
 
     def _timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*args: Any, **kwargs: Any) -> Any:

@@ -45,6 +45,8 @@ def build_executor(settings: Settings) -> Executor:
         threads=settings.threads,
         extension_roots=() if settings.safe_mode else EXTENSION_ROOTS,
         model_roots=settings.model_roots,
+        cache=settings.data_dir / "cache",
+        cast_gb=settings.cast_cache_gb,
         log_level=settings.log_level,
     )
 

@@ -117,6 +117,15 @@ class Settings(BaseSettings):
     threads: int = setting(
         0, section="Engine", label="CPU threads", help="CPU threads for the worker. 0: one per physical core.", ge=0, le=256
     )
+    cast_cache_gb: int = setting(
+        40,
+        section="Engine",
+        label="Cache of casts",
+        help="Most disk space for weights in the numbers this device computes with, which makes switching quick. 0: none are kept.",
+        unit="GB",
+        ge=0,
+        le=10_000,
+    )
     try_with_less_memory: bool = setting(
         True,
         section="Engine",

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webui.engine.control import JobControl
-from webui.engine.loading.component import CheckpointSource
+from webui.engine.families.base import Family
+from webui.engine.memory.loaded import Loaded
 from webui.generation.events import Picture, WorkerEvent
 from webui.generation.job import JobSpec
 from webui.generation.request import ResolvedTxt2Img
 
 if TYPE_CHECKING:
     from webui.engine.engine import Engine
-    from webui.engine.families.base import Family
 
 CHECKPOINT = Path(__file__).resolve().parents[2] / "models" / "checkpoints" / "easel-emoji"
 THREADS = 1
@@ -81,9 +81,18 @@ def pixels(picture: Picture) -> NDArray[np.uint8]:
     return np.frombuffer(picture.rgb, np.uint8).reshape(picture.height, picture.width, 3)
 
 
-def ready(family: Family) -> CheckpointSource:
-    """A checkpoint that is loaded already, as if it were opened from disk."""
-    return CheckpointSource("ready", family.content, "sd1", {}, lambda: True, lambda modules, device: family)
+class Always:
+    """A checkpoint that is in memory already, whichever is asked for (see ModelManager)."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+        self._asked = False
+
+    def get(self, path: Path, loading: Callable[[], None]) -> Loaded:
+        if not self._asked:
+            loading()
+        self._asked = True
+        return Loaded(self._family, "always the same", self._family.content)
 
 
 @dataclass

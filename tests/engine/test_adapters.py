@@ -17,12 +17,11 @@ from webui.engine.device import Device, open_device
 from webui.engine.engine import Engine
 from webui.engine.families.sd import StableDiffusion
 from webui.engine.hooks import NoHooks
-from webui.engine.resident import Resident
 from webui.errors import LoraDoesNotFit
 from webui.generation.events import Failed, Note, Picture, WorkerEvent
 from webui.generation.job import EmbeddingUse, JobSpec, LoraUse
 
-from .drawing import Recorder, digests, job, pixels, ready
+from .drawing import Always, Recorder, digests, job, pixels
 
 SIZE: dict[str, Any] = {"width": 64, "height": 64, "steps": 2}
 
@@ -71,7 +70,7 @@ def same(before: list[tuple[int, torch.Tensor]], after: list[tuple[int, torch.Te
 
 
 def engine_on(family: StableDiffusion, device: Device, hooks: NoHooks | None = None) -> Engine:
-    return Engine(device, hooks, Resident(device, lambda path: ready(family)))
+    return Engine(device, hooks, Always(family))
 
 
 @pytest.mark.parametrize(("words", "denoiser"), [(1.0, 1.0), (1.0, 0.0), (0.0, 1.0)])

@@ -17,12 +17,11 @@ from webui.engine.device import Device, open_device
 from webui.engine.engine import Engine, groups_of
 from webui.engine.families.sd import StableDiffusion
 from webui.engine.hooks import NoHooks
-from webui.engine.resident import Resident
 from webui.engine.text_encoders import ClipText
 from webui.generation.events import Done, Note, Picture, Skipped, Step, WorkerEvent
 from webui.generation.samplers import SAMPLER_LABELS
 
-from .drawing import Recorder, digests, job, kinds, pixels, ready
+from .drawing import Always, Recorder, digests, job, kinds, pixels
 
 
 def only_picture(events: list[WorkerEvent]) -> Picture:
@@ -41,7 +40,7 @@ class Remembering(NoHooks):
 
 
 def engine_with(hooks: NoHooks, device: Device, family: StableDiffusion) -> Engine:
-    return Engine(device, hooks, Resident(device, lambda path: ready(family)))
+    return Engine(device, hooks, Always(family))
 
 
 # pictures
@@ -208,7 +207,7 @@ def test_a_prompt_is_encoded_once(device: Device, family: StableDiffusion) -> No
             return super().tokenize(text)
 
     encoder = dataclasses.replace(family, text=Noticing(family.text.tokenizer, family.text.text_encoder))
-    recorder = Recorder(Engine(device, None, Resident(device, lambda path: ready(encoder))))
+    recorder = Recorder(Engine(device, None, Always(encoder)))
     size = {"width": 64, "height": 64, "steps": 1}
     recorder.run(job("a cat", seed=1, **size))
     recorder.run(job("a cat", seed=2, **size))

@@ -20,7 +20,7 @@ from webui.engine.families.flux import packed, unpacked
 from webui.engine.hooks import NoHooks
 from webui.engine.loading.checkpoint import open_checkpoint
 from webui.engine.loading.tokenizers import OPEN_CLIP_PAD, OPENAI_PAD, clip_tokenizer, t5_tokenizer
-from webui.engine.resident import Resident
+from webui.engine.memory.manager import ModelManager
 from webui.errors import CheckpointUnusable
 from webui.generation.events import Picture
 
@@ -54,7 +54,7 @@ def no_network() -> Iterator[None]:
 def drawn(path: Path, root: Path, device: Device, **changes: Any) -> tuple[torch.Tensor, Picture]:
     """Latents and picture of a job on that checkpoint, with the network blocked."""
     hooks = LastLatents()
-    engine = Engine(device, hooks, Resident(device, lambda path: open_checkpoint(path, [root])))
+    engine = Engine(device, hooks, ModelManager(device, lambda path: open_checkpoint(path, [root])))
     fields = {"width": WIDTH, "height": HEIGHT, "steps": 4, "sampler": "Euler", "schedule_type": "Uniform", "seed": 3}
     with no_network():
         events = Recorder(engine).run(job(path=path, negative_prompt="blurry", **fields | changes))

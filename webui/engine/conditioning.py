@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from webui.engine.adapters.embeddings import NO_EMBEDDINGS, EmbeddingSet
+from webui.engine.conditioning_files import ConditioningFiles
 from webui.engine.families.base import Conditioning, Encoded, Family, TextEncoder
 from webui.generation.prompt.chunks import plan_chunks
 from webui.generation.prompt.emphasis import EmphasisMode, Segment, weighted
@@ -93,9 +94,10 @@ def stretch_to(conditioning: Conditioning, length: int) -> Conditioning:
 
 
 class ConditioningCache:
-    """Conditioning made before, least recently used first to go, bounded by bytes."""
+    """Conditioning made before, least recently used first to go, bounded by bytes; and on disk, where files are given."""
 
-    def __init__(self, most_bytes: int = 64 * 1024 * 1024) -> None:
+    def __init__(self, files: ConditioningFiles | None = None, most_bytes: int = 64 * 1024 * 1024) -> None:
+        self._files = files
         self._most_bytes = most_bytes
         self._entries: OrderedDict[Hashable, Conditioning] = OrderedDict()
         self._bytes = 0
@@ -105,7 +107,7 @@ class ConditioningCache:
         if key in self._entries:
             self._entries.move_to_end(key)
             return self._entries[key]
-        made = make()
+        made = self._files.get(key, make) if self._files else make()
         self._entries[key] = made
         self._bytes += made.nbytes
         while self._bytes > self._most_bytes and len(self._entries) > 1:

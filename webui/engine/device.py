@@ -47,6 +47,11 @@ class Device:
     free_bytes: Callable[[], int]
     reserve: int
 
+    def upload(self, weight: torch.Tensor) -> torch.Tensor:
+        """A copy of a weight there, in the numbers and the order it computes with."""
+        moved = weight.to(self.torch_device, self.dtype if weight.is_floating_point() else weight.dtype, non_blocking=True)
+        return moved.contiguous(memory_format=self.memory_format) if moved.ndim == 4 else moved
+
     @property
     def dtype_name(self) -> str:
         """The dtype as people write it: "bfloat16"."""

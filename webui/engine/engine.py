@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from PIL import Image
 
 from webui.engine.adapters.fitting import Adapters, AdapterShelf
 from webui.engine.conditioning import ConditioningCache, Pull, Wording, encode_text, pad_with
+from webui.engine.conditioning_files import ConditioningFiles
 from webui.engine.context import DenoiseContext
 from webui.engine.control import JobControl, JobInterrupted, PictureSkipped
 from webui.engine.denoise import denoise_latents
@@ -23,9 +25,9 @@ from webui.engine.guidance import left_out
 from webui.engine.hooks import EngineHooks, NoHooks
 from webui.engine.memory.drawing import MemoryBook, PictureMemory
 from webui.engine.memory.loaded import Loaded
+from webui.engine.memory.manager import Checkpoints, ModelManager
 from webui.engine.noise import PictureNoise
 from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
-from webui.engine.resident import Resident
 from webui.engine.schedules import ModelSigmas, sigmas_of
 from webui.engine.stopwatch import Stopwatch
 from webui.generation.events import Done, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
@@ -34,6 +36,7 @@ from webui.generation.prompt.reading import read_negative_prompt, read_prompt
 from webui.generation.prompt.schedules import Steps, Timeline
 from webui.generation.request import ResolvedRequest
 from webui.generation.samplers import find_sampler
+from webui.generation.source import source_hash
 from webui.planning.peaks import DECODE, DENOISE, ENCODE
 
 Emit = Callable[[WorkerEvent], None]
@@ -47,6 +50,11 @@ VERSIONS_OF = ("torch", "diffusers", "transformers")
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that a picture depends on."""
     return {name: version(name) for name in VERSIONS_OF}
+
+
+def _conditioning_files(device: Device, folder: Path | None) -> ConditioningFiles | None:
+    made_by = {"source": source_hash(), "device": device.name, **library_versions()}
+    return None if folder is None else ConditioningFiles(folder, json.dumps(made_by), device.torch_device)
 
 
 def groups_of(images: Sequence[int], request: ResolvedRequest, device: Device) -> list[tuple[int, ...]]:
@@ -97,11 +105,18 @@ class _DrawAlone(Exception):
 class Engine:
     """Draws the pictures of one job at a time. Used by one thread; `JobControl` may be pressed from another."""
 
-    def __init__(self, device: Device, hooks: EngineHooks | None = None, resident: Resident | None = None) -> None:
+    def __init__(
+        self,
+        device: Device,
+        hooks: EngineHooks | None = None,
+        checkpoints: Checkpoints | None = None,
+        conditioning_folder: Path | None = None,
+    ) -> None:
+        """conditioning_folder: where what text encoders said is kept over a restart."""
         self.device = device
         self._hooks = hooks or NoHooks()
-        self._resident = resident or Resident(device)
-        self._conditioning = ConditioningCache()
+        self._checkpoints = checkpoints or ModelManager(device)
+        self._conditioning = ConditioningCache(_conditioning_files(device, conditioning_folder))
         self._adapters = AdapterShelf()
         self._memory = MemoryBook(device)
         self._versions = library_versions()
@@ -137,7 +152,7 @@ class Engine:
 
     def _load(self, job: JobSpec, watch: Stopwatch, emit: Emit) -> Loaded:
         with watch.stage("load"):
-            return self._resident.get(Path(job.checkpoint_path), lambda: emit(Stage(f"Loading {job.request.checkpoint}")))
+            return self._checkpoints.get(Path(job.checkpoint_path), lambda: emit(Stage(f"Loading {job.request.checkpoint}")))
 
     def _draw(self, run: _Run, images: tuple[int, ...]) -> None:
         """Make the pictures of one batch and emit them, or say that they were skipped."""
@@ -230,7 +245,7 @@ class Engine:
         steps = Steps(request.steps * find_sampler(request.sampler).calls, old=request.old_prompt_editing)
 
         def encoded(text: str, negative: bool = False) -> Conditioning:
-            key = (family.content, family.dtype, adapters.text_key, text, wording, negative)
+            key = (memory.loaded.text_identity, family.dtype, adapters.text_key, text, wording, negative)
             made = self._conditioning.get(key, lambda: memory.stage(ENCODE, lambda: encode(text, negative)))
             if not family.distilled_guidance:
                 return made

@@ -51,16 +51,15 @@ def _any_flat(pictures: torch.Tensor) -> bool:
 
 @contextmanager
 def in_float32(*modules: torch.nn.Module) -> Iterator[None]:
-    """All half weights and buffers in fp32 within the block, and in what they were after it.
+    """All half weights and buffers in fp32 within the block, and the very same ones as before after it.
 
-    The undo is exact: every half number survives the way to fp32 and back.
+    They stay where they are meanwhile, mapped from a file in most cases: a copy back would cost memory for good.
     """
-    half = [(tensor, tensor.dtype) for module in modules for tensor in (*module.parameters(), *module.buffers()) if tensor.dtype in HALF]
+    half = [(tensor, tensor.data) for module in modules for tensor in (*module.parameters(), *module.buffers()) if tensor.dtype in HALF]
     try:
-        # One by one, so that not all of them are in memory twice.
-        for tensor, _ in half:
-            tensor.data = tensor.data.float()
+        for tensor, data in half:
+            tensor.data = data.float()
         yield
     finally:
-        for tensor, dtype in half:
-            tensor.data = tensor.data.to(dtype)
+        for tensor, data in half:
+            tensor.data = data

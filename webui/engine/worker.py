@@ -130,16 +130,17 @@ def load_hooks(roots: Sequence[Path]) -> tuple[EngineHooks, tuple[str, ...]]:
     return registry, registry.not_loaded()
 
 
-def open_engine(threads: int, device: str, dtype: str, hooks: EngineHooks, model_roots: Sequence[Path] = ()) -> Engine:
-    """Import torch, open the device, make the engine. model_roots: where parts lie that checkpoints come without."""
+def open_engine(arguments: argparse.Namespace, hooks: EngineHooks) -> Engine:
+    """Import torch, open the device, make the engine."""
     from webui.engine.device import open_device, use_threads
     from webui.engine.engine import Engine
     from webui.engine.loading.checkpoint import open_checkpoint
-    from webui.engine.resident import Resident
+    from webui.engine.memory.manager import ModelManager
 
-    use_threads(threads)
-    opened = open_device(device, dtype)
-    return Engine(opened, hooks, Resident(opened, lambda path: open_checkpoint(path, model_roots)))
+    use_threads(arguments.threads)
+    device = open_device(arguments.device, arguments.dtype)
+    models = ModelManager(device, lambda path: open_checkpoint(path, arguments.models), arguments.cache, arguments.cast_gb * 1024**3)
+    return Engine(device, hooks, models, arguments.cache / "conditioning" if arguments.cache else None)
 
 
 def hello_of(engine: Engine, problems: tuple[str, ...] = ()) -> Hello:
@@ -212,6 +213,8 @@ def main(argv: Sequence[str] | None = None, hooks: EngineHooks | None = None) ->
     parser.add_argument("--log-level", default="info")
     parser.add_argument("--extensions", type=Path, action="append", default=[])
     parser.add_argument("--models", type=Path, action="append", default=[])
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--cast-gb", type=int, default=0)
     arguments = parser.parse_args(argv)
     # Ctrl+C in the terminal reaches the whole group; ending the worker is the web process's business.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -221,8 +224,7 @@ def main(argv: Sequence[str] | None = None, hooks: EngineHooks | None = None) ->
     inbox.open()
     prepare_environment()
     hooks, problems = (hooks, ()) if hooks is not None else load_hooks(arguments.extensions)
-    engine = open_engine(arguments.threads, arguments.device, arguments.dtype, hooks, arguments.models)
-    serve(engine, inbox, events, problems)
+    serve(open_engine(arguments, hooks), inbox, events, problems)
 
 
 if __name__ == "__main__":

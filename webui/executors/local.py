@@ -39,6 +39,8 @@ class LocalExecutor:
         threads: int = 0,
         extension_roots: Sequence[Path] = (),
         model_roots: Sequence[Path] = (),
+        cache: Path | None = None,
+        cast_gb: int = 0,
         device: str = "auto",
         dtype: str = "auto",
         command: Sequence[str] | None = None,
@@ -46,13 +48,15 @@ class LocalExecutor:
         log_level: str = "info",
     ) -> None:
         """threads: of the CPU, 0 for one per physical core. extension_roots: folders of add-ons.
-        model_roots: folders of models, in which parts are looked for that a checkpoint lacks.
+        model_roots: folders of models, in which parts are looked for that a checkpoint lacks. cache: folder for what is
+        made once and used again; cast_gb: of which weights in the device's numbers may take so much, 0: none are kept.
 
         device, dtype: as in webui.engine.device. command: what to start instead of Python with webui.engine.worker.
         start_limit: seconds the worker may take until its Hello. log_level: how much it says, as in the settings.
         """
         options = ("--threads", str(threads), "--device", device, "--dtype", dtype, "--log-level", log_level)
-        self._command = [*(command or _WORKER), *options, *_extension_options(extension_roots), *_model_options(model_roots)]
+        kept = ("--cache", str(cache.absolute()), "--cast-gb", str(cast_gb)) if cache is not None else ()
+        self._command = [*(command or _WORKER), *options, *_extension_options(extension_roots), *_model_options(model_roots), *kept]
         self._start_limit = start_limit
         # Of the files as they are now, which are those that this process runs.
         self._source_hash = source_hash()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-import torch
-
 from webui.engine.device import Device
 from webui.engine.memory.attention import attention
 from webui.engine.memory.loaded import DENOISER, VAE, Loaded
@@ -33,15 +31,11 @@ def carrying_out(plan: Plan, stage: str, loaded: Loaded, device: Device, *, widt
 def _place(plan: Plan, kinds: tuple[str, ...], loaded: Loaded, device: Device, stack: ExitStack) -> None:
     if not device.copies:
         return
-
-    def upload(tensor: torch.Tensor) -> torch.Tensor:
-        return tensor.to(device.torch_device, non_blocking=True)
-
     if plan.residency == RESIDENT:
         loaded.place(tuple(loaded.parts))
     elif plan.residency == SEQUENTIAL or (plan.residency == PARTIAL and DENOISER in kinds):
         loaded.place(())
         for kind in kinds:
-            stack.enter_context(streamed(loaded.parts[kind], upload, plan.resident_bytes))
+            stack.enter_context(streamed(loaded.parts[kind], device.upload, plan.resident_bytes))
     else:
         loaded.place(kinds)

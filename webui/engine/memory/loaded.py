@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -22,17 +22,23 @@ def _nowhere_else(kinds: Collection[str]) -> None:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A checkpoint at work. parts: its modules by kind. architecture: of its denoiser; equal ones need equally much memory.
+    """A checkpoint at work. architecture: of its denoiser; equal ones need equally much memory.
+    text_identity: of what makes conditioning of words; equal ones make the same.
 
     place: puts the parts of these kinds on the device, and takes the others off it. held: bytes of memory that its weights
     keep from being free now.
     """
 
     family: Family
-    parts: Mapping[str, Any]
     architecture: str
+    text_identity: str
     place: Callable[[Collection[str]], None] = field(default=_nowhere_else, repr=False)
     held: Callable[[], int] = field(default=lambda: 0, repr=False)
+
+    @property
+    def parts(self) -> Mapping[str, Any]:
+        """Its modules by kind."""
+        return self.family.modules
 
     @property
     def text_kinds(self) -> tuple[str, ...]:
@@ -41,23 +47,20 @@ class Loaded:
 
     @cached_property
     def sizes(self) -> Sizes:
-        """Bytes of its weights."""
+        """Bytes of its weights, in the numbers that are computed with."""
         return Sizes(
-            text=sum(bytes_of(self.parts[kind]) for kind in self.text_kinds),
-            denoiser=bytes_of(self.parts[DENOISER]),
-            vae=bytes_of(self.parts[VAE]),
-            largest_block=max(bytes_of(block) for block in _blocks(self.parts[DENOISER])),
-            largest_layer=max(_own_bytes(layer) for part in self.parts.values() for layer in part.modules()),
+            text=sum(self._bytes(self.parts[kind].modules()) for kind in self.text_kinds),
+            denoiser=self._bytes(self.parts[DENOISER].modules()),
+            vae=self._bytes(self.parts[VAE].modules()),
+            largest_block=max(self._bytes(block.modules()) for block in _blocks(self.parts[DENOISER])),
+            largest_layer=max(self._bytes([layer]) for part in self.parts.values() for layer in part.modules()),
         )
 
-
-def bytes_of(module: torch.nn.Module) -> int:
-    """Bytes of all weights and buffers of a module."""
-    return sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers()))
-
-
-def _own_bytes(layer: torch.nn.Module) -> int:
-    return sum(tensor.nbytes for tensor in (*layer.parameters(recurse=False), *layer.buffers(recurse=False)))
+    def _bytes(self, layers: Iterable[torch.nn.Module]) -> int:
+        """Bytes of their own weights and buffers in the numbers that are computed with, wherever they are now."""
+        tensors = {id(tensor): tensor for layer in layers for tensor in (*layer.parameters(recurse=False), *layer.buffers(recurse=False))}
+        number = self.family.dtype.itemsize
+        return sum(tensor.numel() * (number if tensor.is_floating_point() else tensor.itemsize) for tensor in tensors.values())
 
 
 def _blocks(module: torch.nn.Module) -> Iterator[torch.nn.Module]:

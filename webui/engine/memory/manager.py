@@ -1,0 +1,182 @@
+"""Checkpoints in memory: a switch puts other weights on the same skeletons. All or nothing: a failed one changes nothing."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from webui.engine.device import Device
+from webui.engine.families.base import Family
+from webui.engine.loading.checkpoint import open_checkpoint
+from webui.engine.loading.component import CheckpointSource
+from webui.engine.memory.cast_cache import CastCache, Numbers
+from webui.engine.memory.identity import Identities, text_identity
+from webui.engine.memory.loaded import DENOISER, Loaded
+from webui.engine.memory.meter import give_back
+from webui.engine.memory.skeleton import Skeleton
+from webui.engine.memory.weights import Weights, WeightStore
+
+Open = Callable[[Path], CheckpointSource]
+
+DEVICE = "device"
+"""Where weights are that a graphics card computes with; others see webui.engine.memory.weights."""
+
+MOST_OPEN = 64
+"""Checkpoints whose headers and tokenizers are kept."""
+
+CAST_FOLDER, IDENTITY_FILE = "weights", "part-identities.json"
+
+
+class Checkpoints(Protocol):
+    """Where the engine gets checkpoints from."""
+
+    def get(self, path: Path, loading: Callable[[], None]) -> Loaded:
+        """The checkpoint at `path`, ready to draw; `loading` is called where that is not so already. Raises CheckpointUnusable."""
+        ...
+
+
+@dataclass(eq=False)
+class _Known:
+    """A checkpoint that was opened. family, text_identity: made once its skeletons were there."""
+
+    source: CheckpointSource
+    family: Family | None = None
+    text_identity: str = ""
+
+
+class ModelManager:
+    """Keeps skeletons, weights and opened checkpoints. Used by one thread."""
+
+    def __init__(self, device: Device, open_source: Open = open_checkpoint, cache: Path | None = None, most_cast_bytes: int = 0) -> None:
+        """cache: folder for casts, at most so many bytes, and for what is known of files; without one, casts are in memory."""
+        self._device = device
+        self._open = open_source
+        # A device of its own casts by itself, when weights are copied there.
+        numbers = None if device.copies else Numbers(device.dtype, device.memory_format)
+        casts = CastCache(cache / CAST_FOLDER, most_cast_bytes) if cache is not None and most_cast_bytes else None
+        self._store = WeightStore(numbers, Identities(None if cache is None else cache / IDENTITY_FILE), casts)
+        self._skeletons: dict[tuple[str, str], Skeleton] = {}
+        self._worn: dict[Skeleton, Weights] = {}
+        self._known: OrderedDict[Path, _Known] = OrderedDict()
+        self._current: Loaded | None = None
+        self._on_device: dict[Skeleton, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+
+    def get(self, path: Path, loading: Callable[[], None]) -> Loaded:
+        """The checkpoint at `path`. If it is not the current one, or its files have changed, `loading` is called and it is put on.
+
+        Raises CheckpointUnusable; the current one stays then.
+        """
+        known = self._opened(path)
+        if self._current is not None and known.family is self._current.family and known.family is not None:
+            return self._current
+        loading()
+        source = known.source
+        skeletons = {kind: self._skeleton(source, kind) for kind in source.components}
+        # All weights are there before the first one moves: whatever fails, fails before the switch.
+        weights = {
+            kind: self._store.get(part, skeletons[kind].slots, source.unchanged, self._worn.values())
+            for kind, part in source.components.items()
+        }
+        modules: dict[Any, torch.nn.Module] = {kind: skeleton.module for kind, skeleton in skeletons.items()}
+        family = known.family or source.assemble(modules, self._device)
+        self._put_on({skeletons[kind]: weights[kind] for kind in skeletons})
+        if known.family is None:
+            encoders = [part.identity for kind, part in weights.items() if kind.startswith("text_encoder")]
+            known.family, known.text_identity = family, text_identity(family, source.family, encoders)
+        self._current = self._loaded(known, family, skeletons)
+        self._store.keep_within_budget(self._worn.values())
+        self._device.free_memory()
+        return self._current
+
+    def unload(self) -> None:
+        """Let go of all weights. The next picture loads what it needs."""
+        self._take_off(self._on_device)
+        for skeleton in self._worn:
+            skeleton.wear(None)
+        self._worn.clear()
+        self._store.clear()
+        self._current = None
+        for known in self._known.values():
+            known.family = None
+        give_back()
+        self._device.free_memory()
+
+    def resident(self) -> list[dict[str, Any]]:
+        """What is where: {"part", "state": "mapped" | "RAM" | "device", "bytes", "in_use"} for each part, most recently used first."""
+        in_use = {id(weights) for weights in self._worn.values()}
+        on_device = {id(weights) for skeleton, weights in self._worn.items() if skeleton in self._on_device}
+        return [
+            {
+                "part": weights.shown,
+                "state": DEVICE if id(weights) in on_device else weights.state,
+                "bytes": weights.nbytes,
+                "in_use": id(weights) in in_use,
+            }
+            for weights in reversed(self._store.kept)
+        ]
+
+    def _opened(self, path: Path) -> _Known:
+        known = self._known.get(path)
+        if known is None or not known.source.unchanged():
+            known = self._known[path] = _Known(self._open(path))
+            while len(self._known) > MOST_OPEN:
+                self._known.popitem(last=False)
+        self._known.move_to_end(path)
+        return known
+
+    def _skeleton(self, source: CheckpointSource, kind: Any) -> Skeleton:
+        # Two parts of one checkpoint may be built alike, and both are at work at a time.
+        part = source.components[kind]
+        key = (part.architecture, str(kind))
+        if key not in self._skeletons:
+            self._skeletons[key] = Skeleton(part)
+        return self._skeletons[key]
+
+    def _put_on(self, wanted: Mapping[Skeleton, Weights]) -> None:
+        changed = {skeleton: weights for skeleton, weights in wanted.items() if self._worn.get(skeleton) is not weights}
+        self._take_off(changed)
+        for skeleton in [skeleton for skeleton in self._worn if skeleton not in wanted]:
+            # Of another family: its weights would stay in memory only because it has them on.
+            self._take_off([skeleton])
+            skeleton.wear(None)
+            del self._worn[skeleton]
+        for skeleton, weights in changed.items():
+            skeleton.wear(weights.tensors)
+            self._worn[skeleton] = weights
+
+    def _loaded(self, known: _Known, family: Family, skeletons: Mapping[Any, Skeleton]) -> Loaded:
+        source = known.source
+        return Loaded(
+            family,
+            source.components[DENOISER].architecture,
+            known.text_identity,
+            place=lambda kinds: self._place({str(kind): skeleton for kind, skeleton in skeletons.items()}, kinds),
+            held=self._held,
+        )
+
+    def _held(self) -> int:
+        if self._device.copies:
+            return sum(tensor.nbytes for moved in self._on_device.values() for tensor, _ in moved)
+        return sum(weights.private_bytes for weights in self._worn.values())
+
+    def _place(self, skeletons: Mapping[str, Skeleton], kinds: Collection[str]) -> None:
+        """Only these kinds on the device. Untested on hardware."""
+        self._take_off([skeleton for kind, skeleton in skeletons.items() if kind not in kinds and skeleton in self._on_device])
+        for kind in kinds:
+            skeleton = skeletons[kind]
+            if skeleton not in self._on_device:
+                moved = self._on_device[skeleton] = []
+                for tensor in (*skeleton.module.parameters(), *skeleton.module.buffers()):
+                    moved.append((tensor, tensor.data))
+                    tensor.data = self._device.upload(tensor.data)
+
+    def _take_off(self, skeletons: Collection[Skeleton]) -> None:
+        # What is in main memory never changed, so nothing has to be copied back.
+        for skeleton in list(skeletons):
+            for tensor, at_home in self._on_device.pop(skeleton, ()):
+                tensor.data = at_home

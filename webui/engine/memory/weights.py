@@ -1,0 +1,182 @@
+"""Weights in main memory: mapped from their file where its numbers are those wanted, from a cast where not, copied as a last resort.
+
+Mapped weights cost nothing that the system could not take back; copies do, so those are let go first, least recently used first.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from webui.engine.loading.component import DOWNLOAD_AGAIN, ComponentSource, require_all
+from webui.engine.memory.cast_cache import CastCache, Numbers
+from webui.engine.memory.identity import Identities
+from webui.engine.memory.skeleton import Slot, as_worn
+from webui.errors import CheckpointUnusable
+from webui.planning.machine import HostMemory, host_memory
+
+log = logging.getLogger(__name__)
+
+MAPPED, RAM = "mapped", "RAM"
+"""Where weights are: in the system's file cache, or in memory of our own."""
+
+MOST_MAPPED = 64
+"""Parts that are mapped at a time; each holds a file open."""
+
+_OTHERS_NEED = 4 * 1024**3
+
+
+@dataclass(eq=False)
+class Weights:
+    """The tensors of one part, ready to be put on.
+
+    identity: of their content. tensors: by name. state: MAPPED or RAM. file: the cast they are mapped from. valid: whether
+    the checkpoint's own file, if they are mapped from that, is still as it was.
+    """
+
+    identity: str
+    shown: str
+    tensors: Mapping[str, torch.Tensor]
+    state: str
+    file: Path | None = None
+    valid: Callable[[], bool] = field(default=lambda: True, repr=False)
+
+    @property
+    def nbytes(self) -> int:
+        """How large they are, wherever they are."""
+        return sum(tensor.nbytes for tensor in self.tensors.values())
+
+    @property
+    def private_bytes(self) -> int:
+        """How much memory of our own they take."""
+        return self.nbytes if self.state == RAM else 0
+
+
+def private_budget(machine: HostMemory, held: int) -> int:
+    """Bytes that copies may take: half of what could be had, and never so much that others have less than 4 GB."""
+    return max(0, min((machine.available + held) // 2, machine.total - _OTHERS_NEED))
+
+
+class WeightStore:
+    """Weights by content, shared by all checkpoints that have the same. casts: None keeps casts in memory."""
+
+    def __init__(
+        self, numbers: Numbers | None, identities: Identities, casts: CastCache | None, machine: Callable[[], HostMemory] = host_memory
+    ) -> None:
+        """numbers: what weights are cast to; None takes them as they are in the file."""
+        self._numbers = numbers
+        self._identities = identities
+        self._casts = casts
+        self._machine = machine
+        self._kept: OrderedDict[str, Weights] = OrderedDict()
+
+    def get(
+        self, source: ComponentSource, slots: Mapping[str, Slot], unchanged: Callable[[], bool], leased: Collection[Weights] = ()
+    ) -> Weights:
+        """The weights of a part. unchanged: whether the files of its checkpoint are still as they were. leased: stay, with their casts.
+
+        Raises CheckpointUnusable.
+        """
+        identity = self._identities.of(source)
+        kept = self._kept.get(identity)
+        if kept is not None and not kept.valid():
+            del self._kept[identity]
+            kept = None
+        if kept is None:
+            kept = self._kept[identity] = self._bring(identity, source, slots, unchanged, leased)
+        self._kept.move_to_end(identity)
+        return kept
+
+    def keep_within_budget(self, leased: Collection[Weights]) -> None:
+        """Let go of what is too much, least recently used first; never of what is leased."""
+        budget = private_budget(self._machine(), self.private_bytes)
+        for identity, weights in list(self._kept.items()):
+            too_much = self.private_bytes > budget and weights.state == RAM
+            too_many = len(self._kept) > MOST_MAPPED
+            if (too_much or too_many) and weights not in leased:
+                del self._kept[identity]
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._kept.clear()
+
+    @property
+    def private_bytes(self) -> int:
+        """Memory of our own that is taken."""
+        return sum(weights.private_bytes for weights in self._kept.values())
+
+    @property
+    def kept(self) -> tuple[Weights, ...]:
+        """All there is, least recently used first."""
+        return tuple(self._kept.values())
+
+    def _bring(
+        self,
+        identity: str,
+        source: ComponentSource,
+        slots: Mapping[str, Slot],
+        unchanged: Callable[[], bool],
+        leased: Collection[Weights],
+    ) -> Weights:
+        tensors = source.tensors()
+        require_all(source, slots, tensors)
+
+        def read(name: str) -> torch.Tensor:
+            tensor = tensors[name]
+            if tensor.shape != slots[name].shape:
+                raise CheckpointUnusable(
+                    f"{source.shown} does not fit its config: {name} is {tuple(tensor.shape)} there, "
+                    f"and {tuple(slots[name].shape)} is expected.",
+                    hint=DOWNLOAD_AGAIN,
+                )
+            return tensor
+
+        as_they_are = {name: read(name) for name in slots}
+        numbers = self._numbers
+        if numbers is None or all(tensor.dtype == numbers.of(slots[name]) for name, tensor in as_they_are.items()):
+            return self._ready(identity, source, as_they_are, slots, MAPPED, valid=lambda: _holds(unchanged))
+        if self._casts is not None:
+            used = [weights.file for weights in leased if weights.file is not None]
+            cast = self._casts.find(identity, numbers, slots) or self._casts.make(identity, numbers, slots, as_they_are.__getitem__, used)
+            self._let_go_of_removed_casts(leased)
+            if cast is not None:
+                return self._ready(identity, source, cast, slots, MAPPED, self._casts.path(identity, numbers))
+        copies = {name: _cast(tensor, slots[name], numbers) for name, tensor in as_they_are.items()}
+        return self._ready(identity, source, copies, slots, RAM)
+
+    def _let_go_of_removed_casts(self, leased: Collection[Weights]) -> None:
+        # The disk gets its room back when nobody has the file mapped any more.
+        for identity, weights in list(self._kept.items()):
+            if weights.file is not None and not weights.file.exists() and weights not in leased:
+                del self._kept[identity]
+
+    def _ready(
+        self,
+        identity: str,
+        source: ComponentSource,
+        tensors: Mapping[str, torch.Tensor],
+        slots: Mapping[str, Slot],
+        state: str,
+        file: Path | None = None,
+        valid: Callable[[], bool] = lambda: True,
+    ) -> Weights:
+        worn = {name: as_worn(tensor, slots[name]) for name, tensor in tensors.items()}
+        return Weights(identity, source.shown, worn, state, file, valid)
+
+
+def _cast(tensor: torch.Tensor, slot: Slot, numbers: Numbers) -> torch.Tensor:
+    cast = tensor.to(numbers.of(slot))
+    return cast.contiguous(memory_format=torch.channels_last) if numbers.turned(slot) else cast
+
+
+def _holds(unchanged: Callable[[], bool]) -> bool:
+    try:
+        return unchanged()
+    except CheckpointUnusable:
+        # A file that is gone stays mapped to its end, but what has its name next is another one.
+        return False
