@@ -17,6 +17,7 @@ from webui.engine.adapters.vae import with_vae
 from webui.engine.device import Device
 from webui.engine.loading.checkpoint import open_checkpoint
 from webui.engine.loading.component import load_component
+from webui.engine.memory.manager import ModelManager
 from webui.errors import AdapterUnusable
 
 from .drawing import CHECKPOINT, Recorder, digests, job, pixels
@@ -93,6 +94,16 @@ def test_the_picture_is_made_with_it_and_without_it_again(recorder: Recorder, tm
     first, second = (next(pixels(event).astype(int) for event in events if event.type == "picture") for events in (plain, bright))
     assert (second - first).mean() > 10
     assert digests(recorder.run(spec)) == digests(plain)
+
+
+def test_all_other_parts_are_shared(tmp_path: Path, device: Device) -> None:
+    manager = ModelManager(device)
+    own = manager.get(CHECKPOINT, lambda: None)
+    weight = own.parts["denoiser"].get_parameter("conv_in.weight")
+    other = manager.get(CHECKPOINT, lambda: None, as_file(tmp_path))
+    assert other.parts["denoiser"].get_parameter("conv_in.weight") is weight
+    assert other.text_identity == own.text_identity
+    assert manager.get(CHECKPOINT, lambda: None).parts["denoiser"].get_parameter("conv_in.weight") is weight
 
 
 def test_one_that_makes_other_latents_is_refused_and_the_checkpoint_goes_on(recorder: Recorder, tmp_path: Path) -> None:
