@@ -8,6 +8,8 @@ from easel_page import expect_picture, field, generate, prompt
 from playwright.sync_api import Page, expect
 from visiting import ready
 
+from webui.generation.samplers import SAMPLER_LABELS, SCHEDULE_LABELS
+
 SIZES = "64 to 2048 px, in steps of 8"
 WRONG = (
     # field, what is typed, what is said, what the offered button puts there
@@ -114,3 +116,25 @@ def test_hostile_words_stay_words(page: Page) -> None:
     expect(page.locator("#ez-history .ez-said")).to_have_text(words)
     page.reload()
     expect(page.locator("#ez-history .ez-said")).to_have_text(words)
+
+
+def test_sections_say_what_in_them_is_not_as_usual(page: Page) -> None:
+    sampling, variation, guidance = (page.locator(f"#ez-acc-{name} > button.label-wrap") for name in ("sampling", "variation", "guidance"))
+    for section, usual in ((sampling, "Default"), (variation, "Off"), (guidance, "Default")):
+        expect(section).to_have_attribute("data-sum", usual)
+        section.click()
+    for name, value in (("eta", "0.5"), ("variation_strength", "0.3"), ("pag_scale", "3"), ("freeu_b1", "1.3")):
+        page.locator(f"#ez-field-{name} input[type=number]").fill(value)
+    page.locator("#ez-field-variation_seed input, #ez-field-variation_seed textarea").first.fill("77")
+    expect(sampling).to_have_attribute("data-sum", "eta 0.5")
+    expect(variation).to_have_attribute("data-sum", "0.3 of 77")
+    expect(guidance).to_have_attribute("data-sum", "perturbed 3, FreeU")
+
+
+def test_every_sampler_and_schedule_can_be_picked(page: Page) -> None:
+    for name, labels in (("sampler", SAMPLER_LABELS), ("schedule_type", SCHEDULE_LABELS)):
+        page.locator(f"#ez-field-{name} input").click()
+        options = page.locator("ul[role=listbox] li")
+        expect(options).to_have_count(len(labels))
+        assert [text.replace("✓", "").strip() for text in options.all_inner_texts()] == list(labels)
+        page.keyboard.press("Escape")

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -29,6 +29,8 @@ REQUEST_VERSION = 2
 MAX_PROMPT_CHARACTERS = 20_000
 MAX_SEED = 2**63 - 1
 RANDOM_SEED = -1
+NoiseSource = Literal["CPU", "GPU", "NV"]
+NOISE_SOURCES = get_args(NoiseSource)
 SIZE_FORM = "Write width x height in pixels, as 512x768, or leave it empty"
 
 
@@ -158,7 +160,7 @@ class Txt2Img(BaseModel):
         help="The rule of before AUTOMATIC1111 1.6: in [a:b:when] numbers below 1 are fractions, others are steps.",
         infotext="Old prompt editing timelines",
     )
-    rng: Literal["CPU", "GPU", "NV"] = parameter(
+    rng: NoiseSource = parameter(
         "CPU",
         label="Noise source",
         help="Where noise is drawn. CPU: the same on every machine. NV: as an NVIDIA card draws it, on any machine. GPU: the card itself.",

@@ -19,6 +19,9 @@ from webui.generation.request import RANDOM_SEED, Txt2Img, parameters_of, parse_
 EXTENSION_SWITCHES = {"dynamic_prompts": "dynamic-prompts"}
 """Checkboxes that switch an add-on on for one request: name on the page -> id of the add-on."""
 
+SEEDS = ("seed", "variation_seed")
+"""Fields that are shown as text, empty for random, because a number field of a browser loses digits beyond 2**53."""
+
 PARAMETERS = parameters_of(Txt2Img)
 
 AnyComponent = TypeVar("AnyComponent", bound=Component)
@@ -78,7 +81,7 @@ class Fields:
             if name in EXTENSION_SWITCHES:
                 if value:
                     extensions[EXTENSION_SWITCHES[name]] = {"enabled": True}
-            elif name == "seed":
+            elif name in SEEDS:
                 data[name] = str(value or "").strip() or RANDOM_SEED
             elif name == "checkpoint":
                 data[name] = value or ""
@@ -97,8 +100,9 @@ class Fields:
                 continue  # "the one in use": what the picker shows stays
             if name in EXTENSION_SWITCHES:
                 result[component] = bool(request.extensions.get(EXTENSION_SWITCHES[name], {}).get("enabled"))
-            elif name == "seed":
-                result[component] = "" if request.seed == RANDOM_SEED else str(request.seed)
+            elif name in SEEDS:
+                seed = getattr(request, name)
+                result[component] = "" if seed == RANDOM_SEED else str(seed)
             else:
                 result[component] = getattr(request, name)
         return result

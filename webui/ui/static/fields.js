@@ -4,6 +4,7 @@ import { ask, linked, told } from "./link.js";
 import { h, whenThere } from "./markup.js";
 import { recall, remember } from "./storage.js";
 
+const SEEDS = ["seed", "variation_seed"]; // empty is random
 const SKIP = { __type__: "update" }; // Gradio leaves a component alone that gets an update without content
 
 /** Values as Gradio reported them last. */
@@ -118,7 +119,7 @@ export function clearErrors() {
 /** The allowed value nearest to the one that stands there; undefined where only the user can know. */
 function mendedValue(name) {
   const { minimum, maximum, step, default: usual } = row(name);
-  if (name === "seed") return "";
+  if (SEEDS.includes(name)) return "";
   if (minimum === null || minimum === undefined) return ["prompt", "negative_prompt"].includes(name) ? undefined : usual;
   const asked = Number(values[name]);
   if (values[name] === null || values[name] === "" || !Number.isFinite(asked)) return usual;
@@ -128,7 +129,7 @@ function mendedValue(name) {
 }
 
 function mendWords(name, value) {
-  return name === "seed" ? "Use a random seed" : `Use ${value}`;
+  return SEEDS.includes(name) ? "Use a random seed" : `Use ${value}`;
 }
 
 function openAround(place) {

@@ -4,14 +4,29 @@ import { onChange, row, values } from "./fields.js";
 import { whenThere } from "./markup.js";
 import { recall, remember } from "./storage.js";
 
+const DETAILS = [
+  ["batch_size", "batch"],
+  ["clip_skip", "clip skip"],
+  ["attention"],
+  ...["eta", "eta_ddim", "sigma_churn", "sigma_noise", "sigma_tmin", "sigma_tmax", "rho", "beta_alpha", "beta_beta"].map((name) => [name, name.replaceAll("_", " ")]),
+  ["sigma_min", "from"],
+  ["sigma_max", "to"],
+  ["discard_next_to_last", "one level less"],
+  ["rng", "noise"],
+  ["seed_delta", "delta"],
+];
+const GUIDANCE = [
+  ["cfg_rescale", "rescale"],
+  ["pag_scale", "perturbed"],
+  ["guidance_from", "from"],
+  ["guidance_to", "to"],
+  ["mimic_scale", "mimic"],
+  ["threshold_percentile", "percentile"],
+];
+const FREEU = ["freeu_b1", "freeu_b2", "freeu_s1", "freeu_s2"];
+
 const SECTIONS = {
-  "ez-acc-sampling": () => {
-    const parts = [];
-    if (differs("batch_size")) parts.push(`batch ${values.batch_size}`);
-    if (differs("clip_skip")) parts.push(`clip skip ${values.clip_skip}`);
-    if ((values.attention ?? row("attention")?.default) !== row("attention")?.default) parts.push(values.attention);
-    return parts.join(", ");
-  },
+  "ez-acc-sampling": () => told(DETAILS),
   "ez-acc-prompt": () => {
     const parts = [];
     if (values.emphasis !== undefined && values.emphasis !== row("emphasis")?.default) parts.push(`emphasis ${values.emphasis.toLowerCase()}`);
@@ -20,12 +35,30 @@ const SECTIONS = {
     if (values.old_prompt_editing) parts.push("old timelines");
     return parts.join(", ");
   },
+  "ez-acc-variation": () => {
+    const parts = [];
+    if (Number(values.variation_strength)) parts.push(`${values.variation_strength} of ${values.variation_seed || "random"}`);
+    if (values.seed_resize_from) parts.push(`from ${values.seed_resize_from}`);
+    return parts.join(", ");
+  },
+  "ez-acc-guidance": () => [told(GUIDANCE), FREEU.some(differs) && "FreeU"].filter(Boolean).join(", "),
   "ez-acc-dynamic": () => (values.dynamic_prompts ? "On" : ""),
 };
-const USUAL = { "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-dynamic": "Off" };
+const USUAL = { "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-dynamic": "Off" };
+
+/** What differs of some fields, in their order; a word before the value, none for what speaks for itself. */
+function told(fields) {
+  return fields
+    .filter(([name]) => differs(name))
+    .map(([name, word]) => (values[name] === true ? word : [word, values[name]].filter((part) => part !== undefined).join(" ")))
+    .join(", ");
+}
 
 function differs(name) {
-  return values[name] !== undefined && Number(values[name]) !== Number(row(name)?.default);
+  const value = values[name];
+  const usual = row(name)?.default;
+  if (value === undefined || value === null || usual === undefined) return false;
+  return typeof usual === "number" ? Number(value) !== usual : value !== usual;
 }
 
 function show() {

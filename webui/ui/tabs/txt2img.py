@@ -10,6 +10,7 @@ import gradio as gr
 from webui.generation import samplers
 from webui.generation.attention import ATTENTION_LABELS
 from webui.generation.prompt.emphasis import EMPHASIS_MODES
+from webui.generation.request import NOISE_SOURCES
 from webui.ui.fields import PARAMETERS, Fields, element_id, unchecked, words
 from webui.ui.pieces import Assets, piece
 
@@ -25,6 +26,8 @@ def build(fields: Fields, assets: Assets) -> gr.Button:
                 _seed_and_count(fields, assets)
                 _sampling_details(fields)
                 _prompt_details(fields)
+                _variation(fields)
+                _guidance(fields)
                 _dynamic_prompts(fields)
             with gr.Column(elem_classes="ez-foot"):
                 piece(assets, "standing.js", elem_id="ez-standing")
@@ -104,6 +107,34 @@ def _sampling_details(fields: Fields) -> None:
             fields.add("batch_size", _slider(fields, "batch_size"))
             fields.add("clip_skip", _slider(fields, "clip_skip"))
         fields.add("attention", _choice(fields, "attention", ATTENTION_LABELS))
+        _pairs(fields, ("eta", "eta_ddim"), ("sigma_churn", "sigma_noise"), ("sigma_tmin", "sigma_tmax"))
+        _pairs(fields, ("sigma_min", "sigma_max"), ("rho",), ("beta_alpha", "beta_beta"))
+        fields.add("discard_next_to_last", gr.Checkbox(fields.start("discard_next_to_last"), **words("discard_next_to_last")))
+        with gr.Row():
+            fields.add("rng", _choice(fields, "rng", NOISE_SOURCES))
+            fields.add("seed_delta", _number(fields, "seed_delta"))
+
+
+def _pairs(fields: Fields, *rows: Sequence[str]) -> None:
+    """Sliders side by side."""
+    for row in rows:
+        with gr.Row():
+            for name in row:
+                fields.add(name, _slider(fields, name))
+
+
+def _variation(fields: Fields) -> None:
+    with gr.Accordion("Variation", open=False, elem_id="ez-acc-variation", elem_classes="ez-acc-g"):
+        with gr.Row():
+            fields.add("variation_seed", gr.Textbox(value="", placeholder="Random", max_lines=1, **words("variation_seed")))
+            fields.add("variation_strength", _slider(fields, "variation_strength"))
+        fields.add("seed_resize_from", gr.Textbox(value="", placeholder="512x512", max_lines=1, **words("seed_resize_from")))
+
+
+def _guidance(fields: Fields) -> None:
+    with gr.Accordion("Guidance", open=False, elem_id="ez-acc-guidance", elem_classes="ez-acc-g"):
+        _pairs(fields, ("cfg_rescale", "pag_scale"), ("guidance_from", "guidance_to"), ("mimic_scale", "threshold_percentile"))
+        _pairs(fields, ("freeu_b1", "freeu_b2"), ("freeu_s1", "freeu_s2"))
 
 
 def _prompt_details(fields: Fields) -> None:
