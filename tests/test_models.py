@@ -303,8 +303,8 @@ def test_hashes_are_those_that_other_programs_make(tmp_path: Path) -> None:
 
 
 def test_models_are_found_by_every_name_that_clients_send(tmp_path: Path, catalog_of) -> None:
-    write_safetensors(tmp_path / "checkpoints" / "anime" / "Dream [v2].safetensors", {**SD1, "x": (1,)})
-    write_safetensors(tmp_path / "checkpoints" / "photo" / "Dream [v2].safetensors", SDXL)
+    write_safetensors(tmp_path / "checkpoints" / "anime" / "Dream [v2].safetensors", files.unet(768))
+    write_safetensors(tmp_path / "checkpoints" / "photo" / "Dream [v2].safetensors", files.unet(1024))
     write_safetensors(tmp_path / "loras" / "file.safetensors", files.kohya_lora(), {"ss_output_name": "Knitted Wool"})
     catalog = catalog_of(tmp_path)
     first, second, lora = catalog.all()

@@ -171,6 +171,7 @@ class CheckpointCatalog:
         self._hash_lock = threading.Lock()
         self._listed: tuple[tuple[ModelFile, ...], tuple[Checkpoint, ...]] | None = None
         self._described: dict[ModelFile, Checkpoint] = {}
+        self._by_id: dict[str, Checkpoint] = {}
 
     @property
     def on_change(self) -> Callable[[], None]:
@@ -192,7 +193,7 @@ class CheckpointCatalog:
     @property
     def roots(self) -> tuple[Path, ...]:
         """The folders that are looked through."""
-        return self._roots
+        return self.models.roots
 
     def all(self) -> tuple[Checkpoint, ...]:
         """All checkpoints, unusable ones included."""
@@ -202,7 +203,14 @@ class CheckpointCatalog:
                 ours = [model for model in models if model.role in DRAWS]
                 self._described = {model: self._described.get(model) or _as_checkpoint(model) for model in ours}
                 self._listed = models, tuple(self._described.values())
+                self._by_id = {checkpoint.id: checkpoint for checkpoint in self._listed[1]}
             return self._listed[1]
+
+    def of_model(self, identifier: str) -> Checkpoint | None:
+        """The checkpoint that the model of that id is; None for all other kinds."""
+        self.all()
+        with self._lock:
+            return self._by_id.get(identifier)
 
     def refresh(self) -> bool:
         """Look at the folders again. Returns whether anything changed."""
@@ -228,7 +236,7 @@ class CheckpointCatalog:
         if model is not None and model.pending:
             self.models.describe_now(model)
             model = self.models.find(name, DRAWS)
-        return next((checkpoint for checkpoint in self.all() if model is not None and checkpoint.id == model.id), None)
+        return self.of_model(model.id) if model else None
 
     def _unknown(self, name: str) -> InvalidRequest:
         usable = [entry.name for entry in self.all() if entry.usable]

@@ -11,7 +11,7 @@ from typing import Any
 
 from webui.catalog import detect, header, pickle_inspector, pipelines
 from webui.catalog.detect import UNKNOWN, ModelKind, Part, identify, read_prediction
-from webui.catalog.header import Header, read_header, sniff
+from webui.catalog.header import Header, read_header, readable, sniff
 from webui.catalog.pickles import inspect_pickle
 from webui.catalog.roots import Found
 from webui.catalog.store import Known
@@ -40,7 +40,7 @@ class Facts:
         """As it is stored."""
         facts = asdict(replace(self, metadata={}))
         del facts["metadata"]
-        return Known(str(found.path), found.stamp, facts, {"metadata": dict(self.metadata)})
+        return Known(found.key, found.stamp, facts, {"metadata": dict(self.metadata)})
 
     @classmethod
     def stored(cls, facts: Mapping[str, Any]) -> Facts:
@@ -74,7 +74,7 @@ def describe(found: Found) -> Facts:
             return Facts(pipelines.identify_folder(found.path), "diffusers")
         return _describe_file(found.path)
     except CheckpointUnusable as error:
-        return Facts(form="diffusers" if found.is_folder else "safetensors", problem=error.message, hint=error.hint)
+        return Facts(form="diffusers" if found.is_folder else "safetensors", problem=readable(error.message), hint=error.hint)
 
 
 def _describe_file(path: Path) -> Facts:

@@ -32,9 +32,14 @@ class Hashes:
         """The first 10 digits, as infotexts write them."""
         return self.sha256[:SHORT]
 
+    @property
+    def data_short(self) -> str | None:
+        """The first 12 digits of `data`, as infotexts name LoRAs."""
+        return self.data[:DATA] or None
+
     def named(self, text: str) -> bool:
         """Whether these hex digits name this file: the whole hash, a beginning of at least 8, the legacy or the LoRA's one."""
-        return (len(text) >= LEGACY and self.sha256.startswith(text)) or text in (self.legacy, self.data[:DATA], self.data)
+        return (len(text) >= LEGACY and self.sha256.startswith(text)) or text in (self.legacy, self.data_short, self.data)
 
 
 def hash_file(path: Path, pause: Callable[[int], bool] = lambda _done: True) -> Hashes | None:

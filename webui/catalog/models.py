@@ -15,8 +15,9 @@ from pathlib import Path
 from webui.catalog.describe import Facts, describe, is_pickle, rules
 from webui.catalog.detect import Kind, ModelKind
 from webui.catalog.hashing import Hashes, hash_file
-from webui.catalog.roots import Found, Place, find_models, find_places
-from webui.catalog.sidecar import Sidecar, preview_beside, read_sidecar
+from webui.catalog.header import readable
+from webui.catalog.roots import Found, Place, find_models, find_places, path_key
+from webui.catalog.sidecar import Sidecar, image_type, preview_beside, read_sidecar
 from webui.catalog.store import FactStore, Known
 from webui.catalog.watching import watch_folders
 from webui.errors import CheckpointUnusable, NotFound
@@ -129,9 +130,9 @@ def _as_model(found: Found, facts: Facts | None) -> ModelFile:
     vae = next((stem + end for end in _VAE_ENDS if stem + end in found.beside), None)
     return ModelFile(
         id=model_id(found.path),
-        name=name,
+        name=readable(name),
         path=found.path,
-        relative=found.relative,
+        relative=readable(found.relative),
         expects="vae" if found.path.name.casefold().endswith(_VAE_ENDS) else found.expects,
         facts=told,
         size=found.size,
@@ -182,12 +183,9 @@ class ModelCatalog:
         self._closed = threading.Event()
         self._threads: list[threading.Thread] = []
         self._known = {path: (stamp, Facts.stored(facts)) for path, (stamp, facts) in self._store.facts(self._rules).items()}
-        self._hashes = {
-            path: (stamp, Hashes(**hashes)) for path, (stamp, hashes) in self._store.hashes().items() if hashes.keys() == _HASH_NAMES
-        }
-        self._folder_hashes = {
-            path: (stamp, hashes["folder"]) for path, (stamp, hashes) in self._store.hashes().items() if "folder" in hashes
-        }
+        kept = self._store.hashes().items()
+        self._hashes = {path: (stamp, Hashes(**hashes)) for path, (stamp, hashes) in kept if hashes.keys() == _HASH_NAMES}
+        self._folder_hashes = {path: (stamp, hashes["folder"]) for path, (stamp, hashes) in kept if "folder" in hashes}
         self._models: tuple[ModelFile, ...] = ()
         self._names: dict[str, list[ModelFile]] = {}
         self._ids: dict[str, ModelFile] = {}
@@ -217,6 +215,11 @@ class ModelCatalog:
         self._store.close()
 
     # looking
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """What is looked through: folders, and lists of folders."""
+        return self._roots
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -250,7 +253,7 @@ class ModelCatalog:
 
     def _facts(self, found: Found, until: float, fresh: list[Known]) -> Facts | None:
         """What is known about a file; found out now if that takes no process and there is time."""
-        known = self._known.get(str(found.path))
+        known = self._known.get(found.key)
         if known and known[0] == found.stamp:
             return known[1]
         if time.monotonic() > until or is_pickle(found):
@@ -260,7 +263,7 @@ class ModelCatalog:
     def _describe(self, found: Found, fresh: list[Known]) -> Facts:
         facts = describe(found)
         fresh.append(facts.known(found))
-        self._known[str(found.path)] = (found.stamp, replace(facts, metadata={}))
+        self._known[found.key] = (found.stamp, replace(facts, metadata={}))
         return facts
 
     def _publish(self, models: tuple[ModelFile, ...], places: tuple[Place, ...], problems: tuple[str, ...]) -> bool:
@@ -328,7 +331,7 @@ class ModelCatalog:
 
     def hashes(self, model: ModelFile) -> Hashes | None:
         """Its hashes, if they were made already."""
-        stamp, hashes = self._hashes.get(str(model.path), ("", None))
+        stamp, hashes = self._hashes.get(path_key(model.path), ("", None))
         return hashes if stamp == model.stamp else None
 
     def hash_now(self, model: ModelFile) -> Hashes:
@@ -347,19 +350,19 @@ class ModelCatalog:
             ) from None
         if hashes:
             stamp = f"{before.st_size}:{before.st_mtime_ns}"
-            self._hashes[str(model.path)] = (stamp, hashes)
-            self._store.remember_hashes(str(model.path), stamp, vars(hashes))
+            self._hashes[path_key(model.path)] = (stamp, hashes)
+            self._store.remember_hashes(path_key(model.path), stamp, vars(hashes))
         return hashes
 
     def folder_hash(self, path: Path, stamp: str | None = None) -> str | None:
         """The hash of a diffusers folder, if it was made; with a stamp only while that is still the same."""
-        known = self._folder_hashes.get(str(path))
+        known = self._folder_hashes.get(path_key(path))
         return known[1] if known and stamp in (None, known[0]) else None
 
     def remember_folder_hash(self, path: Path, stamp: str, digest: str) -> None:
         """Keep the hash of a diffusers folder."""
-        self._folder_hashes[str(path)] = (stamp, digest)
-        self._store.remember_hashes(str(path), stamp, {"folder": digest})
+        self._folder_hashes[path_key(path)] = (stamp, digest)
+        self._store.remember_hashes(path_key(path), stamp, {"folder": digest})
 
     def title(self, model: ModelFile) -> str:
         """As AUTOMATIC1111 lists it: path below its folder, and the short hash where it is known."""
@@ -367,9 +370,17 @@ class ModelCatalog:
         short = self.folder_hash(model.path) if model.is_folder else hashes.short if hashes else None
         return f"{model.relative} [{short}]" if short else model.relative
 
+    def preview_path(self, model: ModelFile) -> tuple[Path, str]:
+        """Its picture and the media type of that, told by content. Raises NotFound when there is none that is a picture."""
+        path = model.path.with_name(model.preview) if model.preview else None
+        kind = image_type(path) if path else None
+        if path is None or kind is None:
+            raise NotFound("This model has no preview.", hint=f"Put a picture called {model.stem}.preview.png beside it.")
+        return path, kind
+
     def metadata(self, model: ModelFile) -> dict[str, str]:
         """What the file's own header says in words; untrusted."""
-        metadata = self._store.details(str(model.path)).get("metadata", {})
+        metadata = self._store.details(path_key(model.path)).get("metadata", {})
         return {str(name): str(value) for name, value in metadata.items()}
 
     def sidecar(self, model: ModelFile) -> Sidecar:
@@ -468,8 +479,8 @@ def _names_of(model: ModelFile) -> set[str]:
     bare = relative if model.is_folder else os.path.splitext(relative)[0]  # noqa: PTH122 - 10,000 times
     return {
         _plain(model.name),
-        _plain(model.path.name),
-        _plain(model.stem),
+        _plain(readable(model.path.name)),
+        _plain(readable(model.stem)),
         relative,
         bare,
         bare.replace("/", "_"),

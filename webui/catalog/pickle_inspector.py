@@ -84,7 +84,7 @@ def _rebuild_parameter(data: Any, *_rest: Any) -> Any:
     return data
 
 
-def _size(values: Any = ()) -> tuple[Any, ...]:
+def _values(values: Any = ()) -> tuple[Any, ...]:
     return tuple(values) if isinstance(values, tuple | list) else ()
 
 
@@ -94,7 +94,9 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     ("torch._utils", "_rebuild_tensor"): _rebuild_tensor,
     ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
     ("torch._utils", "_rebuild_parameter_with_state"): _rebuild_parameter,
-    ("torch", "Size"): _size,
+    ("torch", "Size"): _values,
+    ("__builtin__", "set"): _values,
+    ("builtins", "set"): _values,
     **{("torch", name): dtype for name, dtype in _STORAGE_TYPES.items()},
     **{("torch.storage", name): dtype for name, dtype in _STORAGE_TYPES.items()},
 }
@@ -117,8 +119,11 @@ class Unpickler(pickle.Unpickler):
         return type("Foreign", (Stub,), {})
 
     def persistent_load(self, pid: Any) -> Any:
-        """The storage of a tensor, as the name of its dtype."""
-        return pid[1] if isinstance(pid, tuple) and len(pid) > 1 and isinstance(pid[1], str) else "F32"
+        """The storage of a tensor, as the name of its dtype; the class of a module, which old files write so, too."""
+        if isinstance(pid, tuple) and len(pid) > 1 and pid[0] == "module":
+            return pid[1] if isinstance(pid[1], type) and issubclass(pid[1], Stub) else type("Foreign", (Stub,), {})
+        dtype = pid[1] if isinstance(pid, tuple) and len(pid) > 1 else None
+        return dtype if isinstance(dtype, str) and dtype in _STORAGE_TYPES.values() else "F32"
 
 
 def _zipped(file: BinaryIO, foreign: list[str]) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from webui.catalog import pickle_inspector
-from webui.catalog.header import Header, TensorInfo
+from webui.catalog.header import Header, TensorInfo, readable
 from webui.catalog.pickle_inspector import MEMORY_LIMIT, SECONDS_LIMIT
 from webui.errors import CheckpointUnusable
 
@@ -36,13 +36,13 @@ def inspect_pickle(path: Path) -> Inspected:
     """
     found = _told(path, _run(path))
     if "problem" in found:
-        raise CheckpointUnusable(f"{path.name} can't be read: {str(found['problem'])[:300]}.", hint=_OTHER_COPY)
+        raise CheckpointUnusable(f"{path.name} can't be read: {readable(str(found['problem']))[:300]}.", hint=_OTHER_COPY)
     try:
         tensors = {
             str(name): TensorInfo(str(dtype), tuple(int(number) for number in shape)) for name, (dtype, shape) in found["tensors"].items()
         }
-        texts = {str(name): str(text) for name, text in found["texts"].items()}
-        foreign = tuple(str(name) for name in found["foreign"])
+        texts = {readable(str(name)): readable(str(text)) for name, text in found["texts"].items()}
+        foreign = tuple(readable(str(name)) for name in found["foreign"])
     except (KeyError, TypeError, ValueError, AttributeError):
         raise _confused(path) from None
     return Inspected(Header("pickle", tensors, texts), foreign)

@@ -178,6 +178,17 @@ class Found:
         """Changes when the file does."""
         return f"{self.size}:{self.mtime_ns}"
 
+    @property
+    def key(self) -> str:
+        """Its path as text, whatever bytes it is made of."""
+        return path_key(self.path)
+
+
+def path_key(path: Path) -> str:
+    """A path as text that can be stored; two different paths never have the same."""
+    text = str(path)
+    return text if text.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
+
 
 def find_models(places: Sequence[Place]) -> Iterator[Found]:
     """Everything that may be a model, place by place, by name. Folders that links reach twice are looked through once."""

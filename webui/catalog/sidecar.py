@@ -14,6 +14,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from webui.catalog.header import readable
+
 PREVIEW_ENDS = tuple(f"{middle}.{end}" for middle in (".preview", "") for end in ("png", "jpg", "jpeg", "webp"))
 """What may follow a model's stem in the name of its picture, best first."""
 
@@ -102,7 +104,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _bounded(value: Any, limit: int = _TEXT_LIMIT) -> str:
     """Untrusted text, without control characters, cut to a length."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", value)[:limit].strip() if isinstance(value, str) else ""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", readable(value[: 4 * limit]))[:limit].strip() if isinstance(value, str) else ""
 
 
 def _words(values: Iterable[Any]) -> tuple[str, ...]:
