@@ -138,11 +138,12 @@ def _as_checkpoint(model: ModelFile) -> Checkpoint:
 
 
 def scan(roots: Sequence[Path]) -> tuple[Checkpoint, ...]:
-    """Every checkpoint under `roots`, in the roots' order, then by name; usable and unusable. All files are looked at anew.
+    """Every checkpoint in the folders for them, in the roots' order, then by name; usable and unusable.
 
-    Names are unique: a later one of a name already taken gets " (2)" and so on.
+    All are looked at anew, and nothing is written. Names are unique: a later one of a name already taken gets " (2)" and so on.
     """
-    models = list_models((found, describe(found)) for found in find_models(find_places(roots).places))
+    places = [place for place in find_places(roots).places if place.expects in DRAWS or place.expects == "unknown"]
+    models = list_models((found, describe(found)) for found in find_models(places))
     return tuple(_as_checkpoint(model) for model in models if model.role in DRAWS)
 
 
