@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -28,6 +29,13 @@ SHOWN = (
     ("octopus on a teal background", 1),
     ("hamburger on a blue background", 1),
     ("fox on a green background", 4),
+)
+WAITING = (
+    ("small whale on a pink background", 4),
+    ("cat face on a purple background", 1),
+    ("rocket on a black background", 2),
+    ("birthday cake on a sky blue background", 6),
+    ("frog on an orange background", 1),
 )
 PATIENCE = 180_000  # ms
 
@@ -101,6 +109,18 @@ def _take(browser: Browser, url: str, out: Path) -> None:
     system.get_by_role("button", name="Check again").click()
     expect(system.locator('.ez-finding[data-check="integrity"]')).to_have_attribute("data-state", "ok", timeout=PATIENCE)
     keep(system, "system-light")
+    _take_queue(_open(browser, url, size=WIDE), keep)
+
+
+def _take_queue(page: Page, keep: Callable[[Page, str], None]) -> None:
+    _generate(page, "rabbit on a teal background", 8)
+    for words, pictures in WAITING:
+        _generate(page, words, pictures)
+    expect(page.locator(".ez-pill")).to_contain_text(f"{len(WAITING) + 1} jobs", timeout=PATIENCE)
+    expect(page.locator(".ez-progress")).to_contain_text("Picture 2 of 8", timeout=PATIENCE)
+    expect(page.locator("#ez-stage .ez-frame img")).to_be_visible(timeout=PATIENCE)
+    page.locator(".ez-pill").click()
+    keep(page, "queue-light")
 
 
 def main() -> None:

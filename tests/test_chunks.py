@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from webui.generation.prompt.chunks import Chunk, Embedding, plan_chunks
@@ -82,6 +82,7 @@ def test_an_embedding_longer_than_a_chunk_is_cut() -> None:
     assert [chunk.tokens for chunk in embedded("1 7 2")] == [[1], [0] * 5, [2]]
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 9), max_size=30), max_size=6), st.integers(1, 12), st.integers(0, 12))
 def test_no_token_is_lost_and_no_chunk_too_long(words: list[list[int]], room: int, backtrack: int) -> None:
     segments = [Segment(" ".join(map(str, part)), weight) for weight, part in enumerate(words, 1)]

@@ -20,6 +20,9 @@ from webui.doctor.checks import CHECKS
 from webui.extensions import hookspecs
 from webui.extensions.registry import ExtensionRegistry
 from webui.generation.adapters import loras_named
+from webui.generation.prompt.emphasis import weighted
+from webui.generation.prompt.reading import read_prompt
+from webui.generation.prompt.schedules import Steps
 from webui.generation.request import parse_request
 from webui.logs import about_job, log_to_file
 from webui.settings import Settings, load_settings
@@ -64,6 +67,33 @@ def test_lora_tags_mean_what_their_table_says() -> None:
     for tag, words, denoiser in rows:
         (lora,) = loras_named(f"a fox {tag}")
         assert (lora.name, lora.text_encoder_weight, lora.unet_weight) == ("ink", float(words), float(denoiser))
+
+
+def rows_of(page: str, heading: str) -> dict[str, str]:
+    """The two columns of a table under a heading, the first without its backquotes."""
+    section = (DOCS / page).read_text("utf-8").split(f"## {heading}\n")[1].split("\n## ")[0]
+    return dict(re.findall(r"^\| `(.*?)` \| (.*?) \|$", section, re.M))
+
+
+def test_weights_are_as_the_page_on_prompts_says() -> None:
+    rows = rows_of("prompts.md", "Weights")
+    assert len(rows) >= 8
+    for text, weight in rows.items():
+        found = [segment.weight for segment in weighted(text) if "a" in segment.text]
+        assert [f"{round(one, 4):g}" for one in found] == [weight], text
+
+
+def test_changes_come_when_the_page_on_prompts_says() -> None:
+    rows = rows_of("prompts.md", "Words that change on the way")
+    assert len(rows) >= 7
+    for text, told in rows.items():
+        changes = read_prompt(text).parts[0].over(Steps(20))
+        first, said = 1, []
+        for last, words in zip(changes.lasts, changes.entries, strict=True):
+            when = f"step {first}" if first == last else f"steps {first} to {last}"
+            said.append(f"{f'`{words}`' if words else 'nothing'} in {when}")
+            first = last + 1
+        assert ", ".join(said) == told, text
 
 
 def test_every_hook_is_documented_with_its_exact_arguments() -> None:

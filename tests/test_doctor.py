@@ -85,7 +85,7 @@ def test_all_is_well_before_and_after_the_first_pictures(outside: Callable[..., 
         studio = new_studio()
         finish(studio)
         studio.close()
-    assert told["database"].text.startswith("1 pictures")
+    assert told["database"].text.startswith("1 picture,")
 
 
 def test_looking_changes_nothing(outside: Callable[..., Premises], drawn: Path, new_studio: Callable[..., Studio]) -> None:
@@ -154,7 +154,7 @@ def test_pictures_that_history_doesn_t_know(outside: Callable[..., Premises], dr
     picture = pictures_in(drawn)[0]
     other = picture.with_name("holiday.png")
     other.write_bytes(b"\x89PNG but not a whole one")
-    assert found("unknown_pictures", outside()).text == "All 2 are in history; 1 are other programs'"
+    assert found("unknown_pictures", outside()).text == "All 2 are in history; 1 from other programs"
     orphan = picture.with_name("00099-orphan.png")
     shutil.copy(picture, orphan)
     finding = found("unknown_pictures", outside())
@@ -167,7 +167,7 @@ def test_pictures_that_are_gone(outside: Callable[..., Premises], drawn: Path) -
     picture.unlink()
     finding = found("lost_pictures", outside())
     assert (finding.state, finding.items) == ("warn", (str(picture),))
-    assert finding.text.startswith("1 of 2")
+    assert finding.text.startswith("1 picture in history has no file")
 
 
 def test_remains_of_writes_that_were_cut_off(outside: Callable[..., Premises], drawn: Path) -> None:
@@ -190,7 +190,7 @@ def test_jobs_that_nobody_works_on(outside: Callable[..., Premises], new_studio:
     change(drawn, "UPDATE job SET status = 'running'")
     finding = found("jobs", from_within(studio, os.getpid()))
     assert (finding.state, len(finding.items)) == ("bad", 1)
-    assert found("jobs", outside()).text == "1 go on at the next start"  # no Easel holds the folder, as far as can be seen
+    assert found("jobs", outside()).text == "1 goes on at the next start"  # no Easel holds the folder, as far as can be seen
 
 
 def test_a_paused_queue(new_studio: Callable[..., Studio]) -> None:
@@ -484,6 +484,6 @@ def test_a_report_from_within_holds_no_prompt(new_studio: Callable[..., Studio],
     shutil.copy(pictures_in(drawn)[0], pictures_in(drawn)[0].with_name("a secret prompt.png"))
     premises = from_within(studio, os.getpid())
     report = write_report(premises, examine(premises))
-    assert "1 made by Easel are not in history" in report
+    assert "1 picture made by Easel is not in history" in report
     assert "secret" not in report
     assert f"form {FORM}" in report

@@ -2,7 +2,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from webui.generation.infotext import Infotext, map_fields, read_infotext, write_infotext
@@ -48,6 +48,7 @@ TEXT = st.text(st.characters(blacklist_characters="\r\x00", blacklist_categories
 NAME = st.text(st.characters(blacklist_characters="\x00", blacklist_categories=("Cs",)), min_size=1, max_size=30)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     prompt=TEXT,
     negative=TEXT,

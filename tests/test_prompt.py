@@ -280,6 +280,7 @@ def test_any_text_can_be_read(text: str, steps: int, before: int | None, old: bo
                     assert all(abs(segment.weight) <= MOST_WEIGHT for segment in weighted(words, mode))
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(blacklist_characters="()[]\\:|#<>", blacklist_categories=("Cs",)), max_size=60))
 def test_plain_words_mean_themselves(text: str) -> None:
     prompt = read_prompt(text)

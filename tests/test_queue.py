@@ -185,6 +185,24 @@ def test_forever_goes_on_until_interrupted_and_lets_others_go_first(new_studio: 
     assert studio.job(first["id"])["forever"]
 
 
+def test_a_job_that_goes_on_forever_stands_behind_all_others(paused: Studio) -> None:
+    assert not paused.queue.summary()["forever"]
+    other = submit(paused, "other")
+    forever = submit(paused, "on and on", forever=True)
+    assert paused.queue.summary()["forever"]
+    for change in (
+        lambda: paused.move(forever, other),
+        lambda: paused.move(other, forever),
+        lambda: paused.move(forever, None),
+        lambda: paused.set_priority(forever, 5),
+    ):
+        with pytest.raises(Conflict, match="behind all others"):
+            change()
+    assert waiting(paused) == ["other", "on and on"]
+    paused.end_forever()
+    assert not paused.queue.summary()["forever"]
+
+
 def test_forever_with_a_fixed_seed_counts_on_and_survives_a_restart(new_studio: Callable[..., Studio]) -> None:
     studio = new_studio(FakeExecutor(step_seconds=0.002))
     studio.submit(parse_request(SMALL | {"seed": 10, "batch_count": 2}), forever=True)

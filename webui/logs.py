@@ -242,7 +242,7 @@ def _told(lines: Iterable[str], least: int) -> Iterator[str]:
         try:
             data = json.loads(line)
             level = logging.getLevelNamesMapping()[data["level"].upper()]
-            about = f" (job {data['job']})" if "job" in data else ""
+            about = f" (job {data['job']})" if "job" in data and data["job"] not in data["message"] else ""
             text = f"{data['time']} {data['level']:7} {data['logger']}: {data['message']}{about}"
         except (ValueError, KeyError, TypeError, AttributeError):
             continue  # cut off by a full disk or the end of the program

@@ -12,7 +12,7 @@ from pathlib import Path
 
 REMOVED = "[removed]"
 
-_SECRET_NAME = r"(?:[\w-]*(?:token|secret|passw(?:or)?d|passphrase|api[_-]?key|access[_-]?key|private[_-]?key|credential)[\w-]*)"
+_SECRET_NAME = r"(?:[\w-]{0,60}(?:token|secret|passw(?:or)?d|passphrase|api[_-]?key|access[_-]?key|private[_-]?key|credential)[\w-]{0,60})"
 _SECRET_VARIABLE = re.compile(rf"(?:{_SECRET_NAME}|(?:\w*_)?(?:auth|cookie|key|pass|pwd))", re.IGNORECASE)
 _SHORTEST_SECRET = 6
 """Shorter values ("1", "yes", "none") are switches, and would take half the text along."""
@@ -38,8 +38,8 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), REMOVED),
 )
 
-_EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
-_SOMEBODYS_HOME = re.compile(r"(?P<head>(?:[A-Za-z]:)?(?:[\\/]+)(?:home|Users)(?:[\\/]+))(?!\[user\])(?P<name>[^\\/\s'\":;,]+)")
+_EMAIL = re.compile(r"\b[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+\b")
+_SOMEBODYS_HOME = re.compile(r"(?P<head>(?:[A-Za-z]:)?[\\/]{1,4}(?:home|Users)[\\/]{1,4})(?!\[user\])(?P<name>[^\\/\s'\":;,]+)")
 _NO_NAMES = frozenset(
     {"", "root", "user", "users", "admin", "administrator", "default", "public", "localhost", "ubuntu", "debian", "runner", "app"}
 )
@@ -128,4 +128,4 @@ def _any_of(texts: Iterable[str], *, whole_words: bool) -> re.Pattern[str] | Non
 def _path_pattern(path: str, rest: str) -> re.Pattern[str]:
     """A path as it stands in texts: with either slash, and with doubled ones as repr() and JSON write them."""
     parts = [re.escape(part) for part in re.split(r"[\\/]+", path.rstrip("\\/"))]
-    return re.compile(r"[\\/]+".join(parts) + rest, re.IGNORECASE if os.name == "nt" else 0)
+    return re.compile(r"[\\/]{1,4}".join(parts) + rest, re.IGNORECASE if os.name == "nt" else 0)

@@ -73,7 +73,7 @@ def test_check_again_reads_everything_and_says_how_far_it_is(visitor: Visitor, s
     expect(verdict(other).locator(".ez-hint")).to_contain_text("were checked today")
     assert any("(1 of 4)" in text for text in other.evaluate("window.said"))
     expect(finding(other, "integrity")).to_have_attribute("data-state", "ok")
-    expect(finding(other, "unknown_pictures")).to_contain_text("1 made by Easel")
+    expect(finding(other, "unknown_pictures")).to_contain_text("1 picture made by Easel")
     expect(finding(other, "unknown_pictures")).to_contain_text("<b>hello.png")
     expect(other.get_by_role("button", name="Check again")).to_be_focused()
     open_system(page)

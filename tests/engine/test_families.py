@@ -144,6 +144,7 @@ def test_sdxl(tmp_path: Path, device: Device) -> None:
     assert_close(hooks.latents, pipeline(**arguments() | {"negative_prompt": None}).images)
 
 
+@pytest.mark.slow
 def test_the_refiner(tmp_path: Path, device: Device) -> None:
     from diffusers import StableDiffusionXLImg2ImgPipeline
 
@@ -169,7 +170,7 @@ def test_the_refiner(tmp_path: Path, device: Device) -> None:
 @pytest.mark.parametrize(
     ("make", "with_t5"),
     [
-        pytest.param(lambda: tiny_checkpoints.sd3(), True, id="3.5 medium"),
+        pytest.param(lambda: tiny_checkpoints.sd3(), True, id="3.5 medium", marks=pytest.mark.slow),
         pytest.param(lambda: tiny_checkpoints.sd3(large=True, with_t5=False), False, id="3.5 large without T5"),
     ],
 )
@@ -192,7 +193,7 @@ def test_stable_diffusion_3(tmp_path: Path, device: Device, make: Callable[[], T
     assert_close(latents, silent(pipeline)(**arguments(16), sigmas=EVEN).images)
 
 
-@pytest.mark.parametrize("schnell", [False, True], ids=["dev", "schnell"])
+@pytest.mark.parametrize("schnell", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["dev", "schnell"])
 def test_flux(tmp_path: Path, device: Device, schnell: bool) -> None:
     from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline
 
@@ -219,7 +220,7 @@ def test_flux(tmp_path: Path, device: Device, schnell: bool) -> None:
     assert not torch.equal(guided, latents)
 
 
-@pytest.mark.parametrize("size", [(72, 64), (64, 72)])
+@pytest.mark.parametrize("size", [(72, 64), pytest.param((64, 72), marks=pytest.mark.slow)])
 def test_odd_sizes_of_families_that_see_squares(tmp_path: Path, device: Device, size: tuple[int, int]) -> None:
     tiny = tiny_checkpoints.flux()
     path = tiny.save(tmp_path / "tiny.safetensors")
@@ -233,6 +234,40 @@ def test_a_single_file_draws_what_its_folder_draws(tmp_path: Path, recorder: Rec
     path = tiny_checkpoints.emoji_as_single_file().save(tmp_path / "emoji.safetensors", tiny_checkpoints.small_files(CHECKPOINT))
     size = {"width": 64, "height": 64}
     assert digests(recorder.run(job(path=path, **size))) == digests(recorder.run(job(**size)))
+
+
+def folder_of(kind: str, tiny: Tiny) -> Any:
+    """The stock pipeline of a tiny checkpoint, to be saved as a folder."""
+    import diffusers
+
+    parts = {
+        ("transformer" if kind in ("sd3", "flux") else "unet") if name == "denoiser" else name: module
+        for name, module in tiny.modules.items()
+    }
+    clip, wide, t5 = clip_tokenizer(OPENAI_PAD), clip_tokenizer(OPEN_CLIP_PAD), t5_tokenizer
+    if kind == "sdxl":
+        return diffusers.StableDiffusionXLPipeline(**parts, tokenizer=clip, tokenizer_2=wide, scheduler=euler(), add_watermarker=False)
+    if kind == "sd3":
+        scheduler = diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0)
+        return diffusers.StableDiffusion3Pipeline(**parts, tokenizer=clip, tokenizer_2=wide, tokenizer_3=t5(), scheduler=scheduler)
+    scheduler = diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True)
+    return diffusers.FluxPipeline(**parts, tokenizer=clip, tokenizer_2=t5(), scheduler=scheduler)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sdxl", "sd3", "flux"])
+def test_a_folder_draws_what_its_single_file_draws(tmp_path: Path, device: Device, kind: str) -> None:
+    tiny = getattr(tiny_checkpoints, kind)()
+    if kind == "flux":
+        tiny_checkpoints.save_parts_of_flux(tiny, tmp_path)
+    folder = tmp_path / "folder"
+    folder_of(kind, tiny).save_pretrained(folder, max_shard_size="10MB")
+    assert list(folder.glob("*/*.index.json")), "some part is in several files"
+    from_file, _ = drawn(tiny.save(tmp_path / "tiny.safetensors"), tmp_path, device)
+    from_folder, _ = drawn(folder, tmp_path, device)
+    assert_close(from_folder, from_file)
+    source = open_checkpoint(folder)
+    assert source.family == kind
 
 
 # parts that are missing
@@ -267,5 +302,5 @@ def test_a_missing_vae_is_named(tmp_path: Path) -> None:
 def test_a_missing_text_encoder_is_named(tmp_path: Path) -> None:
     tiny = tiny_checkpoints.sd1()
     bare = dataclasses.replace(tiny, state={name: tensor for name, tensor in tiny.state.items() if not name.startswith("cond_stage")})
-    with pytest.raises(CheckpointUnusable, match=r"text encoder in bare\.safetensors"):
+    with pytest.raises(CheckpointUnusable, match=r"bare\.safetensors holds no CLIP text encoder"):
         open_checkpoint(bare.save(tmp_path / "bare.safetensors"))

@@ -80,10 +80,10 @@ def check_libraries(_premises: Premises) -> Finding:
     other = [f"{name} {found} is installed, {pins[name]} is needed" for name, found in installed.items() if found not in (None, pins[name])]
     items = [*(f"{name} {pins[name]} is not installed" for name in missing), *other]
     if missing:
-        return bad(f"{len(missing)} of {len(pins)} are missing.", _INSTALL, items)
+        return bad(f"{counted(len(missing), 'library is', 'libraries are')} missing.", _INSTALL, items)
     if other:
-        return warn(f"{len(other)} of {len(pins)} have another version than this Easel was tested with.", _INSTALL, items)
-    return ok(f"All {len(pins)} have the versions that this Easel was tested with")
+        return warn(f"{counted(len(other), 'library has', 'libraries have')} another version than Easel was tested with.", _INSTALL, items)
+    return ok(f"All {len(pins)} have the versions that Easel was tested with")
 
 
 def installed_version(name: str) -> str | None:
@@ -155,6 +155,11 @@ def check_disk(premises: Premises) -> Finding:
     return ok(text)
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """A number with its word: "1 picture", "1,200 pictures"."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
 def gigabytes(size: float) -> str:
     """Bytes as people read them: "71 GB", "1.3 GB", "200 MB", "80 kB"."""
     if size < _MB:
@@ -206,7 +211,7 @@ def check_models_folders(premises: Premises) -> Finding:
     gone = [root for root in roots if not root.is_dir()]
     if gone:
         return warn(
-            f"{len(gone)} of {len(roots)} aren't there.",
+            f"{counted(len(gone), 'folder is', 'folders are')} not there.",
             "Connect the disk, or take them out of models_dirs.",
             [str(root) for root in gone],
         )
@@ -254,10 +259,10 @@ def check_database(premises: Premises) -> Finding:
             return bad(
                 f"It was written by a newer Easel (form {form}, this one knows {FORM}).", "Update Easel, or start with another --data-dir."
             )
-        size = gigabytes(path.stat().st_size)
+        size = gigabytes(records.bytes_on_disk(path))
         if form < FORM:
             return ok(f"Of an earlier Easel (form {form}), {size}; the next start backs it up and brings it up to date")
-        return ok(f"{records.picture_count(connection):,} pictures, {size}, form {form}")
+        return ok(f"{counted(records.picture_count(connection), 'picture', 'pictures')}, {size}, form {form}")
 
 
 def check_integrity(premises: Premises) -> Finding:
@@ -268,7 +273,7 @@ def check_integrity(premises: Premises) -> Finding:
         found = records.damage(connection)
     if not found:
         return ok("Every page and row is whole")
-    return bad(f"{len(found)} faults, the first: {found[0]}.", _MEND_DATABASE, found)
+    return bad(f"{counted(len(found), 'fault', 'faults')}, the first: {found[0]}.", _MEND_DATABASE, found)
 
 
 _MEND_DATABASE = (
@@ -285,18 +290,19 @@ def check_unknown_pictures(premises: Premises) -> Finding:
     folder = premises.settings.pictures_dir
     ours = [path for path in (folder / name for name in unknown[:_MOST_OPENED]) if made_by_easel(path)]
     if on_disk.unreadable:
-        return warn(f"{len(on_disk.unreadable)} folders can't be read.", "Give yourself the right to read them.", on_disk.unreadable)
+        number = counted(len(on_disk.unreadable), "folder", "folders")
+        return warn(f"{number} can't be read.", "Give yourself the right to read there.", on_disk.unreadable)
     if ours:
-        number = f"{len(ours):,}" if len(unknown) <= _MOST_OPENED else f"At least {len(ours):,}"
+        number = counted(len(ours), "picture made by Easel is", "pictures made by Easel are")
         return warn(
-            f"{number} made by Easel are not in history.",
+            f"{'' if len(unknown) <= _MOST_OPENED else 'At least '}{number} not in history.",
             "Nothing is lost: keep them where they are, move them, or delete them.",
             map(str, ours),
         )
     if not on_disk.pictures:
         return ok("There is none yet")
     others = len(unknown)
-    return ok(f"All {len(on_disk.pictures) - others:,} are in history" + (f"; {others:,} are other programs'" if others else ""))
+    return ok(f"All {len(on_disk.pictures) - others:,} are in history" + (f"; {others:,} from other programs" if others else ""))
 
 
 def check_lost_pictures(premises: Premises) -> Finding:
@@ -306,7 +312,7 @@ def check_lost_pictures(premises: Premises) -> Finding:
     lost = [name for name in sorted(known.in_history - premises.pictures.pictures, reverse=True) if not (folder / name).exists()]
     if lost:
         return warn(
-            f"{len(lost):,} of {len(known.in_history):,} have no file any more.",
+            f"{counted(len(lost), 'picture in history has', 'pictures in history have')} no file any more.",
             "Put the files back where they were; with Use parameters you can also make them again.",
             [str(folder / name) for name in lost],
         )
@@ -331,7 +337,9 @@ def check_parts(premises: Premises) -> Finding:
     found = left_over(dict.fromkeys(parts))
     if found:
         return warn(
-            f"{len(found)} files are remains of writes that were cut off.", "Delete them; nothing needs them.", sorted(map(str, found))
+            f"{counted(len(found), 'file is', 'files are')} left from writes that were cut off.",
+            "Delete them; nothing needs them.",
+            sorted(map(str, found)),
         )
     return ok("None is left over")
 
@@ -343,11 +351,11 @@ def check_jobs(premises: Premises) -> Finding:
     counts, stuck = _look_at_jobs(premises)
     if not premises.easel.works:
         number = len(counts.running) + counts.waiting
-        return ok(f"{number:,} go on at the next start" if number else "None is waiting")
+        return ok(f"{counted(number, 'goes', 'go')} on at the next start" if number else "None is waiting")
     if stuck:
         return bad(
-            f"{len(stuck)} are said to run, but nobody works on them.",
-            "Restart Easel: it takes them up again, and finished pictures stay.",
+            f"{counted(len(stuck), 'job', 'jobs')} should be running, but nobody works on it.",
+            "Restart Easel: it takes up what was begun, and finished pictures stay.",
             [f"job {identifier}" for identifier in sorted(stuck)],
         )
     if counts.paused and counts.waiting:

@@ -25,6 +25,12 @@ def reading(path: Path, *, in_use: bool) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
+def bytes_on_disk(path: Path) -> int:
+    """Size of the database with what is not merged into its file yet."""
+    wal = path.with_name(f"{path.name}-wal")
+    return path.stat().st_size + (wal.stat().st_size if wal.exists() else 0)
+
+
 def form_of(connection: sqlite3.Connection) -> str | None:
     """The migration that the database was brought to last; None where it is none of Easel's."""
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}

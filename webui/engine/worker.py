@@ -139,7 +139,12 @@ def open_engine(arguments: argparse.Namespace, hooks: EngineHooks) -> Engine:
 
     use_threads(arguments.threads)
     device = open_device(arguments.device, arguments.dtype)
-    models = ModelManager(device, lambda path: open_checkpoint(path, arguments.models), arguments.cache, arguments.cast_gb * 1024**3)
+    models = ModelManager(
+        device,
+        lambda path: open_checkpoint(path, arguments.models, arguments.cache),
+        arguments.cache,
+        arguments.cast_gb * 1024**3,
+    )
     return Engine(device, hooks, models, arguments.cache / "conditioning" if arguments.cache else None)
 
 

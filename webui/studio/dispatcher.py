@@ -252,7 +252,7 @@ class Dispatcher:
         # Live pictures come with each letter typed: too many for the log as it usually is.
         level = logging.DEBUG if job.live else logging.INFO
         request = job.resolved
-        log.log(level, "Job %s begins: %d x %d, %d pictures.", job.id, request.width, request.height, request.picture_count)
+        log.log(level, "Job %s begins: pictures: %d, size: %d x %d.", job.id, request.picture_count, request.width, request.height)
         log.debug("Job %s draws %r without %r.", job.id, request.prompt, request.negative_prompt)
         try:
             self._publish_job(job.id)

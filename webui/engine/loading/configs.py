@@ -32,13 +32,22 @@ def count(shapes: Shapes, pattern: str) -> int:
     return max(found, default=-1) + 1
 
 
+def text_width(shapes: Shapes) -> int:
+    """How wide the tokens are that a U-Net takes."""
+    return next(shape[1] for name, shape in shapes.items() if name.endswith("attn2.to_k.weight"))
+
+
+def pooled_width(shapes: Shapes) -> int:
+    """How wide the pooled prompt is that a transformer takes."""
+    return shapes["time_text_embed.text_embedder.linear_1.weight"][1]
+
+
 def unet_config(shapes: Shapes) -> Config:
     """UNet2DConditionModel of Stable Diffusion 1, 2, XL, refiner and their inpainting variants."""
     levels = count(shapes, r"down_blocks\.(\d+)\.")
     widths = [shapes[f"down_blocks.{level}.resnets.0.conv1.weight"][0] for level in range(levels)]
     depths = [count(shapes, rf"down_blocks\.{level}\.attentions\.0\.transformer_blocks\.(\d+)\.") for level in range(levels)]
     middle = count(shapes, r"mid_block\.attentions\.0\.transformer_blocks\.(\d+)\.")
-    attention = next(name for name in shapes if name.endswith("attn2.to_k.weight"))
     linear = len(shapes["mid_block.attentions.0.proj_in.weight"]) == 2
     config: Config = {
         "sample_size": 64,
@@ -50,7 +59,7 @@ def unet_config(shapes: Shapes) -> Config:
         "up_block_types": ["CrossAttnUpBlock2D" if depth else "UpBlock2D" for depth in reversed(depths)],
         # diffusers takes the middle block's depth from the last entry.
         "transformer_layers_per_block": [*(depth or 1 for depth in depths[:-1]), depths[-1] or middle],
-        "cross_attention_dim": shapes[attention][1],
+        "cross_attention_dim": text_width(shapes),
         "use_linear_projection": linear,
         # diffusers' name for the number of heads.
         "attention_head_dim": [max(1, width // HEAD) for width in widths] if linear else SD1_HEADS,

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from webui.catalog.detect import V_SPREAD, ModelKind, identify
+from webui.catalog.header import Header, TensorInfo
 from webui.engine.device import Device
 from webui.engine.families.base import Family
 from webui.engine.families.flux import Flux
@@ -25,6 +27,7 @@ from webui.engine.loading.layouts import (
     clip_layout,
     flux_layout,
     open_clip_layout,
+    plain_layout,
     sd3_layout,
     t5_layout,
     unet_layout,
@@ -50,6 +53,9 @@ SD_BETAS = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end":
 DENOISER = "model.diffusion_model."
 VAE_PREFIXES = ("first_stage_model.", "vae.")
 
+Shapes = Mapping[str, Shape]
+ConfigOf = Callable[[Shapes], Mapping[str, Any]]
+
 Make = Callable[[str, str, Mapping[ComponentKind, Any], Device], Family]
 """(name, content, modules, device) -> the family."""
 
@@ -57,9 +63,10 @@ Make = Callable[[str, str, Mapping[ComponentKind, Any], Device], Family]
 class Opening:
     """A file being taken apart: what was found so far. roots: models folders to look for missing parts in."""
 
-    def __init__(self, file: TensorSource, family: str, roots: Sequence[Path]) -> None:
+    def __init__(self, file: TensorSource, kind: ModelKind, roots: Sequence[Path]) -> None:
         self.file = file
-        self.family = family
+        self.kind = kind
+        self.family = kind.family
         self.roots = roots
         self.paths = set(file.paths)
         self.components: dict[ComponentKind, ComponentSource] = {}
@@ -83,7 +90,7 @@ class Opening:
         """Whether the file holds tensors whose names begin so."""
         return any(name.startswith(prefix) for name in self.file.shapes)
 
-    def own(self, kind: ComponentKind, part: str, module: str, layout: Layout, config_of: Callable[[Mapping[str, Shape]], Any]) -> None:
+    def own(self, kind: ComponentKind, part: str, module: str, layout: Layout, config_of: ConfigOf) -> None:
         """Take a part from this file. part: its folder in a diffusers checkpoint."""
         given = self.given.get(f"{part}/config.json")
         try:
@@ -118,9 +125,26 @@ class Opening:
             raise self.missing("VAE", put, "vae")
         self.loose("vae", "vae", part, part.layout, configs.vae_config(part.shapes) | scale)
 
-    def denoiser_prefix(self, sign: str) -> str:
-        """What stands before the denoiser's names: files that hold nothing else often leave it out."""
-        return DENOISER if self.has(DENOISER + sign) else ""
+    def denoiser(self, part: str, module: str, layout_of: Callable[[Mapping[str, Shape], str], Layout], config_of: ConfigOf) -> Shapes:
+        """Take the denoiser; returns the shapes of its tensors under the module's names."""
+        found = self.kind.part("denoiser")
+        assert found is not None, "what has no denoiser is not opened"
+        layout = (plain_layout if found.layout == "diffusers" else layout_of)(self.file.shapes, found.prefix)
+        self.own("denoiser", part, module, layout, config_of)
+        return shapes_of(self.file.shapes, layout)
+
+    def loose_clips(self, pooled: int, kinds: Mapping[ComponentKind, str], *, projected: Collection[ComponentKind]) -> None:
+        """Take CLIP encoders from the folder, the narrower first. kinds: what each becomes, and its activation."""
+        clips = loose_parts.find_clips(self.roots, pooled)
+        if len(clips) != len(kinds):
+            files = " and ".join(("clip_l.safetensors", "clip_g.safetensors")[: len(kinds)])
+            raise self.missing("CLIP text encoder", files, "text_encoders")
+        for (kind, activation), part in zip(kinds.items(), clips, strict=True):
+            module = "clip_projected" if kind in projected else "clip"
+            layout = clip_layout(part.file.shapes, "", projected=kind in projected)
+            if kind == "text_encoder" and kind in projected:
+                layout = unprojected(layout)
+            self.loose(kind, module, part, layout, configs.clip_config(shapes_of(part.file.shapes, layout), activation))
 
     def t5(self, kind: ComponentKind, width: int) -> bool:
         """Take T5, the file's own or one from the folder whose answers are that wide. Whether there is one."""
@@ -147,16 +171,15 @@ class Opening:
     def scheduler(self) -> Mapping[str, Any]:
         """What is known about noise levels and prediction type, as diffusers writes it."""
         given = self.given.get("scheduler/scheduler_config.json")
-        return given or SD_BETAS | {"prediction_type": self._prediction(), "rescale_betas_zero_snr": "ztsnr" in self.file.shapes}
+        prediction = "v_prediction" if self._predicts_v() else "epsilon"
+        return given or SD_BETAS | {"prediction_type": prediction, "rescale_betas_zero_snr": self.kind.zero_snr}
 
-    def _prediction(self) -> str:
-        said = self.file.metadata.get("modelspec.prediction_type", "")
-        if said in ("v", "v_prediction") or "v_pred" in self.file.shapes or _yaml_says_v(self.file.path):
-            return "v_prediction"
-        norm = f"{DENOISER}output_blocks.11.1.transformer_blocks.0.norm1.bias"
-        if said == "" and self.family == "sd2" and norm in self.file.shapes and float(self.file.tensor(norm).float().std()) > V_SPREAD:
-            return "v_prediction"
-        return "epsilon"
+    def _predicts_v(self) -> bool:
+        if self.kind.prediction == "needs weights":
+            # Stable Diffusion 2 files don't say it; the spread of one bias tells.
+            norm = f"{DENOISER}output_blocks.11.1.transformer_blocks.0.norm1.bias"
+            return norm in self.file.shapes and float(self.file.tensor(norm).float().std()) > V_SPREAD
+        return self.kind.prediction == "v" or _yaml_says_v(self.file.path)
 
     def tokenizer(self, pad: str, part: str = "tokenizer") -> Any:
         """The file's own CLIP tokenizer, or the one of all."""
@@ -177,10 +200,6 @@ class Opening:
         )
 
 
-V_SPREAD = 0.09
-"""SD 2 files don't say what their U-Net predicts. The spread of one bias tells: v models lie above (known from ComfyUI)."""
-
-
 def _yaml_says_v(path: Path) -> bool:
     """Whether the config that lies beside a file, as its makers published it, says that it predicts v."""
     try:
@@ -192,17 +211,22 @@ def _yaml_says_v(path: Path) -> bool:
 
 def _sd(opening: Opening) -> CheckpointSource:
     """Stable Diffusion 1 and 2, inpainting variants too."""
-    opening.own("denoiser", "unet", "unet", unet_layout(opening.file.shapes, DENOISER), configs.unet_config)
+    shapes = opening.denoiser("unet", "unet", unet_layout, configs.unet_config)
+    pad = OPENAI_PAD
     if opening.has("cond_stage_model.model."):
         # Stable Diffusion 2 was trained on the answers of the layer before the last.
         opening.open_clip("text_encoder", "text_encoder", "cond_stage_model.model.", projected=False, leave_out=1)
-        tokenizer = opening.tokenizer(OPEN_CLIP_PAD)
-    else:
+        pad = OPEN_CLIP_PAD
+    elif opening.has("cond_stage_model.transformer."):
         opening.clip("text_encoder", "text_encoder", "cond_stage_model.transformer.", projected=False)
-        tokenizer = opening.tokenizer(OPENAI_PAD)
+    elif opening.family == "sd1":
+        opening.loose_clips(configs.text_width(shapes), {"text_encoder": "quick_gelu"}, projected=())
+    else:
+        raise CheckpointUnusable(f"{opening.name} holds no text encoder.", hint="Get the whole checkpoint, not its U-Net alone.")
     opening.vae("vae-ft-mse-840000-ema-pruned.safetensors", ("ft-mse", "ft-ema", "sd1", "sd2"), 4)
     scheduler = opening.scheduler()
     sigmas, x0 = model_sigmas(scheduler), prediction_of(scheduler, opening.name)
+    tokenizer = opening.tokenizer(pad)
 
     def make(name: str, content: str, modules: Mapping[ComponentKind, Any], device: Device) -> Family:
         text = ClipText(tokenizer, modules["text_encoder"])
@@ -213,15 +237,17 @@ def _sd(opening: Opening) -> CheckpointSource:
 
 def _sdxl(opening: Opening) -> CheckpointSource:
     """SDXL base, its inpainting variants, and the refiner, which has bigG alone."""
-    if "edm_mean" in opening.file.shapes:
-        raise CheckpointUnusable(
-            f"{opening.name} is a Playground v2.5 model, whose noise levels (EDM) Easel does not know.", hint="Pick another checkpoint."
-        )
-    opening.own("denoiser", "unet", "unet", unet_layout(opening.file.shapes, DENOISER), configs.unet_config)
+    shapes = opening.denoiser("unet", "unet", unet_layout, configs.unet_config)
     refiner = opening.family == "sdxl_refiner"
-    if not refiner:
-        opening.clip("text_encoder", "text_encoder", "conditioner.embedders.0.transformer.", projected=False)
-    opening.open_clip("text_encoder_2", "text_encoder_2", f"conditioner.embedders.{0 if refiner else 1}.model.", projected=True)
+    if opening.has("conditioner.embedders."):
+        if not refiner:
+            opening.clip("text_encoder", "text_encoder", "conditioner.embedders.0.transformer.", projected=False)
+        opening.open_clip("text_encoder_2", "text_encoder_2", f"conditioner.embedders.{0 if refiner else 1}.model.", projected=True)
+    else:
+        kinds: dict[ComponentKind, str] = {"text_encoder": "quick_gelu", "text_encoder_2": "gelu"}
+        if refiner:
+            del kinds["text_encoder"]
+        opening.loose_clips(configs.text_width(shapes), kinds, projected=("text_encoder_2",))
     opening.vae("sdxl_vae.safetensors", ("sdxl", "xl"), 4)
     scheduler = opening.scheduler()
     sigmas, x0 = model_sigmas(scheduler), prediction_of(scheduler, opening.name)
@@ -245,23 +271,16 @@ SD3_SHIFT = 3.0
 
 def _sd3(opening: Opening) -> CheckpointSource:
     """SD3 and SD3.5; CLIP encoders in the file or beside it, T5 in the file, beside it or nowhere."""
-    prefix = opening.denoiser_prefix("joint_blocks.")
-    opening.own("denoiser", "transformer", "sd3", sd3_layout(opening.file.shapes, prefix), configs.sd3_config)
-    pooled, width = (opening.file.shapes[f"{prefix}{name}.weight"][1] for name in ("y_embedder.mlp.0", "context_embedder"))
+    shapes = opening.denoiser("transformer", "sd3", sd3_layout, configs.sd3_config)
     if opening.has("text_encoders.clip_l."):
         small = unprojected(clip_layout(opening.file.shapes, "text_encoders.clip_l.transformer.", projected=True))
-        large = clip_layout(opening.file.shapes, "text_encoders.clip_g.transformer.", projected=True)
         opening.own("text_encoder", "text_encoder", "clip_projected", small, lambda shapes: configs.clip_config(shapes, "quick_gelu"))
+        large = clip_layout(opening.file.shapes, "text_encoders.clip_g.transformer.", projected=True)
         opening.own("text_encoder_2", "text_encoder_2", "clip_projected", large, lambda shapes: configs.clip_config(shapes, "gelu"))
     else:
-        clips = loose_parts.find_clips(opening.roots, pooled)
-        if len(clips) != 2:
-            raise opening.missing("CLIP text encoders", "clip_l.safetensors and clip_g.safetensors", "text_encoders")
-        small = unprojected(clips[0].layout)
-        config = configs.clip_config(clips[0].shapes, "quick_gelu")
-        opening.loose("text_encoder", "clip_projected", clips[0], small, config | {"projection_dim": config["hidden_size"]})
-        opening.loose("text_encoder_2", "clip_projected", clips[1], clips[1].layout, configs.clip_config(clips[1].shapes, "gelu"))
-    opening.t5("text_encoder_3", width)
+        kinds: Mapping[ComponentKind, str] = {"text_encoder": "quick_gelu", "text_encoder_2": "gelu"}
+        opening.loose_clips(configs.pooled_width(shapes), kinds, projected=("text_encoder", "text_encoder_2"))
+    opening.t5("text_encoder_3", shapes["context_embedder.weight"][1])
     opening.vae("the SD3 VAE (sd3_vae.safetensors)", ("sd3",), 16)
     tokenizers = clip_tokenizer(OPENAI_PAD), clip_tokenizer(OPEN_CLIP_PAD)
     words = t5_tokenizer() if "text_encoder_3" in opening.components else None
@@ -274,35 +293,21 @@ def _sd3(opening: Opening) -> CheckpointSource:
     return opening.finished(make)
 
 
-FLUX_CHANNELS = 64
-"""Packed channels that FLUX dev and schnell take. The tools that come with them (Fill, Depth, Canny) take more."""
-
 DEV_TOKENS, SCHNELL_TOKENS = 512, 256
+"""How many tokens of T5 FLUX dev and schnell were trained with."""
 
 
 def _flux(opening: Opening) -> CheckpointSource:
     """FLUX.1 dev and schnell; text encoders and VAE in the file or beside it."""
-    shapes = opening.file.shapes
-    prefix = opening.denoiser_prefix("double_blocks.")
-    channels = shapes[f"{prefix}img_in.weight"][1]
-    if channels != shapes[f"{prefix}final_layer.linear.weight"][0]:
-        raise CheckpointUnusable(
-            f"{opening.name} is a FLUX tool (Fill, Depth or Canny), which needs a picture to work on.", hint="Pick FLUX.1 dev or schnell."
-        )
-    opening.own("denoiser", "transformer", "flux", flux_layout(shapes, prefix), configs.flux_config)
-    dev = f"{prefix}guidance_in.in_layer.weight" in shapes
-    pooled, width = shapes[f"{prefix}vector_in.in_layer.weight"][1], shapes[f"{prefix}txt_in.weight"][1]
+    shapes = opening.denoiser("transformer", "flux", flux_layout, configs.flux_config)
+    dev = opening.kind.version == "dev"
     if opening.has("text_encoders.clip_l."):
         opening.clip("text_encoder", "text_encoder", "text_encoders.clip_l.transformer.", projected=False)
     else:
-        clips = loose_parts.find_clips(opening.roots, pooled)
-        if len(clips) != 1:
-            raise opening.missing("CLIP text encoder", "clip_l.safetensors", "text_encoders")
-        layout = clip_layout(clips[0].file.shapes, "", projected=False)
-        opening.loose("text_encoder", "clip", clips[0], layout, configs.clip_config(clips[0].shapes, "quick_gelu"))
-    if not opening.t5("text_encoder_2", width):
+        opening.loose_clips(configs.pooled_width(shapes), {"text_encoder": "quick_gelu"}, projected=())
+    if not opening.t5("text_encoder_2", shapes["context_embedder.weight"][1]):
         raise opening.missing("T5 text encoder", "t5xxl_fp16.safetensors", "text_encoders")
-    opening.vae("ae.safetensors", ("ae.", "flux"), channels // 4)
+    opening.vae("ae.safetensors", ("ae.", "flux"), opening.kind.latent_channels)
     clip_words, t5_words = clip_tokenizer(OPENAI_PAD), t5_tokenizer()
 
     def make(name: str, content: str, modules: Mapping[ComponentKind, Any], device: Device) -> Family:
@@ -323,29 +328,29 @@ OPENERS: Mapping[str, Callable[[Opening], CheckpointSource]] = {
 }
 """Family -> how a file of it is taken apart."""
 
-_SIGNS = (
-    ("flux", "double_blocks.0.img_attn.qkv.weight"),
-    ("sd3", "joint_blocks.0.x_block.attn.qkv.weight"),
-)
+U_NETS = ("sd1", "sd2", "sdxl")
 
-
-def family_of(shapes: Mapping[str, Shape]) -> str | None:
-    """The family of a file, by the names in it; None for what is no checkpoint that can be drawn with."""
-    for family, sign in _SIGNS:
-        if sign in shapes or DENOISER + sign in shapes:
-            return family
-    if f"{DENOISER}input_blocks.0.0.weight" not in shapes:
-        return None
-    if any(name.startswith("conditioner.embedders.1.model.") for name in shapes):
-        return "sdxl"
-    if any(name.startswith("conditioner.embedders.0.model.") for name in shapes):
-        return "sdxl_refiner"
-    return "sd2" if any(name.startswith("cond_stage_model.model.") for name in shapes) else "sd1"
+WANTS: Mapping[str, str] = {
+    "edit": "a picture to change",
+    "depth": "a depth map",
+    "control": "a picture to follow",
+    "upscale": "a small picture",
+    "inpaint": "a picture and a mask",
+}
+"""Variant -> what its denoiser must be given beside noise and words."""
 
 
 def open_tensors(file: TensorSource, roots: Sequence[Path]) -> CheckpointSource:
     """The checkpoint in a file whose header has been read. Raises CheckpointUnusable."""
-    family = family_of(file.shapes)
-    if family is None:
-        raise CheckpointUnusable(f"{file.path.name} is no checkpoint that Easel draws with.", hint="Pick another checkpoint.")
-    return OPENERS[family](Opening(file, family, roots))
+    kind = identify(Header("safetensors", {name: TensorInfo("", shape) for name, shape in file.shapes.items()}, file.metadata))
+    name = file.path.name
+    other = "Pick another checkpoint."
+    if kind.kind not in ("checkpoint", "denoiser"):
+        said = "no model that Easel knows" if kind.kind == "unknown" else f"a file of the kind {kind.kind.replace('_', ' ')}, no checkpoint"
+        raise CheckpointUnusable(f"{name} is {said}.", hint=other)
+    if kind.family not in OPENERS or kind.prediction == "edm":
+        model = f"{kind.family} model with noise levels of its own (EDM)" if kind.prediction == "edm" else f"{kind.family} model"
+        raise CheckpointUnusable(f"{name} is a {model}, which Easel does not draw with.", hint=other)
+    if kind.variant != "base" and not (kind.variant == "inpaint" and kind.family in U_NETS):
+        raise CheckpointUnusable(f"{name} needs {WANTS[kind.variant]} beside words, which Easel does not give it.", hint=other)
+    return OPENERS[kind.family](Opening(file, kind, roots))

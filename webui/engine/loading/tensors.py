@@ -54,12 +54,13 @@ class TensorFile:
         check_safetensors(path)
         self.path = path
         self.paths = (path,)
+        self._lies_at = path
         with told_in_words(path), self._open() as file:
             self.metadata: Mapping[str, str] = file.metadata() or {}
             self.shapes: Mapping[str, Shape] = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
 
     def _open(self) -> Any:
-        return safe_open(self.path, framework="pt", device="cpu")
+        return safe_open(self._lies_at, framework="pt", device="cpu")
 
     def tensor(self, name: str) -> torch.Tensor:
         """One tensor, in the file's dtype."""

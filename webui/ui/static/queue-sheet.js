@@ -28,7 +28,9 @@ let dragged = null; // {job, place}
 export function toggleQueue() {
   if (openSheet() === NAME) return toggleSheet(NAME);
   parts = build();
-  ended = [...known.jobs.values()].filter((job) => !ACTIVE.has(job.status) && !job.live).reverse();
+  stop = null;
+  const over = [...known.jobs.values()].filter((job) => job.ended_at && !job.live);
+  ended = over.sort((a, b) => b.ended_at.localeCompare(a.ended_at));
   endedWanted = ENDED_FIRST;
   draw();
   toggleSheet(NAME, "Queue", parts.body, { note: parts.totals, actions: parts.actions });
@@ -62,7 +64,12 @@ function build() {
   fill(body, made.empty, made.running.element, made.waiting, made.note, made.ended.element);
   made.ended.element.append(made.more);
   body.addEventListener("keydown", onKey);
-  body.addEventListener("focusin", (event) => event.target.closest(".ez-job") && makeStop(event.target.closest(".ez-job")));
+  body.addEventListener("focusin", (event) => {
+    const row = event.target.closest(".ez-job");
+    if (!row) return;
+    stop = row.dataset.job;
+    makeStop(row);
+  });
   for (const [type, listener] of Object.entries(DRAG)) body.addEventListener(type, listener);
   return made;
 }
@@ -151,7 +158,8 @@ function act(name, drawing, words, run, kind = "") {
 }
 
 function drawEnded() {
-  const shown = ended.filter((job) => !known.jobs.has(job.id) || !ACTIVE.has(known.jobs.get(job.id).status));
+  // What is known here knows also how far it came.
+  const shown = ended.map((job) => known.jobs.get(job.id) ?? job).filter((job) => !ACTIVE.has(job.status));
   parts.ended.element.hidden = !shown.length;
   drawRows(parts.ended.list, shown.map((job) => ({ job })));
   parts.empty.hidden = Boolean(shown.length || activeCount());
@@ -213,7 +221,6 @@ function rows() {
 function makeStop(row) {
   for (const other of parts.body.querySelectorAll('.ez-job[tabindex="0"]')) if (other !== row) setStop(other, -1);
   setStop(row, 0);
-  stop = row.dataset.job;
 }
 
 function setStop(row, tabindex) {
@@ -224,15 +231,15 @@ function setStop(row, tabindex) {
 function keepStop() {
   const all = rows();
   const row = all.find((one) => one.dataset.job === stop) ?? all[0];
-  if (row && row.tabIndex !== 0) makeStop(row);
+  if (row) makeStop(row);
 }
 
-// What makes a row look as it does, but for the words that change all the time.
+// What makes a row look as it does, but for its place and the words that change all the time.
 function keyOf(entry) {
-  const { job, place, total } = entry;
+  const { job } = entry;
   const { status, priority, forever, prompt, done, pictures, notes, error } = job;
   const picture = job.images.at(-1)?.id;
-  return JSON.stringify([status, priority, forever, prompt, done, pictures, notes, error, picture, place, total, headingOf(entry), editedJob() === job.id]);
+  return JSON.stringify([status, priority, forever, prompt, done, pictures, notes, error, picture, headingOf(entry), editedJob() === job.id]);
 }
 
 /** What stands above a job that is the first of its group: [icon, words]. */
@@ -244,32 +251,33 @@ function headingOf({ job, place, before }) {
 }
 
 function item(entry, key) {
-  const { job, place, total } = entry;
+  const { job } = entry;
   const heading = headingOf(entry);
   const waiting = job.status === "waiting";
   return h(
     "div",
-    { role: "listitem", "data-job": job.id, "data-key": key, "aria-posinset": waiting ? place + 1 : null, "aria-setsize": waiting ? total : null },
+    { role: "listitem", "data-job": job.id, "data-key": key },
     heading && h("h3", { class: "ez-group" }, icon(heading[0], "s"), h("span", { class: "cut" }, heading[1])),
     h(
       "div",
-      { class: "ez-job", "data-job": job.id, "data-place": place, tabindex: "-1", role: "group", "aria-label": title(job.prompt), draggable: waiting && !job.forever ? "true" : null },
-      thumbnail(job, place),
+      { class: "ez-job", "data-job": job.id, tabindex: "-1", role: "group", "aria-label": title(job.prompt), draggable: waiting && !job.forever ? "true" : null },
+      thumbnail(job),
       h("span", { class: "cut", title: job.prompt }, title(job.prompt)),
       h("span", { class: "row ez-job-acts" }, buttons(entry)),
       h("span", { class: "xs num cut ez-said-now" }),
       job.status === "running" && h("div", { class: "ez-bar thin" }, h("i", {})),
       marks(job),
-      job.notes.map((note) => h("p", { class: "xs mid cut2 ez-job-more", title: note }, note)),
+      job.notes.map((note) => h("p", { class: "xs mid ez-job-more" }, note)),
       job.status === "failed" && failure(job),
     ),
   );
 }
 
-function thumbnail(job, place) {
+function thumbnail(job) {
   const last = job.images.at(-1);
   if (last) return h("img", { class: "pic", src: last.thumbnail, alt: "", draggable: "false", style: { "background-color": last.mean_colour } });
-  return h("span", { class: "pic ez-wait num", "aria-hidden": "true" }, job.status === "waiting" && place !== undefined ? String(place + 1) : "");
+  const failed = job.status === "failed";
+  return h("span", { class: `pic ez-wait num ${failed ? "bad" : ""}`, "aria-hidden": "true" }, failed && icon("bad"));
 }
 
 function marks(job) {
@@ -312,12 +320,20 @@ function buttons(entry) {
 // Text that changes while everything else stays: how far it is, and when it starts.
 function tell(element, entry) {
   shownJobs.set(element, entry.job);
+  if (entry.place !== undefined) tellPlace(element, entry);
   const said = element.querySelector(".ez-said-now");
   const words = stateWords(entry);
   if (said.textContent !== words) said.textContent = said.title = words;
   said.classList.toggle("bad", entry.job.status === "failed");
   said.classList.toggle("dim", entry.job.status !== "failed");
   element.querySelector(".ez-bar i")?.style.setProperty("--v", `${(entry.job.progress?.fraction ?? 0) * 100}%`);
+}
+
+function tellPlace(element, { job, place, total }) {
+  element.setAttribute("aria-posinset", String(place + 1));
+  element.setAttribute("aria-setsize", String(total));
+  element.lastElementChild.dataset.place = String(place);
+  if (!job.images.length) element.querySelector(".ez-wait").textContent = String(place + 1);
 }
 
 function stateWords({ job, place }) {
