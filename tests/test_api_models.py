@@ -49,14 +49,14 @@ def test_models_are_listed_with_what_they_are(client: TestClient) -> None:
     models = by_name(client)
     assert {name: (item["kind"], item["family"], item["usable"]) for name, item in models.items()} == {
         "small": ("checkpoint", "sd1", True),
-        "xl": ("checkpoint", "sdxl", False),
+        "xl": ("checkpoint", "sdxl", True),
         "broken": ("lora", "", None),
         "wool": ("lora", "sdxl", None),
     }
     assert "web page" in models["broken"]["problem"]
     assert models["wool"]["title"] == "sub/wool.safetensors"
     assert models["wool"]["bytes"] > 0
-    assert models["xl"]["problem"]
+    assert models["xl"]["problem"] == ""
 
 
 def test_searching_and_paging(client: TestClient) -> None:

@@ -3,7 +3,7 @@ import os
 from pathlib import Path
 
 import pytest
-from model_files import SDXL, write_safetensors
+from model_files import DENOISER, FLUX, SD1, SD1_INPAINT, SDXL, flux, under, unet, write_safetensors
 from small_checkpoint import SHIPPED_CHECKPOINT, make_checkpoint
 
 from webui.catalog.checkpoints import CheckpointCatalog, scan
@@ -40,15 +40,33 @@ def test_a_broken_checkpoint_says_what_is_wrong_and_hides_no_other(models_dir: P
     assert catalog.find("").name == "small"
 
 
-def test_other_pipelines_and_single_files_are_listed_with_their_reason(models_dir: Path) -> None:
-    make_checkpoint(models_dir / "checkpoints" / "xl", pipeline="StableDiffusionXLPipeline")
-    write_safetensors(models_dir / "checkpoints" / "new.safetensors", SDXL)
-    (models_dir / "checkpoints" / "old.ckpt").write_bytes(b"PK")
-    problems = {entry.name: entry.problem for entry in scan([models_dir])}
-    assert "StableDiffusionXLPipeline" in problems["xl"]
-    assert "single file (SDXL)" in problems["new"]
-    assert "no model file" in problems["old"]
-    assert problems["small"] == ""
+def test_what_the_engine_does_not_draw_with_is_listed_with_its_reason(models_dir: Path) -> None:
+    folder = models_dir / "checkpoints"
+    make_checkpoint(folder / "pipeline", pipeline="QwenImagePipeline")
+    write_safetensors(folder / "family.safetensors", {**FLUX, "model.diffusion_model.distilled_guidance_layer.in_proj.weight": (5120, 64)})
+    write_safetensors(folder / "alone.safetensors", under(DENOISER, unet(2048, sized=True)))
+    write_safetensors(folder / "playground.safetensors", {**SDXL, "edm_mean": (4,)})
+    write_safetensors(folder / "edit.safetensors", {**SD1, **under(DENOISER, unet(768, channels=8))})
+    write_safetensors(folder / "strange.safetensors", {"weight": (2,)})
+    (folder / "old.ckpt").write_bytes(b"PK")
+    for name, shapes in {"sd1": SD1, "inpaint": SD1_INPAINT, "sdxl": SDXL, "flux": flux()}.items():
+        write_safetensors(folder / f"{name}.safetensors", shapes)
+    words = {
+        "pipeline": "QwenImagePipeline",
+        "family": "single file (Chroma), which this version",
+        "alone": "denoiser alone (SDXL)",
+        "playground": "EDM",
+        "edit": "editing pictures",
+        "strange": "none of its tensors' names",
+        "old": "no model file",
+    }
+    found = {entry.name: entry for entry in scan([models_dir])}
+    for name, expected in words.items():
+        assert expected in found[name].problem
+        assert found[name].hint
+    assert {name for name, entry in found.items() if entry.usable} == {"small", "sd1", "inpaint", "sdxl", "flux"}
+    assert dict(found["sdxl"].defaults) == {"width": 1024, "height": 1024}
+    assert found["inpaint"].kind.variant == "inpaint"
 
 
 def test_an_unknown_name_lists_the_known_ones(models_dir: Path, tmp_path: Path) -> None:

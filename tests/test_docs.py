@@ -13,7 +13,7 @@ from model_files import SDXL, write_safetensors
 from PIL import Image
 from test_naming import MOMENT, resolved
 
-from webui.catalog.checkpoints import scan
+from webui.catalog.models import ModelCatalog
 from webui.catalog.roots import FOLDERS
 from webui.cli import cli
 from webui.doctor.checks import CHECKS
@@ -169,8 +169,9 @@ def test_the_example_of_model_folders_finds_them_all(tmp_path: Path) -> None:
     (home / "invokeai" / "invokeai.yaml").write_text("schema_version: 4\n")
     data.mkdir()
     (data / "settings.yaml").write_text(example[1].replace("/home/me", str(home)))
-    found = [entry.name for entry in scan(load_settings(data_dir=data).models_dirs)]
-    assert found == [f"model {number}" for number in range(5)]
+    catalog = ModelCatalog(load_settings(data_dir=data).models_dirs, data / "cache")
+    assert [model.name for model in catalog.all()] == [f"model {number}" for number in range(5)]
+    catalog.close()
 
 
 def test_the_folders_of_models_are_those_that_are_looked_into() -> None:

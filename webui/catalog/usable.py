@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from webui.catalog.detect import ModelKind
+from webui.catalog.detect import ModelKind, Variant
 
 Form = Literal["diffusers", "safetensors", "gguf", "pickle"]
 
+_STABLE_DIFFUSION = frozenset(("sd1", "sd2", "sdxl", "sdxl_refiner"))
+_TRANSFORMERS = frozenset(("sd3", "flux"))
+
 OPENED: Mapping[Form, frozenset[str]] = {
-    "diffusers": frozenset(("sd1", "sd2")),
-    "safetensors": frozenset(),
+    "diffusers": _STABLE_DIFFUSION | _TRANSFORMERS,
+    "safetensors": _STABLE_DIFFUSION | _TRANSFORMERS,
     "gguf": frozenset(),
     "pickle": frozenset(),
 }
 """Form on disk -> families that the engine opens in it."""
+
+OPENED_ALONE = _TRANSFORMERS
+"""Families whose denoiser may come alone: text encoders and VAE are found in their folders."""
+
+OPENED_VARIANTS: Mapping[Variant, frozenset[str]] = {
+    "base": _STABLE_DIFFUSION | _TRANSFORMERS,
+    "inpaint": frozenset(("sd1", "sd2", "sdxl")),
+}
+"""Variant -> families in which the engine draws with it."""
 
 FAMILY_TITLES: Mapping[str, str] = {
     "sd1": "Stable Diffusion 1",
@@ -48,6 +60,15 @@ FAMILY_TITLES: Mapping[str, str] = {
 }
 """Family -> its name for people."""
 
+VARIANT_TITLES: Mapping[Variant, str] = {
+    "base": "pictures from words",
+    "inpaint": "inpainting",
+    "edit": "editing pictures by words",
+    "depth": "drawing over depth maps",
+    "control": "drawing over depth maps or outlines",
+    "upscale": "upscaling",
+}
+
 FORM_TITLES: Mapping[Form, str] = {
     "diffusers": "diffusers folder",
     "safetensors": "single file",
@@ -58,12 +79,25 @@ FORM_TITLES: Mapping[Form, str] = {
 
 def opens(form: Form, kind: ModelKind) -> bool:
     """Whether the engine draws with checkpoints of this kind in this form."""
-    return kind.kind in ("checkpoint", "denoiser") and kind.family in OPENED[form]
+    return not why_not(form, kind)[0]
 
 
 def why_not(form: Form, kind: ModelKind) -> tuple[str, str]:
-    """One sentence for people on why the engine does not open it, and one on what to do."""
-    title = FAMILY_TITLES.get(kind.family, "unknown family")
-    elsewhere = [FORM_TITLES[other] for other, families in OPENED.items() if kind.family in families]
-    problem = f"It is a {FORM_TITLES[form]} ({title}), which this version of Easel does not draw with."
-    return problem, f"Get it as a {' or '.join(elsewhere)}." if elsewhere else "Pick another checkpoint."
+    """One sentence for people on why the engine does not draw with it, and one on what to do; empty when it does."""
+    title, what = FAMILY_TITLES.get(kind.family, "of no family that Easel knows"), FORM_TITLES[form]
+    if kind.kind not in ("checkpoint", "denoiser"):
+        return f"It is a {what}, and none of its tensors' names are those of a checkpoint.", _OTHER
+    if kind.family not in OPENED[form]:
+        elsewhere = [FORM_TITLES[other] for other, families in OPENED.items() if kind.family in families]
+        problem = f"It is a {what} ({title}), which this version of Easel does not draw with."
+        return problem, f"Get it as a {' or '.join(elsewhere)}." if elsewhere else _OTHER
+    if kind.family not in OPENED_VARIANTS.get(kind.variant, ()):
+        return f"It is made for {VARIANT_TITLES[kind.variant]} ({title}), which this version of Easel can't do with it.", _OTHER
+    if kind.kind == "denoiser" and kind.family not in OPENED_ALONE:
+        return f"It holds the denoiser alone ({title}), without text encoders and VAE.", "Get the whole checkpoint."
+    if kind.prediction == "edm":
+        return "Its noise levels (EDM, as of Playground v2.5) are none that Easel knows.", _OTHER
+    return "", ""
+
+
+_OTHER = "Pick another checkpoint."
