@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,8 @@ from webui.generation.adapters import loras_named
 from webui.generation.prompt.emphasis import weighted
 from webui.generation.prompt.reading import read_prompt
 from webui.generation.prompt.schedules import Steps
-from webui.generation.request import parse_request
+from webui.generation.request import Txt2Img, parameters_of, parse_request
+from webui.generation.samplers import SAMPLERS, SCHEDULES
 from webui.logs import about_job, log_to_file
 from webui.settings import Settings, load_settings
 from webui.studio.naming import NOT_POSSIBLE, TOKENS, OutputStyle, Subject, place
@@ -67,6 +69,28 @@ def test_lora_tags_mean_what_their_table_says() -> None:
     for tag, words, denoiser in rows:
         (lora,) = loras_named(f"a fox {tag}")
         assert (lora.name, lora.text_encoder_weight, lora.unet_weight) == ("ink", float(words), float(denoiser))
+
+
+def test_every_sampler_schedule_and_their_options_are_documented() -> None:
+    text = (DOCS / "samplers.md").read_text("utf-8")
+    parameters = parameters_of(Txt2Img)
+
+    def names(aliases: Sequence[str]) -> str:
+        return ", ".join(f"`{alias}`" for alias in aliases)
+
+    def heeds(options: Sequence[str]) -> str:
+        return ", ".join(parameters[name].label for name in options) or "none"
+
+    rows = [f"| {it.label} | {names(it.aliases)} | {it.default_schedule} | {it.calls} | {heeds(it.options)} |" for it in SAMPLERS]
+    rows += [f"| {it.label} | {names(it.aliases)} | {heeds(it.options)} |" for it in SCHEDULES]
+    assert [row for row in rows if row not in text] == []
+    told = dict(re.findall(r"^\| [^|]+ \| `(\w+)` \| [^|]+ \| ([^|]+) \| `[^|]+` \| [^|]+ \|$", text, re.M))
+    for sampler in (*SAMPLERS, *SCHEDULES):
+        assert set(sampler.options) <= told.keys()
+    for name, allowed in told.items():
+        info = parameters[name]
+        assert f"| {info.label} | `{name}` | " in text and f"| {info.allowed or '-'} | `{info.infotext}` | {info.help} |" in text
+        assert allowed == (info.allowed or "-")
 
 
 def rows_of(page: str, heading: str) -> dict[str, str]:

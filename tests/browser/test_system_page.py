@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from easel_page import expect_picture, generate, no_sideways_scroll
 from playwright.sync_api import Locator, Page, expect
 from visiting import Server, Visitor
@@ -115,7 +114,6 @@ def test_a_system_that_can_t_be_looked_at_says_so_and_can_be_asked_again(visitor
     visitor.trouble = [line for line in visitor.trouble if "/api/v1/system" not in line]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_a_telephone(new_visitor: Callable[..., Visitor], server: Server, scheme: str) -> None:
-    page = open_system(new_visitor(server, viewport={"width": 390, "height": 800}, color_scheme=scheme).open())
+def test_it_fits_a_telephone(new_visitor: Callable[..., Visitor], server: Server) -> None:
+    page = open_system(new_visitor(server, viewport={"width": 390, "height": 800}).open())
     assert no_sideways_scroll(page)

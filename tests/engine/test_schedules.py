@@ -3,11 +3,15 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from diffusers.schedulers.scheduling_utils import AysSchedules
 
+from webui.engine.families.sd import StableDiffusion
+from webui.engine.families.sdxl import StableDiffusionXL
 from webui.engine.schedules import (
     ALIGNED_SD,
     ALIGNED_SDXL,
@@ -143,3 +147,9 @@ def test_levels_of_flow_models_are_their_timesteps() -> None:
     assert model.levels[499] == pytest.approx(0.75)
     assert model.timestep_of(0.75) == pytest.approx(750)
     assert float(model.sigma_of(np.array(498.5))) == pytest.approx((model.levels[498] + model.levels[499]) / 2)
+
+
+def test_sdxl_has_levels_of_its_own_to_align_with() -> None:
+    own: Any = SimpleNamespace(sigmas=model_sigmas(SD1))
+    assert StableDiffusionXL.sigmas_at(own, 1024, 1024).aligned == ALIGNED_SDXL
+    assert StableDiffusion.sigmas_at(own, 512, 512).aligned == ALIGNED_SD

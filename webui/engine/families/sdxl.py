@@ -6,7 +6,7 @@ Podell et al. 2023 (arXiv:2307.01952).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ import torch
 from webui.engine.device import Device
 from webui.engine.families.base import Conditioning, Encoded
 from webui.engine.families.sd import Prediction, UNetModel, end_to_end
-from webui.engine.schedules import ModelSigmas
+from webui.engine.schedules import ALIGNED_SDXL, ModelSigmas
 from webui.engine.text_encoders import ClipText
 
 AESTHETIC_SCORE, NEGATIVE_AESTHETIC_SCORE = 6.0, 2.5
@@ -47,6 +47,10 @@ class StableDiffusionXL(UNetModel):
             ("text_encoder", "text_encoder_2")[-len(self.texts) :][place]: text.text_encoder for place, text in enumerate(self.texts)
         }
         return {**encoders, "denoiser": self.unet, "vae": self.vae}
+
+    def sigmas_at(self, width: int, height: int) -> ModelSigmas:
+        """The noise levels it was trained on, the same for all sizes, with the Align Your Steps levels found for it."""
+        return replace(self.sigmas, aligned=ALIGNED_SDXL)
 
     @property
     def text_encoders(self) -> tuple[ClipText, ...]:
