@@ -466,7 +466,8 @@ def compare(arguments: argparse.Namespace, easel: Side, diffusers: Side, checkpo
     first: dict[str, list[float]] = {"easel": [], "diffusers": []}
     for path in checkpoints[1:]:
         for name, side in (("easel", easel), ("diffusers", diffusers)):
-            side.ask("unload")
+            easel.ask("unload")
+            diffusers.ask("unload")
             left = make_cold(path)
             first[name].append(side.switch(path)[0])
             row(f"first, {name}", seconds(first[name][-1:]), f"({left:.1%} of the file was in memory)")
@@ -476,6 +477,7 @@ def compare(arguments: argparse.Namespace, easel: Side, diffusers: Side, checkpo
     read: list[float] = []
     for path in rotated(checkpoints, arguments.rounds):
         easel.ask("unload")
+        diffusers.ask("unload")
         left = make_cold(path, *casts)
         cold.append(easel.switch(path)[0])
         used = [cast for cast in casts if cached_share(cast) > 0.5]

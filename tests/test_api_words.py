@@ -25,6 +25,7 @@ def test_pasted_text_fills_fields_and_lists_the_rest(client: httpx.Client) -> No
     assert (fields["prompt"], fields["negative_prompt"], fields["steps"], fields["sampler"]) == ("a fox", "bad", 21, "Euler a")
     assert (fields["width"], fields["height"], fields["cfg_scale"], fields["seed"]) == (320, 256, 6.5, 3)
     assert "checkpoint" not in fields
+    assert (told["unusual"]["cfg_scale"], "clip_skip" in told["unusual"]) == ("CFG scale", False)
     assert {entry["key"] for entry in told["unmapped"]} == {"Model", "Warp"}
     assert client.post("/api/v1/jobs", json=fields).status_code == 202
 

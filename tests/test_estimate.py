@@ -17,6 +17,7 @@ def test_nothing_known_is_said_so() -> None:
         ({"steps": 40}, 2),
         ({"width": 1024}, 2),
         ({"cfg_scale": 1}, 0.5),
+        ({"sampler": "Heun"}, 2),
         ({"batch_count": 3}, 3),
         ({"batch_size": 2, "batch_count": 2}, 4),
     ],
@@ -24,6 +25,11 @@ def test_nothing_known_is_said_so() -> None:
 def test_time_grows_with_work(changes: dict, factor: float) -> None:
     samples = [Sample(steps=20, width=512, height=512, cfg_scale=7, seconds=seconds) for seconds in (9.0, 10.0, 50.0)]
     assert estimate(parse_request(changes), samples).seconds == pytest.approx(10 * factor)
+
+
+def test_samplers_that_ask_twice_in_a_step_tell_of_those_that_ask_once() -> None:
+    samples = [Sample(steps=20, width=512, height=512, cfg_scale=7, seconds=20.0, sampler="DPM++ SDE")]
+    assert estimate(parse_request({"sampler": "Euler a"}), samples).seconds == pytest.approx(10)
 
 
 def test_durations_have_two_digits() -> None:

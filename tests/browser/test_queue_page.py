@@ -449,6 +449,11 @@ def test_the_sheet_and_the_banners_fit_narrow_windows(new_visitor: Callable[...,
         expect(line.sheet).to_be_visible()
         page.keyboard.press("Escape")
         expect(line.sheet).to_be_hidden()
+        line.open()
+        line.sheet.locator(".ez-job[data-place]").focus()
+        page.keyboard.press("e")
+        expect(page.locator("#ez-standing")).to_contain_text("Editing a rather long prompt")
+        expect(line.sheet).to_be_visible(visible=width > 760)
         page.locator("#ez-ways button").click()
         assert no_sideways_scroll(page)
     finally:

@@ -94,6 +94,12 @@ class Always:
         self._asked = True
         return Loaded(self._family, "always the same", self._family.content)
 
+    def unload(self) -> None:
+        self._asked = False
+
+    def resident(self) -> list[dict[str, Any]]:
+        return []
+
 
 @dataclass
 class Recorder:

@@ -18,14 +18,17 @@ from webui.engine.engine import Engine
 from webui.engine.loading.checkpoint import open_checkpoint
 from webui.engine.loading.component import CheckpointSource, load_component
 from webui.engine.memory.cast_cache import CastCache, Numbers
-from webui.engine.memory.manager import CAST_FOLDER, ModelManager
+from webui.engine.memory.manager import CAST_FOLDER, DEVICE, ModelManager
+from webui.engine.memory.read_ahead import ranges_of, read_ahead
 from webui.engine.memory.skeleton import Skeleton
 from webui.engine.memory.weights import MAPPED, RAM, private_budget
 from webui.engine.precision import in_float32
 from webui.engine.preview import LatentPreview
 from webui.errors import CheckpointUnusable
-from webui.generation.events import Picture, Stage
+from webui.generation.attention import SDPA
+from webui.generation.events import Stage
 from webui.planning.machine import HostMemory
+from webui.planning.memory import PARTIAL, RESIDENT, SEQUENTIAL, SWAP, WHOLE, Plan
 
 from .drawing import Recorder, digests, job
 from .tiny import copy_of, same_bits, save_folder, tiny_family
@@ -75,7 +78,7 @@ class Watched:
 # the pictures
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["casts on disk", "casts in memory"])
+@pytest.mark.parametrize("kept", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["casts on disk", "casts in memory"])
 def test_there_and_back_is_the_same_picture(folders: dict[str, Path], half: Device, tmp_path: Path, kept: bool) -> None:
     watched = Watched(half, tmp_path if kept else None)
     first = {name: watched.draw(path) for name, path in folders.items()}
@@ -154,6 +157,7 @@ def test_a_cast_has_the_bits_and_the_order_that_loading_gives(folders: dict[str,
         assert all(tensor.stride() == cast[name].stride() for name, tensor in plain.items() if tensor.ndim == 4 and tensor.shape[-1] > 1)
 
 
+@pytest.mark.slow
 def test_casts_are_used_again_and_made_again_when_damaged(folders: dict[str, Path], half: Device, tmp_path: Path) -> None:
     first = Watched(half, tmp_path).draw(folders["a"])
     files = {path: path.stat().st_ino for path in (tmp_path / CAST_FOLDER).iterdir()}
@@ -168,6 +172,7 @@ def test_casts_are_used_again_and_made_again_when_damaged(folders: dict[str, Pat
     assert {path: path.stat().st_ino for path in (tmp_path / CAST_FOLDER).iterdir()}.keys() == files.keys()
 
 
+@pytest.mark.slow
 def test_the_cast_cache_stays_within_its_bytes(folders: dict[str, Path], half: Device, tmp_path: Path) -> None:
     watched = Watched(half, tmp_path)
     watched.draw(folders["a"])
@@ -191,6 +196,7 @@ def test_a_disk_without_room_is_no_reason_to_fail(
     assert not list((tmp_path / CAST_FOLDER).iterdir())
 
 
+@pytest.mark.slow
 def test_copies_are_let_go_when_they_are_too_much(folders: dict[str, Path], half: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     watched = Watched(half)
     first = watched.draw(folders["a"])
@@ -209,6 +215,9 @@ def test_unloaded_weights_come_back(folders: dict[str, Path], half: Device, tmp_
     first = watched.draw(folders["a"])
     watched.manager.unload()
     assert watched.manager.resident() == []
+    if sys.platform == "linux":
+        gc.collect()
+        assert str(folders["a"]) not in mapped_files()
     assert watched.draw(folders["a"]) == first
 
 
@@ -234,6 +243,20 @@ def test_full_precision_for_a_while_leaves_the_mapping(folders: dict[str, Path],
     with in_float32(unet):
         assert all(tensor.dtype == torch.float32 for tensor in unet.parameters())
     assert [tensor.data_ptr() for tensor in unet.parameters()] == before
+
+
+def test_neighbours_are_asked_for_in_one() -> None:
+    one = torch.zeros(4, 1024)
+    parts = [one[0], one[2], one[3]]
+    ((start, end),) = ranges_of(parts)
+    assert start <= one.data_ptr() < start + 4096
+    assert end == one.data_ptr() + one.nbytes
+    far = torch.zeros(8 * 1024 * 1024)
+    assert len(ranges_of([far[:10], far[-10:]])) == 2
+    thread = read_ahead([one, far])
+    if thread is not None:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 # what goes wrong
@@ -331,22 +354,16 @@ def test_a_cast_that_is_cut_short_is_not_there(tmp_path: Path, half: Device) -> 
 # as on a card, with main memory standing in for its own
 
 
-@pytest.mark.parametrize("share", [3.0, 0.9, 0.5, 0.05], ids=["resident", "swap", "partial", "sequential"])
-def test_wherever_weights_are_the_picture_is_the_same(folders: dict[str, Path], half: Device, share: float) -> None:
+@pytest.mark.parametrize("residency", [RESIDENT, SWAP, PARTIAL, SEQUENTIAL])
+def test_wherever_weights_are_the_picture_is_the_same(
+    folders: dict[str, Path], half: Device, residency: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mapped = Watched(half)
     first = {name: mapped.draw(folders[name]) for name in "ab"}
-    sizes = mapped.manager.get(folders["a"], lambda: None).sizes
-    needs = {"copies": True, "reserve": 0, "free_bytes": lambda: 0}
-    watched = Watched(dataclasses.replace(half, **needs))
-    # The plan is asked for what fits beside generous guesses for activations, so those are taken as nothing.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("webui.engine.memory.drawing.PictureActivations.encode", lambda self: 0)
-        patch.setattr("webui.engine.memory.drawing.PictureActivations.denoise", lambda self, rows, attention: 0)
-        patch.setattr("webui.engine.memory.drawing.PictureActivations.decode", lambda self, pictures, vae: 0)
-        object.__setattr__(watched.recorder.engine.device, "free_bytes", lambda: int(sizes.denoiser * share) - watched.manager._held())
-        plans = set()
-        for name in "abba":
-            (picture,) = [event for event in watched.recorder.run(job(path=folders[name], **SMALL)) if isinstance(event, Picture)]
-            assert digests([picture])[0] == first[name]
-            plans.add(picture.facts["memory"]["plan"]["residency"])
-    assert len(plans) == 1
+    plan = Plan(residency, 2, 2, WHOLE, SDPA, 50_000, 0, True)
+    monkeypatch.setattr("webui.engine.memory.drawing.make_plan", lambda *arguments, **more: plan)
+    watched = Watched(dataclasses.replace(half, copies=True, free_bytes=lambda: GB))
+    for name in "aba":
+        assert watched.draw(folders[name]) == first[name]
+    on_device = {part for part, state in watched.states() if state == DEVICE}
+    assert on_device == {RESIDENT: {"text_encoder", "unet", "vae"}, SWAP: {"vae"}, PARTIAL: {"vae"}, SEQUENTIAL: set()}[residency]

@@ -274,7 +274,7 @@ AGAIN = [pytest.param(DENOISE, step, marks=pytest.mark.slow) for step in (0, 2)]
 
 
 @pytest.mark.parametrize("copies", [False, True], ids=["cpu", "as on a card"])
-@pytest.mark.parametrize("times", [1, 2, 3, 4])
+@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow), 4])
 @pytest.mark.parametrize(("stage", "step"), [(ENCODE, 0), (DENOISE, 1), (DECODE, 0), *AGAIN])
 def test_out_of_memory_at_every_step_and_rung_ends_in_a_picture_or_one_error(
     family: StableDiffusion, plain: Picture, stage: str, step: int, times: int, copies: bool

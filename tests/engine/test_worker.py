@@ -108,6 +108,32 @@ def test_errors_come_as_events_and_the_worker_lives_on(executor: LocalExecutor, 
     assert kinds(run(job(width=64, height=64, steps=1)))[-1] == "done"
 
 
+def test_what_is_in_memory_is_told_and_let_go_of(executor: LocalExecutor, run: Run) -> None:
+    spec = job(width=64, height=64, steps=1)
+
+    def kept() -> set[tuple[str, bool]]:
+        return {(part["part"].split("/")[1], part["in_use"]) for part in executor.slots()[0].resident}
+
+    def wait_for(wanted: set[tuple[str, bool]]) -> bool:
+        end = time.monotonic() + 60
+        while time.monotonic() < end and kept() != wanted:
+            time.sleep(0.02)
+        return kept() == wanted
+
+    all_parts = {("text_encoder", True), ("unet", True), ("vae", True)}
+    before = digests(run(spec))
+    assert wait_for(all_parts)
+    executor.unload(SLOT)
+    assert wait_for(set())
+    executor.preload(SLOT, spec.checkpoint_path)
+    assert wait_for(all_parts)
+    events = run(spec)
+    assert not any(isinstance(event, Stage) for event in events), "it was ready"
+    assert digests(events) == before
+    executor.preload(SLOT, "/not/there")
+    assert digests(run(spec)) == before
+
+
 def test_killed_in_the_middle_it_comes_back_and_draws_the_same(executor: LocalExecutor, run: Run) -> None:
     spec = job(width=64, height=64)
     before = digests(run(spec))

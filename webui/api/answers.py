@@ -294,6 +294,7 @@ class MetadataAnswer(BaseModel):
     tool: str | None = Field(description="The program that wrote it; null where nothing was found.")
     exact: bool = Field(description="Read from Easel's own record: the same request, field by field.")
     fields: dict[str, Any] = Field(description="Fields of a request, ready for /jobs.")
+    unusual: dict[str, str] = Field(description="Labels of those fields that differ from their defaults.")
     unmapped: list[UnmappedParameter] = Field(description="What found no place, and why.")
 
 

@@ -30,7 +30,7 @@ from webui.engine.noise import PictureNoise
 from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
 from webui.engine.schedules import ModelSigmas, sigmas_of
 from webui.engine.stopwatch import Stopwatch
-from webui.generation.events import Done, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
+from webui.generation.events import Done, InMemory, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
 from webui.generation.job import JobSpec
 from webui.generation.prompt.reading import read_negative_prompt, read_prompt
 from webui.generation.prompt.schedules import Steps, Timeline
@@ -149,6 +149,18 @@ class Engine:
             emit(Done(self._facts(run)))
         except JobInterrupted:
             emit(Interrupted())
+
+    def preload(self, path: Path) -> None:
+        """Have a checkpoint ready before it is asked for. Raises CheckpointUnusable."""
+        self._checkpoints.get(path, lambda: None)
+
+    def unload(self) -> None:
+        """Let go of all weights; the next job loads what it needs."""
+        self._checkpoints.unload()
+
+    def in_memory(self) -> InMemory:
+        """What is where."""
+        return InMemory(tuple(self._checkpoints.resident()))
 
     def _load(self, job: JobSpec, watch: Stopwatch, emit: Emit) -> Loaded:
         with watch.stage("load"):

@@ -1,8 +1,9 @@
 """The worker process: jobs in over stdin, events out over stdout. Started as `python -m webui.engine.worker`.
 
 Frames are those of webui.generation.wire.
-    In:  {"type": "run", "job": JobSpec}, {"type": "interrupt", "job_id": ...}, {"type": "skip", "job_id": ...}
-    Out: {"job_id": ..., "event": WorkerEvent}; the first event is Hello, with an empty job id.
+    In:  {"type": "run", "job": JobSpec}, {"type": "interrupt", "job_id": ...}, {"type": "skip", "job_id": ...},
+         {"type": "preload", "checkpoint_path": ...}, {"type": "unload"}: both in their turn, after the jobs before them
+    Out: {"job_id": ..., "event": WorkerEvent}; the first event is Hello, with an empty job id, as InMemory has.
 The end of stdin means that the web process is gone: the worker ends at once, whatever it is doing.
 """
 
@@ -18,6 +19,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -56,12 +58,19 @@ def take_pipes() -> tuple[BinaryIO, BinaryIO]:
     return commands, events
 
 
+@dataclass(frozen=True)
+class Errand:
+    """Something to do between jobs. preload: the checkpoint to have ready; None: let go of all weights."""
+
+    preload: Path | None
+
+
 class Inbox:
     """Reads commands in its own thread, so that buttons work and the end of the web process is seen during a step."""
 
     def __init__(self, commands: BinaryIO) -> None:
         self._commands = commands
-        self._jobs: queue.SimpleQueue[JobSpec] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[JobSpec | Errand] = queue.SimpleQueue()
         self._controls: dict[str, JobControl] = {}
         self._lock = threading.Lock()
 
@@ -69,8 +78,8 @@ class Inbox:
         """Begin reading."""
         threading.Thread(target=self._read, name="inbox", daemon=True).start()
 
-    def next_job(self) -> JobSpec:
-        """Wait for the next job."""
+    def next_job(self) -> JobSpec | Errand:
+        """Wait for the next job, or for something to do between two."""
         return self._jobs.get()
 
     def control(self, job_id: str) -> JobControl:
@@ -99,6 +108,10 @@ class Inbox:
             with self._lock:
                 self._controls[job.job_id] = JobControl()
             self._jobs.put(job)
+            return
+        if message["type"] in ("preload", "unload"):
+            path = message.get("checkpoint_path")
+            self._jobs.put(Errand(None if path is None else Path(str(path))))
             return
         with self._lock:
             control = self._controls.get(str(message["job_id"]))
@@ -184,6 +197,10 @@ def serve(engine: Engine, inbox: Inbox, events: BinaryIO, problems: tuple[str, .
     gc.freeze()
     while True:
         job = inbox.next_job()
+        if isinstance(job, Errand):
+            run_errand(engine, job)
+            send("", engine.in_memory())
+            continue
         with about_job(job.job_id, job.request.prompt, job.request.negative_prompt):
             try:
                 send(job.job_id, Begun())
@@ -195,6 +212,18 @@ def serve(engine: Engine, inbox: Inbox, events: BinaryIO, problems: tuple[str, .
                 send(job.job_id, Failed(unexpected(error).as_dict(), traceback.format_exc()))
             finally:
                 inbox.forget(job.job_id)
+        send("", engine.in_memory())
+
+
+def run_errand(engine: Engine, errand: Errand) -> None:
+    """Do it. What goes wrong is logged only: the job that needs the checkpoint will say it."""
+    try:
+        if errand.preload is None:
+            engine.unload()
+        else:
+            engine.preload(errand.preload)
+    except Exception:  # whatever happens, the worker must be there for the next job
+        log.exception("%s could not be done", errand)
 
 
 def unexpected(error: Exception) -> GenerationFailed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from webui.generation.events import Hello, WorkerEvent
 from webui.generation.job import JobSpec
@@ -12,12 +12,15 @@ from webui.generation.job import JobSpec
 
 @dataclass(frozen=True)
 class Slot:
-    """One place that can run one job at a time. problem: why it is not alive, in one sentence, where that is known."""
+    """One place that can run one job at a time. problem: why it is not alive, in one sentence, where that is known.
+
+    resident: what it keeps in memory (webui.generation.events.InMemory).
+    """
 
     id: str
     alive: bool
     hello: Hello | None = None
-    resident: tuple[str, ...] = field(default=())
+    resident: tuple[dict[str, Any], ...] = field(default=())
     problem: str = ""
 
 
@@ -42,6 +45,14 @@ class Executor(Protocol):
 
     def skip(self, slot: str, job_id: str) -> None:
         """End the picture being made at its next step and go on with the next one."""
+        ...
+
+    def preload(self, slot: str, checkpoint_path: str) -> None:
+        """Have a checkpoint ready, once the jobs sent before have ended."""
+        ...
+
+    def unload(self, slot: str) -> None:
+        """Let go of all weights, once the jobs sent before have ended."""
         ...
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from webui.generation.events import Begun, Done, Failed, Hello, Interrupted, WorkerEvent, event_from_wire
+from webui.generation.events import Begun, Done, Failed, Hello, InMemory, Interrupted, WorkerEvent, event_from_wire
 from webui.generation.job import JobSpec
 from webui.generation.wire import BrokenStream, read_frame, write_frame
 from webui.logs import about_job, take_worker_line
@@ -52,6 +52,8 @@ class Connection:
         self._inboxes: dict[str, queue.SimpleQueue[WorkerEvent | None]] = {}
         self._hello: queue.SimpleQueue[Hello | None] = queue.SimpleQueue()
         self._last_lines: deque[str] = deque(maxlen=_KEPT_LINES)
+        self.in_memory: tuple[dict[str, Any], ...] = ()
+        """What the worker keeps in memory, as it said last (see InMemory)."""
         self._ended = False
         self._worked = False
         self._current: JobSpec | None = None
@@ -182,6 +184,9 @@ class Connection:
         event = event_from_wire(message["event"])
         if isinstance(event, Hello):
             self._hello.put(event)
+            return
+        if isinstance(event, InMemory):
+            self.in_memory = event.parts
             return
         self._worked |= isinstance(event, Begun)
         with self._routing:

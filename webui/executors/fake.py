@@ -112,6 +112,12 @@ class FakeExecutor:
         if job_id in self._running:
             self._skipped.add(job_id)
 
+    def preload(self, slot: str, checkpoint_path: str) -> None:
+        """There is nothing to load."""
+
+    def unload(self, slot: str) -> None:
+        """There is nothing to let go of."""
+
     def close(self) -> None:
         """Let nothing wait any longer."""
         self._closed.set()

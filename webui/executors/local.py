@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from webui.errors import WorkerLost
 from webui.executors.base import Slot
@@ -80,7 +81,9 @@ class LocalExecutor:
     def slots(self) -> list[Slot]:
         """The one slot; alive once its worker has said Hello."""
         with self._change:
-            return [Slot(SLOT, alive=self._ready, hello=self._hello, problem=self._problem.message if self._problem else "")]
+            resident = self._connection.in_memory if self._connection else ()
+            problem = self._problem.message if self._problem else ""
+            return [Slot(SLOT, alive=self._ready, hello=self._hello, resident=resident, problem=problem)]
 
     def run(self, slot: str, job: JobSpec) -> Iterator[WorkerEvent]:
         """Make the job's pictures; the last event is Done, Interrupted or Failed. Waits for a worker that is starting.
@@ -134,6 +137,20 @@ class LocalExecutor:
     def skip(self, slot: str, job_id: str) -> None:
         """End the picture being made at its next step and go on with the next one."""
         self._press("skip", job_id)
+
+    def preload(self, slot: str, checkpoint_path: str) -> None:
+        """Have a checkpoint ready, once the jobs sent before have ended. Nothing happens while there is no worker."""
+        self._send({"type": "preload", "checkpoint_path": str(Path(checkpoint_path).absolute())})
+
+    def unload(self, slot: str) -> None:
+        """Let go of all weights, once the jobs sent before have ended. Nothing happens while there is no worker."""
+        self._send({"type": "unload"})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        with self._change:
+            connection = self._connection if self._ready else None
+        if connection is not None:
+            connection.send(message)
 
     def close(self) -> None:
         """End the worker, within two seconds, and the thread that keeps it alive."""

@@ -106,10 +106,21 @@ class Failed:
     begun: bool = True
 
 
-WorkerEvent = Hello | Begun | Stage | Step | Picture | Skipped | Note | Done | Interrupted | Failed
+@dataclass(frozen=True)
+class InMemory:
+    """Which parts of checkpoints the worker keeps, most recently used first; told after each job. It belongs to no job.
+
+    Each is {"part": its name, "state": "mapped" | "RAM" | "device", "bytes": ..., "in_use": whether it is at work}.
+    """
+
+    type: ClassVar[str] = "in_memory"
+    parts: tuple[dict[str, Any], ...] = ()
+
+
+WorkerEvent = InMemory | Hello | Begun | Stage | Step | Picture | Skipped | Note | Done | Interrupted | Failed
 
 _BY_TYPE: dict[str, type[Any]] = {
-    kind.type: kind for kind in (Hello, Begun, Stage, Step, Picture, Skipped, Note, Done, Interrupted, Failed)
+    kind.type: kind for kind in (InMemory, Hello, Begun, Stage, Step, Picture, Skipped, Note, Done, Interrupted, Failed)
 }
 
 

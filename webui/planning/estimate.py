@@ -9,7 +9,7 @@ from typing import Any
 
 from webui.generation.attention import SDPA
 from webui.generation.request import GenerationRequest
-from webui.generation.samplers import AUTOMATIC
+from webui.generation.samplers import AUTOMATIC, find_sampler
 from webui.planning.memory import Budget, Plan, Sizes, make_plan
 from webui.planning.peaks import Peak, PictureActivations, merge
 
@@ -24,6 +24,7 @@ class Sample:
     cfg_scale: float
     seconds: float
     facts: Mapping[str, Any] = field(default_factory=dict)
+    sampler: str = "Euler"
 
     @property
     def memory(self) -> MeasuredMemory | None:
@@ -81,20 +82,20 @@ def round_duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def _picture_work(steps: int, width: int, height: int, cfg_scale: float) -> float:
-    # One U-Net pass a step, two with CFG; its cost grows with the area.
-    return steps * width * height * (2 if cfg_scale > 1 else 1)
+def _picture_work(steps: int, width: int, height: int, cfg_scale: float, sampler: str) -> float:
+    # One pass of the denoiser for each call of the sampler, two with CFG; its cost grows with the area.
+    return steps * find_sampler(sampler).calls * width * height * (2 if cfg_scale > 1 else 1)
 
 
 def work_of(request: GenerationRequest) -> float:
     """How much the denoiser has to do for a request, in pixels times passes; times `pace` it is seconds."""
-    return request.picture_count * _picture_work(request.steps, request.width, request.height, request.cfg_scale)
+    return request.picture_count * _picture_work(request.steps, request.width, request.height, request.cfg_scale, request.sampler)
 
 
 def pace(samples: Sequence[Sample]) -> float | None:
     """Median seconds for one unit of work in `samples` (same checkpoint, newest first); None when nothing is known yet."""
     speeds = [
-        sample.seconds / _picture_work(sample.steps, sample.width, sample.height, sample.cfg_scale)
+        sample.seconds / _picture_work(sample.steps, sample.width, sample.height, sample.cfg_scale, sample.sampler)
         for sample in samples
         if sample.seconds > 0
     ]

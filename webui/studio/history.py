@@ -23,13 +23,13 @@ _BOTH = select(
 
 # The newest generations by their index first: a join sorted by picture would look through all of them.
 _NEWEST = (
-    select(generation.c.id, generation.c.steps, generation.c.width, generation.c.height, generation.c.cfg_scale)
+    select(generation.c.id, generation.c.steps, generation.c.width, generation.c.height, generation.c.cfg_scale, generation.c.sampler)
     .where(generation.c.checkpoint == bindparam("checkpoint"))
     .order_by(generation.c.id.desc())
     .limit(_SAMPLES)
 ).subquery()
 _SPEED_SAMPLES = (
-    select(_NEWEST.c.steps, _NEWEST.c.width, _NEWEST.c.height, _NEWEST.c.cfg_scale, image.c.seconds, image.c.facts)
+    select(_NEWEST.c.steps, _NEWEST.c.width, _NEWEST.c.height, _NEWEST.c.cfg_scale, image.c.seconds, image.c.facts, _NEWEST.c.sampler)
     .join_from(_NEWEST, image, image.c.generation_id == _NEWEST.c.id)
     .order_by(image.c.id.desc())
     .limit(_SAMPLES)

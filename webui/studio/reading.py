@@ -9,7 +9,7 @@ from typing import Any
 from webui.errors import EaselError
 from webui.generation.infotext import Mapped, Unmapped, map_fields
 from webui.generation.metadata.tools import Told, read_text, read_texts
-from webui.generation.request import ResolvedRequest, Txt2Img, load_resolved
+from webui.generation.request import ResolvedRequest, Txt2Img, load_resolved, parameters_of
 from webui.studio.picture_texts import read_picture_texts
 
 Answer = dict[str, Any]
@@ -17,7 +17,9 @@ Answer = dict[str, Any]
 _NOT_TAKEN_OVER = frozenset({"kind", "batch_count", "batch_size"})
 """How many pictures were made is no matter of the picture."""
 
-NOTHING: Answer = {"tool": None, "exact": False, "fields": {}, "unmapped": []}
+PARAMETERS = parameters_of(Txt2Img)
+
+NOTHING: Answer = {"tool": None, "exact": False, "fields": {}, "unusual": {}, "unmapped": []}
 
 
 def read_picture(data: bytes, checkpoints: Iterable[str]) -> Answer:
@@ -43,6 +45,9 @@ def _answer(told: Told, checkpoints: Iterable[str]) -> Answer:
         "tool": told.tool,
         "exact": exact is not None,
         "fields": fields,
+        "unusual": {
+            name: PARAMETERS[name].label for name, value in fields.items() if name in PARAMETERS and value != PARAMETERS[name].default
+        },
         "unmapped": [{"key": entry.key, "value": entry.value, "reason": entry.reason} for entry in unmapped],
     }
 

@@ -403,6 +403,21 @@ class Studio:
             "message": (slot.problem if slot else "") or words[state],
         }
 
+    def models_in_memory(self) -> list[dict[str, Any]]:
+        """Which parts of checkpoints the workers keep, and where (webui.generation.events.InMemory)."""
+        return [{"slot": slot.id, **part} for slot in self._executor.slots() for part in slot.resident]
+
+    def unload_models(self) -> None:
+        """Let the workers let go of all weights, once they have no job."""
+        for slot in self._executor.slots():
+            self._executor.unload(slot.id)
+
+    def preload(self, checkpoint: str) -> None:
+        """Have a checkpoint ready before it is asked for. Raises InvalidRequest or CheckpointUnusable."""
+        path = str(self.catalog.find(checkpoint).path)
+        for slot in self._executor.slots():
+            self._executor.preload(slot.id, path)
+
     def _watch(self) -> None:
         # Asked rather than told: any executor can answer, wherever its workers live.
         told: dict[str, str] | None = None

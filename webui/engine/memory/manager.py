@@ -16,10 +16,11 @@ from webui.engine.loading.checkpoint import open_checkpoint
 from webui.engine.loading.component import CheckpointSource
 from webui.engine.memory.cast_cache import CastCache, Numbers
 from webui.engine.memory.identity import Identities, text_identity
-from webui.engine.memory.loaded import DENOISER, Loaded
+from webui.engine.memory.loaded import DENOISER, VAE, Loaded
 from webui.engine.memory.meter import give_back
+from webui.engine.memory.read_ahead import read_ahead
 from webui.engine.memory.skeleton import Skeleton
-from webui.engine.memory.weights import Weights, WeightStore
+from webui.engine.memory.weights import MAPPED, Weights, WeightStore
 
 Open = Callable[[Path], CheckpointSource]
 
@@ -37,6 +38,14 @@ class Checkpoints(Protocol):
 
     def get(self, path: Path, loading: Callable[[], None]) -> Loaded:
         """The checkpoint at `path`, ready to draw; `loading` is called where that is not so already. Raises CheckpointUnusable."""
+        ...
+
+    def unload(self) -> None:
+        """Let go of all weights. The next picture loads what it needs."""
+        ...
+
+    def resident(self) -> list[dict[str, Any]]:
+        """What is where (see webui.generation.events.InMemory)."""
         ...
 
 
@@ -85,6 +94,7 @@ class ModelManager:
         modules: dict[Any, torch.nn.Module] = {kind: skeleton.module for kind, skeleton in skeletons.items()}
         family = known.family or source.assemble(modules, self._device)
         self._put_on({skeletons[kind]: weights[kind] for kind in skeletons})
+        self._read_ahead(weights)
         if known.family is None:
             encoders = [part.identity for kind, part in weights.items() if kind.startswith("text_encoder")]
             known.family, known.text_identity = family, text_identity(family, source.family, encoders)
@@ -101,8 +111,8 @@ class ModelManager:
         self._worn.clear()
         self._store.clear()
         self._current = None
-        for known in self._known.values():
-            known.family = None
+        # They hold their files open.
+        self._known.clear()
         give_back()
         self._device.free_memory()
 
@@ -148,6 +158,11 @@ class ModelManager:
         for skeleton, weights in changed.items():
             skeleton.wear(weights.tensors)
             self._worn[skeleton] = weights
+
+    def _read_ahead(self, weights: Mapping[Any, Weights]) -> None:
+        # The text encoder may not be asked at all; the VAE is the last one to be.
+        wanted = [weights[kind] for kind in (DENOISER, VAE) if kind in weights]
+        read_ahead([tensor.data for part in wanted if part.state == MAPPED for tensor in part.tensors.values()])
 
     def _loaded(self, known: _Known, family: Family, skeletons: Mapping[Any, Skeleton]) -> Loaded:
         source = known.source

@@ -5,9 +5,12 @@ import { known, on } from "./jobs.js";
 import { ask, linked, onReceipt } from "./link.js";
 import { open } from "./pages.js";
 import { change, look } from "./rest.js";
+import { closeSheet } from "./sheet.js";
 import { recall, remember } from "./storage.js";
 import { errorToast, toast } from "./toasts.js";
 import { title } from "./words.js";
+
+const narrow = matchMedia("(max-width: 760px)");
 
 let edited = null; // {id, prompt, draft, request}: draft: the fields before; request: what the job asked for before, as text
 let asked = null; // the same, until the fields have it
@@ -70,6 +73,7 @@ onReceipt("reopen", ({ error }) => {
   if (error) return errorToast(error);
   clearErrors();
   open("txt2img");
+  if (narrow.matches) closeSheet(); // it covers the fields
   const { waits, ...job } = asked;
   if (waits) return set(job);
   toast({ icon: "ok", title: "Parameters taken over", text: "Generate makes it as a new job.", undo: () => put(job.draft) });

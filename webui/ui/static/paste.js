@@ -1,12 +1,13 @@
 // Parameters from the clipboard or from a picture that is dropped on the prompt: they fill the fields, and the rest is listed.
 
-import { clearErrors, put, row, snapshot, values } from "./fields.js";
+import { clearErrors, put, snapshot, values } from "./fields.js";
 import { h, whenThere } from "./markup.js";
 import { showSheet } from "./sheet.js";
 import { errorToast, toast } from "./toasts.js";
 import { count } from "./words.js";
 
 const PICTURES = ["image/png", "image/jpeg", "image/webp", "image/avif", "image/gif"];
+const SEEDS = ["seed", "variation_seed"];
 const INFOTEXT = /(^|\n)Steps: \d+, /;
 const listeners = new Set();
 
@@ -50,15 +51,15 @@ async function read(content) {
   take(answer);
 }
 
-function take({ tool, fields, unmapped }) {
+function take({ tool, fields, unusual, unmapped }) {
   if (!Object.keys(fields).length) return toast({ icon: "info", title: "No parameters found", text: "This picture doesn't say how it was made." });
   const before = snapshot();
   const given = {};
   const left = [...unmapped];
   for (const [name, value] of Object.entries(fields)) {
     if (name === "extensions") given.dynamic_prompts = Boolean(value["dynamic-prompts"]?.enabled);
-    else if (name in values) given[name] = name === "seed" ? (value === -1 ? "" : String(value)) : value;
-    else if (row(name) && value !== row(name).default) left.push({ key: row(name).label, value: String(value), reason: "It has no place on this page." });
+    else if (name in values) given[name] = SEEDS.includes(name) ? (value === -1 ? "" : String(value)) : value;
+    else if (name in unusual) left.push({ key: unusual[name], value: String(value), reason: "It has no place on this page." });
   }
   clearErrors();
   put(given);
