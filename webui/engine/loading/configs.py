@@ -109,7 +109,7 @@ def clip_config(shapes: Shapes, activation: str) -> Config:
     vocabulary, width = shapes[f"{inner}embeddings.token_embedding.weight"]
     if vocabulary <= END_OF_TEXT:
         raise CheckpointUnusable(
-            f"Its text encoder knows {vocabulary:,} tokens, CLIP's tokenizer {END_OF_TEXT + 1:,}, and no tokenizer of its own comes with it.",
+            f"Its text encoder knows {vocabulary:,} tokens, CLIP's tokenizer {END_OF_TEXT + 1:,}; no tokenizer of its own comes with it.",
             hint="Use the checkpoint as a diffusers folder, which has its tokenizer inside.",
         )
     return {
