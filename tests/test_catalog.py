@@ -3,6 +3,7 @@ import os
 from pathlib import Path
 
 import pytest
+from model_files import DENOISER, FLUX, SD1, SD1_INPAINT, SDXL, flux, under, unet, write_safetensors
 from small_checkpoint import SHIPPED_CHECKPOINT, make_checkpoint
 
 from webui.catalog.checkpoints import CheckpointCatalog, scan
@@ -39,13 +40,33 @@ def test_a_broken_checkpoint_says_what_is_wrong_and_hides_no_other(models_dir: P
     assert catalog.find("").name == "small"
 
 
-def test_other_pipelines_and_single_files_are_listed_with_their_reason(models_dir: Path) -> None:
-    make_checkpoint(models_dir / "checkpoints" / "xl", pipeline="StableDiffusionXLPipeline")
-    (models_dir / "checkpoints" / "old.ckpt").write_bytes(b"PK")
-    problems = {entry.name: entry.problem for entry in scan([models_dir])}
-    assert "StableDiffusionXLPipeline" in problems["xl"]
-    assert "single file" in problems["old"]
-    assert problems["small"] == ""
+def test_what_the_engine_does_not_draw_with_is_listed_with_its_reason(models_dir: Path) -> None:
+    folder = models_dir / "checkpoints"
+    make_checkpoint(folder / "pipeline", pipeline="QwenImagePipeline")
+    write_safetensors(folder / "family.safetensors", {**FLUX, "model.diffusion_model.distilled_guidance_layer.in_proj.weight": (5120, 64)})
+    write_safetensors(folder / "alone.safetensors", under(DENOISER, unet(2048, sized=True)))
+    write_safetensors(folder / "playground.safetensors", {**SDXL, "edm_mean": (4,)})
+    write_safetensors(folder / "edit.safetensors", {**SD1, **under(DENOISER, unet(768, channels=8))})
+    write_safetensors(folder / "strange.safetensors", {"weight": (2,)})
+    (folder / "old.ckpt").write_bytes(b"PK")
+    for name, shapes in {"sd1": SD1, "inpaint": SD1_INPAINT, "sdxl": SDXL, "flux": flux()}.items():
+        write_safetensors(folder / f"{name}.safetensors", shapes)
+    words = {
+        "pipeline": "QwenImagePipeline",
+        "family": "single file (Chroma), which this version",
+        "alone": "denoiser alone (SDXL)",
+        "playground": "EDM",
+        "edit": "editing pictures",
+        "strange": "none of its tensors' names",
+        "old": "no model file",
+    }
+    found = {entry.name: entry for entry in scan([models_dir])}
+    for name, expected in words.items():
+        assert expected in found[name].problem
+        assert found[name].hint
+    assert {name for name, entry in found.items() if entry.usable} == {"small", "sd1", "inpaint", "sdxl", "flux"}
+    assert dict(found["sdxl"].defaults) == {"width": 1024, "height": 1024}
+    assert found["inpaint"].kind.variant == "inpaint"
 
 
 def test_an_unknown_name_lists_the_known_ones(models_dir: Path, tmp_path: Path) -> None:
@@ -76,8 +97,8 @@ def test_the_hash_follows_the_content_and_is_kept(models_dir: Path, tmp_path: Pa
     checkpoint = catalog.find("small")
     first = catalog.content_hash(checkpoint)
     assert len(first) == 10
-    kept = json.loads((tmp_path / "cache" / "checkpoint-hashes.json").read_text())
-    assert kept[str(checkpoint.path)]["hash"] == first
+    kept = CheckpointCatalog([models_dir], tmp_path / "cache")
+    assert kept.models.title(kept.models.get(checkpoint.id)) == f"small [{first}]"
     weights = checkpoint.path / "unet" / "diffusion_pytorch_model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
@@ -88,7 +109,7 @@ def test_the_hash_follows_the_content_and_is_kept(models_dir: Path, tmp_path: Pa
 
 def test_a_damaged_hash_cache_is_made_again(models_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "checkpoint-hashes.json").write_text("{ not json")
+    (tmp_path / "cache" / "models.sqlite3").write_text("not a database" * 100)
     catalog = CheckpointCatalog([models_dir], tmp_path / "cache")
     assert len(catalog.content_hash(catalog.find("small"))) == 10
 

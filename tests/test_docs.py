@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 import typer
+from model_files import SDXL, write_safetensors
 from PIL import Image
 from test_naming import MOMENT, resolved
 
+from webui.catalog.models import ModelCatalog
+from webui.catalog.roots import FOLDERS
 from webui.cli import cli
 from webui.doctor.checks import CHECKS
 from webui.extensions import hookspecs
@@ -23,7 +26,7 @@ from webui.generation.prompt.schedules import Steps
 from webui.generation.request import Txt2Img, parameters_of, parse_request
 from webui.generation.samplers import SAMPLERS, SCHEDULES
 from webui.logs import about_job, log_to_file
-from webui.settings import Settings
+from webui.settings import Settings, load_settings
 from webui.studio.naming import NOT_POSSIBLE, TOKENS, OutputStyle, Subject, place
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -165,6 +168,30 @@ def test_the_way_of_a_picture_names_real_files_and_things() -> None:
     lines = re.search(r"`webui/studio/line.py`, (\d+) lines", text)
     assert lines
     assert int(lines[1]) == len((ROOT / "webui/studio/line.py").read_text().splitlines())
+
+
+def test_the_example_of_model_folders_finds_them_all(tmp_path: Path) -> None:
+    text = (DOCS / "models.md").read_text()
+    example = re.search(r"```yaml\n# data/settings.yaml\n(.*?)```", text, re.S)
+    assert example
+    home, data = tmp_path / "home", tmp_path / "data"
+    for number, folder in enumerate(
+        ("stable-diffusion-webui/models/Stable-diffusion", "ComfyUI/models/checkpoints", "disk", "invokeai/models/any", "downloads/loras")
+    ):
+        write_safetensors(home / folder / f"model {number}.safetensors", SDXL)
+    (home / "paths").mkdir()
+    (home / "paths" / "extra_model_paths.yaml").write_text(f"mine:\n  base_path: {home}\n  checkpoints: disk\n")
+    (home / "invokeai" / "invokeai.yaml").write_text("schema_version: 4\n")
+    data.mkdir()
+    (data / "settings.yaml").write_text(example[1].replace("/home/me", str(home)))
+    catalog = ModelCatalog(load_settings(data_dir=data).models_dirs, data / "cache")
+    assert [model.name for model in catalog.all()] == [f"model {number}" for number in range(5)]
+    catalog.close()
+
+
+def test_the_folders_of_models_are_those_that_are_looked_into() -> None:
+    table = (DOCS / "models.md").read_text().split("## Where files go")[1].split("Sub-folders")[0]
+    assert {name.casefold() for name in re.findall(r"`([\w-]+)`", table)} - {"models"} == set(FOLDERS)
 
 
 def test_every_check_of_the_doctor_is_documented_with_what_it_tells() -> None:

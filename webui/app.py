@@ -65,7 +65,7 @@ def open_studio(settings: Settings) -> Iterator[tuple[Studio, InstanceLock]]:
         extensions = ExtensionRegistry()
         if not settings.safe_mode:
             extensions.load(EXTENSION_ROOTS, "web")
-        catalog = CheckpointCatalog(settings.model_roots, settings.data_dir / "cache")
+        catalog = CheckpointCatalog(settings.model_roots, settings.data_dir / "cache", hash_files=settings.hash_models)
         studio = Studio(settings, executor, catalog, extensions)
         try:
             yield studio, instance

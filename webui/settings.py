@@ -42,7 +42,13 @@ class Settings(BaseSettings):
         (),
         section="Folders",
         label="Models folders",
-        help="Further folders with models, searched after Easel's own models folder. May be given several times.",
+        help="Further folders with models, searched after Easel's own: any folder, another program's, or an extra_model_paths.yaml.",
+    )
+    hash_models: bool = setting(
+        True,
+        section="Folders",
+        label="Hash models",
+        help="Read every model file once, in the background and gently, for the hashes that other programs know it by.",
     )
     picture_format: Literal["png", "jpeg", "webp", "avif"] = setting(
         "png", section="Pictures", label="Format", help="How new pictures are saved. All of them carry their parameters.", live=True

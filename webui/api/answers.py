@@ -280,6 +280,80 @@ class CheckpointAnswer(BaseModel):
     defaults: dict[str, Any] = Field(description="Request fields that it draws best with.")
 
 
+class ModelAnswer(BaseModel):
+    """One model file, or diffusers folder, of any kind."""
+
+    id: str = Field(pattern="^[0-9a-f]{16}$", description="Of its path: it stays while the file does.")
+    name: str = Field(description="To ask for it by.")
+    title: str = Field(description="AUTOMATIC1111's title: path below its folder and, once it is known, [short hash].")
+    file: str = Field(description="Path below the folder it was found in.")
+    kind: str = Field(description="checkpoint, denoiser, vae, lora, embedding, ...: by content, else by folder.", examples=["lora"])
+    family: str = Field(description="sd1, sd2, sdxl, sdxl_refiner, sd3, flux, ...; empty when the file doesn't tell.", examples=["sdxl"])
+    version: str = Field(description="Within the family: 3.5-medium, dev, ...; of an upscaler its architecture.")
+    variant: str = Field(description="base, inpaint, edit, depth, control or upscale: what its denoiser wants to see.")
+    prediction: str = Field(description="epsilon, v, flow, edm, or empty.")
+    network: str = Field(description="Of a LoRA: lora, loha, lokr, ...")
+    form: str = Field(description="diffusers, safetensors, gguf or pickle.")
+    dtype: str = Field(description="Of most of its numbers.")
+    parameters: int = Field(ge=0, description="How many numbers there are; 0 where that is not known.")
+    bytes: int = Field(ge=0, description="Size on disk.")
+    changed_at: str = Field(description="UTC, ISO 8601.")
+    pending: bool = Field(description="It has not been looked at yet; this takes a moment after many files were added.")
+    usable: bool | None = Field(description="Of checkpoints: whether the engine draws with it. Null for all others.")
+    problem: str = Field(description="Why it can't be used; empty when it can.")
+    hint: str = Field(description="What to do about that.")
+    notes: list[str] = Field(description="What its owner should know.")
+    hash: str | None = Field(description="First 10 hex digits of its SHA-256; null until it was made.")
+    preview: str | None = Field(description="Path of its preview picture.")
+
+
+class ModelList(BaseModel):
+    """A page of models."""
+
+    items: list[ModelAnswer]
+    total: int = Field(ge=0, description="How many there are in all that fit.")
+    next: int | None = Field(description="`offset` of the next page; null at the end.")
+    problems: list[str] = Field(description="Model folders that could not be understood.")
+    pending: int = Field(ge=0, description="Files not looked at yet.")
+    hashed: int = Field(ge=0, description="Files whose hash is known.")
+    to_hash: int = Field(ge=0, description="Files that get a hash.")
+
+
+class PartAnswer(BaseModel):
+    """A part inside a model."""
+
+    name: str = Field(examples=["text_encoder_2"])
+    prefix: str = Field(description="What its tensors' names begin with; a folder with / in a diffusers folder.")
+    layout: str
+    model: str
+
+
+class ModelDetails(ModelAnswer):
+    """All about one model. Texts come from its file and the files beside it: they are untrusted, and only text."""
+
+    path: str = Field(description="Where it lies.")
+    alias: str = Field(description="The name that its makers gave it.")
+    sha256: str | None
+    legacy_hash: str | None = Field(description="AUTOMATIC1111's first hash, 8 hex digits.")
+    data_hash: str | None = Field(description="Of the numbers alone, 12 hex digits: how trainers and infotexts name LoRAs.")
+    parts: list[PartAnswer]
+    missing: list[str] = Field(description="Parts that its family needs and that are not inside.")
+    trigger_words: list[str] = Field(description="What a prompt must say.")
+    training_tags: list[str] = Field(description="What its training pictures were captioned with, most frequent first.")
+    weight: float | None = Field(description="The weight to prefer.")
+    description: str
+    note: str = Field(description="What its owner wrote down.")
+    base_model: str
+    metadata: dict[str, str] = Field(description="From its header.")
+
+
+class Refreshed(BaseModel):
+    """What a look at the model folders found."""
+
+    changed: bool
+    total: int = Field(ge=0)
+
+
 class UnmappedParameter(BaseModel):
     """A parameter that sets nothing here."""
 

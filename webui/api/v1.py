@@ -14,6 +14,7 @@ from webui import __version__
 from webui.api import answers
 from webui.api.choices import build_choice_router
 from webui.api.jobs import EventNumber, LastEventId, build_job_router
+from webui.api.models import build_model_router
 from webui.api.pictures import build_picture_router
 from webui.api.problems import new_router, problems
 from webui.api.streams import Streams, as_message, number_of
@@ -33,6 +34,7 @@ def build_routers(studio: Studio, doctor: Doctor) -> list[APIRouter]:
         build_job_router(studio, streams),
         build_picture_router(studio),
         build_choice_router(studio),
+        build_model_router(studio.catalog),
         build_system_router(doctor),
         build_word_router(studio),
     ]

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from webui.catalog.diffusers_folder import WEIGHT_FILES, check_folder, read_json
-from webui.catalog.weights import check_safetensors
-from webui.durable import write_durably
+from webui.catalog.describe import describe
+from webui.catalog.detect import UNKNOWN, ModelKind
+from webui.catalog.diffusers_folder import PIPELINE, check_folder, read_json
+from webui.catalog.models import DRAWS, KIND_TITLES, ModelCatalog, ModelFile, list_models
+from webui.catalog.pipelines import pipeline_class
+from webui.catalog.roots import find_models, find_places
+from webui.catalog.usable import opens, why_not
 from webui.errors import CheckpointUnusable, EaselError, InvalidRequest
 from webui.generation.request import Txt2Img
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT_FOLDERS = ("checkpoints", "Stable-diffusion", "diffusers")
-"""Folder names under a models root: ours, then AUTOMATIC1111's and Forge's."""
-
-SINGLE_FILE_SUFFIXES = (".safetensors", ".ckpt", ".gguf")
 DEFAULTS_FILE = "easel.json"
 _SHORT_HASH = 10
-_SEARCH_DEPTH = 3
+
+NATIVE_SIDE: Mapping[str, int] = {"sd1": 512, "sd2": 512, "sdxl": 1024, "sdxl_refiner": 1024, "sd3": 1024, "flux": 1024}
+"""Family -> pixels of the side that it was trained on."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Example:
 class Checkpoint:
     """One checkpoint on disk. problem: why it can't be used, in one sentence; empty when it can.
 
-    defaults: request fields that this checkpoint draws best with.
+    defaults: request fields that this checkpoint draws best with. id and kind: of the model file (webui.catalog.models) that it is.
+    vae: a VAE of the same name beside it, which it is meant to be used with. notes: what its owner should know.
     """
 
     name: str
@@ -58,6 +60,10 @@ class Checkpoint:
     hint: str = ""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
+    id: str = ""
+    kind: ModelKind = UNKNOWN
+    vae: Path | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -96,147 +102,164 @@ def _own_defaults(path: Path, name: str) -> tuple[dict[str, Any], tuple[Example,
     return defaults, tuple(example for example in examples if example.picture.is_file())
 
 
-def _describe_folder(path: Path, name: str) -> Checkpoint:
+def _describe_folder(path: Path, name: str, kind: ModelKind) -> Checkpoint:
     try:
-        check_folder(path)
+        if pipeline_class(path) == PIPELINE:
+            check_folder(path)
+        elif not opens("diffusers", kind):
+            problem, hint = why_not("diffusers", kind)
+            return Checkpoint(name, path, problem=f"{problem} It is made for {pipeline_class(path)}.", hint=hint)
         native = _native_defaults(path)
     except CheckpointUnusable as error:
         return Checkpoint(name, path, problem=error.message, hint=error.hint)
     own, examples = _own_defaults(path, name)
-    return Checkpoint(name, path, defaults=native | own, examples=examples)
+    return Checkpoint(name, path, defaults=_family_defaults(kind) | native | own, examples=examples)
 
 
-def _describe_file(path: Path, name: str) -> Checkpoint:
-    try:
-        if path.suffix.casefold() == ".safetensors":
-            check_safetensors(path)
-    except CheckpointUnusable as error:
-        return Checkpoint(name, path, problem=error.message, hint=error.hint)
-    return Checkpoint(
-        name,
-        path,
-        problem="It is a single file; this version opens checkpoints as diffusers folders.",
-        hint="Convert it with diffusers' save_pretrained, or pick another checkpoint.",
-    )
+def _describe_file(model: ModelFile) -> Checkpoint:
+    if model.pending:
+        return Checkpoint(model.name, model.path, problem="It has not been looked at yet.", hint="Try again in a moment.")
+    if model.facts.problem:
+        return Checkpoint(model.name, model.path, problem=model.facts.problem, hint=model.facts.hint)
+    if not opens(model.facts.form, model.kind):
+        problem, hint = why_not(model.facts.form, model.kind)
+        return Checkpoint(model.name, model.path, problem=problem, hint=hint)
+    return Checkpoint(model.name, model.path, defaults=_family_defaults(model.kind))
 
 
-def _find(folder: Path, depth: int = 0) -> Iterator[Path]:
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name.casefold())
-    except OSError:
-        return
-    for entry in entries:
-        path = Path(entry.path)
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            if (path / "model_index.json").exists():
-                yield path
-            elif depth < _SEARCH_DEPTH:
-                yield from _find(path, depth + 1)
-        elif path.suffix.casefold() in SINGLE_FILE_SUFFIXES and not path.name.casefold().endswith((".vae.safetensors", ".vae.ckpt")):
-            yield path
+def _family_defaults(kind: ModelKind) -> dict[str, Any]:
+    side = 768 if (kind.family, kind.prediction) == ("sd2", "v") else NATIVE_SIDE.get(kind.family)
+    return {"width": side, "height": side} if side else {}
+
+
+def _as_checkpoint(model: ModelFile) -> Checkpoint:
+    described = _describe_folder(model.path, model.name, model.kind) if model.is_folder else _describe_file(model)
+    return replace(described, id=model.id, kind=model.kind, vae=model.vae, notes=model.notes)
 
 
 def scan(roots: Sequence[Path]) -> tuple[Checkpoint, ...]:
-    """Every checkpoint under `roots`, in the roots' order, then by name; usable and unusable.
+    """Every checkpoint in the folders for them, in the roots' order, then by name; usable and unusable.
 
-    Names are unique: a later one of a name already taken gets " (2)" and so on.
+    All are looked at anew, and nothing is written. Names are unique: a later one of a name already taken gets " (2)" and so on.
     """
-    found: list[Checkpoint] = []
-    taken: set[str] = set()
-    for root in roots:
-        for folder_name in CHECKPOINT_FOLDERS:
-            for path in _find(root / folder_name):
-                base = path.name if path.is_dir() else path.stem
-                name, number = base, 1
-                while name.casefold() in taken:
-                    number += 1
-                    name = f"{base} ({number})"
-                taken.add(name.casefold())
-                found.append(_describe_folder(path, name) if path.is_dir() else _describe_file(path, name))
-    return tuple(found)
+    places = [place for place in find_places(roots).places if place.expects in DRAWS or place.expects == "unknown"]
+    models = list_models((found, describe(found)) for found in find_models(places))
+    return tuple(_as_checkpoint(model) for model in models if model.role in DRAWS)
 
 
 def _fingerprint(files: Sequence[Path]) -> str:
     return "|".join(f"{file.name}:{stat.st_size}:{stat.st_mtime_ns}" for file in files for stat in (file.stat(),))
 
 
+_WEIGHT_FOLDERS = ("prior", "text_encoder", "text_encoder_2", "text_encoder_3", "transformer", "unet", "vae")
+
+
 def _weight_files(path: Path) -> list[Path]:
     # Asked for each job that is taken, and many times as fast as Path.glob.
-    folders = [path / part for part in WEIGHT_FILES if (path / part).is_dir()]
+    folders = [path / part for part in _WEIGHT_FOLDERS if (path / part).is_dir()]
     return sorted(folder / name for folder in folders for name in os.listdir(folder) if name.endswith(".safetensors"))  # noqa: PTH208
 
 
 class CheckpointCatalog:
-    """The checkpoints that can be picked. Scanned when made and on `refresh`; hashes are kept on disk.
+    """The checkpoints that can be picked: those among all `models`. What is found out about them is kept on disk.
 
     May be used from any thread.
     """
 
-    def __init__(self, roots: Sequence[Path], cache_dir: Path) -> None:
-        self._roots = tuple(roots)
-        self._hash_file = cache_dir / "checkpoint-hashes.json"
+    def __init__(self, roots: Sequence[Path], cache_dir: Path, *, hash_files: bool = True) -> None:
+        self.models = ModelCatalog(roots, cache_dir, hash_files=hash_files)
         self._lock = threading.Lock()
         self._hash_lock = threading.Lock()
-        self._hashes = self._load_hashes()
-        self._checkpoints = scan(self._roots)
-        self.on_change: Callable[[], None] = lambda: None
+        self._listed: tuple[tuple[ModelFile, ...], tuple[Checkpoint, ...]] | None = None
+        self._described: dict[ModelFile, Checkpoint] = {}
+        self._by_id: dict[str, Checkpoint] = {}
+
+    @property
+    def on_change(self) -> Callable[[], None]:
+        """Called, from any thread, after the list changed."""
+        return self.models.on_change
+
+    @on_change.setter
+    def on_change(self, call: Callable[[], None]) -> None:
+        self.models.on_change = call
+
+    def start(self) -> None:
+        """Begin to watch the folders and to hash in the background."""
+        self.models.start()
+
+    def close(self) -> None:
+        """End the background work."""
+        self.models.close()
 
     @property
     def roots(self) -> tuple[Path, ...]:
         """The folders that are looked through."""
-        return self._roots
+        return self.models.roots
 
     def all(self) -> tuple[Checkpoint, ...]:
         """All checkpoints, unusable ones included."""
+        models = self.models.all()
         with self._lock:
-            return self._checkpoints
+            if self._listed is None or self._listed[0] is not models:
+                ours = [model for model in models if model.role in DRAWS]
+                self._described = {model: self._described.get(model) or _as_checkpoint(model) for model in ours}
+                self._listed = models, tuple(self._described.values())
+                self._by_id = {checkpoint.id: checkpoint for checkpoint in self._listed[1]}
+            return self._listed[1]
+
+    def of_model(self, identifier: str) -> Checkpoint | None:
+        """The checkpoint that the model of that id is; None for all other kinds."""
+        self.all()
+        with self._lock:
+            return self._by_id.get(identifier)
 
     def refresh(self) -> bool:
         """Look at the folders again. Returns whether anything changed."""
-        fresh = scan(self._roots)
-        with self._lock:
-            changed = fresh != self._checkpoints
-            self._checkpoints = fresh
-        if changed:
-            self.on_change()
-        return changed
+        return self.models.refresh()
 
     def find(self, name: str) -> Checkpoint:
-        """The checkpoint of that name (case does not matter, a suffix or " [hash]" may follow); "" is the first usable one.
+        """The checkpoint that a name means (see ModelCatalog.find); "" is the first usable one.
 
         A name that is not known makes the folders be looked at once more. Raises InvalidRequest naming
         the known ones, CheckpointUnusable when it is there but can't be used.
         """
         checkpoint = self._match(name) or (self._match(name) if self.refresh() else None)
         if checkpoint is None:
-            usable = [entry.name for entry in self.all() if entry.usable]
-            raise InvalidRequest(
-                f"There is no checkpoint called {name[:80]!r}." if name else "There is no checkpoint yet.",
-                field="checkpoint",
-                allowed=", ".join(usable[:20]) or "none found",
-                hint="Pick one of the known checkpoints, or put yours into models/checkpoints.",
-            )
+            raise self._unknown(name)
         if not checkpoint.usable:
             raise CheckpointUnusable(f"{checkpoint.name} can't be used: {checkpoint.problem}", field="checkpoint", hint=checkpoint.hint)
         return checkpoint
 
     def _match(self, name: str) -> Checkpoint | None:
-        wanted = name.strip().split(" [")[0].casefold()
-        for checkpoint in self.all():
-            if wanted in (checkpoint.name.casefold(), checkpoint.path.name.casefold()) or (not wanted and checkpoint.usable):
-                return checkpoint
-        return None
+        if not name.strip():
+            return next((checkpoint for checkpoint in self.all() if checkpoint.usable), None)
+        model = self.models.find(name, DRAWS)
+        if model is not None and model.pending:
+            self.models.describe_now(model)
+            model = self.models.find(name, DRAWS)
+        return self.of_model(model.id) if model else None
+
+    def _unknown(self, name: str) -> InvalidRequest:
+        usable = [entry.name for entry in self.all() if entry.usable]
+        other = self.models.find(name) if name.strip() else None
+        what = f"{name[:80]!r} is no checkpoint but a file of kind {KIND_TITLES[other.role]}." if other else ""
+        return InvalidRequest(
+            what or (f"There is no checkpoint called {name[:80]!r}." if name else "There is no checkpoint yet."),
+            field="checkpoint",
+            allowed=", ".join(usable[:20]) or "none found",
+            hint="Pick one of the known checkpoints, or put yours into models/checkpoints.",
+        )
 
     def content_hash(self, checkpoint: Checkpoint) -> str:
-        """First 10 hex digits of the SHA-256 over the SHA-256 of each weight file, in order of part and name.
+        """First 10 hex digits of the SHA-256 of a file; of a folder, over the SHA-256 of each weight file, in order of part and name.
 
         Read once per change of the files; the result is kept on disk. Raises CheckpointUnusable when they are gone.
         """
+        if checkpoint.path.is_file():
+            return self.models.hash_now(self.models.get(checkpoint.id)).short
         files = _weight_files(checkpoint.path)
         try:
-            return self._hash(str(checkpoint.path), files)
+            return self._hash(checkpoint.path, files)
         except OSError as error:
             raise CheckpointUnusable(
                 f"{checkpoint.name} can't be read: {error.strerror or error}.",
@@ -244,30 +267,16 @@ class CheckpointCatalog:
                 hint="Check that its files are still there.",
             ) from None
 
-    def _hash(self, key: str, files: Sequence[Path]) -> str:
+    def _hash(self, folder: Path, files: Sequence[Path]) -> str:
         fingerprint = _fingerprint(files)
         with self._hash_lock:
-            known = self._hashes.get(key)
-            if known and known["files"] == fingerprint:
-                return known["hash"]
+            known = self.models.folder_hash(folder, fingerprint)
+            if known:
+                return known
             digest = hashlib.sha256()
             for file in files:
                 with open(file, "rb") as stream:
                     digest.update(hashlib.file_digest(stream, "sha256").digest())
             short = digest.hexdigest()[:_SHORT_HASH]
-            self._hashes[key] = {"files": fingerprint, "hash": short}
-            try:
-                write_durably(self._hash_file, json.dumps(self._hashes, indent=1).encode())
-            except OSError as error:
-                log.warning("The hash cache could not be written (%s); hashes are made again at the next start.", error)
+            self.models.remember_folder_hash(folder, fingerprint, short)
             return short
-
-    def _load_hashes(self) -> dict[str, dict[str, str]]:
-        try:
-            data = json.loads(self._hash_file.read_text("utf-8"))
-            return {str(path): {"files": str(entry["files"]), "hash": str(entry["hash"])} for path, entry in data.items()}
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            log.warning("%s is damaged; hashes are made again.", self._hash_file)
-            return {}

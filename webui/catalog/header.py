@@ -54,6 +54,11 @@ class Header:
         return {name: tensor.shape for name, tensor in self.tensors.items()}
 
 
+def readable(text: str) -> str:
+    """Untrusted text as text: what is no character (bytes of a file name in another encoding, halves of an emoji) becomes "?"."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def open_model(path: Path) -> BinaryIO:
     """Open a file for reading. Raises CheckpointUnusable when it is gone or not ours to read."""
     try:
@@ -147,7 +152,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _free_text(data: Any) -> dict[str, str]:
     if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
         raise ValueError("its metadata is no table of texts")
-    return data
+    return {readable(name): readable(value) for name, value in data.items()}
 
 
 _SAFETENSORS_BITS = {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog
+from webui.catalog.checkpoints import Checkpoint, scan
 from webui.doctor.add_ons import AddOns, load_in_child
 from webui.doctor.folders import Found, look_through
 from webui.errors import SettingInvalid
@@ -107,7 +107,7 @@ def from_outside(given: dict[str, object], extension_roots: Sequence[Path]) -> P
         settings,
         _look_for_easel(settings),
         ask_engine=(lambda: FakeExecutor().slots()[0]) if fake else (lambda: ask_engine(roots)),
-        ask_checkpoints=lambda: CheckpointCatalog(settings.model_roots, settings.data_dir / "cache").all(),
+        ask_checkpoints=lambda: scan(settings.model_roots),
         ask_add_ons=lambda: load_in_child(roots, ADD_ON_SECONDS) if roots else AddOns(),
         settings_problem=problem,
     )

@@ -102,12 +102,14 @@ class Studio:
         """Start the worker, take up what a crash left behind, and begin to run jobs."""
         self._executor.start()
         self._dispatcher.start()
+        self.catalog.start()
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
     def close(self) -> None:
         """End the worker; an unfinished job is made at the next start."""
         self._closed.set()
         self._dispatcher.close()
+        self.catalog.close()
         self._database.close()
 
     # asking
