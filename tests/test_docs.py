@@ -20,6 +20,7 @@ from webui.cli import cli
 from webui.doctor.checks import CHECKS
 from webui.extensions import hookspecs
 from webui.extensions.registry import ExtensionRegistry
+from webui.generation.adapters import loras_named
 from webui.generation.prompt.emphasis import weighted
 from webui.generation.prompt.reading import read_prompt
 from webui.generation.prompt.schedules import Steps
@@ -60,6 +61,14 @@ def test_every_word_of_name_patterns_is_documented_with_what_it_gives() -> None:
     text = (DOCS / "where-pictures-go.md").read_text("utf-8")
     assert re.findall(r"^\| `\[.*$", text, re.M) == rows
     assert all(f"`[{word}]`" in text for word in NOT_POSSIBLE)
+
+
+def test_lora_tags_mean_what_their_table_says() -> None:
+    rows = re.findall(r"^\| `(<lora:.*?>)` \| (\S+) \| (\S+) \|$", (DOCS / "loras-and-embeddings.md").read_text("utf-8"), re.M)
+    assert len(rows) == 5
+    for tag, words, denoiser in rows:
+        (lora,) = loras_named(f"a fox {tag}")
+        assert (lora.name, lora.text_encoder_weight, lora.unet_weight) == ("ink", float(words), float(denoiser))
 
 
 def test_every_sampler_schedule_and_their_options_are_documented() -> None:

@@ -88,7 +88,7 @@ class Always:
         self._family = family
         self._asked = False
 
-    def get(self, path: Path, loading: Callable[[], None]) -> Loaded:
+    def get(self, path: Path, loading: Callable[[], None], vae: Path | None = None) -> Loaded:
         if not self._asked:
             loading()
         self._asked = True

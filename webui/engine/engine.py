@@ -163,8 +163,9 @@ class Engine:
         return InMemory(tuple(self._checkpoints.resident()))
 
     def _load(self, job: JobSpec, watch: Stopwatch, emit: Emit) -> Loaded:
+        vae = Path(job.vae_path) if job.vae_path else None
         with watch.stage("load"):
-            return self._checkpoints.get(Path(job.checkpoint_path), lambda: emit(Stage(f"Loading {job.request.checkpoint}")))
+            return self._checkpoints.get(Path(job.checkpoint_path), lambda: emit(Stage(f"Loading {job.request.checkpoint}")), vae)
 
     def _draw(self, run: _Run, images: tuple[int, ...]) -> None:
         """Make the pictures of one batch and emit them, or say that they were skipped."""

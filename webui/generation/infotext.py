@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import Any
 
 from webui.errors import InvalidRequest
+from webui.generation.adapters import hashes_text
 from webui.generation.request import ResolvedRequest, ResolvedTxt2Img, Txt2Img, parameters_of, parse_request
 
 PNG_TEXT_KEY = "parameters"
@@ -81,12 +82,19 @@ def write_infotext(request: ResolvedRequest, seed: int, version: str) -> str:
         value = _written(seed if name == "seed" else getattr(request, name))
         if key in ALWAYS or value != _granted(key, name):
             pairs[key] = value
+    pairs |= _hashes(request)
     ordered = sorted(pairs, key=lambda key: ORDER.index(key) if key in ORDER else len(ORDER))
     lines = [request.prompt]
     if request.negative_prompt:
         lines.append(f"{NEGATIVE_KEY} {request.negative_prompt}")
     lines.append(", ".join([*(f"{key}: {_quote(pairs[key])}" for key in ordered), f"Version: {_quote(f'easel-{version}')}"]))
     return "\n".join(lines)
+
+
+def _hashes(request: ResolvedRequest) -> dict[str, str]:
+    """The hashes of what was used beside the checkpoint; keys without any are left out."""
+    texts = {"VAE hash": request.vae_hash, "Lora hashes": hashes_text(request.loras), "TI hashes": hashes_text(request.embeddings)}
+    return {key: text for key, text in texts.items() if text}
 
 
 @functools.cache

@@ -32,7 +32,7 @@ class JobSpec:
 
     checkpoint_path: the folder or file to load. images: 0-based indexes still to be made
     (after a restart the finished ones are left out). preview_interval: least seconds between previews.
-    loras, embeddings: those that the request's prompts name.
+    loras, embeddings: those that the request's prompts name. vae_path: of the VAE in place of the checkpoint's own, or empty.
     try_with_less: whether pictures that memory doesn't suffice for are drawn again in a way that needs less.
     known_peaks: what earlier pictures of this checkpoint needed (webui.planning.peaks.Peak as plain values).
     """
@@ -46,6 +46,7 @@ class JobSpec:
     known_peaks: tuple[dict[str, Any], ...] = field(default=())
     loras: tuple[LoraUse, ...] = ()
     embeddings: tuple[EmbeddingUse, ...] = ()
+    vae_path: str = ""
 
     def to_wire(self) -> dict[str, Any]:
         """Plain values for a pipe."""
@@ -57,6 +58,7 @@ class JobSpec:
             "preview_interval": self.preview_interval,
             "loras": [asdict(lora) for lora in self.loras],
             "embeddings": [asdict(embedding) for embedding in self.embeddings],
+            "vae_path": self.vae_path,
             "try_with_less": self.try_with_less,
             "known_peaks": list(self.known_peaks),
         }
@@ -72,6 +74,7 @@ class JobSpec:
             preview_interval=data["preview_interval"],
             loras=tuple(LoraUse(**lora) for lora in data["loras"]),
             embeddings=tuple(EmbeddingUse(**embedding) for embedding in data["embeddings"]),
+            vae_path=data["vae_path"],
             try_with_less=data["try_with_less"],
             known_peaks=tuple(data["known_peaks"]),
         )

@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 
 from webui.errors import InvalidRequest
 from webui.generation import samplers
+from webui.generation.adapters import VAE_AUTOMATIC, VAE_NONE, UsedEmbedding, UsedLora
 from webui.generation.attention import find_attention_label
 from webui.generation.prompt.emphasis import EmphasisMode
 
@@ -68,6 +69,13 @@ class Txt2Img(BaseModel):
         label="Checkpoint",
         help="The model that draws. Empty: the one in use, or the first one found.",
         infotext="Model",
+        max_length=500,
+    )
+    vae: str = parameter(
+        VAE_AUTOMATIC,
+        label="VAE",
+        help="What makes pixels of the latents. Automatic: the one beside the checkpoint, else its own. None: its own.",
+        infotext="VAE",
         max_length=500,
     )
     width: int = parameter(512, label="Width", help="Width of the picture.", unit="px", step=8, ge=64, le=2048, multiple_of=8)
@@ -396,7 +404,7 @@ class Txt2Img(BaseModel):
     def _known_attention(cls, value: str) -> str:
         return find_attention_label(value)
 
-    @field_validator("prompt", "negative_prompt", "checkpoint", mode="before")
+    @field_validator("prompt", "negative_prompt", "checkpoint", "vae", mode="before")
     @classmethod
     def _clean_text(cls, value: Any) -> Any:
         # Lone surrogates cannot be stored as UTF-8, NUL ends strings in C libraries and databases.
@@ -431,6 +439,12 @@ class ResolvedTxt2Img(Txt2Img):
     variation_seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
     checkpoint: Annotated[str, Field(min_length=1, max_length=500)]  # pyright: ignore[reportGeneralTypeIssues]
     checkpoint_hash: str = Field(title="Model hash", description="First 10 hex digits of the checkpoint's content hash.")
+    vae: str = parameter(VAE_NONE, label="VAE", help="The VAE in place of the checkpoint's own.", infotext="VAE", max_length=500)
+    vae_hash: str = Field(default="", title="VAE hash", description="First 10 hex digits of the VAE's content hash.")
+    loras: tuple[UsedLora, ...] = Field(default=(), title="LoRAs", description="Those that the prompt names and that are there, in order.")
+    embeddings: tuple[UsedEmbedding, ...] = Field(
+        default=(), title="Embeddings", description="Those that prompt and negative prompt name and that are there."
+    )
 
     @property
     def image_seeds(self) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 
 from webui.generation import samplers
+from webui.generation.adapters import NO_ADAPTERS, FoundAdapters
 from webui.generation.request import RANDOM_SEED, GenerationRequest, ResolvedRequest, ResolvedTxt2Img
 
 LAST_RANDOM_SEED = 4_294_967_293
@@ -20,8 +21,10 @@ class CheckpointIdentity:
     hash: str
 
 
-def resolve(request: GenerationRequest, checkpoint: CheckpointIdentity, rng: random.Random) -> ResolvedRequest:
-    """Fill in every value that was left open. Pure but for `rng`, which draws random seeds."""
+def resolve(
+    request: GenerationRequest, checkpoint: CheckpointIdentity, rng: random.Random, adapters: FoundAdapters = NO_ADAPTERS
+) -> ResolvedRequest:
+    """Fill in every value that was left open. Pure but for `rng`, which draws random seeds. adapters: what the request names."""
     fields = request.model_dump()
     if request.seed == RANDOM_SEED:
         fields["seed"] = rng.randint(0, LAST_RANDOM_SEED)
@@ -31,4 +34,5 @@ def resolve(request: GenerationRequest, checkpoint: CheckpointIdentity, rng: ran
         fields["schedule_type"] = samplers.find_sampler(request.sampler).default_schedule
     fields["checkpoint"] = checkpoint.name
     fields["checkpoint_hash"] = checkpoint.hash
+    fields |= {"vae": adapters.vae, "vae_hash": adapters.vae_hash, "loras": adapters.loras, "embeddings": adapters.embeddings}
     return ResolvedTxt2Img.model_validate(fields)

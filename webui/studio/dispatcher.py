@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from webui.catalog.adapters import paths_of
 from webui.catalog.checkpoints import CheckpointCatalog
 from webui.errors import EaselError, GenerationFailed
 from webui.executors.base import Executor, Slot
@@ -300,6 +301,7 @@ class Dispatcher:
             settings.preview_interval,
             settings.try_with_less_memory,
             tuple(peak.as_dict() for peak in peaks),
+            *paths_of(self._catalog.models, job.resolved, checkpoint),
         )
         last_published = 0.0
         for event in self._executor.run(slot, spec):

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from webui.catalog.adapters import find_adapters
 from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog, Example
 from webui.catalog.tokenizer import tokenizer_of
 from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest, NotFound
@@ -190,7 +191,8 @@ class Studio:
         notes = tuple(self.extensions.notes())
         checkpoint = self.catalog.find(prepared.checkpoint)
         identity = CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint))
-        return NewJob(asked=request, resolved=resolve(prepared, identity, self._rng), notes=notes, **how)
+        adapters, missing = find_adapters(self.catalog.models, prepared, checkpoint)
+        return NewJob(asked=request, resolved=resolve(prepared, identity, self._rng, adapters), notes=(*notes, *missing), **how)
 
     def _announce(self, jobs: Sequence[Job]) -> list[JobView]:
         views = [self.job_view(job) for job in jobs]

@@ -20,7 +20,7 @@ from webui.engine.loading.modules import architecture, builder
 from webui.engine.loading.tensors import Layout, RenamedTensors, TensorSource
 from webui.errors import CheckpointUnusable
 
-ComponentKind = Literal["denoiser", "vae", "text_encoder", "text_encoder_2", "text_encoder_3"]
+ComponentKind = Literal["denoiser", "vae", "text_encoder", "text_encoder_2", "text_encoder_3", "controlnet"]
 
 DOWNLOAD_AGAIN = "Copy or download the checkpoint again."
 
@@ -83,6 +83,7 @@ TITLES: Mapping[ComponentKind, str] = {
     "text_encoder": "text encoder",
     "text_encoder_2": "second text encoder",
     "text_encoder_3": "third text encoder",
+    "controlnet": "ControlNet",
 }
 
 

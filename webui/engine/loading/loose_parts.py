@@ -50,7 +50,8 @@ def _as_t5(file: TensorFile) -> LoosePart | None:
     return _part(file, layout) if "encoder.final_layer_norm.weight" in layout and "shared.weight" in layout else None
 
 
-def _as_vae(file: TensorFile) -> LoosePart | None:
+def as_vae(file: TensorFile) -> LoosePart | None:
+    """The autoencoder in a file, by itself or in a whole checkpoint; None where there is none."""
     for prefix in ("first_stage_model.", "vae.", ""):
         if f"{prefix}decoder.up.0.block.0.conv1.weight" in file.shapes:
             return _part(file, vae_layout(file.shapes, prefix))
@@ -97,7 +98,7 @@ def find_clips(roots: Sequence[Path], pooled: int) -> list[LoosePart]:
 
 def find_vae(roots: Sequence[Path], channels: int, words: Sequence[str]) -> LoosePart | None:
     """A VAE with that many latent channels; one whose path holds one of the words goes first."""
-    found = find_parts(roots, VAE_FOLDERS, _as_vae, lambda part: part.shapes["decoder.conv_in.weight"][1] == channels)
+    found = find_parts(roots, VAE_FOLDERS, as_vae, lambda part: part.shapes["decoder.conv_in.weight"][1] == channels)
 
     def named(part: LoosePart) -> bool:
         path = part.file.path

@@ -14,6 +14,7 @@ CLASSES: Mapping[str, tuple[str, str]] = {
     "unet": ("diffusers.models.unets.unet_2d_condition", "UNet2DConditionModel"),
     "sd3": ("diffusers.models.transformers.transformer_sd3", "SD3Transformer2DModel"),
     "flux": ("diffusers.models.transformers.transformer_flux", "FluxTransformer2DModel"),
+    "controlnet": ("diffusers.models.controlnets.controlnet", "ControlNetModel"),
     "vae": ("diffusers.models.autoencoders.autoencoder_kl", "AutoencoderKL"),
     "clip": ("transformers.models.clip.modeling_clip", "CLIPTextModel"),
     "clip_projected": ("transformers.models.clip.modeling_clip", "CLIPTextModelWithProjection"),

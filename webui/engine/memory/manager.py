@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import torch
 
+from webui.engine.adapters.vae import with_vae
 from webui.engine.device import Device
 from webui.engine.families.base import Family
 from webui.engine.loading.checkpoint import open_checkpoint
@@ -36,8 +37,11 @@ CAST_FOLDER, IDENTITY_FILE = "weights", "part-identities.json"
 class Checkpoints(Protocol):
     """Where the engine gets checkpoints from."""
 
-    def get(self, path: Path, loading: Callable[[], None]) -> Loaded:
-        """The checkpoint at `path`, ready to draw; `loading` is called where that is not so already. Raises CheckpointUnusable."""
+    def get(self, path: Path, loading: Callable[[], None], vae: Path | None = None) -> Loaded:
+        """The checkpoint at `path`, ready to draw; `loading` is called where that is not so already. vae: in place of its own.
+
+        Raises CheckpointUnusable, AdapterUnusable.
+        """
         ...
 
     def unload(self) -> None:
@@ -71,16 +75,17 @@ class ModelManager:
         self._store = WeightStore(numbers, Identities(None if cache is None else cache / IDENTITY_FILE), casts)
         self._skeletons: dict[tuple[str, str], Skeleton] = {}
         self._worn: dict[Skeleton, Weights] = {}
-        self._known: OrderedDict[Path, _Known] = OrderedDict()
+        self._known: OrderedDict[tuple[Path, Path | None], _Known] = OrderedDict()
         self._current: Loaded | None = None
         self._on_device: dict[Skeleton, list[tuple[torch.Tensor, torch.Tensor]]] = {}
 
-    def get(self, path: Path, loading: Callable[[], None]) -> Loaded:
+    def get(self, path: Path, loading: Callable[[], None], vae: Path | None = None) -> Loaded:
         """The checkpoint at `path`. If it is not the current one, or its files have changed, `loading` is called and it is put on.
 
-        Raises CheckpointUnusable; the current one stays then.
+        vae: another VAE in place of its own; the two share all other parts. Raises CheckpointUnusable, AdapterUnusable; the
+        current one stays then.
         """
-        known = self._opened(path)
+        known = self._opened(path, vae)
         if self._current is not None and known.family is self._current.family and known.family is not None:
             return self._current
         loading()
@@ -130,13 +135,14 @@ class ModelManager:
             for weights in reversed(self._store.kept)
         ]
 
-    def _opened(self, path: Path) -> _Known:
-        known = self._known.get(path)
+    def _opened(self, path: Path, vae: Path | None) -> _Known:
+        known = self._known.get((path, vae))
         if known is None or not known.source.unchanged():
-            known = self._known[path] = _Known(self._open(path))
+            source = self._open(path)
+            known = self._known[path, vae] = _Known(source if vae is None else with_vae(source, vae))
             while len(self._known) > MOST_OPEN:
                 self._known.popitem(last=False)
-        self._known.move_to_end(path)
+        self._known.move_to_end((path, vae))
         return known
 
     def _skeleton(self, source: CheckpointSource, kind: Any) -> Skeleton:
