@@ -3,7 +3,7 @@ import os
 from pathlib import Path
 
 import pytest
-from model_files import DENOISER, FLUX, SD1, SD1_INPAINT, SDXL, flux, under, unet, write_safetensors
+from model_files import DENOISER, FLUX, SD1, SD1_INPAINT, SDXL, flux, under, unet, write_gguf, write_safetensors
 from small_checkpoint import SHIPPED_CHECKPOINT, make_checkpoint
 
 from webui.catalog.checkpoints import CheckpointCatalog, scan
@@ -49,6 +49,8 @@ def test_what_the_engine_does_not_draw_with_is_listed_with_its_reason(models_dir
     write_safetensors(folder / "edit.safetensors", {**SD1, **under(DENOISER, unet(768, channels=8))})
     write_safetensors(folder / "strange.safetensors", {"weight": (2,)})
     (folder / "old.ckpt").write_bytes(b"PK")
+    write_gguf(folder / "quantised.gguf", flux())
+    write_gguf(folder / "quantised xl.gguf", unet(2048, sized=True))
     for name, shapes in {"sd1": SD1, "inpaint": SD1_INPAINT, "sdxl": SDXL, "flux": flux()}.items():
         write_safetensors(folder / f"{name}.safetensors", shapes)
     words = {
@@ -59,12 +61,13 @@ def test_what_the_engine_does_not_draw_with_is_listed_with_its_reason(models_dir
         "edit": "editing pictures",
         "strange": "none of its tensors' names",
         "old": "no model file",
+        "quantised xl": "GGUF file (SDXL)",
     }
     found = {entry.name: entry for entry in scan([models_dir])}
     for name, expected in words.items():
         assert expected in found[name].problem
         assert found[name].hint
-    assert {name for name, entry in found.items() if entry.usable} == {"small", "sd1", "inpaint", "sdxl", "flux"}
+    assert {name for name, entry in found.items() if entry.usable} == {"small", "sd1", "inpaint", "sdxl", "flux", "quantised"}
     assert dict(found["sdxl"].defaults) == {"width": 1024, "height": 1024}
     assert found["inpaint"].kind.variant == "inpaint"
 

@@ -15,8 +15,8 @@ _TRANSFORMERS = frozenset(("sd3", "flux"))
 OPENED: Mapping[Form, frozenset[str]] = {
     "diffusers": _STABLE_DIFFUSION | _TRANSFORMERS,
     "safetensors": _STABLE_DIFFUSION | _TRANSFORMERS,
-    "gguf": frozenset(),
-    "pickle": frozenset(),
+    "gguf": _TRANSFORMERS,
+    "pickle": _STABLE_DIFFUSION | _TRANSFORMERS,
 }
 """Form on disk -> families that the engine opens in it."""
 
@@ -73,7 +73,7 @@ FORM_TITLES: Mapping[Form, str] = {
     "diffusers": "diffusers folder",
     "safetensors": "single file",
     "gguf": "GGUF file",
-    "pickle": "old pickle file (a single file that can run code)",
+    "pickle": "old pickle file",
 }
 
 
