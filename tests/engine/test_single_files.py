@@ -256,6 +256,12 @@ def test_weights_that_are_nan_are_found_while_drawing(tmp_path: Path, device: De
         recorder_in(tmp_path, device).run(job(path=broken.save(tmp_path / "nan.safetensors"), **SIZE))
 
 
+def test_a_text_encoder_that_needs_a_tokenizer_of_its_own_is_told(tmp_path: Path) -> None:
+    path = tiny_checkpoints.emoji_as_single_file().save(tmp_path / "bare.safetensors")
+    with pytest.raises(CheckpointUnusable, match=r"5,424 tokens.*no tokenizer of its own"):
+        open_checkpoint(path)
+
+
 def test_models_that_need_more_than_words_are_named(tmp_path: Path) -> None:
     tiny = tiny_checkpoints.sd1()
     name = "model.diffusion_model.input_blocks.0.0.weight"

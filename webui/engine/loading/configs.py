@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from webui.engine.loading.tensors import Shape
+from webui.errors import CheckpointUnusable
 
 Shapes = Mapping[str, Shape]
 Config = dict[str, Any]
@@ -106,6 +107,11 @@ def clip_config(shapes: Shapes, activation: str) -> Config:
     """CLIPTextModel, or CLIPTextModelWithProjection where there is a projection. activation: quick_gelu (OpenAI) or gelu (OpenCLIP)."""
     inner = "text_model." if any(name.startswith("text_model.") for name in shapes) else ""
     vocabulary, width = shapes[f"{inner}embeddings.token_embedding.weight"]
+    if vocabulary <= END_OF_TEXT:
+        raise CheckpointUnusable(
+            f"Its text encoder knows {vocabulary:,} tokens, CLIP's tokenizer {END_OF_TEXT + 1:,}; no tokenizer of its own comes with it.",
+            hint="Use the checkpoint as a diffusers folder, which has its tokenizer inside.",
+        )
     return {
         "vocab_size": vocabulary,
         "hidden_size": width,
