@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, Response
 
 from webui.api import answers
 from webui.api.problems import new_router, problems
@@ -32,7 +32,7 @@ def build_system_router(doctor: Doctor) -> APIRouter:
 
     @router.get(
         "/system/report",
-        response_class=PlainTextResponse,
+        response_class=Response,
         responses={200: {"content": {"text/plain": {}}, "description": "The report."}, **problems()},
     )
     def report() -> PlainTextResponse:
