@@ -70,10 +70,10 @@ VARIANT_TITLES: Mapping[Variant, str] = {
 }
 
 FORM_TITLES: Mapping[Form, str] = {
-    "diffusers": "diffusers folder",
-    "safetensors": "single file",
-    "gguf": "GGUF file",
-    "pickle": "old pickle file",
+    "diffusers": "a diffusers folder",
+    "safetensors": "a single file",
+    "gguf": "a GGUF file",
+    "pickle": "an old pickle file",
 }
 
 
@@ -86,11 +86,11 @@ def why_not(form: Form, kind: ModelKind) -> tuple[str, str]:
     """One sentence for people on why the engine does not draw with it, and one on what to do; empty when it does."""
     title, what = FAMILY_TITLES.get(kind.family, "of no family that Easel knows"), FORM_TITLES[form]
     if kind.kind not in ("checkpoint", "denoiser"):
-        return f"It is a {what}, and none of its tensors' names are those of a checkpoint.", _OTHER
+        return f"It is {what}, and none of its tensors' names are those of a checkpoint.", _OTHER
     if kind.family not in OPENED[form]:
         elsewhere = [FORM_TITLES[other] for other, families in OPENED.items() if kind.family in families]
-        problem = f"It is a {what} ({title}), which this version of Easel does not draw with."
-        return problem, f"Get it as a {' or '.join(elsewhere)}." if elsewhere else _OTHER
+        problem = f"It is {what} ({title}), which this version of Easel does not draw with."
+        return problem, f"Get it as {' or '.join(elsewhere)}." if elsewhere else _OTHER
     if kind.family not in OPENED_VARIANTS.get(kind.variant, ()):
         return f"It is made for {VARIANT_TITLES[kind.variant]} ({title}), which this version of Easel can't do with it.", _OTHER
     if kind.kind == "denoiser" and kind.family not in OPENED_ALONE:

@@ -26,6 +26,8 @@ class _Visible(DefaultFilter):
 
 def watch_folders(folders: Callable[[], Sequence[Path]], stop: threading.Event, changed: Callable[[], object]) -> None:
     """Call `changed` after each change below `folders`, until `stop` is set. Folders may come and go."""
+    # It tells of each burst, which says nothing to people.
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
     there = _topmost(folders())
     while not stop.is_set():
         try:
