@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from webui.catalog.detect import Kind
+from webui.catalog.roots import find_places
 from webui.engine.loading.layouts import clip_layout, plain_layout, t5_layout, vae_layout
 from webui.engine.loading.tensors import Layout, Shape, TensorFile, shapes_of
 from webui.errors import CheckpointUnusable
-
-TEXT_ENCODER_FOLDERS = ("text_encoders", "text_encoder", "clip", "CLIP")
-VAE_FOLDERS = ("vae", "VAE")
-"""Folder names under a models root: ours, then those of Forge and ComfyUI."""
 
 Shapes = dict[str, Shape]
 
@@ -26,14 +24,12 @@ class LoosePart:
     shapes: Shapes
 
 
-def _files(roots: Sequence[Path], folders: Sequence[str]) -> Iterator[TensorFile]:
-    seen = set()
-    for root in roots:
-        for path in sorted(path for folder in folders for path in (root / folder).rglob("*.safetensors")):
-            key = path.resolve()
-            if key in seen:
-                continue
-            seen.add(key)
+def _files(roots: Sequence[Path], kind: Kind) -> Iterator[TensorFile]:
+    """The files in the folders that are for this kind of part, whatever program's names they have."""
+    for place in find_places(roots).places:
+        if place.expects != kind:
+            continue
+        for path in sorted(place.folder.rglob("*.safetensors")):
             try:
                 yield TensorFile(path)
             except CheckpointUnusable:
@@ -65,16 +61,16 @@ def _part(file: TensorFile, layout: Layout) -> LoosePart:
 
 
 def find_parts(
-    roots: Sequence[Path], folders: Sequence[str], read: Callable[[TensorFile], LoosePart | None], fits: Callable[[LoosePart], bool]
+    roots: Sequence[Path], kind: Kind, read: Callable[[TensorFile], LoosePart | None], fits: Callable[[LoosePart], bool]
 ) -> list[LoosePart]:
-    """What lies in the folders and fits, those with full numbers before the fp8 ones."""
-    found = [part for file in _files(roots, folders) if (part := read(file)) and fits(part)]
+    """What lies in the folders for this kind and fits, those with full numbers before the fp8 ones."""
+    found = [part for file in _files(roots, kind) if (part := read(file)) and fits(part)]
     return sorted(found, key=lambda part: "fp8" in part.file.path.name.casefold())
 
 
 def find_t5(roots: Sequence[Path], width: int) -> LoosePart | None:
     """A T5 encoder whose tokens are that wide."""
-    found = find_parts(roots, TEXT_ENCODER_FOLDERS, _as_t5, lambda part: part.shapes["shared.weight"][1] == width)
+    found = find_parts(roots, "text_encoder", _as_t5, lambda part: part.shapes["shared.weight"][1] == width)
     return found[0] if found else None
 
 
@@ -85,7 +81,7 @@ def find_clips(roots: Sequence[Path], pooled: int) -> list[LoosePart]:
         own = part.shapes["text_model.embeddings.token_embedding.weight"][1]
         return part.shapes.get("text_projection.weight", (own, own))[0]
 
-    found = find_parts(roots, TEXT_ENCODER_FOLDERS, _as_clip, lambda part: width(part) <= pooled)
+    found = find_parts(roots, "text_encoder", _as_clip, lambda part: width(part) <= pooled)
     for part in found:
         if width(part) == pooled:
             return [part]
@@ -98,7 +94,7 @@ def find_clips(roots: Sequence[Path], pooled: int) -> list[LoosePart]:
 
 def find_vae(roots: Sequence[Path], channels: int, words: Sequence[str]) -> LoosePart | None:
     """A VAE with that many latent channels; one whose path holds one of the words goes first."""
-    found = find_parts(roots, VAE_FOLDERS, as_vae, lambda part: part.shapes["decoder.conv_in.weight"][1] == channels)
+    found = find_parts(roots, "vae", as_vae, lambda part: part.shapes["decoder.conv_in.weight"][1] == channels)
 
     def named(part: LoosePart) -> bool:
         path = part.file.path
