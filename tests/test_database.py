@@ -64,6 +64,20 @@ def test_reading_does_not_wait_for_a_writer(tmp_path: Path) -> None:
         assert reader.execute(select(tables.job.c.id)).all() == []
 
 
+def test_what_was_written_is_moved_into_the_file_beside_readers_and_writers(tmp_path: Path) -> None:
+    database = open_database(tmp_path)
+    row = {"status": "waiting", "checkpoint": "a", "asked": "{}" * 5000, "resolved": "{}"}
+    with database.writing() as connection:
+        connection.execute(insert(tables.job).values(id=1, **row))
+    before = (tmp_path / DATABASE_FILE).stat().st_size
+    database.tidy()
+    assert (tmp_path / DATABASE_FILE).stat().st_size > before + 5000
+    with database.writing() as writer, database.reading() as reader:
+        writer.execute(insert(tables.job).values(id=2, **row))
+        database.tidy()
+        assert reader.execute(select(tables.job.c.id)).scalars().all() == [1]
+
+
 def test_ids_only_grow_also_when_the_clock_jumps_back() -> None:
     now = [1000.0]
     clock = IdClock(now=lambda: now[0])

@@ -18,6 +18,7 @@ def test_exactly_as_many_steps() -> None:
     assert partial_steps(20, 0.5, exactly=True) == PartialSteps(40, 20)
     assert partial_steps(20, 0.0, exactly=True) == PartialSteps(20, 20)
     assert partial_steps(20, 1.0, exactly=True) == PartialSteps(20, 20)
+    assert partial_steps(20, 1e-300, exactly=True) == PartialSteps(20_000, 20)
 
 
 @given(st.integers(1, 150), st.floats(0, 1), st.booleans())

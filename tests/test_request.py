@@ -36,6 +36,8 @@ BAD = [
     ({"prompt": 5}, "prompt", None),
     ({"sampler": "no such"}, "sampler", ", ".join(SAMPLER_LABELS)),
     ({"schedule_type": "no such"}, "schedule_type", ", ".join(SCHEDULE_LABELS)),
+    ({"sigma_churn": False}, "sigma_churn", "0 to 100"),
+    ({"steps": True}, "steps", "1 to 150"),
     ({"rng": "no such"}, "rng", None),
     ({"seed_resize_from": "wide"}, "seed_resize_from", None),
     ({"eta": 1.5}, "eta", "0 to 1"),

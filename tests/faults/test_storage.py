@@ -21,7 +21,7 @@ from test_studio import SMALL, finish, wait_for
 
 from webui.errors import DatabaseBusy, DiskFull
 from webui.executors.fake import FakeExecutor
-from webui.generation.request import load_request, load_resolved, parse_request
+from webui.generation.request import REQUEST_VERSION, load_request, load_resolved, parse_request
 from webui.settings import Settings
 from webui.studio import database as database_module
 from webui.studio.database import DATABASE_FILE, FORM, open_database
@@ -116,7 +116,8 @@ def test_a_request_of_a_later_version_fails_alone(new_studio: Callable[..., Stud
     ids = [before.submit(parse_request(SMALL | {"prompt": str(number)}))["id"] for number in range(3)]
     before.close()
     with closing(sqlite3.connect(settings.data_dir / DATABASE_FILE)) as connection, connection:
-        connection.execute("UPDATE job SET resolved = replace(resolved, '\"version\": 1', '\"version\": 99') WHERE id = ?", (ids[1],))
+        now, later = (f'"version": {number}' for number in (REQUEST_VERSION, REQUEST_VERSION + 1))
+        connection.execute("UPDATE job SET resolved = replace(resolved, ?, ?) WHERE id = ?", (now, later, ids[1]))
     studio = new_studio()
     assert [studio.follow(job, lambda event: None)["status"] for job in ids] == ["done", "failed", "done"]
     error = studio.job(ids[1])["error"]

@@ -26,6 +26,11 @@ LORA_DIGITS, EMBEDDING_DIGITS = 12, 12
 _LORA, _EMBEDDING, _VAE = frozenset(("lora",)), frozenset(("embedding",)), frozenset(("vae",))
 
 
+def vae_choices(models: ModelCatalog) -> list[str]:
+    """What a request's VAE can be: the two words for none of one's own choice, then each by name."""
+    return [VAE_AUTOMATIC, VAE_NONE, *(model.name for model in models.select(_VAE) if not model.facts.problem)]
+
+
 def find_adapters(models: ModelCatalog, request: GenerationRequest, checkpoint: Checkpoint) -> tuple[FoundAdapters, tuple[str, ...]]:
     """What the request names beside its checkpoint, and notes about what isn't there: the picture is made without it.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MOST = 0.999
-"""A denoising strength of 1 counts as this."""
+MOST, LEAST = 0.999, 0.001
+"""A denoising strength of 1 counts as the one; of those above 0 none counts as less than the other, or a schedule could be endless."""
 
 
 @dataclass(frozen=True)
@@ -29,5 +29,5 @@ def partial_steps(steps: int, denoising_strength: float, *, exactly: bool = Fals
     share = min(denoising_strength, MOST)
     if not exactly:
         return PartialSteps(steps, min(int(share * steps) + 1, steps))
-    scheduled = max(int(steps / share), steps) if share > 0 else steps
+    scheduled = max(int(steps / max(share, LEAST)), steps) if share > 0 else steps
     return PartialSteps(scheduled, steps)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
 from webui.errors import InvalidRequest
@@ -376,6 +376,14 @@ class Txt2Img(BaseModel):
                 if data.get("schedule_type", samplers.AUTOMATIC) == samplers.AUTOMATIC:
                     data["schedule_type"] = schedule
         return data
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        # Pydantic takes false for 0 otherwise.
+        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation in (int, float):
+            raise ValueError("Send a number")
+        return value
 
     @field_validator("sampler")
     @classmethod

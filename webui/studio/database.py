@@ -26,6 +26,8 @@ FORM = "0002"
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _BUSY_MILLISECONDS = 10_000
 _CACHE_KIBIBYTES = 16 * 1024
+_LOG_PAGES = 8_000
+"""SQLite itself moves what is written into the database once its log is so long (32 MB); `tidy` does it sooner, while nobody waits."""
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:
@@ -34,6 +36,7 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
     cursor.execute(f"PRAGMA cache_size=-{_CACHE_KIBIBYTES}")
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
     cursor.close()
@@ -140,6 +143,18 @@ class Database:
         """
         with self._writer, _told_in_words(), self._engine.begin() as connection:
             yield connection
+
+    def tidy(self) -> None:
+        """Move what was written lately from the log into the database file; neither readers nor writers wait for it.
+
+        Raises DataUnusable; then it stays in the log.
+        """
+        try:
+            # Outside of a transaction, which SQLAlchemy would begin.
+            with closing(self._engine.raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except (sqlite3.DatabaseError, DatabaseError) as error:
+            raise DataUnusable(f"The database's log can't be emptied: {error}.", hint=_HINTS[DataUnusable]) from error
 
     def last_id(self) -> int:
         """The largest id in any table, 0 when all are empty."""

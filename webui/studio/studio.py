@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from webui.catalog.adapters import find_adapters
+from webui.catalog.adapters import find_adapters, vae_choices
 from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog, Example
 from webui.catalog.tokenizer import tokenizer_of
 from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest, NotFound
@@ -438,6 +438,7 @@ class Studio:
             if self._queue_touched.is_set():
                 self._queue_touched.clear()
                 self._tell_queue()
+                self._tidy()
 
     def _tell_queue(self) -> None:
         try:
@@ -448,6 +449,12 @@ class Studio:
         if summary != self._told_queue:
             self._told_queue = summary
             self.events.publish("queue", queue=summary)
+
+    def _tidy(self) -> None:
+        try:
+            self._database.tidy()
+        except EaselError as problem:
+            log.debug("The database's log is left for later: %s", problem)
 
     def _put_standing_notices(self) -> None:
         if self.preferences.damage is not None:
@@ -529,6 +536,10 @@ class Studio:
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         """All checkpoints, unusable ones with their reason."""
         return self.catalog.all()
+
+    def vae_names(self) -> list[str]:
+        """What the field `vae` can be: automatic, none, and each VAE that was found."""
+        return vae_choices(self.catalog.models)
 
     def examples(self) -> list[Example]:
         """Pictures that the checkpoints are known to draw, for the first visit."""

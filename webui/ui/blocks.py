@@ -36,7 +36,7 @@ def build(studio: Studio) -> gr.Blocks:
         with gr.Tabs(elem_id="ez-pages"):
             # Both pages are in the document from the start, so that scripts and restored values find them.
             with gr.Tab("txt2img", id="txt2img", elem_id="ez-page-txt2img", render_children=True) as draw:
-                generate = txt2img.build(fields, assets)
+                generate = txt2img.build(fields, assets, studio.vae_names())
             with gr.Tab("History", id="history", elem_id="ez-page-history", render_children=True) as past:
                 history.build(assets)
             with gr.Tab("Settings", id="settings", elem_id="ez-page-settings", render_children=True) as choices:
@@ -182,7 +182,8 @@ def _answer(studio: Studio, fields: Fields, generate: gr.Button, checkpoint: Com
 
     def catalog() -> dict[Any, Any]:
         names = [view.name for view in studio.checkpoints() if view.usable]
-        return {checkpoint: gr.Dropdown(choices=names), "receipt": {"checkpoints": _checkpoint_rows(studio)}}
+        lists = {checkpoint: gr.Dropdown(choices=names), fields.components["vae"]: gr.Dropdown(choices=studio.vae_names())}
+        return {**lists, "receipt": {"checkpoints": _checkpoint_rows(studio)}}
 
     # queue=False: the answer comes at once, past Gradio's own queue and its event stream.
     quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -196,4 +197,6 @@ def _answer(studio: Studio, fields: Fields, generate: gr.Button, checkpoint: Com
     receipt.plan(answered("plan", receipt, plan), fields.inputs, receipt, trigger_mode="always_last", **quiet)
     receipt.use(answered("use", receipt, use), None, sets, trigger_mode="multiple", **quiet)
     receipt.example(answered("example", receipt, example), None, sets, trigger_mode="multiple", **quiet)
-    receipt.catalog(answered("catalog", receipt, catalog), None, [receipt, checkpoint], trigger_mode="always_last", **quiet)
+    receipt.catalog(
+        answered("catalog", receipt, catalog), None, [receipt, checkpoint, fields.components["vae"]], trigger_mode="always_last", **quiet
+    )

@@ -15,8 +15,8 @@ from webui.ui.fields import PARAMETERS, Fields, element_id, unchecked, words
 from webui.ui.pieces import Assets, piece
 
 
-def build(fields: Fields, assets: Assets) -> gr.Button:
-    """Lay out the page inside the current tab. Returns the Generate button."""
+def build(fields: Fields, assets: Assets, vaes: Sequence[str]) -> gr.Button:
+    """Lay out the page inside the current tab. vaes: what the VAE can be. Returns the Generate button."""
     with gr.Row(elem_classes="ez-main"):
         with gr.Column(elem_classes="ez-ask"):
             with gr.Column(elem_classes="ez-scroll"):
@@ -24,7 +24,7 @@ def build(fields: Fields, assets: Assets) -> gr.Button:
                 _size(fields, assets)
                 _sampling(fields)
                 _seed_and_count(fields, assets)
-                _sampling_details(fields)
+                _sampling_details(fields, vaes)
                 _prompt_details(fields)
                 _variation(fields)
                 _guidance(fields)
@@ -101,12 +101,15 @@ def _seed_and_count(fields: Fields, assets: Assets) -> None:
         button.click(None, count, count, js=clamped, api_visibility="private")
 
 
-def _sampling_details(fields: Fields) -> None:
+def _sampling_details(fields: Fields, vaes: Sequence[str]) -> None:
     with gr.Accordion("Sampling details", open=False, elem_id="ez-acc-sampling", elem_classes="ez-acc-g"):
         with gr.Row():
             fields.add("batch_size", _slider(fields, "batch_size"))
             fields.add("clip_skip", _slider(fields, "clip_skip"))
-        fields.add("attention", _choice(fields, "attention", ATTENTION_LABELS))
+        with gr.Row():
+            fields.add("vae", _choice(fields, "vae", vaes))
+            fields.add("attention", _choice(fields, "attention", ATTENTION_LABELS))
+        fields.add("distilled_cfg_scale", _slider(fields, "distilled_cfg_scale"))
         _pairs(fields, ("eta", "eta_ddim"), ("sigma_churn", "sigma_noise"), ("sigma_tmin", "sigma_tmax"))
         _pairs(fields, ("sigma_min", "sigma_max"), ("rho",), ("beta_alpha", "beta_beta"))
         fields.add("discard_next_to_last", gr.Checkbox(fields.start("discard_next_to_last"), **words("discard_next_to_last")))
