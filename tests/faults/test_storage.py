@@ -76,7 +76,7 @@ def test_a_database_of_an_earlier_version_is_backed_up_and_goes_on(
         assert studio.follow(job_id, lambda event: None)["status"] == "done"
 
 
-@pytest.mark.parametrize("version", range(1, 2))
+@pytest.mark.parametrize("version", range(1, REQUEST_VERSION + 1))
 def test_stored_requests_and_pictures_of_each_version_are_read(version: int) -> None:
     asked = load_request((GOLDEN / f"request-{version}-asked.json").read_text())
     resolved = load_resolved((GOLDEN / f"request-{version}-resolved.json").read_text())
