@@ -25,7 +25,7 @@ from webui.generation.request import GenerationRequest, parse_request
 from webui.settings import PROGRAM_ROOT, load_settings
 from webui.studio.studio import Studio
 
-ROUNDS = 200
+ROUNDS = 1000
 
 
 def milliseconds(work: Callable[[], object], rounds: int = ROUNDS) -> list[float]:

@@ -59,6 +59,8 @@ _EACH_TOLD = 20
 _WATCH_SECONDS = 0.5
 _WATCH_FILES_EVERY = 20
 """Rounds of the watch between two looks at the program's own files."""
+_TIDY_EVERY = 10
+"""Rounds of the watch between two moves of the database's log: a write that meets one waits some milliseconds for the disk."""
 _RESTART_NEEDED = Notice("restart_needed", "Easel's files changed while it runs.", "Restart Easel to use them. Waiting jobs stay.", "wait")
 
 
@@ -438,6 +440,7 @@ class Studio:
             if self._queue_touched.is_set():
                 self._queue_touched.clear()
                 self._tell_queue()
+            if rounds % _TIDY_EVERY == 0:
                 self._tidy()
 
     def _tell_queue(self) -> None:
