@@ -15,7 +15,7 @@ import pytest
 from safetensors.numpy import save_file
 from small_checkpoint import make_checkpoint
 
-from webui.catalog.adapters import find_adapters, paths_of
+from webui.catalog.adapters import find_adapters, knows_network, paths_of, vae_choices
 from webui.catalog.checkpoints import CheckpointCatalog
 from webui.errors import AdapterUnusable, InvalidRequest
 from webui.executors.fake import FakeExecutor
@@ -136,6 +136,15 @@ def test_what_is_not_there_is_said_and_left_out(catalog: CheckpointCatalog) -> N
     assert len(notes) == 2
     assert "'nowhere'" in notes[0]
     assert "<hypernet:" in notes[1]
+
+
+def test_what_the_catalog_says_of_a_tag(catalog: CheckpointCatalog) -> None:
+    assert [knows_network(catalog.models, kind, "ink") for kind in ("lora", "lyco", "hypernet")] == [True, True, None]
+    assert knows_network(catalog.models, "lora", "nope") is False
+
+
+def test_the_vaes_that_can_be_picked(catalog: CheckpointCatalog) -> None:
+    assert vae_choices(catalog.models) == ["Automatic", "None", "bright"]
 
 
 def test_embeddings_are_found_by_word(catalog: CheckpointCatalog, root: Path) -> None:

@@ -83,6 +83,8 @@ def test_prompts_are_explained(client: httpx.Client) -> None:
     assert prompt["parts"][0]["chunks"][0][1] == {"text": "red", "weight": 1.2}
     assert [warning["code"] for warning in prompt["warnings"]] == ["weight_of_all"]
     assert [warning["code"] for warning in told["negative_prompt"]["warnings"]] == ["and_in_negative"]
+    (missing,) = client.post("/api/v1/prompt/explain", json={"prompt": "a fox <lora:nope:0.8>"}).json()["prompt"]["warnings"]
+    assert (missing["code"], missing["fix"]) == ("network_missing", "a fox")
     assert client.post("/api/v1/prompt/explain", json={"steps": 0}).json()["error"]["field"] == "steps"
 
 

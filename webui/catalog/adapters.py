@@ -19,11 +19,17 @@ from webui.generation.adapters import (
     words_named,
 )
 from webui.generation.job import EmbeddingUse, LoraUse
+from webui.generation.prompt.reading import LORA_KINDS
 from webui.generation.request import GenerationRequest, ResolvedRequest
 
 LORA_DIGITS, EMBEDDING_DIGITS = 12, 12
 
 _LORA, _EMBEDDING, _VAE = frozenset(("lora",)), frozenset(("embedding",)), frozenset(("vae",))
+
+
+def knows_network(models: ModelCatalog, kind: str, name: str) -> bool | None:
+    """Whether the model that a tag of a prompt names is there; None for kinds of networks that Easel does not use."""
+    return models.find(name, _LORA) is not None if kind in LORA_KINDS else None
 
 
 def vae_choices(models: ModelCatalog) -> list[str]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from webui.catalog.adapters import find_adapters, vae_choices
+from webui.catalog.adapters import find_adapters, knows_network, vae_choices
 from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog, Example
 from webui.catalog.tokenizer import tokenizer_of
 from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest, NotFound
@@ -563,7 +563,13 @@ class Studio:
         """
         request = parse_request(fields)
         tokenizer = tokenizer_of(self.catalog.find(request.checkpoint).path)
-        reader = Reader(tokenizer.words, tokenizer.room, request.emphasis, request.comma_backtrack)
+        reader = Reader(
+            tokenizer.words,
+            tokenizer.room,
+            request.emphasis,
+            request.comma_backtrack,
+            knows=lambda kind, name: knows_network(self.catalog.models, kind, name),
+        )
         steps = Steps(request.steps * find_sampler(request.sampler).calls, old=request.old_prompt_editing)
         return {
             "prompt": explain(request.prompt, steps, reader),
