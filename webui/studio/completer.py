@@ -43,14 +43,13 @@ class Completer:
             sidecar = self._models.sidecar(model)
             tag = tag_of(model.name, 1.0 if sidecar.weight is None else sidecar.weight)
             if tag is not None:
-                detail = ", ".join(sidecar.trigger_words[:_TRIGGERS_SHOWN]) or model.kind.family
+                detail = ", ".join(sidecar.trigger_words[:_TRIGGERS_SHOWN])
                 yield Completion("lora", model.name, tag, now.replaces, detail, model=model.id if model.preview else "")
 
     def _embeddings(self, now: Typed) -> Iterator[Completion]:
         if len(now.word) >= _LEAST_LETTERS:
             for model in islice(self._named("embedding", now.word), MOST):
-                detail = model.kind.family
-                yield Completion("embedding", model.name, escaped(model.name), now.word, detail, model=model.id if model.preview else "")
+                yield Completion("embedding", model.name, escaped(model.name), now.word, model=model.id if model.preview else "")
 
     def _from_history(self, now: Typed, negative: bool) -> Iterator[Completion]:
         told: set[str] = set()
