@@ -16,12 +16,14 @@ from webui.catalog.tokenizer import tokenizer_of
 from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest, NotFound
 from webui.executors.base import Executor, Slot
 from webui.extensions.registry import ExtensionRegistry
+from webui.generation.adapters import NO_ADAPTERS
 from webui.generation.prompt.explain import Explanation, Reader, explain
 from webui.generation.prompt.schedules import Steps
 from webui.generation.request import MAX_SEED, RANDOM_SEED, GenerationRequest, ResolvedRequest, ResolvedTxt2Img, parse_request
 from webui.generation.resolve import CheckpointIdentity, resolve
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
+from webui.generation.stock_pipelines import notes_for
 from webui.planning.estimate import Estimate, estimate
 from webui.planning.machine import host_memory
 from webui.settings import SETTINGS_FILE_NAME, Settings
@@ -192,9 +194,12 @@ class Studio:
         prepared = self.extensions.prepare(request)
         notes = tuple(self.extensions.notes())
         checkpoint = self.catalog.find(prepared.checkpoint)
-        identity = CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint))
-        adapters, missing = find_adapters(self.catalog.models, prepared, checkpoint)
-        return NewJob(asked=request, resolved=resolve(prepared, identity, self._rng, adapters), notes=(*notes, *missing), **how)
+        identity = CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint), checkpoint.pipeline)
+        if checkpoint.pipeline:
+            adapters, told = NO_ADAPTERS, notes_for(prepared, checkpoint.pipeline)
+        else:
+            adapters, told = find_adapters(self.catalog.models, prepared, checkpoint)
+        return NewJob(asked=request, resolved=resolve(prepared, identity, self._rng, adapters), notes=(*notes, *told), **how)
 
     def _announce(self, jobs: Sequence[Job]) -> list[JobView]:
         views = [self.job_view(job) for job in jobs]
