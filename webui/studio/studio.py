@@ -79,11 +79,11 @@ class Studio:
         self.preferences = Preferences(settings, _check_settings, self._settings_changed)
         self._executor = executor
         self.extensions = extensions
-        self._database = open_database(settings.data_dir)
-        self._journal = Journal(self._database, IdClock(self._database.last_id()))
-        self.history = History(self._database)
+        self.database = open_database(settings.data_dir)
+        self._journal = Journal(self.database, IdClock(self.database.last_id()))
+        self.history = History(self.database)
         self._pictures = PictureFolder(settings.pictures_dir, settings.data_dir / "cache")
-        self.images = ImageStore(settings.data_dir / FOLDER, self._database, lambda: self.preferences.current, self._history_file)
+        self.images = ImageStore(settings.data_dir / FOLDER, self.database, lambda: self.preferences.current, self._history_file)
         self._previews = PreviewBoard()
         self._rng = random.SystemRandom()
         self._live_lock = threading.Lock()
@@ -120,7 +120,7 @@ class Studio:
         self._closed.set()
         self._dispatcher.close()
         self.catalog.close()
-        self._database.close()
+        self.database.close()
 
     # asking
 
@@ -466,7 +466,7 @@ class Studio:
 
     def _tidy(self) -> None:
         try:
-            self._database.tidy()
+            self.database.tidy()
         except EaselError as problem:
             log.debug("The database's log is left for later: %s", problem)
 

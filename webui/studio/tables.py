@@ -97,3 +97,21 @@ image = Table(
     Column("facts", JSON, nullable=False),
     Index("image_generation", "generation_id", "idx", unique=True),
 )
+
+workshop_order = Table(
+    "workshop_order",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("asked", Text, nullable=False),
+    # What a download needs to go on where it stopped: name, length and ETag of the file.
+    Column("state", JSON, nullable=False),
+    Column("notes", JSON, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("result", JSON),
+    Column("error", JSON),
+    Column("ended", BigInteger),
+    Index("workshop_order_status", "status", "id"),
+)
+"""Long work that makes no picture: downloads, merges, conversions."""
