@@ -46,6 +46,14 @@ submission = Table(
 )
 """Idempotency keys of clients, the body each came with, and the jobs it made."""
 
+used_image = Table(
+    "used_image",
+    metadata,
+    Column("job_id", BigInteger, ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+    Column("sha256", LargeBinary(32), primary_key=True, index=True),
+)
+"""Pictures of the image store that a job's request refers to: they stay as long as the job's row."""
+
 remembered = Table("remembered", metadata, Column("name", String(64), primary_key=True), Column("value", JSON, nullable=False))
 """What the studio itself keeps over a restart, by name ("paused")."""
 
