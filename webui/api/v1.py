@@ -72,7 +72,7 @@ def build_studio_router(studio: Studio, streams: Streams) -> APIRouter:
     async def events(after: EventNumber = None, last_event_id: LastEventId = None) -> EventSourceResponse:
         """Server-sent events of everything; resumes after Last-Event-ID or `after`.
 
-        Types: job, jobs (many changed: look at the queue again), progress, picture, note, queue, notices, worker, catalog,
+        Types: styles (they changed), job, jobs (many changed: look at the queue again), progress, picture, note, queue, notices, worker, catalog,
         settings, system, and reset (too far behind: fetch /snapshot again).
         """
         start = number_of(last_event_id, after, studio.events.seq)

@@ -22,7 +22,7 @@ let plan = new Map(); // id -> place in the order in which they will run, as far
 
 /**
  * Events: "snapshot", "job" {job, before}, "progress" {…}, "picture" {image, job, live}, "note", "queue", "notices", "worker",
- * "catalog", "settings", "connection".
+ * "catalog", "styles", "settings", "connection".
  */
 export const changes = new EventTarget();
 
@@ -110,6 +110,9 @@ const TAKE = {
   },
   system({ doing }) {
     tell("system", { doing });
+  },
+  styles() {
+    tell("styles");
   },
   settings({ revision }) {
     tell("settings", { revision });
