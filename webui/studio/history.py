@@ -146,6 +146,12 @@ class History:
         with self._database.reading() as connection:
             return list(connection.execute(query).scalars())
 
+    def last_used(self) -> dict[str, int]:
+        """The newest generation of each checkpoint: name -> id, larger is newer."""
+        query = select(generation.c.checkpoint, func.max(generation.c.id).label("newest")).group_by(generation.c.checkpoint)
+        with self._database.reading() as connection:
+            return {row.checkpoint: row.newest for row in connection.execute(query)}
+
     def speed_samples(self, checkpoint: str) -> list[Sample]:
         """The newest pictures of that checkpoint, for the estimate."""
         with self._database.reading() as connection:
