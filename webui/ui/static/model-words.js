@@ -48,7 +48,7 @@ const FAMILIES = {
   auraflow: "AuraFlow",
 };
 
-const PARTS = { denoiser: "Denoiser", vae: "VAE", text_encoder: "Text", text_encoder_2: "Text 2", text_encoder_3: "Text 3", controlnet: "Control" };
+const PARTS = { denoiser: "Denoiser", vae: "VAE", text_encoder: "Text", text_encoder_2: "Text 2", text_encoder_3: "Text 3", controlnet: "Control", pipeline: "Pipeline" };
 const STATES = { device: ["On device", "ok"], pinned: ["Pinned", "acc"], RAM: ["In RAM", "acc"], mapped: ["In memory", "acc"] };
 
 export function kindWords(kind) {
