@@ -15,6 +15,7 @@ import { closeViewer, stepViewer, viewed } from "./viewer.js";
 const LIST = [
   ["Ctrl Enter", "Generate"],
   ["Ctrl Up, Ctrl Down", "Weight of the word at the caret"],
+  ["Down, then Tab or Enter", "Take what is offered at the caret"],
   ["Esc", "Close what is open, else interrupt"],
   ["1 to 5", "txt2img, History, Models, Settings, System"],
   ["Q", "Queue"],
