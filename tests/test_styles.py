@@ -81,8 +81,7 @@ def test_what_other_programs_wrote_is_kept() -> None:
     table = read_table(FOREIGN).with_style(Style("Ink", "ink wash", "colour")).with_style(Style("Oils", "oils"), was="Oil 2")
     written = write_table(table)
     assert written == (
-        "name,prompt,negative_prompt,thumb\n# mine,,,\nOil,oil {prompt},photo,oil.png\n\n"
-        "Ink,ink wash,colour,\nOils,oils,,two.png,more\n"
+        "name,prompt,negative_prompt,thumb\n# mine,,,\nOil,oil {prompt},photo,oil.png\n\nInk,ink wash,colour,\nOils,oils,,two.png,more\n"
     )
     assert write_table(read_table(written)) == written
     (oil, *_) = read_table(FOREIGN).styles()
@@ -114,7 +113,12 @@ def test_a_table_of_before_1_0_keeps_its_column() -> None:
     ],
 )
 def test_the_words_of_styles_are_recognised(prompt: str, negative: str, words: str | None, names: list[str]) -> None:
-    known = [Style("Empty"), Style("Thick", "thick and thin"), Style("Oil", "oil, thick"), Style("Photo", "photo of {prompt}, film", "drawing")]
+    known = [
+        Style("Empty"),
+        Style("Thick", "thick and thin"),
+        Style("Oil", "oil, thick"),
+        Style("Photo", "photo of {prompt}, film", "drawing"),
+    ]
     inner, _, found = extract_styles(prompt, negative, known)
     assert ([style.name for style in found], inner) == (names, prompt if words is None else words)
 

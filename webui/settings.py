@@ -48,7 +48,7 @@ class Settings(BaseSettings):
         (),
         section="Folders",
         label="Styles files",
-        help="Files of styles in AUTOMATIC1111's form; * stands for any name. New styles go into the first. Usual: styles.csv in the data folder.",
+        help="Files of styles in AUTOMATIC1111's form; * is any name. New ones go into the first. Usual: styles.csv in the data folder.",
     )
     hash_models: bool = setting(
         True,
@@ -108,7 +108,7 @@ class Settings(BaseSettings):
         "Apply if any",
         section="Prompts",
         label="Styles in pasted parameters",
-        help="Words of a known style leave the prompt, and the style is picked (Apply: always, so none may be). Discard only takes them away.",
+        help="Words of known styles leave the prompt, and these are picked (Apply: and no others). Discard only takes the words away.",
         live=True,
     )
     queue_limit: int = setting(

@@ -175,9 +175,9 @@ class Engine:
         else:
             self._checkpoints.get(path, lambda: None)
 
-    def unload(self) -> None:
-        """Let go of all weights; the next job loads what it needs."""
-        self._checkpoints.unload()
+    def unload(self, path: Path | None = None) -> None:
+        """Let go of all weights, or of those that only one checkpoint has; the next job loads what it needs."""
+        self._checkpoints.unload(path)
 
     def in_memory(self) -> InMemory:
         """What is where."""

@@ -59,7 +59,7 @@ def without_styles(answer: Answer, styles: Iterable[Style], how: str) -> Answer:
     if how == "Ignore" or "prompt" not in fields:
         return answer
     prompt, negative, found = extract_styles(fields["prompt"], fields.get("negative_prompt", ""), styles)
-    changed = {"prompt": prompt, "negative_prompt": negative} if found else {}
+    changed: dict[str, Any] = {"prompt": prompt, "negative_prompt": negative} if found else {}
     if how == "Apply" or (how == "Apply if any" and found):
         changed["styles"] = [style.name for style in found]
     return answer | {"fields": fields | changed}

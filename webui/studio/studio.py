@@ -41,6 +41,7 @@ from webui.studio.history import History
 from webui.studio.ids import IdClock, time_of
 from webui.studio.image_store import FOLDER, ImageStore, is_content_hash
 from webui.studio.journal import FOREVER_PRIORITY, LIVE_PRIORITY, NORMAL_PRIORITY, Job, Journal, NewJob, SubmissionKey, parse_id
+from webui.studio.model_desk import ModelDesk
 from webui.studio.naming import OutputStyle, Subject, check_pattern, place
 from webui.studio.notices import Notice, NoticeBoard
 from webui.studio.picture_file import PictureFolder, suffix_for
@@ -112,6 +113,7 @@ class Studio:
             words=JobWords(view=self.job_view, seconds=self._seconds_of, successor=self._successor_of),
         )
         self.queue = QueueView(self._journal, self.history, self._dispatcher, self.job_view, lambda: self.preferences.current)
+        self.models = ModelDesk(catalog, executor, settings.data_dir / "cache", self.picture_path)
         self.events.listen(self._queue_touched.set)
         catalog.on_change = lambda: self.events.publish("catalog")
         self._put_standing_notices()
@@ -429,24 +431,10 @@ class Studio:
             "message": (slot.problem if slot else "") or words[state],
         }
 
-    def models_in_memory(self) -> list[dict[str, Any]]:
-        """Which parts of checkpoints the workers keep, and where (webui.generation.events.InMemory)."""
-        return [{"slot": slot.id, **part} for slot in self._executor.slots() for part in slot.resident]
-
-    def unload_models(self) -> None:
-        """Let the workers let go of all weights, once they have no job."""
-        for slot in self._executor.slots():
-            self._executor.unload(slot.id)
-
-    def preload(self, checkpoint: str) -> None:
-        """Have a checkpoint ready before it is asked for. Raises InvalidRequest or CheckpointUnusable."""
-        path = str(self.catalog.find(checkpoint).path)
-        for slot in self._executor.slots():
-            self._executor.preload(slot.id, path)
-
     def _watch(self) -> None:
         # Asked rather than told: any executor can answer, wherever its workers live.
         told: dict[str, str] | None = None
+        told_memory = self.models.resident()
         source = source_hash()
         rounds = 0
         while not self._closed.wait(_WATCH_SECONDS):
@@ -456,6 +444,9 @@ class Studio:
             if worker != told:
                 self.events.publish("worker", worker=worker)
                 told = worker
+            if (resident := self.models.resident()) != told_memory:
+                self.events.publish("memory")
+                told_memory = resident
             rounds += 1
             if rounds % _WATCH_FILES_EVERY == 0 and source_hash() != source:
                 self.notices.put(_RESTART_NEEDED)

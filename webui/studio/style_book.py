@@ -102,7 +102,13 @@ class StyleBook:
         return request.model_copy(update={"prompt": prompt, "negative_prompt": negative, "styles": ()})
 
     def save(
-        self, style: Style, *, was: str | None = None, more: Mapping[str, str] | None = None, file: str | None = None, place: int | None = None
+        self,
+        style: Style,
+        *,
+        was: str | None = None,
+        more: Mapping[str, str] | None = None,
+        file: str | None = None,
+        place: int | None = None,
     ) -> KnownStyle:
         """Write a style, in the place of the one called `was` (else of its own name) or as a new one; on disk when this returns.
 
@@ -158,7 +164,9 @@ class StyleBook:
             write_durably(file, write_table(table).encode(ENCODING))
         except OSError as error:
             problem = DiskFull if error.errno == errno.ENOSPC else DataUnusable
-            raise problem(f"{file.name} can't be written: {error.strerror or error}.", hint="Check its folder's rights and space.") from error
+            raise problem(
+                f"{file.name} can't be written: {error.strerror or error}.", hint="Check its folder's rights and space."
+            ) from error
         # Two writes within one tick of the disk's clock could look the same.
         self._read.pop(file, None)
 

@@ -29,9 +29,9 @@ _SHORTEST, _LONGEST = 3, 60
 
 @dataclass(frozen=True)
 class Completion:
-    """A way on. replaces: the end of the text that `insert` takes the place of (of a style: its name, for `styles`). uses: how often it was used; 0 where nobody counts.
+    """A way on. replaces: the end of the text that `insert` takes the place of (of a style: its name, for a request's `styles`).
 
-    model: the id of the model that it names, for a preview; empty for none.
+    uses: how often it was used; 0 where nobody counts. model: the id of the model that it names, for a preview; empty for none.
     """
 
     kind: CompletionKind
