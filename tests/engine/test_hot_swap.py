@@ -111,6 +111,17 @@ def test_the_picture_is_the_same_wherever_its_weights_are(folders: dict[str, Pat
     assert later.draw(folders["a"], sampler=sampler) == picture
 
 
+@pytest.mark.slow
+def test_weights_that_are_mapped_as_they_are_draw_the_same_after_a_switch(device: Device, folders: dict[str, Path], tmp_path: Path) -> None:
+    full = save_folder(tiny_family(device, 5), tmp_path / "full")
+    watched = Watched(device, tmp_path / "cache")
+    first = watched.draw(full)
+    watched.draw(folders["a"])
+    assert watched.draw(full) == first
+    watched.manager.unload()
+    assert watched.draw(full) == first == Watched(device).draw(full)
+
+
 def test_casts_begin_where_copies_would(folders: dict[str, Path], half: Device, tmp_path: Path) -> None:
     """Kernels round otherwise at other addresses."""
     for part in Watched(half, tmp_path).manager.get(folders["a"], lambda: None).parts.values():
