@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,7 +23,7 @@ from webui.errors import AdapterUnusable, InvalidRequest
 from webui.generation.control import CONTROL_MODES, ControlUnit, read_unit, write_unit
 from webui.generation.infotext import map_fields, read_infotext
 from webui.generation.request import Txt2Img, dump_request, load_request, parse_request
-from webui.pictures.preprocessors import PREPROCESSORS, RESIZE_MODES
+from webui.pictures.preprocessors import PREPROCESSORS, RESIZE_MODES, canny, fitted
 from webui.studio.studio import Studio
 
 DIGEST = "ab" * 32
@@ -231,3 +232,53 @@ def test_models_that_do_not_go(studio: Studio, models_dir: Path, make: Callable[
     with pytest.raises((InvalidRequest, AdapterUnusable), match=words) as caught:
         studio.submit(studio.complete({"controls": [{"model": "canny", "image": digest}]}))
     assert caught.value.field == field
+
+
+# --- What there is to choose from, over the wire ---
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, timeout=20) as client:
+        yield client
+
+
+def test_choices(client: httpx.Client, studio: Studio, models_dir: Path) -> None:
+    told = client.get("/api/v1/control").json()
+    assert told["models"] == []
+    (canny,) = [one for one in told["preprocessors"] if one["name"] == "canny"]
+    assert [threshold["default"] for threshold in canny["thresholds"]] == [100, 200]
+    assert "Balanced" in told["control_modes"] and "Just Resize" in told["resize_modes"]
+    for family in ("sd1", "sdxl"):
+        controlnet_file(models_dir / "controlnet" / f"{family}.safetensors", family)
+    studio.catalog.refresh()
+    assert [model.name for model in studio.control_models("small")] == ["sd1"]
+    assert client.get("/api/v1/control", params={"checkpoint": "no such"}).status_code == 422
+
+
+def test_the_preview_is_what_the_model_sees(client: httpx.Client) -> None:
+    pixels = np.zeros((50, 90, 3), np.uint8)
+    pixels[10:40, 30:60] = (255, 120, 0)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    digest = client.post("/api/v1/images", content=buffer.getvalue(), headers={"content-type": "image/png"}).json()["sha256"]
+    asked = {"image": digest, "preprocessor": "canny", "width": 128, "height": 64, "threshold_a": 50}
+    answer = client.get("/api/v1/control/preview", params=asked)
+    assert answer.headers["content-type"] == "image/png"
+    with Image.open(io.BytesIO(answer.content)) as seen:
+        wanted = canny(np.asarray(fitted(Image.fromarray(pixels), 128, 64, "Crop and Resize")), 50, 200)
+        assert (np.asarray(seen.convert("RGB")) == wanted).all() and wanted.any()
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"preprocessor": "depth"}, "preprocessor"),
+        ({"image": "0" * 64}, "image"),
+        ({"width": 7}, "width"),
+        ({"resize_mode": "x"}, "resize_mode"),
+    ],
+)
+def test_a_preview_that_can_not_be_made(client: httpx.Client, change: dict[str, Any], field: str) -> None:
+    answer = client.get("/api/v1/control/preview", params={"image": "0" * 64, "width": 64, "height": 64, **change})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (422, field)
