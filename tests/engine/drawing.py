@@ -98,7 +98,7 @@ class Always:
     def controlnets(self, paths: Sequence[Path]) -> list[Any]:
         return [load_controlnet(path, self._family.device) for path in paths]  # type: ignore[attr-defined]
 
-    def unload(self) -> None:
+    def unload(self, path: Path | None = None) -> None:
         self._asked = False
 
     def resident(self) -> list[dict[str, Any]]:
