@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from webui.generation.control import ControlUnit
 from webui.generation.prompt.reading import LORA_KINDS, ExtraNetwork, read_prompt, without_comments, without_networks
 
 VAE_AUTOMATIC, VAE_NONE = "Automatic", "None"
 """Automatic: the one beside the checkpoint, else the checkpoint's own. None: the checkpoint's own."""
+
+
+_ESCAPED = re.compile(r"\\([()\[\]\\])")
 
 
 class UsedLora(BaseModel):
@@ -36,12 +40,16 @@ class UsedEmbedding(BaseModel):
 
 @dataclass(frozen=True)
 class FoundAdapters:
-    """What a request names beside its checkpoint, with what is left of "automatic" told. vae: VAE_NONE where none is put in."""
+    """What a request names beside its checkpoint, with what is left of "automatic" told. vae: VAE_NONE where none is put in.
+
+    controls: the request's, each with its model's name and hash.
+    """
 
     loras: tuple[UsedLora, ...] = ()
     embeddings: tuple[UsedEmbedding, ...] = ()
     vae: str = VAE_NONE
     vae_hash: str = ""
+    controls: tuple[ControlUnit, ...] = ()
 
 
 NO_ADAPTERS = FoundAdapters()
@@ -58,8 +66,11 @@ def other_networks_named(prompt: str) -> tuple[ExtraNetwork, ...]:
 
 
 def words_named(texts: Iterable[str], names: Iterable[str]) -> list[str]:
-    """Which of the names stand in one of the texts as words of their own; case does not matter, tags and comments do not count."""
-    said = [without_networks(without_comments(text))[0].casefold() for text in texts]
+    """Which of the names stand in one of the texts as words of their own; case does not matter, tags and comments do not count.
+
+    A name with brackets is found as it is written in a prompt, with backslashes before them.
+    """
+    said = [_ESCAPED.sub(r"\1", without_networks(without_comments(text))[0]).casefold() for text in texts]
     return [name for name in names if name.strip() and any(_says(text, name.casefold()) for text in said)]
 
 
