@@ -21,6 +21,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from webui.durable import PART_SUFFIX
+from webui.engine.device import channels_last
 from webui.engine.memory.skeleton import Slot
 
 log = logging.getLogger(__name__)
@@ -127,12 +128,6 @@ class CastCache:
                 total -= about.st_size
 
 
-def turned(tensor: torch.Tensor) -> torch.Tensor:
-    """A convolution's weights with their channels last, in strides too where sides of one leave those open: kernels are chosen by them."""
-    out, into, height, width = tensor.shape
-    return tensor.contiguous(memory_format=torch.channels_last).as_strided(tensor.shape, (height * width * into, 1, width * into, into))
-
-
 def _header(numbers: Numbers, slots: Mapping[str, Slot]) -> tuple[bytes, int]:
     """The beginning of a safetensors file for the cast, and how many bytes the whole file will have."""
     entries: dict[str, object] = {"__metadata__": {"format": "pt", "order": _LAST if numbers.memory_format == torch.channels_last else ""}}
@@ -166,7 +161,7 @@ def _map(path: Path, numbers: Numbers, slots: Mapping[str, Slot]) -> dict[str, t
     with safe_open(path, framework="pt", device="cpu") as file:
         for name, slot in slots.items():
             tensor = file.get_tensor(name)
-            tensors[name] = turned(tensor.permute(0, 3, 1, 2)) if numbers.turned(slot) else tensor
+            tensors[name] = channels_last(tensor.permute(0, 3, 1, 2)) if numbers.turned(slot) else tensor
             if tensors[name].shape != slot.shape:
                 raise ValueError(f"{name} has another shape")
     return tensors
