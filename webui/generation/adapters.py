@@ -36,9 +36,13 @@ class UsedEmbedding(BaseModel):
 
 @dataclass(frozen=True)
 class FoundAdapters:
-    """What a request names beside its checkpoint, with what is left of "automatic" told. vae: VAE_NONE where none is put in."""
+    """What a request names beside its checkpoint, with what is left of "automatic" told. vae: VAE_NONE where none is put in.
+
+    hires_loras: of the hires prompt.
+    """
 
     loras: tuple[UsedLora, ...] = ()
+    hires_loras: tuple[UsedLora, ...] = ()
     embeddings: tuple[UsedEmbedding, ...] = ()
     vae: str = VAE_NONE
     vae_hash: str = ""

@@ -32,7 +32,8 @@ class JobSpec:
 
     checkpoint_path: the folder or file to load. images: 0-based indexes still to be made
     (after a restart the finished ones are left out). preview_interval: least seconds between previews.
-    loras, embeddings: those that the request's prompts name. vae_path: of the VAE in place of the checkpoint's own, or empty.
+    loras, embeddings: those that the request's prompts name; hires_loras: those of its hires prompt.
+    vae_path: of the VAE in place of each checkpoint's own, or empty. hires_checkpoint_path: of another one for the hires pass, or empty.
     try_with_less: whether pictures that memory doesn't suffice for are drawn again in a way that needs less.
     known_peaks: what earlier pictures of this checkpoint needed (webui.planning.peaks.Peak as plain values).
     """
@@ -47,6 +48,8 @@ class JobSpec:
     loras: tuple[LoraUse, ...] = ()
     embeddings: tuple[EmbeddingUse, ...] = ()
     vae_path: str = ""
+    hires_checkpoint_path: str = ""
+    hires_loras: tuple[LoraUse, ...] = ()
 
     def to_wire(self) -> dict[str, Any]:
         """Plain values for a pipe."""
@@ -59,6 +62,8 @@ class JobSpec:
             "loras": [asdict(lora) for lora in self.loras],
             "embeddings": [asdict(embedding) for embedding in self.embeddings],
             "vae_path": self.vae_path,
+            "hires_checkpoint_path": self.hires_checkpoint_path,
+            "hires_loras": [asdict(lora) for lora in self.hires_loras],
             "try_with_less": self.try_with_less,
             "known_peaks": list(self.known_peaks),
         }
@@ -75,6 +80,8 @@ class JobSpec:
             loras=tuple(LoraUse(**lora) for lora in data["loras"]),
             embeddings=tuple(EmbeddingUse(**embedding) for embedding in data["embeddings"]),
             vae_path=data["vae_path"],
+            hires_checkpoint_path=data["hires_checkpoint_path"],
+            hires_loras=tuple(LoraUse(**lora) for lora in data["hires_loras"]),
             try_with_less=data["try_with_less"],
             known_peaks=tuple(data["known_peaks"]),
         )

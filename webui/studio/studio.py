@@ -192,9 +192,22 @@ class Studio:
         prepared = self.extensions.prepare(request)
         notes = tuple(self.extensions.notes())
         checkpoint = self.catalog.find(prepared.checkpoint)
-        identity = CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint))
+        identity = self._identity(checkpoint)
+        hires = self._named("hires_checkpoint", prepared.other_hires_checkpoint)
         adapters, missing = find_adapters(self.catalog.models, prepared, checkpoint)
-        return NewJob(asked=request, resolved=resolve(prepared, identity, self._rng, adapters), notes=(*notes, *missing), **how)
+        resolved = resolve(prepared, identity, self._rng, adapters, hires and self._identity(hires))
+        return NewJob(asked=request, resolved=resolved, notes=(*notes, *missing), **how)
+
+    def _identity(self, checkpoint: Checkpoint) -> CheckpointIdentity:
+        return CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint))
+
+    def _named(self, field: str, name: str | None) -> Checkpoint | None:
+        """A further checkpoint that a request names in a field. Raises as CheckpointCatalog.find does, of that field."""
+        try:
+            return None if name is None else self.catalog.find(name)
+        except EaselError as problem:
+            problem.field = field
+            raise
 
     def _announce(self, jobs: Sequence[Job]) -> list[JobView]:
         views = [self.job_view(job) for job in jobs]
@@ -619,11 +632,12 @@ def _request_words(job: Job) -> dict[str, Any]:
         request = job.resolved
     except EaselError:
         return {"prompt": "", "checkpoint": "", "pictures": 1, "width": 0, "height": 0, "seed": "0"}
+    width, height = request.picture_size
     return {
         "prompt": request.prompt,
         "checkpoint": request.checkpoint,
         "pictures": request.picture_count,
-        "width": request.width,
-        "height": request.height,
+        "width": width,
+        "height": height,
         "seed": str(request.seed),
     }
