@@ -49,6 +49,7 @@ class Image(BaseModel):
     steps: int = Field(ge=1)
     cfg_scale: float = Field(ge=1)
     clip_skip: int = Field(ge=1)
+    hires: bool = Field(description="Whether it had a hires pass.")
     infotext: str = Field(description="AUTOMATIC1111's generation parameters.")
     width: int = Field(ge=1, description="Pixels.")
     height: int = Field(ge=1, description="Pixels.")

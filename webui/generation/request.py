@@ -583,6 +583,9 @@ def _same_or(same: str, field: str, value: str, find: Callable[[str], str]) -> s
         raise
 
 
+HIRES_FIELDS = tuple(name for name in Txt2Img.model_fields if name.startswith("hires_") or name == "denoising_strength")
+"""What can be chosen about the hires pass."""
+
 GenerationRequest = Txt2Img
 """Any request. Further tasks join as a discriminated union over `kind`."""
 

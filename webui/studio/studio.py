@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,16 @@ from webui.extensions.registry import ExtensionRegistry
 from webui.generation.images import images_of
 from webui.generation.prompt.explain import Explanation, Reader, explain
 from webui.generation.prompt.schedules import Steps
-from webui.generation.request import MAX_SEED, RANDOM_SEED, GenerationRequest, ResolvedRequest, ResolvedTxt2Img, parse_request
+from webui.generation.request import (
+    HIRES_FIELDS,
+    MAX_SEED,
+    RANDOM_SEED,
+    GenerationRequest,
+    ResolvedRequest,
+    ResolvedTxt2Img,
+    Txt2Img,
+    parse_request,
+)
 from webui.generation.resolve import CheckpointIdentity, resolve
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
@@ -335,6 +344,23 @@ class Studio:
         """Submit what was asked once more; a random seed is drawn anew."""
         job = self._journal.get(parse_id(job_id))
         return self.submit(job.asked, priority=min(max(job.priority, states.LOWEST_PRIORITY), states.HIGHEST_PRIORITY))
+
+    def enlarge(self, image_id: str, fields: Mapping[str, Any]) -> JobView:
+        """Make a picture again, from the same seed, with a hires pass. fields: of that pass; others are the picture's own.
+
+        Raises NotFound, InvalidRequest, and what `submit` raises.
+        """
+        strange = next((name for name in fields if name not in HIRES_FIELDS), None)
+        if strange is not None:
+            raise InvalidRequest(
+                f"{strange[:80]!r} is no field of the hires pass.",
+                field=strange[:80],
+                allowed=", ".join(HIRES_FIELDS),
+                hint="Leave it out: all else is as the picture was made.",
+            )
+        made = self.request_of(image_id)
+        own = {name: getattr(made, name) for name in Txt2Img.model_fields}
+        return self.submit(parse_request({**own, **fields, "hires": True}))
 
     def edit(self, job_id: str, request: GenerationRequest) -> JobView:
         """Give a waiting job another request; it keeps its place. Raises Conflict when it has begun."""
