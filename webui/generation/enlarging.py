@@ -88,7 +88,10 @@ def enlargement(width: int, height: int, scale: float, wanted: tuple[int, int] =
         cover = to_width, to_width * height // width
     else:
         cover = to_height * width // height, to_height
+    # A very long picture made small keeps a latent of its short side.
+    cover = max(cover[0], LATENT_PIXELS), max(cover[1], LATENT_PIXELS)
     # Something is cut only where both were asked for; in whole latents, as the cut is made on them.
-    over = [(side - asked) // LATENT_PIXELS if to_width and to_height else 0 for side, asked in zip(cover, wanted, strict=True)]
+    both = bool(to_width and to_height)
+    over = [max(side - asked, 0) // LATENT_PIXELS if both else 0 for side, asked in zip(cover, wanted, strict=True)]
     columns, rows = (max(side // LATENT_PIXELS - gone, 1) for side, gone in zip(cover, over, strict=True))
     return Enlargement(cover, (columns * LATENT_PIXELS, rows * LATENT_PIXELS))

@@ -21,8 +21,6 @@ const HIRES = [
   ["hires_checkpoint"],
   ["hires_sampler"],
   ["hires_schedule_type"],
-  ["hires_prompt", "prompt"],
-  ["hires_negative_prompt", "negative prompt"],
 ];
 const GUIDANCE = [
   ["cfg_rescale", "rescale"],
@@ -48,7 +46,7 @@ const SECTIONS = {
     if (!values.hires) return "";
     const given = [values.hires_width, values.hires_height].map(Number);
     const size = given.some(Boolean) ? given.map((side) => side || "auto").join(" × ") : `${values.hires_scale} ×`;
-    return [size, values.hires_upscaler, `strength ${values.denoising_strength}`, told(HIRES)].filter(Boolean).join(", ");
+    return [size, values.hires_upscaler, `strength ${values.denoising_strength}`, told(HIRES), ["hires_prompt", "hires_negative_prompt"].some(differs) && "own words"].filter(Boolean).join(", ");
   },
   "ez-acc-variation": () => {
     const parts = [];

@@ -125,7 +125,7 @@ def _hires(fields: Fields, checkpoints: Sequence[str]) -> None:
             fields.add("hires_sampler", _choice(fields, "hires_sampler", (SAME_SAMPLER, *samplers.SAMPLER_LABELS)))
             fields.add("hires_schedule_type", _choice(fields, "hires_schedule_type", (SAME_SCHEDULE, *samplers.SCHEDULE_LABELS)))
         for name in ("hires_prompt", "hires_negative_prompt"):
-            fields.add(name, gr.Textbox(placeholder="The same", lines=1, max_lines=6, **words(name)))
+            fields.add(name, gr.Textbox(fields.start(name), placeholder="The same", lines=1, max_lines=6, **words(name)))
 
 
 def _sampling_details(fields: Fields, vaes: Sequence[str]) -> None:
