@@ -36,7 +36,7 @@ def build_routers(studio: Studio, doctor: Doctor) -> list[APIRouter]:
         build_picture_router(studio),
         build_image_router(studio),
         build_choice_router(studio),
-        build_model_router(studio.catalog),
+        build_model_router(studio),
         build_system_router(doctor),
         build_word_router(studio),
     ]
@@ -73,7 +73,7 @@ def build_studio_router(studio: Studio, streams: Streams) -> APIRouter:
         """Server-sent events of everything; resumes after Last-Event-ID or `after`.
 
         Types: job, jobs (many changed: look at the queue again), progress, picture, note, queue, notices, worker, catalog,
-        settings, system, and reset (too far behind: fetch /snapshot again).
+        memory (look at /models/memory again), settings, system, and reset (too far behind: fetch /snapshot again).
         """
         start = number_of(last_event_id, after, studio.events.seq)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from webui.generation import samplers
 from webui.generation.adapters import NO_ADAPTERS, FoundAdapters
 from webui.generation.request import RANDOM_SEED, SAME_SAMPLER, SAME_SCHEDULE, GenerationRequest, ResolvedRequest, ResolvedTxt2Img
+from webui.generation.stock_pipelines import fields_for
 
 LAST_RANDOM_SEED = 4_294_967_293
 """Largest seed drawn at random, AUTOMATIC1111's."""
@@ -15,10 +18,11 @@ LAST_RANDOM_SEED = 4_294_967_293
 
 @dataclass(frozen=True)
 class CheckpointIdentity:
-    """Name and content hash (first 10 hex digits) of the checkpoint that will draw."""
+    """Name and content hash (first 10 hex digits) of the checkpoint that will draw. pipeline: of diffusers, where that draws it."""
 
     name: str
     hash: str
+    pipeline: str = ""
 
 
 def resolve(
@@ -31,29 +35,35 @@ def resolve(
     """Fill in every value that was left open. Pure but for `rng`, which draws random seeds. adapters: what the request names.
 
     hires_checkpoint: that of the hires pass, where it wants another one.
+    Where a pipeline of diffusers draws, what it takes no notice of is put back to its default, adapters among it.
+    Raises InvalidRequest for what such a pipeline can't make at all.
     """
-    fields = request.model_dump()
+    if checkpoint.pipeline:
+        fields, adapters = fields_for(request, checkpoint.pipeline), NO_ADAPTERS
+    else:
+        fields = request.model_dump()
     if request.seed == RANDOM_SEED:
         fields["seed"] = rng.randint(0, LAST_RANDOM_SEED)
-    if request.variation_seed == RANDOM_SEED:
-        fields["variation_seed"] = rng.randint(0, LAST_RANDOM_SEED) if request.variation_strength else 0
-    if request.schedule_type == samplers.AUTOMATIC:
+    if fields["variation_seed"] == RANDOM_SEED:
+        fields["variation_seed"] = rng.randint(0, LAST_RANDOM_SEED) if fields["variation_strength"] else 0
+    fields["hires_schedule_type"] = _hires_schedule(fields)
+    if fields["schedule_type"] == samplers.AUTOMATIC:
         fields["schedule_type"] = samplers.find_sampler(request.sampler).default_schedule
-    fields["hires_schedule_type"] = _hires_schedule(request)
     if hires_checkpoint is not None:
         fields |= {"hires_checkpoint": hires_checkpoint.name, "hires_checkpoint_hash": hires_checkpoint.hash}
     fields["checkpoint"] = checkpoint.name
     fields["checkpoint_hash"] = checkpoint.hash
+    fields["pipeline"] = checkpoint.pipeline
     fields |= {"vae": adapters.vae, "vae_hash": adapters.vae_hash, "embeddings": adapters.embeddings}
     fields |= {"loras": adapters.loras, "hires_loras": adapters.hires_loras}
     return ResolvedTxt2Img.model_validate(fields)
 
 
-def _hires_schedule(request: GenerationRequest) -> str:
+def _hires_schedule(fields: Mapping[str, Any]) -> str:
     """The schedule of the hires pass: what fits its own sampler, where it is to be automatic, or as the first one's, which is."""
-    same = request.hires_schedule_type == SAME_SCHEDULE
-    if samplers.AUTOMATIC not in (request.hires_schedule_type, request.schedule_type if same else None):
-        return request.hires_schedule_type
-    if request.hires_sampler == SAME_SAMPLER:
-        return SAME_SCHEDULE if same else samplers.find_sampler(request.sampler).default_schedule
-    return samplers.find_sampler(request.hires_sampler).default_schedule
+    asked, sampler = fields["hires_schedule_type"], fields["hires_sampler"]
+    if samplers.AUTOMATIC not in (asked, fields["schedule_type"] if asked == SAME_SCHEDULE else None):
+        return asked
+    if sampler == SAME_SAMPLER and asked == SAME_SCHEDULE:
+        return asked
+    return samplers.find_sampler(fields["sampler"] if sampler == SAME_SAMPLER else sampler).default_schedule
