@@ -181,7 +181,7 @@ def test_the_vae_beside_the_checkpoint_is_taken_automatically(catalog: Checkpoin
     assert len(adapters.vae_hash) == 10
     assert found(catalog, vae="None")[0].vae == "None"
     resolved = resolve(parse_request({}), CHECKPOINT, random.Random(1), adapters)
-    assert paths_of(catalog.models, resolved, catalog.find("small")) == AdapterPaths((), (), (), str(beside))
+    assert paths_of(catalog.models, resolved, catalog.find("small")) == AdapterPaths((), (), (), str(beside), ())
 
 
 def test_an_unknown_vae_is_refused_with_the_known_ones(catalog: CheckpointCatalog) -> None:

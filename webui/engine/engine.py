@@ -238,7 +238,7 @@ class Engine:
         family = loaded.family
         levels = family.sigmas_at(request.width, request.height)
         own = replace(job, request=request, loras=job.hires_loras if stage.hires and job.request.hires_prompt else job.loras)
-        adapters = self._adapters.fit(own, family, run.note)
+        adapters = self._adapters.fit(own, family, run.note, self._checkpoints.controlnets)
         if request.clip_skip > family.text_layers:
             run.note(f"Clip skip {request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
         for name in left_out(family, request):
@@ -253,7 +253,13 @@ class Engine:
         ready = self._ready(run, stage)
         if stage.hires not in group.memories:
             group.memories[stage.hires] = self._memory.begin(
-                ready.loaded, run.job, stage.request, len(group.images), run.control, lambda text: run.emit(Note(text))
+                ready.loaded,
+                run.job,
+                stage.request,
+                len(group.images),
+                run.control,
+                lambda text: run.emit(Note(text)),
+                ready.adapters.controls.nbytes,
             )
         memory = group.memories[stage.hires]
         memory.loaded = ready.loaded
@@ -362,7 +368,7 @@ class Engine:
             )
             if not context.steps:
                 return context
-            with ready.adapters.on_denoiser():
+            with ready.adapters.on_denoiser(work.family, context):
                 denoise_latents(
                     work.family,
                     context,

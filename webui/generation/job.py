@@ -27,6 +27,18 @@ class EmbeddingUse:
 
 
 @dataclass(frozen=True)
+class ControlUse:
+    """What a control of the request is done with, in the request's order. kind: "controlnet" or "ip_adapter"; path: the file.
+
+    image_encoders: files of which one fits an IP-Adapter.
+    """
+
+    kind: str
+    path: str
+    image_encoders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class JobSpec:
     """All a worker needs to make the pictures of one job.
 
@@ -34,6 +46,7 @@ class JobSpec:
     (after a restart the finished ones are left out). preview_interval: least seconds between previews.
     loras, embeddings: those that the request's prompts name; hires_loras: those of its hires prompt.
     vae_path: of the VAE in place of each checkpoint's own, or empty. hires_checkpoint_path: of another one for the hires pass, or empty.
+    controls: the files of the request's controls.
     image_paths: SHA-256 -> file of each picture that the request refers to.
     try_with_less: whether pictures that memory doesn't suffice for are drawn again in a way that needs less.
     known_peaks: what earlier pictures of this checkpoint needed (webui.planning.peaks.Peak as plain values).
@@ -51,6 +64,7 @@ class JobSpec:
     vae_path: str = ""
     hires_checkpoint_path: str = ""
     hires_loras: tuple[LoraUse, ...] = ()
+    controls: tuple[ControlUse, ...] = ()
     image_paths: dict[str, str] = field(default_factory=dict)
 
     def to_wire(self) -> dict[str, Any]:
@@ -66,6 +80,7 @@ class JobSpec:
             "vae_path": self.vae_path,
             "hires_checkpoint_path": self.hires_checkpoint_path,
             "hires_loras": [asdict(lora) for lora in self.hires_loras],
+            "controls": [asdict(control) for control in self.controls],
             "image_paths": self.image_paths,
             "try_with_less": self.try_with_less,
             "known_peaks": list(self.known_peaks),
@@ -85,6 +100,7 @@ class JobSpec:
             vae_path=data["vae_path"],
             hires_checkpoint_path=data["hires_checkpoint_path"],
             hires_loras=tuple(LoraUse(**lora) for lora in data["hires_loras"]),
+            controls=tuple(ControlUse(control["kind"], control["path"], tuple(control["image_encoders"])) for control in data["controls"]),
             image_paths=data["image_paths"],
             try_with_less=data["try_with_less"],
             known_peaks=tuple(data["known_peaks"]),

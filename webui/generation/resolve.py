@@ -56,6 +56,7 @@ def resolve(
     fields["pipeline"] = checkpoint.pipeline
     fields |= {"vae": adapters.vae, "vae_hash": adapters.vae_hash, "embeddings": adapters.embeddings}
     fields |= {"loras": adapters.loras, "hires_loras": adapters.hires_loras}
+    fields["controls"] = adapters.controls
     return ResolvedTxt2Img.model_validate(fields)
 
 

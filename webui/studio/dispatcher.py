@@ -313,6 +313,7 @@ class Dispatcher:
             vae_path=paths.vae,
             hires_checkpoint_path=str(self._catalog.find(hires_checkpoint).path) if hires_checkpoint else "",
             hires_loras=paths.hires_loras,
+            controls=paths.controls,
             image_paths={digest: str(self._images.require(digest, field)) for field, digest in images_of(job.resolved)},
         )
         last_published = 0.0
