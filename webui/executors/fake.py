@@ -7,7 +7,8 @@ import io
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from PIL import Image, ImageDraw
 
@@ -117,6 +118,9 @@ class FakeExecutor:
 
     def unload(self, slot: str) -> None:
         """There is nothing to let go of."""
+
+    def use_models(self, roots: Sequence[Path]) -> None:
+        """Models are not looked for."""
 
     def close(self) -> None:
         """Let nothing wait any longer."""
