@@ -45,9 +45,8 @@ async def _in_thread(call: Callable[[], Any]) -> Any:
 async def _texts(request: Request, *names: str, optional: tuple[str, ...] = ()) -> dict[str, Any]:
     """A body of some texts. Raises InvalidRequest."""
     body = await json_object(request)
-    wrong = next(
-        (name for name in names if not isinstance(body.get(name), str) and not (name in optional and body.get(name) is None)), None
-    )
+    kinds = {name: str | None if name in optional else str for name in names}
+    wrong = next((name for name, kind in kinds.items() if name not in body or not isinstance(body[name], kind)), None)
     extra = next((name for name in body if name not in names), None)
     if wrong is not None or extra is not None:
         raise InvalidRequest(

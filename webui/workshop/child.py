@@ -21,12 +21,12 @@ from typing import Any
 from webui.catalog.hashing import hash_file
 from webui.catalog.header import sniff
 from webui.errors import CheckpointUnusable, Conflict, DataUnusable, EaselError
-from webui.workshop.converting import plan_convert
-from webui.workshop.merging import Overflow, Parents, plan_merge
+from webui.workshop.converting import check_convert, plan_convert
+from webui.workshop.merging import Overflow, Parents, check_parents, plan_merge
 from webui.workshop.plan import Plan, carry_out, check_room
 from webui.workshop.provenance import metadata_for
 from webui.workshop.recipes import AnyRecipe, BakeVae, Convert, Download, ExtractVae, Merge, parse_recipe
-from webui.workshop.vaes import plan_of
+from webui.workshop.vaes import check_bake, check_extract, plan_of
 from webui.workshop.weights import Weights, open_weights
 
 PICKLE_CONVERTER = Path(__file__).resolve().parent.parent / "engine" / "loading" / "pickle_converter.py"
@@ -91,6 +91,7 @@ def run(job: Job, teller: Teller) -> list[str]:
     part, target = Path(job.part), Path(job.target)
     try:
         opened = {source.role: _opened(source, part, teller) for source in sources}
+        check(recipe, opened)
         digests = {source.role: source.sha256 or _digest(source, teller) for source in sources}
         plan, overflow = _plan(recipe, opened, metadata_for(recipe, opened, digests))
         teller.begin("Writing", plan.nbytes)
@@ -103,6 +104,21 @@ def run(job: Job, teller: Teller) -> list[str]:
     if overflow.count:
         notes.append(f"{overflow.count:,} numbers were too large for the new type and became the largest it has.")
     return notes
+
+
+def check(recipe: AnyRecipe, opened: Mapping[str, Weights]) -> None:
+    """Raise InvalidRequest, by headers alone, for what can't be done with these models."""
+    match recipe:
+        case Merge():
+            check_parents(Parents(opened["first"], opened["second"], opened.get("third")), recipe)
+        case Convert():
+            check_convert(opened["model"], recipe)
+        case BakeVae():
+            check_bake(opened["model"], opened["vae"])
+        case ExtractVae():
+            check_extract(opened["model"])
+        case Download():
+            raise TypeError("downloads are not made here")
 
 
 def _plan(recipe: AnyRecipe, opened: Mapping[str, Weights], metadata: Mapping[str, Mapping[str, str]]) -> tuple[Plan, Overflow]:

@@ -103,11 +103,16 @@ def _under(prefix: str, name: str, tensor: NewTensor) -> NewTensor:
     return NewTensor(prefix + name, tensor.dtype, tensor.shape, tensor.nbytes, tensor.blocks)
 
 
-def plan_extract(checkpoint: Weights, recipe: ExtractVae, metadata: Mapping[str, Mapping[str, str]]) -> Plan:
-    """The checkpoint's VAE as a single file in the original names, which all programs read. Raises InvalidRequest."""
-    tensors = checkpoint.of_part("vae")
-    if not tensors:
+def check_extract(checkpoint: Weights) -> None:
+    """Raise InvalidRequest where there is no VAE to take out."""
+    if not checkpoint.of_part("vae"):
         raise InvalidRequest(f"{checkpoint.name} holds no VAE.", field="model", hint="Pick a checkpoint that has one.")
+
+
+def plan_extract(checkpoint: Weights, metadata: Mapping[str, Mapping[str, str]]) -> Plan:
+    """The checkpoint's VAE as a single file in the original names, which all programs read. Raises as `check_extract` does."""
+    check_extract(checkpoint)
+    tensors = checkpoint.of_part("vae")
     return planned({WHOLE: list(_as_original(tensors).values())}, {WHOLE: metadata.get(WHOLE, {})}, _as_file(checkpoint), ())
 
 
@@ -119,4 +124,4 @@ def plan_of(recipe: BakeVae | ExtractVae, sources: Mapping[str, Weights], metada
     """The plan of either."""
     if isinstance(recipe, BakeVae):
         return plan_bake(sources["model"], sources["vae"], metadata)
-    return plan_extract(sources["model"], recipe, metadata)
+    return plan_extract(sources["model"], metadata)

@@ -131,6 +131,8 @@ def _open_folder(path: Path, name: str) -> Weights:
         if not found.is_file() or relative.parts[0].startswith("."):
             continue
         if found.suffix == ".safetensors":
+            if ".fp16." in found.name and found.with_name(found.name.replace(".fp16.", ".")).exists():
+                continue  # the same once more, as repositories have it
             header = read_safetensors(found)
             folder = relative.parent.as_posix()
             metadata[relative.as_posix()] = header.metadata

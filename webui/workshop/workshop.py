@@ -24,11 +24,9 @@ from webui.studio.journal import CANCELLED, DONE, FAILED, RUNNING, WAITING, pars
 from webui.studio.naming import safe_name
 from webui.studio.studio import Studio
 from webui.tokens import TokenStore
-from webui.workshop.child import Job
-from webui.workshop.converting import check_convert
+from webui.workshop.child import Job, check
 from webui.workshop.download import Fetched, Told, Transfer, aim, require_free
 from webui.workshop.fetching import Fetcher
-from webui.workshop.merging import Parents, check_parents
 from webui.workshop.order_book import Order, OrderBook
 from webui.workshop.plan import remove
 from webui.workshop.process import Cancelled, ChildProcess, WorkFailed, parts_of
@@ -36,7 +34,6 @@ from webui.workshop.progress import Gauge
 from webui.workshop.provenance import in_words
 from webui.workshop.recipes import AnyRecipe, BakeVae, Convert, Download, ExtractVae, Merge, parse_recipe
 from webui.workshop.sources import FOLDER_OF, Hosts, Offer, look_up
-from webui.workshop.vaes import check_bake
 from webui.workshop.weights import Weights, open_weights
 
 log = logging.getLogger(__name__)
@@ -430,13 +427,7 @@ class Workshop:
             if not model.is_folder and sniff(model.path) == "pickle":
                 return
             opened[role] = open_weights(model.path, model.name)
-        match recipe:
-            case Merge():
-                check_parents(Parents(opened["first"], opened["second"], opened.get("third")), recipe)
-            case Convert():
-                check_convert(opened["model"], recipe)
-            case BakeVae():
-                check_bake(opened["model"], opened["vae"])
+        check(recipe, opened)
 
 
 def _usual_name(recipe: AnyRecipe, sources: Mapping[str, ModelFile]) -> str:
