@@ -94,7 +94,7 @@ class Always:
         self._asked = True
         return Loaded(self._family, "always the same", self._family.content)
 
-    def unload(self) -> None:
+    def unload(self, path: Path | None = None) -> None:
         self._asked = False
 
     def resident(self) -> list[dict[str, Any]]:

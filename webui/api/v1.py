@@ -40,7 +40,7 @@ def build_routers(studio: Studio, doctor: Doctor, workshop: Workshop) -> list[AP
         build_image_router(studio),
         build_choice_router(studio),
         build_workshop_router(workshop, ModelFolders(studio)),
-        build_model_router(studio.catalog),
+        build_model_router(studio),
         build_system_router(doctor),
         build_word_router(studio),
     ]
@@ -77,7 +77,8 @@ def build_studio_router(studio: Studio, streams: Streams) -> APIRouter:
         """Server-sent events of everything; resumes after Last-Event-ID or `after`.
 
         Types: job, jobs (many changed: look at the queue again), progress, picture, note, queue, notices, worker, catalog,
-        order, order_progress, order_removed, settings, system, and reset (too far behind: fetch /snapshot again).
+        memory (look at /models/memory again), order, order_progress, order_removed, settings, system, and reset (too far behind: fetch
+        /snapshot again).
         """
         start = number_of(last_event_id, after, studio.events.seq)
 

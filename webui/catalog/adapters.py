@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from webui.catalog.checkpoints import Checkpoint
-from webui.catalog.models import ModelCatalog, ModelFile
+from webui.catalog.detect import Kind
+from webui.catalog.models import ModelCatalog, ModelFile, names_of
 from webui.errors import AdapterUnusable, InvalidRequest
 from webui.generation.adapters import (
     VAE_AUTOMATIC,
@@ -24,12 +25,48 @@ from webui.generation.request import GenerationRequest, ResolvedRequest
 
 LORA_DIGITS, EMBEDDING_DIGITS = 12, 12
 
+_SPOILED_BY: Mapping[Kind, frozenset[str]] = {"lora": frozenset("<>:#\n"), "embedding": frozenset("()[]<>:\\|#{}\n")}
+"""Kinds that a prompt names -> signs that end a name there, or mean something else than themselves."""
+
 _LORA, _EMBEDDING, _VAE = frozenset(("lora",)), frozenset(("embedding",)), frozenset(("vae",))
 
 
 def knows_network(models: ModelCatalog, kind: str, name: str) -> bool | None:
     """Whether the model that a tag of a prompt names is there; None for kinds of networks that Easel does not use."""
     return models.find(name, _LORA) is not None if kind in LORA_KINDS else None
+
+
+def prompt_name(models: ModelCatalog, model: ModelFile) -> str | None:
+    """How a prompt names a LoRA (in its tag) or an embedding (as a word): a name that means this one and no other.
+
+    None for all other kinds, and where all its names hold signs that mean something in a prompt and its hash is not known yet.
+    """
+    if model.role not in _SPOILED_BY:
+        return None
+    # A word of an embedding is looked for by the name that lists it, and by no other.
+    names = [model.name] if model.role == "embedding" else [model.name, model.relative.removesuffix(model.path.suffix), model.relative]
+    spoiled = _SPOILED_BY[model.role]
+    fitting = [name for name in names if name == name.strip() and not spoiled & set(name) and _means(models, name, model)]
+    if fitting or model.role == "embedding":
+        return next(iter(fitting), None)
+    hashes = models.hashes(model)
+    return (hashes.data_short or hashes.short) if hashes else None
+
+
+def prompt_names(models: ModelCatalog, model: ModelFile) -> list[str]:
+    """All names, in lower case, by which a prompt means this LoRA or embedding; none for other kinds."""
+    if model.role not in _SPOILED_BY:
+        return []
+    if model.role == "embedding":
+        return [model.name.casefold()]
+    hashes = models.hashes(model)
+    digests = [digest for digest in (hashes.short, hashes.sha256, hashes.data_short) if digest] if hashes else []
+    return [*sorted(name for name in names_of(model) if _means(models, name, model)), *digests]
+
+
+def _means(models: ModelCatalog, name: str, model: ModelFile) -> bool:
+    found = models.find(name, frozenset((model.role,)))
+    return found is not None and found.id == model.id
 
 
 def vae_choices(models: ModelCatalog) -> list[str]:

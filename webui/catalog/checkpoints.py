@@ -19,13 +19,20 @@ from webui.catalog.diffusers_folder import PIPELINE, check_folder, read_json
 from webui.catalog.models import DRAWS, KIND_TITLES, ModelCatalog, ModelFile, list_models
 from webui.catalog.pipelines import pipeline_class
 from webui.catalog.roots import find_models, find_places
+from webui.catalog.sidecar import read_sidecar
+from webui.catalog.stock_folder import check_stock_folder, native_side
 from webui.catalog.usable import opens, why_not
 from webui.errors import CheckpointUnusable, EaselError, InvalidRequest
-from webui.generation.request import Txt2Img
+from webui.generation.request import Txt2Img, parameters_of, parse_request
+from webui.generation.stock_pipelines import STOCK_PIPELINES
 
 log = logging.getLogger(__name__)
 
 DEFAULTS_FILE = "easel.json"
+
+NO_DEFAULTS = frozenset(("kind", "prompt", "checkpoint", "seed", "variation_seed", "batch_count", "batch_size", "extensions"))
+"""Fields of a request that are the picture's own affair: no checkpoint has a say in them."""
+
 _SHORT_HASH = 10
 
 NATIVE_SIDE: Mapping[str, int] = {"sd1": 512, "sd2": 512, "sdxl": 1024, "sdxl_refiner": 1024, "sd3": 1024, "flux": 1024}
@@ -50,8 +57,10 @@ class Example:
 class Checkpoint:
     """One checkpoint on disk. problem: why it can't be used, in one sentence; empty when it can.
 
-    defaults: request fields that this checkpoint draws best with. id and kind: of the model file (webui.catalog.models) that it is.
-    vae: a VAE of the same name beside it, which it is meant to be used with. notes: what its owner should know.
+    defaults: request fields that this checkpoint draws best with, its owner's own among them; own_defaults: those alone.
+    id and kind: of the model file (webui.catalog.models) that it is. vae: a VAE of the same name beside it, which it is meant to be
+    used with. notes: what its owner should know.
+    pipeline: the class of diffusers that draws with it, where Easel's own engine does not; see webui.generation.stock_pipelines.
     """
 
     name: str
@@ -64,6 +73,8 @@ class Checkpoint:
     kind: ModelKind = UNKNOWN
     vae: Path | None = None
     notes: tuple[str, ...] = ()
+    own_defaults: Mapping[str, Any] = field(default_factory=dict)
+    pipeline: str = ""
 
     @property
     def usable(self) -> bool:
@@ -104,16 +115,30 @@ def _own_defaults(path: Path, name: str) -> tuple[dict[str, Any], tuple[Example,
 
 def _describe_folder(path: Path, name: str, kind: ModelKind) -> Checkpoint:
     try:
-        if pipeline_class(path) == PIPELINE:
+        pipeline = pipeline_class(path)
+        if pipeline in STOCK_PIPELINES:
+            return _describe_stock_folder(path, name, pipeline)
+        if pipeline == PIPELINE:
             check_folder(path)
         elif not opens("diffusers", kind):
             problem, hint = why_not("diffusers", kind)
-            return Checkpoint(name, path, problem=f"{problem} It is made for {pipeline_class(path)}.", hint=hint)
+            return Checkpoint(name, path, problem=f"{problem} It is made for {pipeline}.", hint=hint)
         native = _native_defaults(path)
     except CheckpointUnusable as error:
         return Checkpoint(name, path, problem=error.message, hint=error.hint)
     own, examples = _own_defaults(path, name)
     return Checkpoint(name, path, defaults=_family_defaults(kind) | native | own, examples=examples)
+
+
+def _describe_stock_folder(path: Path, name: str, pipeline: str) -> Checkpoint:
+    """A folder of a family that Easel has no denoising for. Raises CheckpointUnusable."""
+    check_stock_folder(path)
+    own = STOCK_PIPELINES[pipeline]
+    side = native_side(path)
+    native: dict[str, Any] = {"width": side, "height": side} if side else {}
+    defaults = native | {"steps": own.steps, "cfg_scale": own.cfg_scale} | _own_defaults(path, name)[0]
+    note = f"Drawn through diffusers' own pipeline ({pipeline}): sampler and schedule are its own; no LoRAs, no prompt weights."
+    return Checkpoint(name, path, defaults=defaults, pipeline=pipeline, notes=(note,))
 
 
 def _describe_file(model: ModelFile) -> Checkpoint:
@@ -132,9 +157,40 @@ def _family_defaults(kind: ModelKind) -> dict[str, Any]:
     return {"width": side, "height": side} if side else {}
 
 
+def check_defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a request as a checkpoint's own defaults, in their usual form. Raises InvalidRequest."""
+    for name in fields:
+        if name in NO_DEFAULTS:
+            label = parameters_of(Txt2Img)[name].label
+            raise InvalidRequest(f"{label} is no default of a checkpoint.", field=name, hint="Leave it out.")
+    request = parse_request(dict(fields))
+    return {name: getattr(request, name) for name in request.model_fields_set}
+
+
+def _said_defaults(model: ModelFile) -> dict[str, Any]:
+    """What its owner wants for it, from the file beside it."""
+    if not model.words_stamp:
+        return {}
+    said = read_sidecar(model.path.parent, model.stem, model.beside, {}).defaults
+    try:
+        return check_defaults(said)
+    except EaselError as error:
+        log.warning("The defaults beside %s are left out of account: %s", model.path.name, error)
+        return {}
+
+
 def _as_checkpoint(model: ModelFile) -> Checkpoint:
     described = _describe_folder(model.path, model.name, model.kind) if model.is_folder else _describe_file(model)
-    return replace(described, id=model.id, kind=model.kind, vae=model.vae, notes=model.notes)
+    own = _said_defaults(model)
+    return replace(
+        described,
+        defaults=dict(described.defaults) | own,
+        own_defaults=own,
+        id=model.id,
+        kind=model.kind,
+        vae=model.vae,
+        notes=(*model.notes, *described.notes),
+    )
 
 
 def scan(roots: Sequence[Path]) -> tuple[Checkpoint, ...]:
@@ -154,10 +210,11 @@ def _fingerprint(files: Sequence[Path]) -> str:
 _WEIGHT_FOLDERS = frozenset(("prior", "text_encoder", "text_encoder_2", "text_encoder_3", "transformer", "unet", "vae"))
 
 
-def _weight_files(path: Path) -> list[Path]:
+def _weight_files(path: Path, *, all_parts: bool) -> list[Path]:
+    """The safetensors that a folder's hash is made of. all_parts: those of whatever parts there are."""
     # Asked for each job that is taken, and many times as fast as Path.glob.
     with os.scandir(path) as entries:
-        parts = sorted(entry.name for entry in entries if entry.name in _WEIGHT_FOLDERS and entry.is_dir())
+        parts = sorted(entry.name for entry in entries if (all_parts or entry.name in _WEIGHT_FOLDERS) and entry.is_dir())
     return [path / part / name for part in parts for name in sorted(os.listdir(path / part)) if name.endswith(".safetensors")]  # noqa: PTH208
 
 
@@ -218,6 +275,19 @@ class CheckpointCatalog:
         with self._lock:
             return self._by_id.get(identifier)
 
+    def annotate(self, identifier: str, changes: Mapping[str, Any]) -> ModelFile:
+        """Write what its owner says about a model into name.json beside it (see webui.catalog.annotate); returns it as it is then.
+
+        Raises NotFound, InvalidRequest, Conflict, DataUnusable; then nothing is written.
+        """
+        model = self.models.get(identifier)
+        defaults = changes.get("defaults")
+        if isinstance(defaults, dict):
+            if model.role not in DRAWS:
+                raise InvalidRequest(f"{model.name} is no checkpoint.", field="defaults", hint="Only checkpoints have defaults.")
+            changes = {**changes, "defaults": check_defaults(defaults)}
+        return self.models.annotate(model, changes)
+
     def refresh(self) -> bool:
         """Look at the folders again. Returns whether anything changed."""
         return self.models.refresh()
@@ -263,7 +333,7 @@ class CheckpointCatalog:
         if checkpoint.path.is_file():
             return self.models.hash_now(self.models.get(checkpoint.id)).short
         try:
-            return self._hash(checkpoint.path, _weight_files(checkpoint.path))
+            return self._hash(checkpoint.path, _weight_files(checkpoint.path, all_parts=bool(checkpoint.pipeline)))
         except OSError as error:
             raise CheckpointUnusable(
                 f"{checkpoint.name} can't be read: {error.strerror or error}.",

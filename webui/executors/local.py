@@ -143,9 +143,13 @@ class LocalExecutor:
         """Have a checkpoint ready, once the jobs sent before have ended. Nothing happens while there is no worker."""
         self._send({"type": "preload", "checkpoint_path": str(Path(checkpoint_path).absolute())})
 
-    def unload(self, slot: str) -> None:
-        """Let go of all weights, once the jobs sent before have ended. Nothing happens while there is no worker."""
-        self._send({"type": "unload"})
+    def unload(self, slot: str, checkpoint_path: str | None = None) -> None:
+        """Let go of all weights, or of those that only one checkpoint has, once the jobs sent before have ended.
+
+        Nothing happens while there is no worker.
+        """
+        path = None if checkpoint_path is None else str(Path(checkpoint_path).absolute())
+        self._send({"type": "unload", "checkpoint_path": path})
 
     def use_models(self, roots: Sequence[Path]) -> None:
         """Look for models in these folders from now on: this worker and all that follow it."""

@@ -16,6 +16,7 @@ from webui.catalog.tokenizer import tokenizer_of
 from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest, NotFound
 from webui.executors.base import Executor, Slot
 from webui.extensions.registry import ExtensionRegistry
+from webui.generation.adapters import NO_ADAPTERS
 from webui.generation.images import images_of
 from webui.generation.prompt.explain import Explanation, Reader, explain
 from webui.generation.prompt.schedules import Steps
@@ -23,11 +24,13 @@ from webui.generation.request import MAX_SEED, RANDOM_SEED, GenerationRequest, R
 from webui.generation.resolve import CheckpointIdentity, resolve
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
+from webui.generation.stock_pipelines import notes_for
 from webui.planning.estimate import Estimate, estimate
 from webui.planning.machine import host_memory
 from webui.settings import SETTINGS_FILE_NAME, Settings
 from webui.studio import journal as states
 from webui.studio import reading
+from webui.studio.completer import Completer
 from webui.studio.database import open_database
 from webui.studio.dispatcher import Dispatcher, JobWords
 from webui.studio.event_log import EventLog
@@ -36,6 +39,7 @@ from webui.studio.history import History
 from webui.studio.ids import IdClock, time_of
 from webui.studio.image_store import FOLDER, ImageStore, is_content_hash
 from webui.studio.journal import FOREVER_PRIORITY, LIVE_PRIORITY, NORMAL_PRIORITY, Job, Journal, NewJob, SubmissionKey, parse_id
+from webui.studio.model_desk import ModelDesk
 from webui.studio.naming import OutputStyle, Subject, check_pattern, place
 from webui.studio.notices import Notice, NoticeBoard
 from webui.studio.picture_file import PictureFolder, suffix_for
@@ -82,6 +86,7 @@ class Studio:
         self.database = open_database(settings.data_dir)
         self._journal = Journal(self.database, IdClock(self.database.last_id()))
         self.history = History(self.database)
+        self.completer = Completer(catalog.models, self.history, extensions)
         self._pictures = PictureFolder(settings.pictures_dir, settings.data_dir / "cache")
         self.images = ImageStore(settings.data_dir / FOLDER, self.database, lambda: self.preferences.current, self._history_file)
         self._previews = PreviewBoard()
@@ -104,6 +109,7 @@ class Studio:
             words=JobWords(view=self.job_view, seconds=self._seconds_of, successor=self._successor_of),
         )
         self.queue = QueueView(self._journal, self.history, self._dispatcher, self.job_view, lambda: self.preferences.current)
+        self.models = ModelDesk(catalog, executor, settings.data_dir / "cache", self.picture_path)
         self.events.listen(self._queue_touched.set)
         catalog.on_change = lambda: self.events.publish("catalog")
         self._put_standing_notices()
@@ -201,9 +207,12 @@ class Studio:
         for field, digest in (*images_of(request), *images_of(prepared)):
             self.images.require(digest, field)
         checkpoint = self.catalog.find(prepared.checkpoint)
-        identity = CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint))
-        adapters, missing = find_adapters(self.catalog.models, prepared, checkpoint)
-        return NewJob(asked=request, resolved=resolve(prepared, identity, self._rng, adapters), notes=(*notes, *missing), **how)
+        identity = CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint), checkpoint.pipeline)
+        if checkpoint.pipeline:
+            adapters, told = NO_ADAPTERS, notes_for(prepared, checkpoint.pipeline)
+        else:
+            adapters, told = find_adapters(self.catalog.models, prepared, checkpoint)
+        return NewJob(asked=request, resolved=resolve(prepared, identity, self._rng, adapters), notes=(*notes, *told), **how)
 
     def _announce(self, jobs: Sequence[Job]) -> list[JobView]:
         views = [self.job_view(job) for job in jobs]
@@ -418,24 +427,10 @@ class Studio:
             "message": (slot.problem if slot else "") or words[state],
         }
 
-    def models_in_memory(self) -> list[dict[str, Any]]:
-        """Which parts of checkpoints the workers keep, and where (webui.generation.events.InMemory)."""
-        return [{"slot": slot.id, **part} for slot in self._executor.slots() for part in slot.resident]
-
-    def unload_models(self) -> None:
-        """Let the workers let go of all weights, once they have no job."""
-        for slot in self._executor.slots():
-            self._executor.unload(slot.id)
-
-    def preload(self, checkpoint: str) -> None:
-        """Have a checkpoint ready before it is asked for. Raises InvalidRequest or CheckpointUnusable."""
-        path = str(self.catalog.find(checkpoint).path)
-        for slot in self._executor.slots():
-            self._executor.preload(slot.id, path)
-
     def _watch(self) -> None:
         # Asked rather than told: any executor can answer, wherever its workers live.
         told: dict[str, str] | None = None
+        told_memory = self.models.resident()
         source = source_hash()
         rounds = 0
         while not self._closed.wait(_WATCH_SECONDS):
@@ -445,6 +440,9 @@ class Studio:
             if worker != told:
                 self.events.publish("worker", worker=worker)
                 told = worker
+            if (resident := self.models.resident()) != told_memory:
+                self.events.publish("memory")
+                told_memory = resident
             rounds += 1
             if rounds % _WATCH_FILES_EVERY == 0 and source_hash() != source:
                 self.notices.put(_RESTART_NEEDED)

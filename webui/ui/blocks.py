@@ -18,7 +18,7 @@ from webui.studio.studio import Studio
 from webui.ui.fields import Fields, element_id, unchecked
 from webui.ui.link import answered, link
 from webui.ui.pieces import STATIC_FOLDER, Assets, piece
-from webui.ui.tabs import history, settings, system, txt2img
+from webui.ui.tabs import history, models, settings, system, txt2img
 
 MAX_UPLOAD = "50mb"
 
@@ -39,6 +39,8 @@ def build(studio: Studio) -> gr.Blocks:
                 generate = txt2img.build(fields, assets, studio.vae_names())
             with gr.Tab("History", id="history", elem_id="ez-page-history", render_children=True) as past:
                 history.build(assets)
+            with gr.Tab("Models", id="models", elem_id="ez-page-models", render_children=True) as files:
+                models.build(assets)
             with gr.Tab("Settings", id="settings", elem_id="ez-page-settings", render_children=True) as choices:
                 settings.build(assets)
             with gr.Tab("System", id="system", elem_id="ez-page-system", render_children=True) as state:
@@ -46,7 +48,7 @@ def build(studio: Studio) -> gr.Blocks:
         piece(assets, "overlay.js", elem_id="ez-overlay")
         receipt = link(assets, table=fields.table(), checkpoints=_checkpoint_rows(studio), examples=_example_rows(studio))
         _remember(page, fields, receipt, assets)
-        _follow_tabs({"txt2img": draw, "history": past, "settings": choices, "system": state}, assets)
+        _follow_tabs({"txt2img": draw, "history": past, "models": files, "settings": choices, "system": state}, assets)
         _answer(studio, fields, generate, checkpoint, receipt)
         checkpoint.input(None, checkpoint, None, js=assets.call("checkpoint.js", "picked(values[0])"), api_visibility="private")
     page.queue(api_open=False)
@@ -73,7 +75,7 @@ def mount_page(app: FastAPI, page: gr.Blocks, head: str = "") -> FastAPI:
         page,
         path="/",
         theme=Base(font=["sans-serif"], font_mono=["monospace"]),
-        css_paths=[STATIC_FOLDER / name for name in ("easel.css", "gradio.css", "plain.css")],
+        css_paths=[STATIC_FOLDER / name for name in ("easel.css", "gradio.css", "plain.css", "models.css")],
         head=head,
         max_file_size=MAX_UPLOAD,
         run_history=False,

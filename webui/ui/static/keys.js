@@ -3,6 +3,7 @@
 import { chosenImage, closeDetail, showChosenFull, step as stepHistory } from "./history.js";
 import { h } from "./markup.js";
 import { closeMenu } from "./menu.js";
+import { closeModelSheet } from "./models.js";
 import { PAGES, currentPage, open } from "./pages.js";
 import { copyPicture, download, useParameters } from "./picture.js";
 import { toggleQueue } from "./queue-sheet.js";
@@ -14,8 +15,9 @@ import { closeViewer, stepViewer, viewed } from "./viewer.js";
 const LIST = [
   ["Ctrl Enter", "Generate"],
   ["Ctrl Up, Ctrl Down", "Weight of the word at the caret"],
+  ["Down, then Tab or Enter", "Take what is offered at the caret"],
   ["Esc", "Close what is open, else interrupt"],
-  ["1 to 4", "txt2img, History, Settings, System"],
+  ["1 to 5", "txt2img, History, Models, Settings, System"],
   ["Q", "Queue"],
   ["Left, Right", "Previous, next picture"],
   ["Space", "Full screen"],
@@ -108,7 +110,7 @@ function escape(event) {
   if (document.querySelector('[role="option"]')) return; // an open list closes itself
   if (closeMenu() || closeViewer() || closeSheet()) return event.preventDefault();
   if (isTyping(event.target) && currentPage() !== "txt2img") return;
-  if (currentPage() === "history" && closeDetail()) return event.preventDefault();
+  if (closeModelSheet() || (currentPage() === "history" && closeDetail())) return event.preventDefault();
   if (interruptRunning()) event.preventDefault();
 }
 
