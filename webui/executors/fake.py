@@ -7,7 +7,8 @@ import io
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw
@@ -137,6 +138,9 @@ class FakeExecutor:
         """There is nothing to let go of; it is told no more."""
         left = [part | {"checkpoints": [path for path in part["checkpoints"] if path != checkpoint_path]} for part in self._resident]
         self._resident = () if checkpoint_path is None else tuple(part for part in left if part["checkpoints"])
+
+    def use_models(self, roots: Sequence[Path]) -> None:
+        """Models are not looked for."""
 
     def close(self) -> None:
         """Let nothing wait any longer."""

@@ -708,7 +708,11 @@ def explain_validation(error: ValidationError, request_type: type[BaseModel]) ->
             f"There is no field called {str(field)[:80]!r}.", field=field, allowed=known, hint="Leave it out, or check its spelling."
         )
     if info is None:
-        return InvalidRequest(f"The request cannot be read: {first['msg']}.", field=field, hint="Send one JSON object of fields.")
+        return InvalidRequest(
+            f"The request cannot be read: {first['msg'].removeprefix('Value error, ')}.",
+            field=field,
+            hint="Send one JSON object of fields.",
+        )
     if first["type"] == "string_too_long":
         limit = first.get("ctx", {}).get("max_length", MAX_PROMPT_CHARACTERS)
         return InvalidRequest(

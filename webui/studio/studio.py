@@ -555,8 +555,17 @@ class Studio:
     def _settings_changed(self) -> None:
         if self.preferences.damage is None:
             self.notices.take_down("settings_damaged")
+        self._look_where_settings_say()
         self.events.publish("settings", revision=self.preferences.revision)
         self._dispatcher.wake()
+
+    def _look_where_settings_say(self) -> None:
+        """The catalog's first root is Easel's own; the others are those of the settings."""
+        own = self.catalog.roots[0]
+        roots = (own, *(path for path in self.preferences.current.models_dirs if path != own))
+        if roots != self.catalog.roots:
+            self.catalog.use_roots(roots)
+            self._executor.use_models(roots)
 
     def waiting_count(self) -> int:
         """How many jobs wait."""
