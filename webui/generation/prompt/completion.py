@@ -14,9 +14,9 @@ CompletionKind = Literal["lora", "embedding", "style", "wildcard", "history"]
 MOST_TYPED = 200
 """Characters before the caret that matter: names and phrases are shorter."""
 
-_TAG = re.compile(r"<(\w*)(?::([^<>:\n]*))?$")
-_PHRASE = re.compile(r"(?s:.*)(?:^|[,\n()\[\]{}|:<>]|\b(?:AND|BREAK)\b)[^\S\n]*([^,\n()\[\]{}|:<>]*)$")
-_WORD = re.compile(r"\S*$")
+_TAG = re.compile(r"<(\w*)(?::([^<>:\n]*))?\Z")
+_PHRASE = re.compile(r"(?s:.*)(?:^|[,\n()\[\]{}|:<>]|\b(?:AND|BREAK)\b)[^\S\n]*([^,\n()\[\]{}|:<>]*)\Z")
+_WORD = re.compile(r"\S*\Z")
 _MARK = re.compile(r"[\\()\[\]]")
 _NOT_IN_TAGS = re.compile(r"[<>:\n]")
 
