@@ -71,6 +71,44 @@ class StoredImage(BaseModel):
     media_type: str = Field(examples=["image/png"])
 
 
+class ThresholdAnswer(BaseModel):
+    """A number that a preprocessor heeds."""
+
+    label: str
+    default: float
+    minimum: float
+    maximum: float
+    step: float
+
+
+class PreprocessorAnswer(BaseModel):
+    """What can be made of a control's picture before its model looks at it."""
+
+    name: str
+    label: str
+    help: str
+    aliases: list[str] = Field(description="Further names that are taken, those of sd-webui-controlnet among them.")
+    thresholds: list[ThresholdAnswer] = Field(description="threshold_a and threshold_b of a control, in order.")
+
+
+class ControlModelAnswer(BaseModel):
+    """A model that a picture can steer through."""
+
+    name: str = Field(description="As a control's `model`.")
+    kind: str = Field(description="controlnet or ip_adapter.")
+    family: str = Field(description="sd1, sd2 or sdxl; empty where the file doesn't tell.")
+
+
+class ControlChoices(BaseModel):
+    """What a control can be made of, for one checkpoint."""
+
+    models: list[ControlModelAnswer] = Field(description="Those that may fit the checkpoint.")
+    preprocessors: list[PreprocessorAnswer]
+    resize_modes: list[str]
+    control_modes: list[str]
+    most: int = Field(ge=1, description="Most controls of one request.")
+
+
 class Progress(BaseModel):
     """How far a running job is."""
 
