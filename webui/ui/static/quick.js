@@ -12,7 +12,7 @@ let parts = {};
 let vaes = [];
 
 export function mount(element) {
-  const button = h("button", { class: "ez-pill ez-quick-button", type: "button", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => (parts.panel.hidden ? open() : close()) });
+  const button = h("button", { class: "ez-quick-button", type: "button", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => (parts.panel.hidden ? open() : close()) });
   const panel = h("div", { class: "ez-quick-panel", role: "dialog", "aria-label": "VAE and clip skip", hidden: true });
   parts = { button, panel };
   fill(element, h("div", { class: "ez-quick-place" }, button, panel));
