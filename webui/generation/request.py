@@ -67,6 +67,12 @@ class Txt2Img(BaseModel):
         infotext="Negative prompt",
         max_length=MAX_PROMPT_CHARACTERS,
     )
+    styles: tuple[Annotated[str, Field(max_length=200)], ...] = parameter(
+        (),
+        label="Styles",
+        help="Names of styles whose words are added to both prompts, in this order. What is drawn has the words and no names.",
+        max_length=50,
+    )
     checkpoint: str = parameter(
         "",
         label="Checkpoint",

@@ -47,6 +47,8 @@ def _words(fields: Fields, assets: Assets) -> None:
         "prompt",
         gr.Textbox(placeholder="A red apple on a blue background", lines=3, max_lines=12, elem_classes="ez-prompt", **words("prompt")),
     )
+    # The inspector shows them as chips.
+    fields.add("styles", gr.Textbox("", visible="hidden", **words("styles")))
     piece(assets, "inspector.js", elem_id="ez-inspector")
     fields.add("negative_prompt", gr.Textbox(placeholder="What to leave out", lines=1, max_lines=6, **words("negative_prompt")))
 
