@@ -193,7 +193,8 @@ class Engine:
         started = time.perf_counter()
         own = Stopwatch()
         beside = run.adapters.controls.nbytes
-        memory = self._memory.begin(run.loaded, run.job, len(images), run.control, lambda text: run.emit(Note(text)), beside)
+        made = run.adapters.bytes_made(self.device.dtype.itemsize, stay=not self.device.copies)
+        memory = self._memory.begin(run.loaded, run.job, len(images), run.control, lambda text: run.emit(Note(text)), beside, made)
         try:
             drawn = self._sound(run, images, own, memory)
         except PictureSkipped:
