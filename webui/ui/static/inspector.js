@@ -4,6 +4,7 @@ import { onChange, put, row, snapshot, values } from "./fields.js";
 import { icon } from "./icons.js";
 import { linked } from "./link.js";
 import { fill, h } from "./markup.js";
+import { toggleNetworks } from "./networks-sheet.js";
 import { onLeftOut, pasteParameters, showLeftOut, startPaste } from "./paste.js";
 import { onBracket, startPromptKeys } from "./prompt-keys.js";
 import { openSheet, showSheet } from "./sheet.js";
@@ -34,7 +35,8 @@ export function mount(element) {
     { class: "ez-link xs", type: "button", title: "From the clipboard; or drop a picture on the prompt", onclick: pasteParameters },
     "Paste parameters",
   );
-  fill(element, h("div", { class: "row s ez-inspect" }, number, explain, styles, paste, badges, bracket), picked, warnings);
+  const networks = h("button", { class: "ez-link xs", type: "button", title: "LoRA and embeddings, into the prompt with a click", onclick: toggleNetworks }, "LoRA");
+  fill(element, h("div", { class: "row s ez-inspect" }, number, explain, styles, networks, paste, badges, bracket), picked, warnings);
   showPicked(picked);
 
   const show = () => {
