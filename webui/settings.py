@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import Field, PrivateAttr, ValidationError, field_validator
@@ -43,6 +44,20 @@ class Settings(BaseSettings):
         section="Folders",
         label="Models folders",
         help="Further folders with models, searched after Easel's own: any folder, another program's, or an extra_model_paths.yaml.",
+        live=True,
+    )
+    hugging_face_url: str = setting(
+        "https://huggingface.co", section="Folders", label="Hugging Face", help="Where repositories lie; a mirror can be named here."
+    )
+    civitai_url: str = setting("https://civitai.com", section="Folders", label="civitai", help="Where pages of civitai are asked.")
+    download_limit_gb: int = setting(
+        100, section="Folders", label="Largest download", help="Longer model files are not fetched.", live=True, unit="GB", ge=1, le=10_000
+    )
+    styles_files: tuple[Path, ...] = setting(
+        (),
+        section="Folders",
+        label="Styles files",
+        help="Files of styles in AUTOMATIC1111's form; * is any name. New ones go into the first. Usual: styles.csv in the data folder.",
     )
     hash_models: bool = setting(
         True,
@@ -97,6 +112,13 @@ class Settings(BaseSettings):
         unit="h",
         ge=1,
         le=100_000,
+    )
+    styles_on_paste: Literal["Apply if any", "Apply", "Discard", "Ignore"] = setting(
+        "Apply if any",
+        section="Prompts",
+        label="Styles in pasted parameters",
+        help="Words of known styles leave the prompt, and these are picked (Apply: and no others). Discard only takes the words away.",
+        live=True,
     )
     queue_limit: int = setting(
         10_000,
@@ -180,18 +202,30 @@ class Settings(BaseSettings):
             raise ValueError(f"Easel has no logins yet, so it listens on this machine only, not on {value}. Use 127.0.0.1")
         return value
 
+    @field_validator("hugging_face_url", "civitai_url")
+    @classmethod
+    def _safe_address(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            loopback = parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback
+        except ValueError:
+            loopback = False
+        if not value.startswith("https://") and not (loopback and value.startswith("http://")):
+            raise ValueError("only https addresses are asked, such as https://huggingface.co")
+        return value.rstrip("/")
+
     @field_validator("data_dir", "outputs_dir")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().resolve()
 
-    @field_validator("models_dirs", mode="before")
+    @field_validator("models_dirs", "styles_files", mode="before")
     @classmethod
     def _split_path_list(cls, value: Any) -> Any:
         # The environment gives one string, as PATH does: /a:/b (or C:\a;D:\b).
         return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
 
-    @field_validator("models_dirs")
+    @field_validator("models_dirs", "styles_files")
     @classmethod
     def _absolute_all(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(path.expanduser().resolve() for path in value)
@@ -206,6 +240,11 @@ class Settings(BaseSettings):
     def pictures_dir(self) -> Path:
         """Where finished pictures go."""
         return self.outputs_dir or self.data_dir / "outputs"
+
+    @property
+    def style_patterns(self) -> tuple[Path, ...]:
+        """The files of styles, or patterns of their names."""
+        return self.styles_files or (self.data_dir / "styles.csv",)
 
     @property
     def file(self) -> Path:

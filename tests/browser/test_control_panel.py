@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from easel_page import expect_picture, field, generate, prompt
+from easel_page import expect_picture, generate, prompt
 from PIL import Image, ImageDraw
 from playwright.sync_api import Locator, Page, Request, expect
 from test_control import controlnet_file
@@ -46,7 +46,9 @@ def ring(colour: str = "red") -> bytes:
 
 
 def opened(page: Page) -> Page:
-    page.locator("#ez-acc-control > button").click()
+    # Only then is it remembered that it was opened.
+    expect(summary(page)).to_have_attribute("data-sum", "Off")
+    summary(page).click()
     return page
 
 
@@ -175,16 +177,16 @@ def test_pasted_dropped_and_refused(artist: Visitor) -> None:
     expect(first).not_to_have_attribute("src", address or "")
 
 
-def test_another_family_of_checkpoint_shows_what_does_not_fit(artist: Visitor) -> None:
+def test_a_model_that_no_longer_fits_is_shown_as_that(artist: Visitor) -> None:
     page = opened(artist.open())
     page.get_by_role("button", name="Add a picture").click()
     put_picture(page)
-    answer = {"models": [], "preprocessors": [], "resize_modes": [], "control_modes": [], "most": 8}
-    page.route(
-        re.compile(r"/control\?checkpoint=small$"), lambda route: route.fulfill(body=json.dumps(answer), content_type="application/json")
-    )
-    page.locator("#ez-field-checkpoint input").click()
-    page.get_by_role("option", name="small").click()
-    expect(field(page, "checkpoint")).to_have_value("small")
-    expect(unit(page).get_by_label("Model").locator("option")).to_have_text(f"{CANNY} (not for this checkpoint)")
-    expect(field(page, "steps")).to_be_visible()
+    expect(unit(page).get_by_label("Model")).to_have_value(CANNY)
+    answer = json.dumps({"models": [], "preprocessors": [], "resize_modes": [], "control_modes": [], "most": 8})
+    page.route(re.compile(r"/api/v1/control\?"), lambda route: route.fulfill(body=answer, content_type="application/json"))
+    page.reload()
+    ready(page)
+    expect(summary(page)).to_have_attribute("data-sum", CANNY)
+    if not unit(page).is_visible():
+        summary(page).click()
+    expect(unit(page).get_by_label("Model").locator("option")).to_have_text([f"{CANNY} (not for this checkpoint)"])

@@ -25,6 +25,9 @@ SEEDS = ("seed", "variation_seed")
 AS_JSON = ("controls",)
 """Fields that a script of ours shows; their component holds JSON."""
 
+NAMES = ("styles",)
+"""Fields that are lists of names, one a line in their (hidden) component."""
+
 PARAMETERS = parameters_of(Txt2Img)
 
 AnyComponent = TypeVar("AnyComponent", bound=Component)
@@ -88,6 +91,8 @@ class Fields:
                 data[name] = str(value or "").strip() or RANDOM_SEED
             elif name in AS_JSON:
                 data[name] = _parsed(name, str(value or "[]"))
+            elif name in NAMES:
+                data[name] = [line for line in (value or "").split("\n") if line]
             elif name == "checkpoint":
                 data[name] = value or ""
             elif value is None:
@@ -110,6 +115,8 @@ class Fields:
                 result[component] = "" if seed == RANDOM_SEED else str(seed)
             elif name in AS_JSON:
                 result[component] = json.dumps(request.model_dump(mode="json", include={name})[name], ensure_ascii=False)
+            elif name in NAMES:
+                result[component] = "\n".join(getattr(request, name))
             else:
                 result[component] = getattr(request, name)
         return result
