@@ -49,6 +49,7 @@ class Image(BaseModel):
     steps: int = Field(ge=1)
     cfg_scale: float = Field(ge=1)
     clip_skip: int = Field(ge=1)
+    hires: bool = Field(description="Whether it had a hires pass.")
     infotext: str = Field(description="AUTOMATIC1111's generation parameters.")
     width: int = Field(ge=1, description="Pixels.")
     height: int = Field(ge=1, description="Pixels.")
@@ -529,6 +530,24 @@ class PromptAnswer(BaseModel):
 
     prompt: PromptTold
     negative_prompt: PromptTold
+
+
+class StyleAnswer(BaseModel):
+    """Texts kept by name. `more` and `place` put a deleted one back as it was."""
+
+    name: str
+    prompt: str
+    negative_prompt: str
+    file: str = Field(description="Name of the file it stands in.")
+    more: dict[str, str] = Field(description="What other columns of its row say.")
+    place: int = Field(description="How many rows stand before it.")
+
+
+class StyleList(BaseModel):
+    """All styles."""
+
+    items: list[StyleAnswer]
+    problems: list[str] = Field(description="Files that can't be read, in words.")
 
 
 class CompletionAnswer(BaseModel):

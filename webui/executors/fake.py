@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 from webui.executors.base import Slot
 from webui.generation.events import PROTOCOL_VERSION, Done, Hello, Interrupted, Picture, Skipped, Stage, Step, WorkerEvent
 from webui.generation.job import JobSpec
+from webui.generation.passes import passes_of
 from webui.generation.request import ResolvedRequest
 from webui.generation.samplers import SAMPLER_LABELS
 
@@ -27,14 +28,13 @@ def paint(request: ResolvedRequest, seed: int) -> Image.Image:
     """A pattern that any change of the request or the seed changes; the same ones give the same bytes."""
     recipe = request.model_dump_json(exclude={"seed", "batch_count", "batch_size"}) + str(seed)
     noise = hashlib.shake_256(recipe.encode()).digest(64)
-    picture = Image.new("RGB", (request.width, request.height), (noise[0], noise[1], noise[2]))
+    width, height = request.picture_size
+    picture = Image.new("RGB", (width, height), (noise[0], noise[1], noise[2]))
     draw = ImageDraw.Draw(picture)
     for start in range(3, 59, 8):
         x, y, w, h, *colour = noise[start : start + 7]
-        left, top = x * request.width // 256, y * request.height // 256
-        draw.ellipse(
-            (left, top, left + 8 + w * request.width // 400, top + 8 + h * request.height // 400), fill=(colour[0], colour[1], colour[2])
-        )
+        left, top = x * width // 256, y * height // 256
+        draw.ellipse((left, top, left + 8 + w * width // 400, top + 8 + h * height // 400), fill=(colour[0], colour[1], colour[2]))
     return picture
 
 
@@ -95,7 +95,8 @@ class FakeExecutor:
     def _one(self, job: JobSpec, image: int) -> Iterator[WorkerEvent]:
         started = time.monotonic()
         picture = paint(job.request, job.request.image_seeds[image])
-        for step in range(1, job.request.steps + 1):
+        steps = sum(one.steps.taken for one in passes_of(job.request))
+        for step in range(1, steps + 1):
             self._closed.wait(self._step_seconds)
             if job.job_id in self._interrupted:
                 return
@@ -103,7 +104,7 @@ class FakeExecutor:
                 self._skipped.discard(job.job_id)
                 yield Skipped(image)
                 return
-            yield Step(image, step, job.request.steps, _preview(picture, step / job.request.steps))
+            yield Step(image, step, steps, _preview(picture, step / steps))
         facts = {"seconds": time.monotonic() - started, "device": "fake", "dtype": "none", "attention": "none"}
         yield Picture(image, picture.width, picture.height, picture.tobytes(), facts)
 

@@ -7,6 +7,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,15 @@ from webui.generation.control import ControlUnit
 from webui.generation.images import images_of
 from webui.generation.prompt.explain import Explanation, Reader, explain
 from webui.generation.prompt.schedules import Steps
+from webui.generation.prompt.styles import Style
 from webui.generation.request import (
+    HIRES_FIELDS,
     MAX_SEED,
     RANDOM_SEED,
     GenerationRequest,
     ResolvedRequest,
     ResolvedTxt2Img,
+    Txt2Img,
     explain_validation,
     parse_request,
 )
@@ -63,6 +67,7 @@ from webui.studio.picture_keeper import PictureKeeper
 from webui.studio.preferences import Preferences
 from webui.studio.progress import PreviewBoard
 from webui.studio.queue_view import QueueView
+from webui.studio.style_book import KnownStyle, StyleBook
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +106,8 @@ class Studio:
         self.database = open_database(settings.data_dir)
         self._journal = Journal(self.database, IdClock(self.database.last_id()))
         self.history = History(self.database)
-        self.completer = Completer(catalog.models, self.history, extensions)
+        self.styles = StyleBook(settings.style_patterns)
+        self.completer = Completer(catalog.models, self.styles, self.history, extensions)
         self._pictures = PictureFolder(settings.pictures_dir, settings.data_dir / "cache")
         self.images = ImageStore(settings.data_dir / FOLDER, self.database, lambda: self.preferences.current, self._history_file)
         self._previews = PreviewBoard()
@@ -217,17 +223,39 @@ class Studio:
         return [self.job_view(job) for job in self._journal.submitted_before(key) or ()]
 
     def _prepared(self, request: GenerationRequest, **how: Any) -> NewJob:
-        prepared = self.extensions.prepare(request)
+        prepared = self.extensions.prepare(self.styles.apply(request))
         notes = tuple(self.extensions.notes())
         for field, digest in (*images_of(request), *images_of(prepared)):
             self.images.require(digest, field)
         checkpoint = self.catalog.find(prepared.checkpoint)
-        identity = CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint), checkpoint.pipeline)
+        identity = self._identity(checkpoint)
         if checkpoint.pipeline:
-            adapters, told = NO_ADAPTERS, notes_for(prepared, checkpoint.pipeline)
+            adapters, told, hires = NO_ADAPTERS, notes_for(prepared, checkpoint.pipeline), None
         else:
             adapters, told = find_adapters(self.catalog.models, prepared, checkpoint)
-        return NewJob(asked=request, resolved=resolve(prepared, identity, self._rng, adapters), notes=(*notes, *told), **how)
+            hires = self._further("hires_checkpoint", prepared.other_hires_checkpoint)
+        resolved = resolve(prepared, identity, self._rng, adapters, hires)
+        return NewJob(asked=request, resolved=resolved, notes=(*notes, *told), **how)
+
+    def _identity(self, checkpoint: Checkpoint) -> CheckpointIdentity:
+        return CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint), checkpoint.pipeline)
+
+    def _further(self, field: str, name: str | None) -> CheckpointIdentity | None:
+        """A checkpoint that a field of a request names beside the first one. Raises as CheckpointCatalog.find does, of that field."""
+        if name is None:
+            return None
+        try:
+            checkpoint = self.catalog.find(name)
+        except EaselError as problem:
+            problem.field = field
+            raise
+        if checkpoint.pipeline:
+            raise InvalidRequest(
+                f"{checkpoint.name} is drawn by diffusers' own {checkpoint.pipeline}, which can't go on with another one's picture.",
+                field=field,
+                hint="Pick another checkpoint for this.",
+            )
+        return self._identity(checkpoint)
 
     def _announce(self, jobs: Sequence[Job]) -> list[JobView]:
         views = [self.job_view(job) for job in jobs]
@@ -346,6 +374,23 @@ class Studio:
         """Submit what was asked once more; a random seed is drawn anew."""
         job = self._journal.get(parse_id(job_id))
         return self.submit(job.asked, priority=min(max(job.priority, states.LOWEST_PRIORITY), states.HIGHEST_PRIORITY))
+
+    def enlarge(self, image_id: str, fields: Mapping[str, Any]) -> JobView:
+        """Make a picture again, from the same seed, with a hires pass. fields: of that pass; others are the picture's own.
+
+        Raises NotFound, InvalidRequest, and what `submit` raises.
+        """
+        strange = next((name for name in fields if name not in HIRES_FIELDS), None)
+        if strange is not None:
+            raise InvalidRequest(
+                f"{strange[:80]!r} is no field of the hires pass.",
+                field=strange[:80],
+                allowed=", ".join(HIRES_FIELDS),
+                hint="Leave it out: all else is as the picture was made.",
+            )
+        made = self.request_of(image_id)
+        own = {name: getattr(made, name) for name in Txt2Img.model_fields}
+        return self.submit(parse_request({**own, **fields, "hires": True}))
 
     def edit(self, job_id: str, request: GenerationRequest) -> JobView:
         """Give a waiting job another request; it keeps its place. Raises Conflict when it has begun."""
@@ -621,11 +666,15 @@ class Studio:
 
     def read_picture(self, data: bytes) -> reading.Answer:
         """What a picture file says of how it was made, by whichever program. Raises InvalidRequest or TooLarge."""
-        return reading.read_picture(data, [entry.name for entry in self.checkpoints()])
+        return self._without_styles(reading.read_picture(data, [entry.name for entry in self.checkpoints()]))
 
     def read_pasted(self, text: str) -> reading.Answer:
         """What pasted text says of how a picture is made."""
-        return reading.read_pasted(text, [entry.name for entry in self.checkpoints()])
+        return self._without_styles(reading.read_pasted(text, [entry.name for entry in self.checkpoints()]))
+
+    def _without_styles(self, answer: reading.Answer) -> reading.Answer:
+        known = [one.style for one in self.styles.all()[0]]
+        return reading.without_styles(answer, known, self.preferences.current.styles_on_paste)
 
     def explain(self, fields: Any) -> dict[str, Explanation]:
         """Prompt and negative prompt of a request, explained as its checkpoint reads them.
@@ -642,10 +691,29 @@ class Studio:
             knows=lambda kind, name: knows_network(self.catalog.models, kind, name),
         )
         steps = Steps(request.steps * find_sampler(request.sampler).calls, old=request.old_prompt_editing)
-        return {
-            "prompt": explain(request.prompt, steps, reader),
-            "negative_prompt": explain(request.negative_prompt, steps, reader, negative=True),
-        }
+        # One that is gone is told when the request is submitted.
+        known = {one.style.name for one in self.styles.all()[0]} if request.styles else ()
+        styled = self.styles.apply(request.model_copy(update={"styles": tuple(name for name in request.styles if name in known)}))
+        told = {}
+        for name, negative in (("prompt", False), ("negative_prompt", True)):
+            own, drawn = getattr(request, name), getattr(styled, name)
+            told[name] = explain(drawn, steps, reader, negative=negative)
+            if own != drawn:
+                # What can be mended is the text that was written, not that of its styles.
+                told[name] = replace(told[name], warnings=explain(own, steps, reader, negative=negative).warnings)
+        return told
+
+    def save_style(self, style: Style, **how: Any) -> KnownStyle:
+        """Write a style down (`StyleBook.save` says how), and tell all pages."""
+        saved = self.styles.save(style, **how)
+        self.events.publish("styles")
+        return saved
+
+    def delete_style(self, name: str) -> KnownStyle:
+        """Take a style away, and tell all pages. Raises NotFound or DataUnusable."""
+        gone = self.styles.delete(name)
+        self.events.publish("styles")
+        return gone
 
     def follow(self, job_id: str, on_event: Callable[[dict[str, Any]], None], *, patient: bool = True) -> JobView:
         """Wait until the job has ended, handing each of its events to `on_event`; returns the ended job.
@@ -690,11 +758,12 @@ def _request_words(job: Job) -> dict[str, Any]:
         request = job.resolved
     except EaselError:
         return {"prompt": "", "checkpoint": "", "pictures": 1, "width": 0, "height": 0, "seed": "0"}
+    width, height = request.picture_size
     return {
         "prompt": request.prompt,
         "checkpoint": request.checkpoint,
         "pictures": request.picture_count,
-        "width": request.width,
-        "height": request.height,
+        "width": width,
+        "height": height,
         "seed": str(request.seed),
     }

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from webui.errors import NotFound
+from webui.generation.request import HIRES_FIELDS
 from webui.studio.journal import HIGHEST_PRIORITY
 from webui.studio.studio import Studio
 from webui.ui.fields import Fields, element_id, unchecked
@@ -32,11 +33,12 @@ def build(studio: Studio) -> gr.Blocks:
         with gr.Row(elem_id="ez-bar"):
             piece(assets, "brand.js", elem_id="ez-brand")
             checkpoint = fields.add("checkpoint", _checkpoint_picker(studio))
+            piece(assets, "quick.js", elem_id="ez-quick-settings")
             piece(assets, "queue.js", elem_id="ez-queue")
         with gr.Tabs(elem_id="ez-pages"):
             # Both pages are in the document from the start, so that scripts and restored values find them.
             with gr.Tab("txt2img", id="txt2img", elem_id="ez-page-txt2img", render_children=True) as draw:
-                generate = txt2img.build(fields, assets, studio.vae_names())
+                generate = txt2img.build(fields, assets, studio.vae_names(), _drawing_checkpoints(studio))
             with gr.Tab("History", id="history", elem_id="ez-page-history", render_children=True) as past:
                 history.build(assets)
             with gr.Tab("Models", id="models", elem_id="ez-page-models", render_children=True) as files:
@@ -107,8 +109,12 @@ def _head(assets: Assets) -> str:
     )
 
 
+def _drawing_checkpoints(studio: Studio) -> list[str]:
+    return [entry.name for entry in studio.checkpoints() if entry.usable]
+
+
 def _checkpoint_picker(studio: Studio) -> gr.Dropdown:
-    names = [entry.name for entry in studio.checkpoints() if entry.usable]
+    names = _drawing_checkpoints(studio)
     return unchecked(
         gr.Dropdown(
             names,
@@ -123,7 +129,10 @@ def _checkpoint_picker(studio: Studio) -> gr.Dropdown:
 
 
 def _checkpoint_rows(studio: Studio) -> list[dict[str, Any]]:
-    return [{"name": entry.name, "usable": entry.usable, "defaults": dict(entry.defaults)} for entry in studio.checkpoints()]
+    return [
+        {"name": entry.name, "usable": entry.usable, "family": entry.kind.family, "defaults": dict(entry.defaults)}
+        for entry in studio.checkpoints()
+    ]
 
 
 def _example_rows(studio: Studio) -> list[dict[str, str]]:
@@ -146,6 +155,7 @@ def _follow_tabs(tabs: dict[str, gr.Tab], assets: Assets) -> None:
 
 def _answer(studio: Studio, fields: Fields, generate: gr.Button, checkpoint: Component, receipt: gr.HTML) -> None:
     """Tie what the page asks for to the studio. Handlers only hand over: pictures come by the event stream."""
+    lists_of_models = [checkpoint, fields.components["vae"], fields.components["hires_checkpoint"]]
 
     def submit(values: dict[Component, Any]) -> dict[Any, Any]:
         return {"receipt": {"job": studio.submit(fields.read(values))["id"]}}
@@ -166,7 +176,8 @@ def _answer(studio: Studio, fields: Fields, generate: gr.Button, checkpoint: Com
         return {"receipt": {"job": studio.edit(job, fields.read(values, over=studio.asked_of(job)))["id"]}}
 
     def live(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
-        request = fields.read(values).model_copy(update={"batch_count": 1, "batch_size": 1})
+        # Quick, while somebody types: one picture, and of that the first pass alone.
+        request = fields.read(values).model_copy(update={"batch_count": 1, "batch_size": 1, "hires": False})
         return {"receipt": {"job": studio.submit(request, live_client=str(event.client))["id"]}}
 
     def plan(values: dict[Component, Any]) -> dict[Any, Any]:
@@ -174,6 +185,11 @@ def _answer(studio: Studio, fields: Fields, generate: gr.Button, checkpoint: Com
 
     def use(event: gr.EventData) -> dict[Any, Any]:
         return fields.show(studio.request_of(str(event.image)))
+
+    def enlarge(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
+        request = fields.read(values)
+        job = studio.enlarge(str(event.image), {name: getattr(request, name) for name in HIRES_FIELDS})
+        return {"receipt": {"job": job["id"]}}
 
     def example(event: gr.EventData) -> dict[Any, Any]:
         found = next((item for item in studio.examples() if item.id == str(event.id)), None)
@@ -183,8 +199,9 @@ def _answer(studio: Studio, fields: Fields, generate: gr.Button, checkpoint: Com
         return {**fields.show(found.request), "receipt": {"job": job["id"]}}
 
     def catalog() -> dict[Any, Any]:
-        names = [view.name for view in studio.checkpoints() if view.usable]
-        lists = {checkpoint: gr.Dropdown(choices=names), fields.components["vae"]: gr.Dropdown(choices=studio.vae_names())}
+        names = _drawing_checkpoints(studio)
+        choices = (names, studio.vae_names(), txt2img.hires_checkpoints(names))
+        lists = {component: gr.Dropdown(choices=several) for component, several in zip(lists_of_models, choices, strict=True)}
         return {**lists, "receipt": {"checkpoints": _checkpoint_rows(studio)}}
 
     # queue=False: the answer comes at once, past Gradio's own queue and its event stream.
@@ -198,7 +215,6 @@ def _answer(studio: Studio, fields: Fields, generate: gr.Button, checkpoint: Com
     receipt.save(answered("save", receipt, save), fields.inputs, receipt, trigger_mode="once", **quiet)
     receipt.plan(answered("plan", receipt, plan), fields.inputs, receipt, trigger_mode="always_last", **quiet)
     receipt.use(answered("use", receipt, use), None, sets, trigger_mode="multiple", **quiet)
+    receipt.enlarge(answered("enlarge", receipt, enlarge), fields.inputs, receipt, trigger_mode="multiple", **quiet)
     receipt.example(answered("example", receipt, example), None, sets, trigger_mode="multiple", **quiet)
-    receipt.catalog(
-        answered("catalog", receipt, catalog), None, [receipt, checkpoint, fields.components["vae"]], trigger_mode="always_last", **quiet
-    )
+    receipt.catalog(answered("catalog", receipt, catalog), None, [receipt, *lists_of_models], trigger_mode="always_last", **quiet)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from webui.engine.control import JobControl
@@ -14,6 +15,7 @@ from webui.engine.memory.exhaustion import Ladder
 from webui.engine.memory.loaded import Loaded
 from webui.engine.memory.meter import give_back, peak_of
 from webui.generation.job import JobSpec
+from webui.generation.request import ResolvedRequest
 from webui.planning.memory import RESIDENT, WHOLE, Budget, Plan, make_plan
 from webui.planning.peaks import DECODE, DENOISE, ENCODE, Peak, PictureActivations, merge
 
@@ -36,18 +38,28 @@ class MemoryBook:
         self._peaks[architecture, self._device.dtype_name] = merge(self.known(architecture), peaks)
 
     def begin(
-        self, loaded: Loaded, job: JobSpec, pictures: int, control: JobControl, told: Callable[[str], None], beside: int = 0
+        self,
+        loaded: Loaded,
+        job: JobSpec,
+        request: ResolvedRequest,
+        pictures: int,
+        control: JobControl,
+        told: Callable[[str], None],
+        beside: int = 0,
+        made: Mapping[str, int] = MappingProxyType({}),
     ) -> PictureMemory:
-        """Plan some pictures that are drawn together. beside: bytes of weights that are needed, and not the checkpoint's.
+        """Plan one pass over some pictures that are drawn together. request: of that pass. made: as in PictureActivations.
 
-        Raises GenerationFailed for an attention that doesn't work here.
+        beside: bytes of weights that are needed, and not the checkpoint's. Raises GenerationFailed for an attention that
+        doesn't work here.
         """
-        self.learn(loaded.architecture, _peaks_of(job.known_peaks))
-        request = job.request
+        if request.checkpoint == job.request.checkpoint:
+            self.learn(loaded.architecture, _peaks_of(job.known_peaks))
         # What lies on a device of its own is not free there already.
         taken = 0 if self._device.copies else beside
         budget = Budget(max(0, self._device.free_bytes() + loaded.held() - taken), self._device.reserve, self._device.copies)
-        activations = PictureActivations(request.width, request.height, self._device.dtype.itemsize, self.known(loaded.architecture))
+        number = self._device.dtype.itemsize
+        activations = PictureActivations(request.width, request.height, number, self.known(loaded.architecture), made)
         plan = make_plan(
             budget,
             loaded.sizes,
@@ -56,7 +68,7 @@ class MemoryBook:
             guided=request.guidance_scale != 1,
             attention=choose_kernel(request.attention, self._device.attention),
         )
-        memory = PictureMemory(self, loaded, self._device, budget, request.width, request.height, pictures)
+        memory = PictureMemory(self, loaded, self._device, budget, request.width, request.height, pictures, made)
         memory.ladder = Ladder(plan, self._device, pictures, job.try_with_less, control, told, memory.ran_out)
         return memory
 
@@ -67,7 +79,7 @@ def _peaks_of(known: Iterable[Mapping[str, Any]]) -> Iterable[Peak]:
 
 @dataclass
 class PictureMemory:
-    """The memory of some pictures drawn together."""
+    """The memory of one pass over some pictures drawn together. made: as in PictureActivations."""
 
     book: MemoryBook
     loaded: Loaded
@@ -76,6 +88,7 @@ class PictureMemory:
     width: int
     height: int
     pictures: int
+    made: Mapping[str, int]
     ladder: Ladder = field(init=False)
     peaks: list[Peak] = field(default_factory=list)
 
@@ -95,8 +108,9 @@ class PictureMemory:
         with carrying_out(plan, stage, self.loaded, self.device, width=self.width, height=self.height):
             with peak_of(self.device.torch_device) as measured:
                 made = attempt()
-        if measured.bytes > 0:
-            self._note(Peak(stage, how, self.width, self.height, rows, measured.bytes))
+        # What LoRAs made in it is no activation.
+        if (seen := measured.bytes - self.made.get(stage, 0)) > 0:
+            self._note(Peak(stage, how, self.width, self.height, rows, seen))
         return made
 
     def ran_out(self, stage: str, plan: Plan) -> None:
@@ -114,20 +128,25 @@ class PictureMemory:
         self.peaks.append(peak)
         self.book.learn(self.loaded.architecture, [peak])
 
-    def facts(self) -> dict[str, Any]:
-        """For the picture's facts: how it was drawn, what it needed, and what that was planned with."""
-        return {
-            "attention": self.plan.attention,
-            "memory": {
-                "plan": self.plan.as_dict(),
-                "words": self.plan.words,
-                "stepped_down": list(self.ladder.taken),
-                "sizes": asdict(self.loaded.sizes),
-                "peaks": [peak.as_dict() for peak in merge((), self.peaks)],
-                "budget": asdict(self.budget),
-                "number": self.device.dtype.itemsize,
-            },
-        }
+
+def memory_facts(passes: Sequence[PictureMemory]) -> dict[str, Any]:
+    """For the picture's facts: how it was drawn, what it needed, and what that was planned with. The plan is that of its last pass."""
+    first, last = passes[0], passes[-1]
+    # What another architecture needed tells nothing of the checkpoint under whose name it is looked up.
+    peaks = [peak for one in passes if one.loaded.architecture == first.loaded.architecture for peak in one.peaks]
+    return {
+        "attention": last.plan.attention,
+        "memory": {
+            "plan": last.plan.as_dict(),
+            "words": last.plan.words,
+            "stepped_down": [rung for one in passes for rung in one.ladder.taken],
+            "sizes": asdict(first.loaded.sizes),
+            "peaks": [peak.as_dict() for peak in merge((), peaks)],
+            "budget": asdict(first.budget),
+            "number": first.device.dtype.itemsize,
+            "made": dict(first.made),
+        },
+    }
 
 
 def _way(stage: str, plan: Plan, pictures: int) -> tuple[str, int]:

@@ -110,7 +110,7 @@ export async function submit(asked, fields) {
 
 /** Says an error at its field, or in a toast. */
 export function told(error, fields) {
-  const field = fields[error.field];
+  const field = fields[error.field?.split(".")[0]];
   if (!field) return errorToast(error);
   field.complain(error);
   field.control.focus();

@@ -9,14 +9,15 @@ import gradio as gr
 
 from webui.generation import samplers
 from webui.generation.attention import ATTENTION_LABELS
+from webui.generation.enlarging import UPSCALER_LABELS
 from webui.generation.prompt.emphasis import EMPHASIS_MODES
-from webui.generation.request import NOISE_SOURCES
+from webui.generation.request import NOISE_SOURCES, SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULE, TILINGS
 from webui.ui.fields import PARAMETERS, Fields, element_id, unchecked, words
 from webui.ui.pieces import Assets, piece
 
 
-def build(fields: Fields, assets: Assets, vaes: Sequence[str]) -> gr.Button:
-    """Lay out the page inside the current tab. vaes: what the VAE can be. Returns the Generate button."""
+def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequence[str]) -> gr.Button:
+    """Lay out the page inside the current tab. vaes: what the VAE can be. checkpoints: those that draw. Returns the Generate button."""
     with gr.Row(elem_classes="ez-main"):
         with gr.Column(elem_classes="ez-ask"):
             with gr.Column(elem_classes="ez-scroll"):
@@ -24,6 +25,7 @@ def build(fields: Fields, assets: Assets, vaes: Sequence[str]) -> gr.Button:
                 _size(fields, assets)
                 _sampling(fields)
                 _seed_and_count(fields, assets)
+                _hires(fields, checkpoints)
                 _sampling_details(fields, vaes)
                 _prompt_details(fields)
                 _variation(fields)
@@ -45,6 +47,8 @@ def _words(fields: Fields, assets: Assets) -> None:
         "prompt",
         gr.Textbox(placeholder="A red apple on a blue background", lines=3, max_lines=12, elem_classes="ez-prompt", **words("prompt")),
     )
+    # The inspector shows them as chips.
+    fields.add("styles", gr.Textbox("", visible="hidden", **words("styles")))
     piece(assets, "inspector.js", elem_id="ez-inspector")
     fields.add("negative_prompt", gr.Textbox(placeholder="What to leave out", lines=1, max_lines=6, **words("negative_prompt")))
 
@@ -101,6 +105,31 @@ def _seed_and_count(fields: Fields, assets: Assets) -> None:
         button.click(None, count, count, js=clamped, api_visibility="private")
 
 
+def hires_checkpoints(checkpoints: Sequence[str]) -> list[str]:
+    """What the hires checkpoint can be."""
+    return [SAME_CHECKPOINT, *checkpoints]
+
+
+def _hires(fields: Fields, checkpoints: Sequence[str]) -> None:
+    with gr.Accordion("Hires fix", open=False, elem_id="ez-acc-hires", elem_classes="ez-acc-g"):
+        fields.add("hires", gr.Checkbox(fields.start("hires"), **words("hires")))
+        _pairs(fields, ("hires_scale", "denoising_strength"))
+        with gr.Row():
+            fields.add("hires_upscaler", _choice(fields, "hires_upscaler", UPSCALER_LABELS))
+            fields.add("hires_steps", _slider(fields, "hires_steps"))
+        with gr.Row():
+            for name in ("hires_width", "hires_height"):
+                fields.add(name, _number(fields, name))
+        with gr.Row():
+            fields.add("hires_checkpoint", _choice(fields, "hires_checkpoint", hires_checkpoints(checkpoints)))
+            fields.add("hires_cfg_scale", _slider(fields, "hires_cfg_scale"))
+        with gr.Row():
+            fields.add("hires_sampler", _choice(fields, "hires_sampler", (SAME_SAMPLER, *samplers.SAMPLER_LABELS)))
+            fields.add("hires_schedule_type", _choice(fields, "hires_schedule_type", (SAME_SCHEDULE, *samplers.SCHEDULE_LABELS)))
+        for name in ("hires_prompt", "hires_negative_prompt"):
+            fields.add(name, gr.Textbox(fields.start(name), placeholder="The same", lines=1, max_lines=6, **words(name)))
+
+
 def _sampling_details(fields: Fields, vaes: Sequence[str]) -> None:
     with gr.Accordion("Sampling details", open=False, elem_id="ez-acc-sampling", elem_classes="ez-acc-g"):
         with gr.Row():
@@ -116,6 +145,7 @@ def _sampling_details(fields: Fields, vaes: Sequence[str]) -> None:
         with gr.Row():
             fields.add("rng", _choice(fields, "rng", NOISE_SOURCES))
             fields.add("seed_delta", _number(fields, "seed_delta"))
+            fields.add("tiling", _choice(fields, "tiling", TILINGS))
 
 
 def _pairs(fields: Fields, *rows: Sequence[str]) -> None:
