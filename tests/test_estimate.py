@@ -50,13 +50,26 @@ def measured(number: int = 4, **peak: object) -> dict:
         (16000, {"batch_count": 4}, "4 pictures in about 40 s; fits in memory"),
         # Of the VAE nothing was measured, so it is guessed: 2 GB at this size, an eighth of that in tiles.
         (1500, {}, "1 picture in about 10 s; fits; VAE tiled"),
-        (620, {}, "1 picture in about 10 s; fits; weights read from disk as needed, VAE tiled"),
+        (
+            620,
+            {},
+            "1 picture in about 10 s; fits; weights read from disk as needed, VAE tiled; would fit with weights stored as fp8 or int8",
+        ),
+        # Chosen, it is counted, and nothing is offered any more.
+        (620, {"weight_storage": "fp8"}, "1 picture in about 10 s; fits; VAE tiled"),
         (100, {}, "1 picture in about 10 s; may not fit in memory"),
     ],
 )
 def test_memory_is_told_before_the_run(free: int, fields: dict, words: str) -> None:
     samples = [Sample(20, 512, 512, 7, 10.0, measured())]
     assert estimate(parse_request(fields), samples, free * MB).text == words
+
+
+def test_weights_that_were_stored_small_are_counted_full_when_they_are_to_be() -> None:
+    small = Sample(20, 512, 512, 7, 10.0, measured() | {"weight_storage": "int8"})
+    # 300 MB as int8 are 1200 MB in fp32.
+    assert "weights read from disk" in estimate(parse_request({}), [small], 1500 * MB).text
+    assert "disk" not in estimate(parse_request({"weight_storage": "fp8"}), [small], 1500 * MB).text
 
 
 def test_a_cards_memory_is_what_was_free_at_the_last_picture() -> None:

@@ -19,6 +19,7 @@ from webui.engine.memory.loaded import Loaded
 from webui.generation.events import Picture, WorkerEvent
 from webui.generation.job import JobSpec
 from webui.generation.request import ResolvedTxt2Img
+from webui.generation.weight_storage import AS_COMPUTED
 
 if TYPE_CHECKING:
     from webui.engine.engine import Engine
@@ -89,7 +90,7 @@ class Always:
         self._family = family
         self._asked = False
 
-    def get(self, path: Path, loading: Callable[[], None], vae: Path | None = None) -> Loaded:
+    def get(self, path: Path, loading: Callable[[], None], vae: Path | None = None, storage: str = AS_COMPUTED) -> Loaded:
         if not self._asked:
             loading()
         self._asked = True

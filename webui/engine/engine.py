@@ -234,7 +234,9 @@ class Engine:
         path = job.hires_checkpoint_path if stage.hires and job.hires_checkpoint_path else job.checkpoint_path
         vae = Path(job.vae_path) if job.vae_path else None
         with run.watch.stage("load"):
-            loaded = self._checkpoints.get(Path(path), lambda: run.emit(Stage(f"Loading {request.checkpoint}")), vae)
+            loaded = self._checkpoints.get(
+                Path(path), lambda: run.emit(Stage(f"Loading {request.checkpoint}")), vae, request.weight_storage
+            )
         known = run.ready.get(stage.hires)
         if known is not None and known.loaded.family is loaded.family:
             return replace(known, loaded=loaded)
@@ -483,7 +485,8 @@ class Engine:
 
     def _facts(self, run: _Run) -> dict[str, Any]:
         """What was measured so far, for Picture and Done."""
-        return {**run.watch.seconds, **self._machine_facts(), "sigmas": len(run.ready[False].sigmas)}
+        asked = {"sigmas": len(run.ready[False].sigmas), "weight_storage": run.job.request.weight_storage}
+        return {**run.watch.seconds, **self._machine_facts(), **asked}
 
     def _machine_facts(self) -> dict[str, Any]:
         return {"device": self.device.name, "dtype": self.device.dtype_name, "versions": self._versions}

@@ -25,6 +25,7 @@ from webui.generation.adapters import hashes_text
 from webui.generation.control import INFOTEXT_KEY, read_unit, write_unit
 from webui.generation.request import ResolvedRequest, ResolvedTxt2Img, Txt2Img, parameters_of, parse_request
 from webui.generation.samplers import PIPELINES_OWN
+from webui.generation.weight_storage import IN_FORGE
 
 PNG_TEXT_KEY = "parameters"
 NEGATIVE_KEY = "Negative prompt:"
@@ -91,8 +92,10 @@ def _unquote(value: str) -> str:
     return value
 
 
-AS_A1111 = MappingProxyType({("Tiling", "X and Y"): "True"})
-"""Key and value -> what AUTOMATIC1111 writes there."""
+LOW_BITS = "Diffusion in Low Bits"
+
+AS_OTHERS = MappingProxyType({("Tiling", "X and Y"): "True", **{(LOW_BITS, own): forge for own, forge in IN_FORGE.items()}})
+"""Key and value -> what AUTOMATIC1111, or Forge, writes there."""
 
 
 def _written(value: Any) -> str:
@@ -107,7 +110,7 @@ def write_infotext(request: ResolvedRequest, seed: int, version: str) -> str:
     for key, name in _fields_by_key(ResolvedTxt2Img).items():
         value = _written(seed if name == "seed" else getattr(request, name))
         if key in ALWAYS or (request.hires and key in HIRES_KEYS) or value != _granted(key, name):
-            pairs[key] = AS_A1111.get((key, value), value)
+            pairs[key] = AS_OTHERS.get((key, value), value)
     pairs |= _hashes(request) | {f"ControlNet {number}": write_unit(unit) for number, unit in enumerate(request.controls)}
     pairs = _with_hires_size(pairs, request) if request.hires else _without_hires(pairs)
     ordered = sorted(pairs, key=lambda key: ORDER.index(key) if key in ORDER else len(ORDER))
@@ -278,6 +281,10 @@ def _modern(infotext: Infotext) -> Infotext:
         name, strength = (parameters.get(key, "") for key in _HYPERNET_KEYS)
         prompt += f"<hypernet:{name}:{strength or '1.0'}>"
         parameters = {key: value for key, value in parameters.items() if key not in _HYPERNET_KEYS}
+    if parameters.get("FP8 weight") == "Enable":
+        parameters = {
+            LOW_BITS if key == "FP8 weight" else key: IN_FORGE["fp8"] if key == "FP8 weight" else value for key, value in parameters.items()
+        }
     parameters = _hires_of_old(parameters)
     if parameters.get("Sampler") == "Undefined":
         # Civitai's generator says so of Flux, together with a clip skip that Flux has not.

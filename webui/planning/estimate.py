@@ -13,6 +13,7 @@ from webui.generation.attention import SDPA
 from webui.generation.passes import passes_of
 from webui.generation.request import GenerationRequest
 from webui.generation.samplers import AUTOMATIC, find_sampler
+from webui.generation.weight_storage import AS_COMPUTED, WEIGHT_STORAGES, bytes_of_weight
 from webui.planning.memory import Budget, Plan, Sizes, make_plan
 from webui.planning.peaks import Peak, PictureActivations, merge
 
@@ -50,7 +51,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class MeasuredMemory:
-    """What an engine told of the memory of one picture. number: bytes of one number. device: its name. made: as in PictureActivations."""
+    """What an engine told of the memory of one picture. number: bytes of one number. device: its name. made: as in PictureActivations.
+
+    storage: of the denoiser's weights (webui.generation.weight_storage).
+    """
 
     device: str
     number: int
@@ -58,6 +62,7 @@ class MeasuredMemory:
     budget: Budget
     peaks: tuple[Peak, ...]
     made: Mapping[str, int] = field(default_factory=dict)
+    storage: str = AS_COMPUTED
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> MeasuredMemory:
@@ -65,16 +70,27 @@ class MeasuredMemory:
         told = facts["memory"]
         sizes, budget = Sizes(**told["sizes"]), Budget(**told["budget"])
         made = {str(stage): int(size) for stage, size in told.get("made", {}).items()}
-        return cls(str(facts["device"]), int(told["number"]), sizes, budget, tuple(Peak.of(peak) for peak in told["peaks"]), made)
+        peaks, storage = tuple(Peak.of(peak) for peak in told["peaks"]), str(facts.get("weight_storage", AS_COMPUTED))
+        return cls(str(facts["device"]), int(told["number"]), sizes, budget, peaks, made, storage)
+
+    def sizes_stored(self, storage: str) -> Sizes:
+        """What the weights take where the denoiser's are stored so; about that, as some of its layers stay as computed."""
+        factor = bytes_of_weight(storage, self.number) / bytes_of_weight(self.storage, self.number)
+        denoiser, block = (round(size * factor) for size in (self.sizes.denoiser, self.sizes.largest_block))
+        return replace(self.sizes, denoiser=denoiser, largest_block=block)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """How many pictures, about how many seconds for all of them, and how memory will be used (None: nothing is known yet)."""
+    """How many pictures, about how many seconds for all of them, and how memory will be used (None: nothing is known yet).
+
+    offer: a way that would fit and that changes the picture, so it is only named; or empty.
+    """
 
     pictures: int
     seconds: float | None
     plan: Plan | None = None
+    offer: str = ""
 
     @property
     def text(self) -> str:
@@ -82,7 +98,7 @@ class Estimate:
         pictures = "1 picture" if self.pictures == 1 else f"{self.pictures} pictures"
         if self.seconds is None:
             return f"{pictures}, time not known yet"
-        memory = f"; {self.plan.words}" if self.plan else ""
+        memory = "".join(f"; {words}" for words in (self.plan.words if self.plan else "", self.offer) if words)
         return f"{pictures} in about {round_duration(self.seconds)}{memory}"
 
 
@@ -153,7 +169,7 @@ def plan_memory(request: GenerationRequest, samples: Sequence[Sample], available
     activations = PictureActivations(asked.width, asked.height, newest.number, known_peaks(samples), loras)
     return make_plan(
         budget,
-        newest.sizes,
+        newest.sizes_stored(request.weight_storage),
         activations,
         pictures=asked.batch_size if budget.copies else 1,
         guided=asked.guidance_scale != 1,
@@ -165,4 +181,12 @@ def estimate(request: GenerationRequest, samples: Sequence[Sample], available: i
     """The median speed of `samples` applied to the request, and the plan for its memory. available: as in `plan_memory`."""
     speed = pace(samples)
     seconds = None if speed is None else speed * work_of(request)
-    return Estimate(request.picture_count, seconds, plan_memory(request, samples, available))
+    plan = plan_memory(request, samples, available)
+    return Estimate(request.picture_count, seconds, plan, _offer(request, samples, available, plan))
+
+
+def _offer(request: GenerationRequest, samples: Sequence[Sample], available: int, plan: Plan | None) -> str:
+    if plan is None or plan.easy or request.weight_storage != AS_COMPUTED:
+        return ""
+    small = plan_memory(request.model_copy(update={"weight_storage": WEIGHT_STORAGES[1]}), samples, available)
+    return f"would fit with weights stored as {' or '.join(WEIGHT_STORAGES[1:])}" if small and small.easy else ""

@@ -94,6 +94,11 @@ class Plan:
     fits: bool
 
     @property
+    def easy(self) -> bool:
+        """Whether it fits without reading or moving weights again and again."""
+        return self.fits and not _STREAMS[self.residency]
+
+    @property
     def words(self) -> str:
         """For the plan line: "fits in memory", "fits; VAE tiled", "may not fit in memory"."""
         measures = [words for word in (self.residency, self.vae, self.attention) if (words := _WORDS.get(word))]

@@ -22,6 +22,7 @@ from webui.engine.adapters.lora_changes import Change, TensorsDontMatch
 from webui.engine.adapters.lora_file import LayerChange, LoraFile, fingerprint_of, read_lora
 from webui.engine.adapters.lora_names import Layers, layers_of
 from webui.engine.adapters.patching import Slot, replaced, slots_of
+from webui.engine.memory.low_bits import STORED, Widening, widening_of
 from webui.errors import AdapterUnusable, LoraDoesNotFit
 from webui.generation.job import LoraUse
 
@@ -217,6 +218,8 @@ def _sound_deltas(change: _Fitted, slots: Mapping[str, Slot], use: LoraUse) -> I
 def _fp32(slot: Slot) -> torch.Tensor:
     """The weight in fp32, unpacked where it is quantised."""
     weight = slot.weight
+    if widening := _widening(slot):
+        return widening.widened(weight, torch.float32)
     if hasattr(weight, "quant_type"):
         from diffusers.quantizers.gguf.utils import dequantize_gguf_tensor
 
@@ -229,7 +232,14 @@ def _like(slot: Slot, total: torch.Tensor) -> Parameter:
     weight = slot.weight
     if hasattr(weight, "quant_type"):
         return Parameter(total.to(getattr(slot.module, "compute_dtype")), requires_grad=False)  # noqa: B009
-    return Parameter(torch.empty_like(weight).copy_(total), requires_grad=False)
+    widening = _widening(slot)
+    dtype = widening.dtype if widening else weight.dtype
+    return Parameter(torch.empty_like(weight, dtype=dtype).copy_(total), requires_grad=False)
+
+
+def _widening(slot: Slot) -> Widening | None:
+    """What makes numbers of a weight that is stored in low bits; None for others."""
+    return widening_of(slot.module) if slot.weight.dtype == STORED else None
 
 
 def _shape(slot: Slot) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from webui.engine.families.base import Family
 from webui.engine.loading.modules import architecture, builder
 from webui.engine.loading.tensors import Layout, RenamedTensors, TensorSource
 from webui.errors import CheckpointUnusable
+from webui.generation.weight_storage import AS_COMPUTED
 
 ComponentKind = Literal["denoiser", "vae", "text_encoder", "text_encoder_2", "text_encoder_3", "controlnet"]
 
@@ -35,6 +36,7 @@ class ComponentSource:
     build: a module on the meta device; only buffers that no checkpoint holds (position ids) are real.
     tensors: name as in the module -> tensor on the CPU, in the file's dtype. Each look at a name reads it anew; where the
         layout allows, it is a view of the mapped file, which costs no memory. Raises CheckpointUnusable when the file is gone.
+    storage: how its weights are to be kept (webui.generation.weight_storage).
     """
 
     kind: ComponentKind
@@ -43,6 +45,7 @@ class ComponentSource:
     content_id: str
     build: Callable[[], torch.nn.Module] = field(repr=False)
     tensors: Callable[[], Mapping[str, torch.Tensor]] = field(repr=False)
+    storage: str = AS_COMPUTED
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,20 @@ def fingerprint_of(*files: Path) -> str:
             ) from None
         parts.append(f"{path}|{about.st_size}|{about.st_mtime_ns}")
     return "\n".join(parts)
+
+
+def stored_as(source: CheckpointSource, storage: str) -> CheckpointSource:
+    """The same checkpoint with the weights of its denoiser kept in that form."""
+    part = source.components["denoiser"]
+    content = f"{source.content}|{storage}"
+    small = replace(part, shown=f"{part.shown} as {storage}", content_id=f"{part.content_id}|{storage}", storage=storage)
+    return replace(
+        source,
+        content=content,
+        components={**source.components, "denoiser": small},
+        # What LoRAs make of its weights is kept by this name.
+        assemble=lambda modules, device: replace(source.assemble(modules, device), content=content),  # type: ignore[type-var]
+    )
 
 
 TITLES: Mapping[ComponentKind, str] = {

@@ -34,7 +34,7 @@ _GAP = " gap "
 _FORM = "aligned"
 """Part of the names of casts: those of another form are not found, and go when room is needed."""
 _LAST = "channels_last"
-_NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64", torch.int32: "I32"}
+_NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64", torch.int32: "I32", torch.int8: "I8"}
 
 Read = Callable[[str], torch.Tensor]
 """The name of a tensor -> it, as it lies in the checkpoint."""
@@ -53,7 +53,7 @@ class Numbers:
 
     def turned(self, slot: Slot) -> bool:
         """Whether its channels come last."""
-        return self.memory_format == torch.channels_last and slot.floating and len(slot.shape) == 4
+        return self.memory_format == torch.channels_last and len(slot.shape) == 4
 
 
 class CastCache:

@@ -14,17 +14,19 @@ from webui.engine.adapters.vae import with_vae
 from webui.engine.device import Device
 from webui.engine.families.base import Family
 from webui.engine.loading.checkpoint import open_checkpoint
-from webui.engine.loading.component import CheckpointSource, ComponentKind, ComponentSource
+from webui.engine.loading.component import CheckpointSource, ComponentKind, ComponentSource, stored_as
 from webui.engine.loading.controlnet import open_controlnet
 from webui.engine.loading.stock_folder import StockPipeline, StockSource, open_stock_folder
 from webui.engine.memory.cast_cache import CastCache, Numbers
 from webui.engine.memory.identity import Identities, text_identity
 from webui.engine.memory.loaded import DENOISER, VAE, Loaded
+from webui.engine.memory.low_bits import require_widening
 from webui.engine.memory.meter import give_back
 from webui.engine.memory.read_ahead import read_ahead
 from webui.engine.memory.skeleton import Skeleton
 from webui.engine.memory.weights import MAPPED, RAM, Weights, WeightStore
 from webui.errors import AdapterUnusable, CheckpointUnusable
+from webui.generation.weight_storage import AS_COMPUTED
 
 Open = Callable[[Path], CheckpointSource]
 
@@ -40,10 +42,11 @@ CAST_FOLDER, IDENTITY_FILE = "weights", "part-identities.json"
 class Checkpoints(Protocol):
     """Where the engine gets checkpoints from."""
 
-    def get(self, path: Path, loading: Callable[[], None], vae: Path | None = None) -> Loaded:
+    def get(self, path: Path, loading: Callable[[], None], vae: Path | None = None, storage: str = AS_COMPUTED) -> Loaded:
         """The checkpoint at `path`, ready to draw; `loading` is called where that is not so already. vae: in place of its own.
 
-        Raises CheckpointUnusable, AdapterUnusable.
+        storage: of its denoiser's weights (webui.generation.weight_storage). Raises CheckpointUnusable, AdapterUnusable,
+        InvalidRequest.
         """
         ...
 
@@ -80,13 +83,14 @@ class ModelManager:
         """cache: folder for casts, at most so many bytes, and for what is known of files; without one, casts are in memory."""
         self._device = device
         self._open = open_source
-        # A device of its own casts by itself, when weights are copied there.
-        numbers = None if device.copies else Numbers(device.dtype, device.memory_format)
+        numbers = Numbers(device.dtype, device.memory_format)
         casts = CastCache(cache / CAST_FOLDER, most_cast_bytes) if cache is not None and most_cast_bytes else None
-        self._store = WeightStore(numbers, Identities(None if cache is None else cache / IDENTITY_FILE), casts)
+        identities = Identities(None if cache is None else cache / IDENTITY_FILE)
+        # A device of its own casts by itself, when weights are copied there.
+        self._store = WeightStore(numbers, identities, casts, as_in_file=device.copies)
         self._skeletons: dict[tuple[str, str], Skeleton] = {}
         self._worn: dict[Skeleton, Weights] = {}
-        self._known: OrderedDict[tuple[Path, Path | None], _Known] = OrderedDict()
+        self._known: OrderedDict[tuple[Path, Path | None, str], _Known] = OrderedDict()
         self._current: Loaded | None = None
         self._cache = cache
         self._beside: tuple[Skeleton, ...] = ()
@@ -95,13 +99,15 @@ class ModelManager:
         """Identity of weights -> kind of part, and the checkpoints that they were brought in for."""
         self._pipeline: Weights | None = None
 
-    def get(self, path: Path, loading: Callable[[], None], vae: Path | None = None) -> Loaded:
+    def get(self, path: Path, loading: Callable[[], None], vae: Path | None = None, storage: str = AS_COMPUTED) -> Loaded:
         """The checkpoint at `path`. If it is not the current one, or its files have changed, `loading` is called and it is put on.
 
-        vae: another VAE in place of its own; the two share all other parts. Raises CheckpointUnusable, AdapterUnusable; the
-        current one stays then.
+        vae: another VAE in place of its own; the two share all other parts. storage: of the denoiser's weights, likewise.
+        Raises CheckpointUnusable, AdapterUnusable, InvalidRequest for a storage that the device can't read; the current one
+        stays then.
         """
-        known = self._opened(path, vae)
+        require_widening(storage, self._device.torch_device)
+        known = self._opened(path, vae, storage)
         if self._current is not None and known.family is self._current.family and known.family is not None:
             return self._current
         loading()
@@ -144,7 +150,7 @@ class ModelManager:
             skeleton.wear(None)
             del self._worn[skeleton]
         for skeleton, weights in changed.items():
-            skeleton.wear(weights.tensors)
+            skeleton.wear(weights.tensors, weights.storage)
             self._worn[skeleton] = weights
         self._beside = tuple(skeleton for skeleton, _ in wanted.values())
         if self._device.copies:
@@ -208,7 +214,8 @@ class ModelManager:
         self._device.free_memory()
 
     def _weights(self, path: Path, source: CheckpointSource, kind: ComponentKind, skeleton: Skeleton) -> Weights:
-        weights = self._store.get(source.components[kind], skeleton.slots, source.unchanged, self._leased)
+        part = source.components[kind]
+        weights = self._store.get(part, skeleton.slots_in(part.storage), source.unchanged, self._leased)
         self._note_brought(weights, kind, path)
         return weights
 
@@ -231,14 +238,15 @@ class ModelManager:
             for weights in reversed(self._store.kept)
         ]
 
-    def _opened(self, path: Path, vae: Path | None) -> _Known:
-        known = self._known.get((path, vae))
+    def _opened(self, path: Path, vae: Path | None, storage: str) -> _Known:
+        known = self._known.get((path, vae, storage))
         if known is None or not known.source.unchanged():
             source = self._open(path)
-            known = self._known[path, vae] = _Known(source if vae is None else with_vae(source, vae))
+            source = source if vae is None else with_vae(source, vae)
+            known = self._known[path, vae, storage] = _Known(source if storage == AS_COMPUTED else stored_as(source, storage))
             while len(self._known) > MOST_OPEN:
                 self._known.popitem(last=False)
-        self._known.move_to_end((path, vae))
+        self._known.move_to_end((path, vae, storage))
         return known
 
     def _skeleton(self, source: CheckpointSource, kind: Any) -> Skeleton:
@@ -258,7 +266,7 @@ class ModelManager:
             skeleton.wear(None)
             del self._worn[skeleton]
         for skeleton, weights in changed.items():
-            skeleton.wear(weights.tensors)
+            skeleton.wear(weights.tensors, weights.storage)
             self._worn[skeleton] = weights
 
     def _read_ahead(self, weights: Mapping[Any, Weights]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from webui.engine.loading.component import ComponentSource
+from webui.engine.memory.low_bits import FORMS, SCALE, STORED, low_bit_layers, widen
+from webui.generation.weight_storage import AS_COMPUTED
 
 
 @dataclass(frozen=True)
@@ -28,15 +30,32 @@ class Skeleton:
         self.module = source.build().eval().requires_grad_(False)
         self.slots = _slots_of(self.module)
         self._bare = {name: owners[0][0][owners[0][1]] for name, owners in ((name, slot.owners) for name, slot in self.slots.items())}
+        self._low_bit_layers = low_bit_layers(self.module)
         self.worn: Mapping[str, torch.Tensor] | None = None
 
-    def wear(self, tensors: Mapping[str, torch.Tensor] | None) -> None:
-        """Put these on, one for each slot; None: none at all. Nothing in here can fail half way."""
-        for name, slot in self.slots.items():
+    def slots_in(self, storage: str) -> dict[str, Slot]:
+        """The slots for weights that are stored so (see webui.generation.weight_storage)."""
+        if storage not in FORMS:
+            return self.slots
+        stored = {name: replace(self.slots[name], floating=False, dtype=STORED) for name in self._low_bit_layers}
+        scales = {f"{name}{SCALE}": _scale_of(layer, self.slots[name]) for name, layer in self._low_bit_layers.items()}
+        return {**self.slots, **stored, **scales}
+
+    def wear(self, tensors: Mapping[str, torch.Tensor] | None, storage: str = AS_COMPUTED) -> None:
+        """Put these on, one for each slot of that storage; None: none at all. Nothing in here can fail half way."""
+        widen(self._low_bit_layers.values(), None)
+        for name, slot in self.slots_in(storage).items():
             tensor = self._bare[name] if tensors is None else tensors[name]
             for owner, attribute in slot.owners:
                 owner[attribute] = tensor
+        if storage in FORMS:
+            widen(self._low_bit_layers.values(), FORMS[storage])
         self.worn = tensors
+
+
+def _scale_of(layer: torch.nn.Module, weight: Slot) -> Slot:
+    owner = (layer._buffers, f"weight{SCALE}")  # pyright: ignore[reportPrivateUsage]
+    return Slot(weight.shape[:1], True, weight.dtype, (owner,))
 
 
 def _slots_of(module: torch.nn.Module) -> dict[str, Slot]:

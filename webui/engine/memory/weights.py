@@ -18,8 +18,10 @@ from webui.engine.device import channels_last
 from webui.engine.loading.component import DOWNLOAD_AGAIN, ComponentSource, require_all
 from webui.engine.memory.cast_cache import CastCache, Numbers
 from webui.engine.memory.identity import Identities
+from webui.engine.memory.low_bits import FORMS, Narrowed
 from webui.engine.memory.skeleton import Slot, as_worn
 from webui.errors import CheckpointUnusable
+from webui.generation.weight_storage import AS_COMPUTED
 from webui.planning.machine import HostMemory, host_memory
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ class Weights:
 
     identity: of their content. tensors: by name. state: MAPPED or RAM. file: the cast they are mapped from. valid: whether
     the checkpoint's own file, if they are mapped from that, is still as it was. worn_by: what has them on for good, where no
-    skeleton does.
+    skeleton does. storage: see webui.generation.weight_storage.
     """
 
     identity: str
@@ -49,6 +51,7 @@ class Weights:
     file: Path | None = None
     valid: Callable[[], bool] = field(default=lambda: True, repr=False)
     worn_by: Any = field(default=None, repr=False)
+    storage: str = AS_COMPUTED
 
     @property
     def nbytes(self) -> int:
@@ -70,10 +73,17 @@ class WeightStore:
     """Weights by content, shared by all checkpoints that have the same. casts: None keeps casts in memory."""
 
     def __init__(
-        self, numbers: Numbers | None, identities: Identities, casts: CastCache | None, machine: Callable[[], HostMemory] = host_memory
+        self,
+        numbers: Numbers,
+        identities: Identities,
+        casts: CastCache | None,
+        machine: Callable[[], HostMemory] = host_memory,
+        *,
+        as_in_file: bool = False,
     ) -> None:
-        """numbers: what weights are cast to; None takes them as they are in the file."""
+        """numbers: what weights are cast to. as_in_file: those that are stored as computed are not."""
         self._numbers = numbers
+        self._as_in_file = as_in_file
         self._identities = identities
         self._casts = casts
         self._machine = machine
@@ -135,7 +145,8 @@ class WeightStore:
         unchanged: Callable[[], bool],
         leased: Collection[Weights],
     ) -> Weights:
-        tensors = source.tensors()
+        numbers, form = self._numbers, FORMS.get(source.storage)
+        tensors = source.tensors() if form is None else Narrowed(source.tensors(), slots, form, numbers.dtype)
         require_all(source, slots, tensors)
 
         def read(name: str) -> torch.Tensor:
@@ -148,17 +159,19 @@ class WeightStore:
                 )
             return tensor
 
-        as_they_are = {name: read(name) for name in slots}
-        numbers = self._numbers
-        if numbers is None or all(tensor.dtype == numbers.of(slots[name]) for name, tensor in as_they_are.items()):
+        # Narrowed ones are made when they are read, so those are not gathered.
+        as_they_are = {name: read(name) for name in slots} if form is None else {}
+        at_hand = read if form else as_they_are.__getitem__
+        right = form is None and all(tensor.dtype == numbers.of(slots[name]) for name, tensor in as_they_are.items())
+        if right or (form is None and self._as_in_file):
             return self._ready(identity, source, as_they_are, slots, MAPPED, valid=lambda: _holds(unchanged))
         if self._casts is not None:
             used = [weights.file for weights in leased if weights.file is not None]
-            cast = self._casts.find(identity, numbers, slots) or self._casts.make(identity, numbers, slots, as_they_are.__getitem__, used)
+            cast = self._casts.find(identity, numbers, slots) or self._casts.make(identity, numbers, slots, at_hand, used)
             self._let_go_of_removed_casts(leased)
             if cast is not None:
                 return self._ready(identity, source, cast, slots, MAPPED, self._casts.path(identity, numbers))
-        copies = {name: _cast(tensor, slots[name], numbers) for name, tensor in as_they_are.items()}
+        copies = {name: _cast(at_hand(name), slot, numbers) for name, slot in slots.items()}
         return self._ready(identity, source, copies, slots, RAM)
 
     def _let_go_of_removed_casts(self, leased: Collection[Weights]) -> None:
@@ -178,7 +191,7 @@ class WeightStore:
         valid: Callable[[], bool] = lambda: True,
     ) -> Weights:
         worn = {name: as_worn(tensor, slots[name]) for name, tensor in tensors.items()}
-        return Weights(identity, source.shown, worn, state, file, valid)
+        return Weights(identity, source.shown, worn, state, file, valid, storage=source.storage)
 
 
 def _cast(tensor: torch.Tensor, slot: Slot, numbers: Numbers) -> torch.Tensor:

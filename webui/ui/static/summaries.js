@@ -8,6 +8,7 @@ const DETAILS = [
   ["batch_size", "batch"],
   ["clip_skip", "clip skip"],
   ["attention"],
+  ["weight_storage", "weights"],
   ...["eta", "eta_ddim", "sigma_churn", "sigma_noise", "sigma_tmin", "sigma_tmax", "rho", "beta_alpha", "beta_beta"].map((name) => [name, name.replaceAll("_", " ")]),
   ["sigma_min", "from"],
   ["sigma_max", "to"],

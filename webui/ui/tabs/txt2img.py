@@ -12,6 +12,7 @@ from webui.generation.attention import ATTENTION_LABELS
 from webui.generation.enlarging import UPSCALER_LABELS
 from webui.generation.prompt.emphasis import EMPHASIS_MODES
 from webui.generation.request import NOISE_SOURCES, SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULE, TILINGS
+from webui.generation.weight_storage import WEIGHT_STORAGES
 from webui.ui.fields import PARAMETERS, Fields, element_id, unchecked, words
 from webui.ui.pieces import Assets, piece
 
@@ -139,7 +140,9 @@ def _sampling_details(fields: Fields, vaes: Sequence[str]) -> None:
         with gr.Row():
             fields.add("vae", _choice(fields, "vae", vaes))
             fields.add("attention", _choice(fields, "attention", ATTENTION_LABELS))
-        fields.add("distilled_cfg_scale", _slider(fields, "distilled_cfg_scale"))
+        with gr.Row():
+            fields.add("weight_storage", _choice(fields, "weight_storage", WEIGHT_STORAGES))
+            fields.add("distilled_cfg_scale", _slider(fields, "distilled_cfg_scale"))
         _pairs(fields, ("eta", "eta_ddim"), ("sigma_churn", "sigma_noise"), ("sigma_tmin", "sigma_tmax"))
         _pairs(fields, ("sigma_min", "sigma_max"), ("rho",), ("beta_alpha", "beta_beta"))
         fields.add("discard_next_to_last", gr.Checkbox(fields.start("discard_next_to_last"), **words("discard_next_to_last")))
