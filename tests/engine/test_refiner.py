@@ -71,7 +71,7 @@ def recorder(device: Device, hooks: NoHooks | None = None) -> Recorder:
 
 @pytest.mark.parametrize("sampler", ["DPM++ 2M", "Euler a"])
 def test_the_sampler_goes_on_with_the_other_denoiser(device: Device, folders: list[Path], sampler: str) -> None:
-    """Exactly the picture of one denoiser that answers as the first for two calls, and as the second from there on."""
+    """The picture of one denoiser that answers as the first for two calls, and as the second from there on."""
     picture = only_picture(recorder(device).run(refined(*folders, sampler=sampler)))
     one, two = (realise(open_checkpoint(folder), device) for folder in folders)
     assert isinstance(one, StableDiffusion) and isinstance(two, StableDiffusion)
@@ -82,7 +82,8 @@ def test_the_sampler_goes_on_with_the_other_denoiser(device: Device, folders: li
 
     with with_attributes(one.unet, forward=forward):
         expected = only_picture(recorder_of(one).run(job(**SMALL | {"sampler": sampler})))
-    assert picture.rgb == expected.rgb
+    # Weights that lie otherwise in memory round otherwise.
+    assert np.abs(pixels(picture).astype(int) - pixels(expected)).max() <= 1
 
 
 def test_nothing_of_it_is_left(device: Device, folders: list[Path]) -> None:
