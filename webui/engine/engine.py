@@ -295,6 +295,7 @@ class Engine:
                 run.control,
                 lambda text: run.emit(Note(text)),
                 ready.adapters.controls.nbytes,
+                ready.adapters.bytes_made(self.device.dtype.itemsize, stay=not self.device.copies),
             )
         memory = group.memories[stage.hires]
         memory.loaded = ready.loaded
