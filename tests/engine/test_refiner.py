@@ -75,13 +75,14 @@ def test_the_sampler_goes_on_with_the_other_denoiser(device: Device, folders: li
     picture = only_picture(recorder(device).run(refined(*folders, sampler=sampler)))
     one, two = (realise(open_checkpoint(folder), device) for folder in folders)
     assert isinstance(one, StableDiffusion) and isinstance(two, StableDiffusion)
+    fields: dict[str, Any] = SMALL | {"sampler": sampler}
     answers = itertools.chain([one.unet.forward] * 2, itertools.repeat(two.unet.forward))
 
     def forward(*arguments: Any, **named: Any) -> Any:
         return next(answers)(*arguments, **named)
 
     with with_attributes(one.unet, forward=forward):
-        expected = only_picture(recorder_of(one).run(job(**SMALL | {"sampler": sampler})))
+        expected = only_picture(recorder_of(one).run(job(**fields)))
     # Weights that lie otherwise in memory round otherwise.
     assert np.abs(pixels(picture).astype(int) - pixels(expected)).max() <= 1
 
