@@ -70,7 +70,7 @@ def steered(path: Path | list[Path], ring: tuple[str, Path], spec: JobSpec | Non
     return dataclasses.replace(
         spec,
         request=spec.request.model_copy(update={"controls": (unit,) * len(paths)}),
-        controls=tuple(ControlUse("controlnet", str(one)) for one in paths),
+        controls=tuple(ControlUse(str(one)) for one in paths),
         image_paths={ring[0]: str(ring[1])},
     )
 
