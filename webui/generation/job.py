@@ -28,14 +28,9 @@ class EmbeddingUse:
 
 @dataclass(frozen=True)
 class ControlUse:
-    """What a control of the request is done with, in the request's order. kind: "controlnet" or "ip_adapter"; path: the file.
+    """The model of a control of the request, in the request's order. path: the file."""
 
-    image_encoders: files of which one fits an IP-Adapter.
-    """
-
-    kind: str
     path: str
-    image_encoders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +99,7 @@ class JobSpec:
             hires_checkpoint_path=data["hires_checkpoint_path"],
             refiner_path=data["refiner_path"],
             hires_loras=tuple(LoraUse(**lora) for lora in data["hires_loras"]),
-            controls=tuple(ControlUse(control["kind"], control["path"], tuple(control["image_encoders"])) for control in data["controls"]),
+            controls=tuple(ControlUse(**control) for control in data["controls"]),
             image_paths=data["image_paths"],
             try_with_less=data["try_with_less"],
             known_peaks=tuple(data["known_peaks"]),

@@ -492,7 +492,7 @@ class Txt2Img(BaseModel):
         max_length=MAX_PROMPT_CHARACTERS,
     )
     controls: tuple[ControlUnit, ...] = parameter(
-        (), label="Control", help="Pictures that steer the picture, each through a ControlNet or an IP-Adapter.", max_length=MOST_CONTROLS
+        (), label="Control", help="Pictures that steer the picture, each through a ControlNet.", max_length=MOST_CONTROLS
     )
     batch_count: int = parameter(1, label="Pictures", help="How many pictures to make, one after another.", step=1, ge=1, le=100)
     batch_size: int = parameter(
