@@ -15,7 +15,7 @@ from webui.engine.adapters.lora import Loras
 from webui.engine.device import open_device
 from webui.engine.engine import Engine
 from webui.engine.memory.low_bits import FORMS, Narrowed, require_widening, widening_of
-from webui.engine.memory.manager import CAST_FOLDER, ModelManager
+from webui.engine.memory.manager import ModelManager
 from webui.engine.memory.streaming import streamed
 from webui.engine.memory.weights import MAPPED, RAM
 from webui.errors import InvalidRequest
@@ -71,7 +71,7 @@ def test_pictures_are_nearly_the_same_and_the_full_one_comes_back_to_the_bit(tmp
         assert small.facts["weight_storage"] == storage and small.facts["memory"]["sizes"]["denoiser"] == part["bytes"]
     assert bench.picture(AS_COMPUTED).rgb == full.rgb
     unet = bench.manager.get(CHECKPOINT, lambda: None).parts["denoiser"]
-    assert not any("forward" in vars(layer) or "weight_scale" in layer._buffers for layer in unet.modules())  # noqa: SLF001
+    assert not any("forward" in vars(layer) or "weight_scale" in layer._buffers for layer in unet.modules())
 
 
 @pytest.mark.slow

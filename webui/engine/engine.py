@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -20,18 +20,19 @@ from webui.engine.conditioning import ConditioningCache, Pull, Wording, encode_t
 from webui.engine.conditioning_files import ConditioningFiles
 from webui.engine.context import DenoiseContext
 from webui.engine.control import JobControl, JobInterrupted, PictureSkipped
-from webui.engine.denoise import denoise_latents
+from webui.engine.denoise import TakeOver, denoise_latents
 from webui.engine.device import Device
 from webui.engine.families.base import GUIDANCE, Conditioning, Family
-from webui.engine.guidance import left_out
+from webui.engine.guidance import left_out, with_freeu
 from webui.engine.hires import as_input, cut, enlarge_latents, enlarge_pixels
 from webui.engine.hooks import EngineHooks, NoHooks
-from webui.engine.memory.drawing import MemoryBook, PictureMemory, memory_facts
+from webui.engine.memory.drawing import Carrying, MemoryBook, PictureMemory, memory_facts
 from webui.engine.memory.loaded import DENOISER, Loaded
 from webui.engine.memory.loaded import VAE as VAE_KIND
 from webui.engine.memory.manager import Checkpoints, ModelManager
 from webui.engine.noise import PictureNoise
 from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
+from webui.engine.refiner import refiner_due, require_same_latents
 from webui.engine.samplers import NoisePath
 from webui.engine.schedules import ModelSigmas, sigmas_of
 from webui.engine.stock_pipeline import StockRun
@@ -84,7 +85,7 @@ class _Run:
     watch: Stopwatch
     emit: Emit
     passes: tuple[Pass[ResolvedRequest], ...] = field(init=False)
-    ready: dict[bool, _Ready] = field(default_factory=dict)
+    ready: dict[tuple[bool, bool], _Ready] = field(default_factory=dict)
     _said: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -129,13 +130,18 @@ class _Group:
 
 @dataclass(frozen=True)
 class _Work:
-    """One pass over the pictures of a group, with its checkpoint put on. family: as it computes."""
+    """One pass over the pictures of a group, with its checkpoint put on. family: as it computes.
+
+    full: in fp32, whatever the checkpoint is in. until_done: what is taken off when the pass is done with.
+    """
 
     run: _Run
     group: _Group
     ready: _Ready
     memory: PictureMemory
     family: Family
+    full: bool
+    until_done: ExitStack
 
     @property
     def request(self) -> ResolvedRequest:
@@ -150,6 +156,21 @@ class _Drawn:
     context: DenoiseContext
     pixels: torch.Tensor
     facts: dict[str, Any]
+
+
+def _computing(ready: _Ready, full: bool, until_done: ExitStack) -> Family:
+    """The checkpoint of a pass, in fp32 until then where that is asked for."""
+    family = ready.loaded.family
+    return until_done.enter_context(family.in_float32()) if full else family
+
+
+def _put_on(work: _Work, context: DenoiseContext, carrying: Carrying, patches: ExitStack) -> None:
+    """All that the denoiser of a pass wears while it is at work."""
+    x, y = work.request.tiles
+    patches.enter_context(carrying(work.ready.loaded))
+    patches.enter_context(seamless(work.family.modules[DENOISER], x=x, y=y))
+    patches.enter_context(work.ready.adapters.on_denoiser(work.family, context))
+    patches.enter_context(with_freeu(work.family, work.request))
 
 
 class _DrawAlone(Exception):
@@ -189,7 +210,7 @@ class Engine:
                 return
             run = _Run(job, control, watch, emit)
             # Before the first picture, so that what is wrong with the checkpoint or the schedule is told at once.
-            self._ready(run, run.passes[0])
+            self._ready_for_all(run)
             control.check_job()
             for images in groups_of(job.images, job.request, self.device):
                 try:
@@ -228,28 +249,37 @@ class Engine:
         """What is where."""
         return InMemory(tuple(self._checkpoints.resident()))
 
-    def _ready(self, run: _Run, stage: Pass[ResolvedRequest]) -> _Ready:
-        """Put the checkpoint of a pass on. What is fitted to it is kept for the job's other pictures."""
-        job, request = run.job, stage.request
+    def _ready_for_all(self, run: _Run) -> None:
+        """Put the first checkpoint on; before it the refiner, where there is one, to see whether it can go on with the picture."""
+        refined = next((one for one in run.passes if one.refined), None)
+        refiner = None if refined is None else self._ready(run, refined, refiner=True)
+        first = self._ready(run, run.passes[0])
+        if refiner is not None:
+            require_same_latents(first.loaded.family, refiner.loaded.family, run.job.request)
+
+    def _ready(self, run: _Run, stage: Pass[ResolvedRequest], *, refiner: bool = False) -> _Ready:
+        """Put the checkpoint of a pass on, or that of its refiner. What is fitted to it is kept for the job's other pictures."""
+        job, request, key = run.job, stage.request, (stage.hires, refiner)
         path = job.hires_checkpoint_path if stage.hires and job.hires_checkpoint_path else job.checkpoint_path
+        path = job.refiner_path if refiner else path
+        name = request.refiner if refiner else request.checkpoint
         vae = Path(job.vae_path) if job.vae_path else None
         with run.watch.stage("load"):
-            loaded = self._checkpoints.get(
-                Path(path), lambda: run.emit(Stage(f"Loading {request.checkpoint}")), vae, request.weight_storage
-            )
-        known = run.ready.get(stage.hires)
+            loaded = self._checkpoints.get(Path(path), lambda: run.emit(Stage(f"Loading {name}")), vae, request.weight_storage)
+        known = run.ready.get(key)
         if known is not None and known.loaded.family is loaded.family:
             return replace(known, loaded=loaded)
         family = loaded.family
         levels = family.sigmas_at(request.width, request.height)
         own = replace(job, request=request, loras=job.hires_loras if stage.hires and job.request.hires_prompt else job.loras)
-        adapters = self._adapters.fit(own, family, run.note, self._checkpoints.controlnets)
+        fit = self._adapters.fit_what_fits if refiner else self._adapters.fit
+        adapters = fit(own, family, run.note, self._checkpoints.controlnets)
         if request.clip_skip > family.text_layers:
             run.note(f"Clip skip {request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
         for name in left_out(family, request):
             run.note(f"{name} works in a U-Net, which this checkpoint has none of, so it was left out.")
         ready = _Ready(stage, loaded, levels, sigmas_of(request, levels, stage.steps.scheduled), adapters)
-        run.ready[stage.hires] = ready
+        run.ready[key] = ready
         return ready
 
     @contextmanager
@@ -269,8 +299,8 @@ class Engine:
             )
         memory = group.memories[stage.hires]
         memory.loaded = ready.loaded
-        with ready.loaded.family.in_float32() if full else nullcontext(ready.loaded.family) as family:
-            yield _Work(run, group, ready, memory, family)
+        with ExitStack() as until_done:
+            yield _Work(run, group, ready, memory, _computing(ready, full, until_done), full, until_done)
 
     def _draw(self, run: _Run, images: tuple[int, ...]) -> None:
         """Make the pictures of one batch and emit them, or say that they were skipped."""
@@ -300,7 +330,7 @@ class Engine:
         Where half precision gives NaN or a picture of one colour, all is done again in fp32: that picture's text,
         denoising and decoding, and no other's, so that a picture never depends on what came before it.
         """
-        half = run.ready[False].loaded.family.dtype in HALF
+        half = run.ready[False, False].loaded.family.dtype in HALF
         try:
             drawn = self._attempt(run, group, full=False)
             if not of_one_colour(drawn.pixels):
@@ -328,13 +358,13 @@ class Engine:
         """Draw the pictures of one batch. Raises ModelProducedNan, PictureSkipped, JobInterrupted, OutOfMemory, CheckpointUnusable."""
         first, *hires = run.passes
         with self._at_work(run, first, group, full) as work:
-            context = self._denoise(work)
+            done, context = self._denoise(work)
             if not hires:
-                return self._decoded(work, context)
-            carried, facts = self._carried_over(work, context)
+                return self._decoded(done, context)
+            carried, facts = self._carried_over(done, context)
         with self._at_work(run, hires[0], group, full) as work:
             start, more = self._enlarged(work, carried)
-            drawn = self._decoded(work, self._denoise(work, start))
+            drawn = self._decoded(*self._denoise(work, start))
         drawn.facts = facts | more | drawn.facts
         return drawn
 
@@ -357,15 +387,16 @@ class Engine:
             latents, facts = self._by_vae(work, lambda family: family.encode(pixels))
         return cut(latents, by), facts
 
-    def _denoise(self, work: _Work, start: torch.Tensor | None = None) -> DenoiseContext:
-        """One pass, from noise alone or from clean latents with noise on them."""
+    def _denoise(self, work: _Work, start: torch.Tensor | None = None) -> tuple[_Work, DenoiseContext]:
+        """One pass, from noise alone or from clean latents with noise on them; and with which checkpoint it ended."""
         run, group, ready = work.run, work.group, work.ready
         with run.watch.stage("encode"):
             positive, negative = self._encode(work)
         path = NoisePath(ready.levels.flow)
 
-        def denoise() -> DenoiseContext:
+        def denoise(carrying: Carrying) -> tuple[_Work, DenoiseContext]:
             # All anew at each try, the noise too: what comes out is the picture of the seed.
+            self._ready(run, ready.stage)
             noise = PictureNoise.of(work.request, group.images, work.family.latent_shape, self.device.torch_device, ready.schedule)
             clean = torch.zeros(()) if start is None else start
             latents = path.noised(clean.to(self.device.torch_device), noise.first(), ready.sigmas[0])
@@ -373,31 +404,48 @@ class Engine:
                 work.request, group.images, ready.sigmas, ready.levels, positive, negative, latents, hires=ready.stage.hires
             )
             if not context.steps:
-                return context
-            x, y = work.request.tiles
-            with seamless(work.family.modules[DENOISER], x=x, y=y), ready.adapters.on_denoiser(work.family, context):
+                return work, context
+            at_work = work
+            with ExitStack() as patches:
+                _put_on(work, context, carrying, patches)
+
+                def refine() -> Family:
+                    nonlocal at_work
+                    patches.close()
+                    at_work = self._refining(work)
+                    context.positive, context.negative = self._encode(at_work)
+                    _put_on(at_work, context, carrying, patches)
+                    return at_work.family
+
                 denoise_latents(
                     work.family,
                     context,
                     noise,
                     before_step=run.control.check,
                     guessed=self._hooks.denoise_step,
-                    step_done=self._progress(work),
+                    step_done=self._progress(work, lambda: at_work.family),
+                    take_over=TakeOver(refiner_due(ready.stage, ready.levels), refine) if ready.stage.refined else None,
                 )
             self.device.synchronize()
-            return context
+            return at_work, context
 
         shown = group.watch.seconds.get("preview", 0.0)
         with group.watch.stage("denoise"):
-            context = work.memory.stage(DENOISE, denoise)
+            done, context = work.memory.changing(DENOISE, denoise)
         group.watch.seconds["denoise"] -= group.watch.seconds.get("preview", 0.0) - shown
         run.control.check()
-        return context
+        return done, context
 
-    def _progress(self, work: _Work) -> _Progress:
+    def _refining(self, work: _Work) -> _Work:
+        """The pass with the refiner in place of its checkpoint, until it is done."""
+        ready = self._ready(work.run, work.ready.stage, refiner=True)
+        family = _computing(ready, work.full, work.until_done)
+        return replace(work, ready=ready, memory=work.memory.of(ready.loaded), family=family)
+
+    def _progress(self, work: _Work, family: Callable[[], Family]) -> _Progress:
         run, stage = work.run, work.ready.stage
         before = run.passes[0].steps.taken if stage.hires else 0
-        return _Progress(work.ready.loaded.family, run.job.preview_interval, work.group.watch, run.emit, before, run.steps)
+        return _Progress(family, run.job.preview_interval, work.group.watch, run.emit, before, run.steps)
 
     def _decoded(self, work: _Work, context: DenoiseContext) -> _Drawn:
         """The pictures of finished latents."""
@@ -485,7 +533,7 @@ class Engine:
 
     def _facts(self, run: _Run) -> dict[str, Any]:
         """What was measured so far, for Picture and Done."""
-        asked = {"sigmas": len(run.ready[False].sigmas), "weight_storage": run.job.request.weight_storage}
+        asked = {"sigmas": len(run.ready[False, False].sigmas), "weight_storage": run.job.request.weight_storage}
         return {**run.watch.seconds, **self._machine_facts(), **asked}
 
     def _machine_facts(self) -> dict[str, Any]:
@@ -495,8 +543,8 @@ class Engine:
 class _Progress:
     """Says each step, with a preview at most every so many seconds, at the first and at the last step always."""
 
-    def __init__(self, family: Family, interval: float, watch: Stopwatch, emit: Emit, before: int, steps: int) -> None:
-        """before: steps of the passes that are done. steps: of all passes."""
+    def __init__(self, family: Callable[[], Family], interval: float, watch: Stopwatch, emit: Emit, before: int, steps: int) -> None:
+        """family: the one that draws now. before: steps of the passes that are done. steps: of all passes."""
         self._family = family
         self._interval = interval
         self._watch = watch
@@ -516,4 +564,4 @@ class _Progress:
 
     def _preview(self, latents: torch.Tensor) -> bytes:
         with self._watch.stage("preview"):
-            return self._family.preview().jpeg(latents)
+            return self._family().preview().jpeg(latents)

@@ -19,17 +19,26 @@ class Pass(Generic[AnyRequest]):
 
     request: with this run's own size, words, steps, sampler and checkpoint. steps: those that are taken of a schedule.
     prompt_steps: how the schedules of its prompts count. hires: whether it goes on from the enlarged picture of another pass.
+    refined: whether the refiner takes over in it.
     """
 
     request: AnyRequest
     steps: PartialSteps
     prompt_steps: Steps
     hires: bool = False
+    refined: bool = False
+
+    @property
+    def calls(self) -> int:
+        """How often the denoiser is asked in all its steps."""
+        return self.steps.taken * find_sampler(self.request.sampler).calls
 
 
 def passes_of(request: AnyRequest) -> tuple[Pass[AnyRequest], ...]:
     """The first pass, and the hires pass where one is asked for."""
-    first = Pass(request, PartialSteps(request.steps, request.steps), _prompt_steps(request))
+    refiner = request.other_refiner is not None
+    refined = refiner and (not request.hires or request.hires_refiner != "second pass")
+    first = Pass(request, PartialSteps(request.steps, request.steps), _prompt_steps(request), refined=refined)
     if not request.hires:
         return (first,)
     hires = hires_request(request)
@@ -38,7 +47,7 @@ def passes_of(request: AnyRequest) -> tuple[Pass[AnyRequest], ...]:
         steps = PartialSteps(hires.steps, 0)
     # By the old rule the first pass's timeline is gone through once more.
     prompt_steps = first.prompt_steps if request.old_prompt_editing else _prompt_steps(hires, before=first.prompt_steps.count)
-    return first, Pass(hires, steps, prompt_steps, hires=True)
+    return first, Pass(hires, steps, prompt_steps, hires=True, refined=refiner and request.hires_refiner != "first pass")
 
 
 def _prompt_steps(request: Txt2Img, before: int | None = None) -> Steps:

@@ -37,6 +37,9 @@ NoiseSource = Literal["CPU", "GPU", "NV"]
 NOISE_SOURCES = get_args(NoiseSource)
 Tiling = Literal["Off", "X and Y", "X", "Y"]
 TILINGS = get_args(Tiling)
+RefinedPass = Literal["second pass", "first pass", "both passes"]
+REFINED_PASSES = get_args(RefinedPass)
+NO_REFINER = "None"
 _TILING_SWITCHED = {"true": "X and Y", "false": "Off"}
 """AUTOMATIC1111 knows both ways at once or none."""
 SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULE = "Use same checkpoint", "Use same sampler", "Use same scheduler"
@@ -380,6 +383,31 @@ class Txt2Img(BaseModel):
         help="Makes a picture that goes on seamlessly where copies of it are laid side by side, one above the other, or both.",
         infotext="Tiling",
     )
+    refiner: str = parameter(
+        NO_REFINER,
+        label="Refiner",
+        help="A checkpoint that takes over in the middle of a picture; its latents must be of the same kind (SDXL's refiner).",
+        infotext="Refiner",
+        max_length=500,
+    )
+    refiner_switch_at: float = parameter(
+        0.8,
+        label="Switch at",
+        help="Share of the noise levels, from the noisiest on, that the first checkpoint draws.",
+        infotext="Refiner switch at",
+        step=0.01,
+        ge=0,
+        le=1,
+    )
+    refiner_by_steps: bool = parameter(
+        False,
+        label="Count steps",
+        help="Switch at a share of the steps instead of the noise levels, as AUTOMATIC1111 did before 1.8.",
+        infotext="Refiner switch by sampling steps",
+    )
+    hires_refiner: RefinedPass = parameter(
+        "second pass", label="Refines", help="Which passes the refiner takes part in, with hires fix.", infotext="Hires refiner"
+    )
     hires: bool = parameter(
         False,
         label="Hires fix",
@@ -471,7 +499,7 @@ class Txt2Img(BaseModel):
         max_length=MAX_PROMPT_CHARACTERS,
     )
     controls: tuple[ControlUnit, ...] = parameter(
-        (), label="Control", help="Pictures that steer the picture, each through a ControlNet or an IP-Adapter.", max_length=MOST_CONTROLS
+        (), label="Control", help="Pictures that steer the picture, each through a ControlNet.", max_length=MOST_CONTROLS
     )
     batch_count: int = parameter(1, label="Pictures", help="How many pictures to make, one after another.", step=1, ge=1, le=100)
     batch_size: int = parameter(
@@ -510,6 +538,11 @@ class Txt2Img(BaseModel):
     @classmethod
     def _known_schedule(cls, value: str) -> str:
         return _of_ours(samplers.find_schedule_label(value), samplers.AUTOMATIC)
+
+    @field_validator("refiner")
+    @classmethod
+    def _named_refiner(cls, value: str) -> str:
+        return _same_or(NO_REFINER, "refiner", value, lambda name: name)
 
     @field_validator("tiling", mode="before")
     @classmethod
@@ -561,7 +594,15 @@ class Txt2Img(BaseModel):
         return find_attention_label(value)
 
     @field_validator(
-        "prompt", "negative_prompt", "hires_prompt", "hires_negative_prompt", "checkpoint", "vae", "hires_checkpoint", mode="before"
+        "prompt",
+        "negative_prompt",
+        "hires_prompt",
+        "hires_negative_prompt",
+        "checkpoint",
+        "vae",
+        "hires_checkpoint",
+        "refiner",
+        mode="before",
     )
     @classmethod
     def _clean_text(cls, value: Any) -> Any:
@@ -596,6 +637,11 @@ class Txt2Img(BaseModel):
         return self.hires_checkpoint if self.hires and self.hires_checkpoint != SAME_CHECKPOINT else None
 
     @property
+    def other_refiner(self) -> str | None:
+        """The checkpoint that is to take over, where one is."""
+        return None if self.refiner == NO_REFINER else self.refiner
+
+    @property
     def tiles(self) -> tuple[bool, bool]:
         """Whether the picture goes on along x, and along y."""
         return "X" in self.tiling, "Y" in self.tiling
@@ -612,7 +658,7 @@ def _of_ours(label: str, usual: str) -> str:
 
 
 def _same_or(same: str, field: str, value: str, find: Callable[[str], str]) -> str:
-    """The word for "as in the first pass", which being empty means too, or what is found by that name."""
+    """The word for no choice of one's own, which being empty means too, or what is found by that name."""
     if value.strip().casefold() in ("", same.casefold()):
         return same
     try:
@@ -647,6 +693,9 @@ class ResolvedTxt2Img(Txt2Img):
         default="",
         title="Hires model hash",
         description="First 10 hex digits of the content hash of the hires pass's own checkpoint.",
+    )
+    refiner_hash: str = Field(
+        default="", title="Refiner hash", description="First 10 hex digits of the content hash of the checkpoint that takes over."
     )
     hires_loras: tuple[UsedLora, ...] = Field(
         default=(), title="Hires LoRAs", description="Those that the hires prompt names and that are there, in order."

@@ -31,10 +31,11 @@ def resolve(
     rng: random.Random,
     adapters: FoundAdapters = NO_ADAPTERS,
     hires_checkpoint: CheckpointIdentity | None = None,
+    refiner: CheckpointIdentity | None = None,
 ) -> ResolvedRequest:
     """Fill in every value that was left open. Pure but for `rng`, which draws random seeds. adapters: what the request names.
 
-    hires_checkpoint: that of the hires pass, where it wants another one.
+    hires_checkpoint: that of the hires pass, where it wants another one. refiner: the one that takes over, where one does.
     Where a pipeline of diffusers draws, what it takes no notice of is put back to its default, adapters among it.
     Raises InvalidRequest for what such a pipeline can't make at all.
     """
@@ -51,6 +52,8 @@ def resolve(
         fields["schedule_type"] = samplers.find_sampler(request.sampler).default_schedule
     if hires_checkpoint is not None:
         fields |= {"hires_checkpoint": hires_checkpoint.name, "hires_checkpoint_hash": hires_checkpoint.hash}
+    if refiner is not None:
+        fields |= {"refiner": refiner.name, "refiner_hash": refiner.hash}
     fields["checkpoint"] = checkpoint.name
     fields["checkpoint_hash"] = checkpoint.hash
     fields["pipeline"] = checkpoint.pipeline
