@@ -107,6 +107,7 @@ class Widening:
         self._form = form
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the layer's own forward says."""
         own = self._layer._parameters  # pyright: ignore[reportPrivateUsage]
         stored: Any = own["weight"]
         if stored.dtype != STORED:
