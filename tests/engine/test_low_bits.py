@@ -58,18 +58,25 @@ def psnr(one: Picture, other: Picture) -> float:
     return math.inf if error == 0 else 10 * math.log10(255**2 / error)
 
 
-@pytest.mark.parametrize("dtype", ["float32", pytest.param("bfloat16", marks=pytest.mark.slow)])
-def test_pictures_are_nearly_the_same_and_the_full_one_comes_back_to_the_bit(tmp_path: Path, dtype: str) -> None:
+QUICK = {"width": 64, "height": 64, "steps": 2}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fields"),
+    [("float32", QUICK), *(pytest.param(dtype, {}, marks=pytest.mark.slow) for dtype in ("float32", "bfloat16"))],
+    ids=["quick", "float32", "bfloat16"],
+)
+def test_pictures_are_nearly_the_same_and_the_full_one_comes_back_to_the_bit(tmp_path: Path, dtype: str, fields: dict[str, Any]) -> None:
     bench = Bench(tmp_path, dtype)
-    full = bench.picture(AS_COMPUTED)
+    full = bench.picture(AS_COMPUTED, **fields)
     whole, number = bench.denoiser()["bytes"], bench.recorder.engine.device.dtype.itemsize
     for storage in SMALL:
-        small, part = bench.picture(storage), bench.denoiser()
+        small, part = bench.picture(storage, **fields), bench.denoiser()
         print(f"{dtype} -> {storage}: PSNR {psnr(full, small):.1f} dB, {part['bytes'] / whole:.3f} of the bytes")
         assert 25 < psnr(full, small) < math.inf
         assert 1 / number <= part["bytes"] / whole < 1 / number + 0.05 and part["state"] == MAPPED and storage in part["part"]
         assert small.facts["weight_storage"] == storage and small.facts["memory"]["sizes"]["denoiser"] == part["bytes"]
-    assert bench.picture(AS_COMPUTED).rgb == full.rgb
+    assert bench.picture(AS_COMPUTED, **fields).rgb == full.rgb
     unet = bench.manager.get(CHECKPOINT, lambda: None).parts["denoiser"]
     assert not any("forward" in vars(layer) or "weight_scale" in layer._buffers for layer in unet.modules())
 
