@@ -53,11 +53,10 @@ _SAMPLERS_AND_SCHEDULES = (("sampler", "schedule_type", samplers.AUTOMATIC), ("h
 
 
 class PictureRequest(BaseModel):
-    """What every request for pictures asks for, whatever they start from. kind: says which of them it is."""
+    """What every request for pictures asks for, whatever they start from."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    kind: str
     prompt: str = parameter(
         "",
         label="Prompt",
@@ -447,7 +446,6 @@ class PictureRequest(BaseModel):
         """The CFG scale as the sampler takes it; 1 asks nothing of the negative prompt."""
         return self.cfg_scale * samplers.find_sampler(self.sampler).cfg_factor
 
-
     @property
     def texts(self) -> tuple[str, ...]:
         """All its prompts that are asked for."""
@@ -676,13 +674,13 @@ class PictureFromPicture(PictureRequest):
 class Img2Img(PictureFromPicture):
     """A picture from words and a picture."""
 
-    kind: Literal["img2img"] = "img2img"
+    kind: Literal["img2img"]
 
 
 class Inpaint(PictureFromPicture):
     """A picture of which only what is masked is drawn anew."""
 
-    kind: Literal["inpaint"] = "inpaint"
+    kind: Literal["inpaint"]
     mask: ImageHash = parameter(
         ...,
         label="Mask",
