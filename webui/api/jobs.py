@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
-from pydantic import Field
 from sse_starlette.sse import EventSourceResponse
 
 from webui.api import answers
@@ -45,7 +44,6 @@ def _object(**properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
-AnyRequest = Annotated[GenerationRequest, Field(discriminator="kind")]
 REF = "#/components/schemas/{model}"
 REQUEST_SCHEMA: dict[str, Any] = {"oneOf": [{"$ref": REF.format(model=kind.__name__)} for kind in REQUEST_TYPES.values()]}
 """A request of any kind; OpenAPI has them among its components, because one is answered below."""
@@ -136,7 +134,7 @@ def build_job_router(studio: Studio, streams: Streams) -> APIRouter:
         """One job with its pictures."""
         return studio.job(job_id)
 
-    @router.get("/jobs/{job_id}/request", responses=problems(404), response_model=AnyRequest)
+    @router.get("/jobs/{job_id}/request", responses=problems(404), response_model=GenerationRequest)
     def job_request(job_id: str) -> Any:
         """What was asked, as it came: submit it again, or change it and send it back."""
         return studio.asked_of(job_id)
