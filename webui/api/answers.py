@@ -511,6 +511,13 @@ class NetworkUse(BaseModel):
     found: bool | None = Field(description="Whether it is here; null where that isn't known.")
 
 
+class EmbeddingSaid(BaseModel):
+    """An embedding that the prompt says."""
+
+    name: str
+    vectors: int = Field(description="How many tokens it counts.")
+
+
 class PromptWarning(BaseModel):
     """Something that may be meant otherwise."""
 
@@ -527,6 +534,7 @@ class PromptTold(BaseModel):
     room: int = Field(description="Of the chunks that this text needs.")
     parts: list[PromptPart]
     networks: list[NetworkUse]
+    embeddings: list[EmbeddingSaid]
     warnings: list[PromptWarning]
 
 
@@ -535,6 +543,24 @@ class PromptAnswer(BaseModel):
 
     prompt: PromptTold
     negative_prompt: PromptTold
+
+
+class StyleAnswer(BaseModel):
+    """Texts kept by name. `more` and `place` put a deleted one back as it was."""
+
+    name: str
+    prompt: str
+    negative_prompt: str
+    file: str = Field(description="Name of the file it stands in.")
+    more: dict[str, str] = Field(description="What other columns of its row say.")
+    place: int = Field(description="How many rows stand before it.")
+
+
+class StyleList(BaseModel):
+    """All styles."""
+
+    items: list[StyleAnswer]
+    problems: list[str] = Field(description="Files that can't be read, in words.")
 
 
 class CompletionAnswer(BaseModel):

@@ -132,7 +132,7 @@ def build_model_router(studio: Studio) -> APIRouter:
             "usable": checkpoint.usable if checkpoint else None,
             "problem": problem,
             "hint": hint,
-            "notes": list(model.notes),
+            "notes": list(checkpoint.notes if checkpoint else model.notes),
             "hash": short,
             "preview": f"{address}/preview?v={_version(model)}" if model.preview else None,
             "thumbnail": f"{address}/thumbnail?v={_version(model)}" if model.preview else None,

@@ -14,7 +14,9 @@ import torch
 from webui.engine.conditioning import stretch_to
 from webui.engine.context import DenoiseContext
 from webui.engine.families.base import Conditioning, Family
+from webui.engine.memory.measures import with_attributes
 from webui.engine.samplers import Denoise, NoisePath
+from webui.engine.tiling import padded_layers
 from webui.generation.request import ResolvedRequest
 
 Ask = Callable[[torch.Tensor, float, int, bool], list[torch.Tensor]]
@@ -213,14 +215,12 @@ def with_freeu(family: Family, request: ResolvedRequest) -> AbstractContextManag
 def _freeu(unet: Any, factors: Sequence[float]) -> Iterator[None]:
     with ExitStack() as stack:
         for block in unet.up_blocks:
-            for name, factor in zip(FREEU, factors, strict=True):
-                had = vars(block).get(name)
-                stack.callback(setattr, block, name, had)
-                setattr(block, name, factor)
+            stack.enter_context(with_attributes(block, **dict(zip(FREEU, factors, strict=True))))
         yield
 
 
 def left_out(family: Family, request: ResolvedRequest) -> list[str]:
     """What of a request this checkpoint can't do, for a note."""
     asked = {"Perturbed attention": request.pag_scale != 0, "FreeU": set(freeu_of(request)) != {1.0}}
-    return [name for name, wanted in asked.items() if wanted and patchable(family) is None]
+    left = [name for name, wanted in asked.items() if wanted and patchable(family) is None]
+    return [*left, *(["Tiling"] if any(request.tiles) and not padded_layers(family.modules["denoiser"]) else [])]

@@ -74,4 +74,5 @@ def shown(masked: torch.Tensor, mask: Image.Image | None) -> torch.Tensor:
 
 def resized(latents: torch.Tensor, width: int, height: int) -> torch.Tensor:
     """Latents (batch, channels, h, w) stretched to another size, in latents."""
-    return functional.interpolate(latents, size=(height, width), mode="bilinear")
+    same = latents.shape[-2:] == (height, width)
+    return latents if same else functional.interpolate(latents, size=(height, width), mode="bilinear")

@@ -42,6 +42,10 @@ MaskedContent = Literal["fill", "original", "latent noise", "latent nothing"]
 InpaintArea = Literal["Whole picture", "Only masked"]
 """AUTOMATIC1111's words, as they stand in infotexts."""
 
+Tiling = Literal["Off", "X and Y", "X", "Y"]
+TILINGS = get_args(Tiling)
+_TILING_SWITCHED = {"true": "X and Y", "false": "Off"}
+"""AUTOMATIC1111 knows both ways at once or none."""
 SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULE = "Use same checkpoint", "Use same sampler", "Use same scheduler"
 """What the hires pass takes over from the first, in AUTOMATIC1111's words."""
 
@@ -69,6 +73,12 @@ class PictureRequest(BaseModel):
         help="What to leave out.",
         infotext="Negative prompt",
         max_length=MAX_PROMPT_CHARACTERS,
+    )
+    styles: tuple[Annotated[str, Field(max_length=200)], ...] = parameter(
+        (),
+        label="Styles",
+        help="Names of styles whose words are added to both prompts, in this order. What is drawn has the words and no names.",
+        max_length=50,
     )
     checkpoint: str = parameter(
         "",
@@ -364,6 +374,12 @@ class PictureRequest(BaseModel):
     freeu_s2: float = parameter(
         1.0, label="FreeU s2", help="The same in the next layers. 1: off.", infotext="FreeU s2", step=0.01, ge=0, le=4
     )
+    tiling: Tiling = parameter(
+        "Off",
+        label="Tiling",
+        help="Makes a picture that goes on seamlessly where copies of it are laid side by side, one above the other, or both.",
+        infotext="Tiling",
+    )
     controls: tuple[ControlUnit, ...] = parameter(
         (), label="Control", help="Pictures that steer the picture, each through a ControlNet or an IP-Adapter.", max_length=MOST_CONTROLS
     )
@@ -408,6 +424,11 @@ class PictureRequest(BaseModel):
         label = samplers.find_schedule_label(value)
         return samplers.AUTOMATIC if label == samplers.PIPELINES_OWN else label
 
+    @field_validator("tiling", mode="before")
+    @classmethod
+    def _switched(cls, value: Any) -> Any:
+        return _TILING_SWITCHED.get(str(value).casefold(), value)
+
     @field_validator("seed_resize_from", mode="before")
     @classmethod
     def _known_size(cls, value: Any) -> Any:
@@ -445,6 +466,11 @@ class PictureRequest(BaseModel):
     def guidance_scale(self) -> float:
         """The CFG scale as the sampler takes it; 1 asks nothing of the negative prompt."""
         return self.cfg_scale * samplers.find_sampler(self.sampler).cfg_factor
+
+    @property
+    def tiles(self) -> tuple[bool, bool]:
+        """Whether the picture goes on along x, and along y."""
+        return "X" in self.tiling, "Y" in self.tiling
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -927,11 +953,13 @@ def _place_of(loc: tuple[int | str, ...], model: type[BaseModel]) -> tuple[str |
         if isinstance(step, int):
             field += f"[{step}]"
             continue
+        inner = model
         if info is not None:
             parts = [part for part in get_args(model.model_fields[info.name].annotation) if isinstance(part, type)]
-            model = next((part for part in parts if issubclass(part, BaseModel)), model)
+            inner = next((part for part in parts if issubclass(part, BaseModel)), model)
         field += f".{step}" if field else str(step)
-        info = parameters_of(model).get(str(step))
+        if info is None or inner is not model:  # else it is a key in a table, whose own words are those to say
+            model, info = inner, parameters_of(inner).get(str(step))
     return field or None, info, model
 
 

@@ -22,6 +22,9 @@ EXTENSION_SWITCHES = {"dynamic_prompts": "dynamic-prompts"}
 SEEDS = ("seed", "variation_seed")
 """Fields that are shown as text, empty for random, because a number field of a browser loses digits beyond 2**53."""
 
+NAMES = ("styles",)
+"""Fields that are lists of names, one a line in their (hidden) component."""
+
 PARAMETERS = parameters_of(Txt2Img)
 
 AnyComponent = TypeVar("AnyComponent", bound=Component)
@@ -83,6 +86,8 @@ class Fields:
                     extensions[EXTENSION_SWITCHES[name]] = {"enabled": True}
             elif name in SEEDS:
                 data[name] = str(value or "").strip() or RANDOM_SEED
+            elif name in NAMES:
+                data[name] = [line for line in (value or "").split("\n") if line]
             elif name == "checkpoint":
                 data[name] = value or ""
             elif value is None:
@@ -105,6 +110,8 @@ class Fields:
             elif name in SEEDS:
                 seed = getattr(request, name)
                 result[component] = "" if seed == RANDOM_SEED else str(seed)
+            elif name in NAMES:
+                result[component] = "\n".join(getattr(request, name))
             elif name in type(request).model_fields:
                 result[component] = getattr(request, name)
         return result

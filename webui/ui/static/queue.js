@@ -4,7 +4,7 @@ import { icon } from "./icons.js";
 import { activeCount, isForever, known, on, runningJob } from "./jobs.js";
 import { onReceipt } from "./link.js";
 import { fill, h } from "./markup.js";
-import { currentPage, onPage, open } from "./pages.js";
+import { PAGES, currentPage, onPage, open } from "./pages.js";
 import { toggleQueue } from "./queue-sheet.js";
 import { onSheet } from "./sheet.js";
 import { onTheme, toggleTheme } from "./theme.js";
@@ -27,7 +27,7 @@ function answered() {
 export function mount(element) {
   pill = h("button", { class: "ez-pill", type: "button", "aria-expanded": "false", title: "Queue (Q)", onclick: toggleQueue });
   const theme = h("button", { class: "ez-btn ghost icon", type: "button", onclick: toggleTheme });
-  const gear = h("button", { class: "ez-btn ghost icon", type: "button", title: "Settings (3)", "aria-label": "Settings", onclick: () => open("settings") }, icon("gear"));
+  const gear = h("button", { class: "ez-btn ghost icon", type: "button", title: `Settings (${PAGES.indexOf("settings") + 1})`, "aria-label": "Settings", onclick: () => open("settings") }, icon("gear"));
   const markGear = (page) => gear.classList.toggle("on", page === "settings" || page === "system");
   onPage(markGear);
   markGear(currentPage());
