@@ -1,5 +1,6 @@
 // Every picture, newest first: a grid that loads as one scrolls, and what made the chosen one.
 
+import { steerWith } from "./control.js";
 import { icon } from "./icons.js";
 import { on } from "./jobs.js";
 import { fill, h, roving } from "./markup.js";
@@ -285,6 +286,7 @@ function drawDetail() {
         "div",
         { class: "row" },
         button("apply", "Use parameters", () => useParameters(image), { key: "U", kind: "primary grow" }),
+        button("layers", "Send to Control", () => steerWith(image), { bare: true }),
         enlargeButton(image, { bare: true }),
         button("copy", "Copy", () => copyPicture(image), { bare: true, key: "Ctrl C" }),
         button("download", "Download", () => download(image), { bare: true, key: "D" }),

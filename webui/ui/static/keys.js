@@ -31,6 +31,8 @@ const LIST = [
   ["E", "Edit it"],
   ["Del", "Cancel or interrupt it"],
   ["Enter", "All that can be done to it"],
+  ["Enter", "On the Models page: use, insert, or open"],
+  ["I", "On the Models page: all about the model"],
   ["?", "All keys"],
 ];
 

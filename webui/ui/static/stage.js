@@ -1,6 +1,7 @@
 // The stage: examples on the first visit, the picture being drawn, the picture that is done, and the strip of this session.
 
 import { isLive, client, liveSwitch, onLive } from "./live.js";
+import { steerWith } from "./control.js";
 import { clearErrors, put, snapshot, values } from "./fields.js";
 import { ACTIVE, activeJobs, known, newestPicture, on, runningJob } from "./jobs.js";
 import { ask, linked, onReceipt, told } from "./link.js";
@@ -148,6 +149,7 @@ function pictureScene({ image }) {
     button("seed", "Reuse seed", () => reuseSeed(image)),
     enlargeButton(image),
     h("span", { class: "sep" }),
+    button("layers", "Send to Control", () => steerWith(image), { bare: true }),
     button("copy", "Copy", () => copyPicture(image), { bare: true, key: "Ctrl C" }),
     button("download", "Download", () => download(image), { bare: true, key: "D" }),
     button("full", "Full screen", () => showFull(image), { bare: true, key: "Space" }),
