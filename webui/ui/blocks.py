@@ -155,7 +155,7 @@ def _follow_tabs(tabs: dict[str, gr.Tab], assets: Assets) -> None:
 
 def _answer(studio: Studio, fields: Fields, generate: gr.Button, checkpoint: Component, receipt: gr.HTML) -> None:
     """Tie what the page asks for to the studio. Handlers only hand over: pictures come by the event stream."""
-    lists_of_models = [checkpoint, fields.components["vae"], fields.components["hires_checkpoint"]]
+    lists_of_models = [checkpoint, fields.components["vae"], fields.components["hires_checkpoint"], fields.components["refiner"]]
 
     def submit(values: dict[Component, Any]) -> dict[Any, Any]:
         return {"receipt": {"job": studio.submit(fields.read(values))["id"]}}
@@ -200,7 +200,7 @@ def _answer(studio: Studio, fields: Fields, generate: gr.Button, checkpoint: Com
 
     def catalog() -> dict[Any, Any]:
         names = _drawing_checkpoints(studio)
-        choices = (names, studio.vae_names(), txt2img.hires_checkpoints(names))
+        choices = (names, studio.vae_names(), txt2img.hires_checkpoints(names), txt2img.refiners(names))
         lists = {component: gr.Dropdown(choices=several) for component, several in zip(lists_of_models, choices, strict=True)}
         return {**lists, "receipt": {"checkpoints": _checkpoint_rows(studio)}}
 
