@@ -46,7 +46,7 @@ def denoise_latents(
     The moments of each step, in order:
         before_step(): may raise to end the picture here.
         take_over: from the call on for which it is due, another denoiser is asked; the sampler goes on as if nothing had happened.
-        the denoiser guesses x0 -> context.step, sigma, latents and denoised are valid
+        the denoiser guesses x0, and what is not masked is put back -> context.step, sigma, latents and denoised are valid
         guessed(context): may change context.denoised, which the sampler then goes towards.
         every CHECK_EVERY steps, and once more after the last: raises ModelProducedNan when numbers broke.
         step_done(context): for progress and preview.
@@ -60,7 +60,8 @@ def denoise_latents(
         call = next(asked)
         if waiting is not None and waiting.due(sigma, call):
             denoise, waiting = guided(waiting.put_on(), context, calls), None
-        return denoise(x, sigma)
+        guess = denoise(x, sigma)
+        return guess if context.mask is None else context.mask.kept(guess)
 
     def on_step(step: int, sigma: float, x: torch.Tensor, denoised: torch.Tensor) -> torch.Tensor:
         context.step, context.sigma = step, sigma
@@ -82,5 +83,7 @@ def denoise_latents(
     )
     context.latents = SAMPLE_FUNCTIONS[context.request.sampler](run, context.latents, context.sigmas)
     require_finite(context.latents, DENOISER)
+    if context.mask is not None:
+        context.latents = context.mask.kept(context.latents)
     context.sigma = 0.0
     return context.latents

@@ -14,7 +14,7 @@ from gradio.blocks import Block
 from gradio.components import Component
 
 from webui.errors import InvalidRequest
-from webui.generation.request import RANDOM_SEED, Txt2Img, parameters_of, parse_request
+from webui.generation.request import RANDOM_SEED, REQUEST_TYPES, GenerationRequest, Txt2Img, parameters_of, parse_request
 
 EXTENSION_SWITCHES = {"dynamic_prompts": "dynamic-prompts"}
 """Checkboxes that switch an add-on on for one request: name on the page -> id of the add-on."""
@@ -74,7 +74,7 @@ class Fields:
         """All components, for events whose handler takes one dict."""
         return {*self.components.values()}
 
-    def read(self, values: Mapping[Component, Any], over: Txt2Img | None = None) -> Txt2Img:
+    def read(self, values: Mapping[Component, Any], over: GenerationRequest | None = None) -> GenerationRequest:
         """The request that the page shows; what the page has no field for is kept from `over`.
 
         Raises InvalidRequest naming the field at fault.
@@ -100,9 +100,11 @@ class Fields:
                 raise InvalidRequest(f"{info.label} is empty.", field=name, allowed=info.allowed, hint=f"Use {info.allowed}.")
             else:
                 data[name] = value
-        return parse_request({**data, "extensions": extensions})
+        known = REQUEST_TYPES[data.get("kind", "txt2img")].model_fields
+        asked = {name: value for name, value in data.items() if name in known}
+        return parse_request({**asked, "extensions": extensions})
 
-    def show(self, request: Txt2Img) -> dict[Component, Any]:
+    def show(self, request: GenerationRequest) -> dict[Component, Any]:
         """What to set so that the page shows `request`."""
         result: dict[Component, Any] = {}
         for name, component in self.components.items():
@@ -117,7 +119,7 @@ class Fields:
                 result[component] = json.dumps(request.model_dump(mode="json", include={name})[name], ensure_ascii=False)
             elif name in NAMES:
                 result[component] = "\n".join(getattr(request, name))
-            else:
+            elif name in type(request).model_fields:
                 result[component] = getattr(request, name)
         return result
 
