@@ -475,6 +475,11 @@ class PictureRequest(BaseModel):
         # AUTOMATIC1111 writes 0x0 and -1x-1 for none.
         return f"{width}x{height}" if width > 0 and height > 0 else ""
 
+    @field_validator("weight_storage", mode="before")
+    @classmethod
+    def _stored_by_any_name(cls, value: Any) -> Any:
+        return OF_OTHERS.get(str(value).casefold(), value)
+
     @field_validator("attention")
     @classmethod
     def _known_attention(cls, value: str) -> str:
@@ -634,11 +639,6 @@ class Txt2Img(PictureRequest):
         infotext="Hires negative prompt",
         max_length=MAX_PROMPT_CHARACTERS,
     )
-
-    @field_validator("weight_storage", mode="before")
-    @classmethod
-    def _stored_by_any_name(cls, value: Any) -> Any:
-        return OF_OTHERS.get(str(value).casefold(), value)
 
     @field_validator("hires_upscaler")
     @classmethod
