@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -283,3 +284,10 @@ def test_a_picture_that_is_not_here_is_named(studio: Studio, fields: dict[str, A
     with pytest.raises(InvalidRequest, match="not here") as refused:
         studio.submit(studio.complete(fields))
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize("kind", ["img2img", "inpaint"])
+def test_the_parameters_of_each_kind_are_told(url: str, kind: str) -> None:
+    told = {entry["name"]: entry for entry in httpx.get(f"{url}/api/v1/parameters", params={"kind": kind}).json()}
+    assert told["init_image"]["default"] is None
+    assert (told["denoising_strength"]["default"], "hires" in told, "mask" in told) == (0.75, False, kind == "inpaint")
