@@ -96,7 +96,7 @@ class _Immutable(StaticFiles):
 
 def _head(assets: Assets) -> str:
     # Named ahead, the modules come all at once instead of one import after the other.
-    modules = [name for name in assets.names if name.endswith(".js") and name != "events-worker.js"]
+    modules = [name for name in assets.names if name.endswith(".js") and not name.endswith("-worker.js") and "/" not in name]
     return (
         f'<link rel="icon" href="{assets.url("favicon.svg")}" type="image/svg+xml">'
         f'<link rel="stylesheet" href="{assets.url("tokens.css")}">'
