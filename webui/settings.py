@@ -78,6 +78,26 @@ class Settings(BaseSettings):
     save_grids: bool = setting(
         False, section="Pictures", label="Save grids", help="One more file with all pictures of a job side by side.", live=True
     )
+    image_megapixels: int = setting(
+        64,
+        section="Pictures",
+        label="Largest picture taken",
+        help="Most pixels of a picture that is given to a request, in millions.",
+        live=True,
+        unit="MP",
+        ge=1,
+        le=170,
+    )
+    keep_uploads_hours: int = setting(
+        168,
+        section="Pictures",
+        label="Keep unused uploads",
+        help="How long a picture stays that was uploaded or picked, but is in no job.",
+        live=True,
+        unit="h",
+        ge=1,
+        le=100_000,
+    )
     queue_limit: int = setting(
         10_000,
         section="Queue",

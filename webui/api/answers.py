@@ -55,9 +55,20 @@ class Image(BaseModel):
     seconds: Seconds
     bytes: int = Field(ge=0, description="Size of the file.")
     file: str = Field(description="Name of the file.")
+    sha256: str = Field(description="Of the file: a request can refer to the picture by it. Empty for a live picture.")
     mean_colour: str = Field(pattern="^#[0-9a-f]{6}$", description="The ground to show while the picture loads.")
     facts: dict[str, Any] = Field(description="What was measured while it was made: device, dtype, versions, seconds by stage.")
     created_at: str = Field(description="UTC, ISO 8601; empty for a live picture.")
+
+
+class StoredImage(BaseModel):
+    """A picture that requests can refer to."""
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="Of its bytes: what a request calls it.")
+    width: int = Field(ge=1, description="Pixels, as it is looked at.")
+    height: int = Field(ge=1, description="Pixels, as it is looked at.")
+    bytes: int = Field(ge=1, description="Size of the file.")
+    media_type: str = Field(examples=["image/png"])
 
 
 class Progress(BaseModel):

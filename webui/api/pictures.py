@@ -12,7 +12,6 @@ from webui.api.jobs import NEVER, Limit
 from webui.api.problems import new_router, problems
 from webui.errors import NotFound
 from webui.studio.journal import parse_id
-from webui.studio.picture_format import media_type
 from webui.studio.studio import Studio
 
 _FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
@@ -39,11 +38,11 @@ def build_picture_router(studio: Studio) -> APIRouter:
 
     @router.get("/images/{image_id}", response_class=FileResponse, responses=_file("image/*"))
     def image(image_id: str, download: bool = False) -> FileResponse:
-        """The picture itself, as it was saved, with its recipe inside."""
-        path = studio.picture_path(image_id)
+        """The picture itself: one of history by its id, as it was saved, with its recipe inside; an uploaded one by its SHA-256."""
+        path, kind = studio.image_file(image_id)
         return FileResponse(
             path,
-            media_type=media_type(path.name),
+            media_type=kind,
             headers=_FOREVER,
             filename=path.name,
             content_disposition_type="attachment" if download else "inline",

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Match, Route
 from webui import __version__
 from webui.api import answers
 from webui.api.choices import build_choice_router
+from webui.api.images import build_image_router
 from webui.api.jobs import EventNumber, LastEventId, build_job_router
 from webui.api.models import build_model_router
 from webui.api.pictures import build_picture_router
@@ -33,6 +34,7 @@ def build_routers(studio: Studio, doctor: Doctor) -> list[APIRouter]:
         build_studio_router(studio, streams),
         build_job_router(studio, streams),
         build_picture_router(studio),
+        build_image_router(studio),
         build_choice_router(studio),
         build_model_router(studio.catalog),
         build_system_router(doctor),

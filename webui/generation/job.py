@@ -33,6 +33,7 @@ class JobSpec:
     checkpoint_path: the folder or file to load. images: 0-based indexes still to be made
     (after a restart the finished ones are left out). preview_interval: least seconds between previews.
     loras, embeddings: those that the request's prompts name. vae_path: of the VAE in place of the checkpoint's own, or empty.
+    image_paths: SHA-256 -> file of each picture that the request refers to.
     try_with_less: whether pictures that memory doesn't suffice for are drawn again in a way that needs less.
     known_peaks: what earlier pictures of this checkpoint needed (webui.planning.peaks.Peak as plain values).
     """
@@ -47,6 +48,7 @@ class JobSpec:
     loras: tuple[LoraUse, ...] = ()
     embeddings: tuple[EmbeddingUse, ...] = ()
     vae_path: str = ""
+    image_paths: dict[str, str] = field(default_factory=dict)
 
     def to_wire(self) -> dict[str, Any]:
         """Plain values for a pipe."""
@@ -59,6 +61,7 @@ class JobSpec:
             "loras": [asdict(lora) for lora in self.loras],
             "embeddings": [asdict(embedding) for embedding in self.embeddings],
             "vae_path": self.vae_path,
+            "image_paths": self.image_paths,
             "try_with_less": self.try_with_less,
             "known_peaks": list(self.known_peaks),
         }
@@ -75,6 +78,7 @@ class JobSpec:
             loras=tuple(LoraUse(**lora) for lora in data["loras"]),
             embeddings=tuple(EmbeddingUse(**embedding) for embedding in data["embeddings"]),
             vae_path=data["vae_path"],
+            image_paths=data["image_paths"],
             try_with_less=data["try_with_less"],
             known_peaks=tuple(data["known_peaks"]),
         )

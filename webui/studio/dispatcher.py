@@ -15,6 +15,7 @@ from webui.catalog.checkpoints import CheckpointCatalog
 from webui.errors import EaselError, GenerationFailed
 from webui.executors.base import Executor, Slot
 from webui.generation.events import Done, Failed, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
+from webui.generation.images import images_of
 from webui.generation.job import JobSpec
 from webui.logs import about_job
 from webui.planning.estimate import known_peaks
@@ -22,6 +23,7 @@ from webui.settings import Settings
 from webui.studio import journal as states
 from webui.studio.event_log import EventLog
 from webui.studio.history import History, image_view
+from webui.studio.image_store import ImageStore
 from webui.studio.journal import Job, Journal, NewJob
 from webui.studio.line import choose
 from webui.studio.notices import NoticeBoard
@@ -64,6 +66,7 @@ class Dispatcher:
         journal: Journal,
         history: History,
         keeper: PictureKeeper,
+        images: ImageStore,
         catalog: CheckpointCatalog,
         executor: Executor,
         events: EventLog,
@@ -75,6 +78,7 @@ class Dispatcher:
         self._journal = journal
         self._history = history
         self._keeper = keeper
+        self._images = images
         self._catalog = catalog
         self._executor = executor
         self._events = events
@@ -302,6 +306,7 @@ class Dispatcher:
             settings.try_with_less_memory,
             tuple(peak.as_dict() for peak in peaks),
             *paths_of(self._catalog.models, job.resolved, checkpoint),
+            image_paths={digest: str(self._images.require(digest, field)) for field, digest in images_of(job.resolved)},
         )
         last_published = 0.0
         for event in self._executor.run(slot, spec):
@@ -377,6 +382,7 @@ class Dispatcher:
                 "seconds": round(float(event.facts.get("seconds", 0.0)), 3),
                 "bytes": len(record.data),
                 "file": f"live-{record.seed}.png",
+                "sha256": "",
                 "mean_colour": record.mean_colour,
                 "facts": event.facts,
                 "created_at": "",

@@ -39,7 +39,7 @@ _SPEED_SAMPLES = (
 def image_view(
     *, identifier: str, generation_id: str, url: str, thumbnail: str, request: ResolvedRequest, index: int, made: dict[str, Any]
 ) -> dict[str, Any]:
-    """One picture as page and API get it. made: width, height, seconds, bytes, file, mean_colour, facts, created_at."""
+    """One picture as page and API get it. made: width, height, seconds, bytes, file, sha256, mean_colour, facts, created_at."""
     seed = request.image_seeds[index]
     return {
         "id": identifier,
@@ -77,6 +77,7 @@ def _view(row: Row[Any]) -> dict[str, Any]:
             "seconds": round(row.image_seconds, 3),
             "bytes": row.image_bytes,
             "file": row.image_path.rsplit("/", 1)[-1],
+            "sha256": row.image_sha256.hex(),
             "mean_colour": row.image_mean_colour,
             "facts": row.image_facts,
             "created_at": time_of(row.image_id).isoformat(),
@@ -128,6 +129,11 @@ class History:
         """Where one picture lies. Raises NotFound."""
         row = self._row(image_id)
         return StoredPicture(row.image_path, row.image_sha256)
+
+    def path_of_content(self, sha256: bytes) -> str | None:
+        """Where a picture with these bytes lies; None where there is none."""
+        with self._database.reading() as connection:
+            return connection.execute(select(image.c.path).where(image.c.sha256 == sha256).limit(1)).scalar()
 
     def request_of(self, image_id: int) -> ResolvedRequest:
         """The request that makes exactly this one picture again: its own seed, one picture. Raises NotFound."""

@@ -11,13 +11,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from webui.errors import Conflict, KeyUsedDifferently, NotFound, QueueFull
+from webui.generation.images import image_hashes
 from webui.generation.request import GenerationRequest, ResolvedRequest, dump_request, load_request, load_resolved
 from webui.planning.estimate import work_of
 from webui.studio.database import Database
 from webui.studio.ids import COUNTER_BITS, IdClock
 from webui.studio.line import LOOK_AHEAD, MOST_OVERTAKEN, Waiting
 from webui.studio.picture_file import PictureFile
-from webui.studio.tables import generation, image, job, remembered, submission
+from webui.studio.tables import generation, image, job, remembered, submission, used_image
 
 WAITING, RUNNING, DONE, CANCELLED, FAILED = "waiting", "running", "done", "cancelled", "failed"
 ENDED = (DONE, CANCELLED, FAILED)
@@ -153,6 +154,8 @@ class Journal:
             self._require_room(connection, len(entries), queue_limit)
             rows = [self._row_of(entry) for entry in entries]
             connection.execute(insert(job), rows)
+            for entry, row in zip(entries, rows, strict=True):
+                _use_images(connection, row["id"], entry.asked, entry.resolved)
             self._waiting_at_most += len(rows)
             if key is not None:
                 self._remember_key(connection, key, [row["id"] for row in rows])
@@ -207,7 +210,11 @@ class Journal:
                 .where(job.c.id == identifier, job.c.status == WAITING)
                 .values(asked=dump_request(asked), resolved=dump_request(resolved), checkpoint=resolved.checkpoint, work=work_of(resolved))
             )
-            return result.rowcount == 1
+            if result.rowcount != 1:
+                return False
+            connection.execute(delete(used_image).where(used_image.c.job_id == identifier))
+            _use_images(connection, identifier, asked, resolved)
+            return True
 
     # the line
 
@@ -239,7 +246,9 @@ class Journal:
             if passed := list(overtaken):
                 connection.execute(update(job).where(job.c.id.in_(passed)).values(overtaken=job.c.overtaken + 1))
             if successor is not None and row.attempt == 1:
-                connection.execute(insert(job), [self._row_of(successor)])
+                following = self._row_of(successor)
+                connection.execute(insert(job), [following])
+                _use_images(connection, following["id"], successor.asked, successor.resolved)
                 self._waiting_at_most += 1
             return _job(row)
 
@@ -544,6 +553,12 @@ def _new_job(row: dict[str, Any]) -> Job:
         priority=row["priority"],
         forever=row["forever"],
     )
+
+
+def _use_images(connection: Connection, identifier: int, *requests: GenerationRequest) -> None:
+    """Note which pictures of the image store a job needs."""
+    if digests := image_hashes(*requests):
+        connection.execute(insert(used_image), [{"job_id": identifier, "sha256": bytes.fromhex(digest)} for digest in digests])
 
 
 def _as_json(planned_paths: dict[int, str]) -> dict[str, str]:

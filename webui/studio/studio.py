@@ -16,6 +16,7 @@ from webui.catalog.tokenizer import tokenizer_of
 from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest, NotFound
 from webui.executors.base import Executor, Slot
 from webui.extensions.registry import ExtensionRegistry
+from webui.generation.images import images_of
 from webui.generation.prompt.explain import Explanation, Reader, explain
 from webui.generation.prompt.schedules import Steps
 from webui.generation.request import MAX_SEED, RANDOM_SEED, GenerationRequest, ResolvedRequest, ResolvedTxt2Img, parse_request
@@ -33,10 +34,12 @@ from webui.studio.event_log import EventLog
 from webui.studio.file_manager import open_folder
 from webui.studio.history import History
 from webui.studio.ids import IdClock, time_of
+from webui.studio.image_store import FOLDER, ImageStore, is_content_hash
 from webui.studio.journal import FOREVER_PRIORITY, LIVE_PRIORITY, NORMAL_PRIORITY, Job, Journal, NewJob, SubmissionKey, parse_id
 from webui.studio.naming import OutputStyle, Subject, check_pattern, place
 from webui.studio.notices import Notice, NoticeBoard
 from webui.studio.picture_file import PictureFolder, suffix_for
+from webui.studio.picture_format import media_type
 from webui.studio.picture_keeper import PictureKeeper
 from webui.studio.preferences import Preferences
 from webui.studio.progress import PreviewBoard
@@ -61,6 +64,8 @@ _WATCH_FILES_EVERY = 20
 """Rounds of the watch between two looks at the program's own files."""
 _TIDY_EVERY = 10
 """Rounds of the watch between two moves of the database's log: a write that meets one waits some milliseconds for the disk."""
+_SWEEP_EVERY = 7200
+"""Rounds of the watch between two looks for uploads that nobody needs: an hour."""
 _RESTART_NEEDED = Notice("restart_needed", "Easel's files changed while it runs.", "Restart Easel to use them. Waiting jobs stay.", "wait")
 
 
@@ -74,10 +79,11 @@ class Studio:
         self.preferences = Preferences(settings, _check_settings, self._settings_changed)
         self._executor = executor
         self.extensions = extensions
-        self._database = open_database(settings.data_dir)
-        self._journal = Journal(self._database, IdClock(self._database.last_id()))
-        self.history = History(self._database)
+        self.database = open_database(settings.data_dir)
+        self._journal = Journal(self.database, IdClock(self.database.last_id()))
+        self.history = History(self.database)
         self._pictures = PictureFolder(settings.pictures_dir, settings.data_dir / "cache")
+        self.images = ImageStore(settings.data_dir / FOLDER, self.database, lambda: self.preferences.current, self._history_file)
         self._previews = PreviewBoard()
         self._rng = random.SystemRandom()
         self._live_lock = threading.Lock()
@@ -88,6 +94,7 @@ class Studio:
             journal=self._journal,
             history=self.history,
             keeper=PictureKeeper(self._journal, self.history, self._pictures, lambda: self.preferences.current),
+            images=self.images,
             catalog=catalog,
             executor=executor,
             events=self.events,
@@ -113,7 +120,7 @@ class Studio:
         self._closed.set()
         self._dispatcher.close()
         self.catalog.close()
-        self._database.close()
+        self.database.close()
 
     # asking
 
@@ -191,6 +198,8 @@ class Studio:
     def _prepared(self, request: GenerationRequest, **how: Any) -> NewJob:
         prepared = self.extensions.prepare(request)
         notes = tuple(self.extensions.notes())
+        for field, digest in (*images_of(request), *images_of(prepared)):
+            self.images.require(digest, field)
         checkpoint = self.catalog.find(prepared.checkpoint)
         identity = CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint))
         adapters, missing = find_adapters(self.catalog.models, prepared, checkpoint)
@@ -430,6 +439,8 @@ class Studio:
         source = source_hash()
         rounds = 0
         while not self._closed.wait(_WATCH_SECONDS):
+            if rounds % _SWEEP_EVERY == 0:
+                self._sweep()
             worker = self.worker()
             if worker != told:
                 self.events.publish("worker", worker=worker)
@@ -455,9 +466,22 @@ class Studio:
 
     def _tidy(self) -> None:
         try:
-            self._database.tidy()
+            self.database.tidy()
         except EaselError as problem:
             log.debug("The database's log is left for later: %s", problem)
+
+    def _sweep(self) -> None:
+        try:
+            self.images.sweep()
+        except EaselError as problem:
+            log.debug("The image store is swept later: %s", problem)
+
+    def _history_file(self, sha256: bytes) -> Path | None:
+        relative = self.history.path_of_content(sha256)
+        try:
+            return None if relative is None else self._pictures.path(relative)
+        except NotFound:
+            return None
 
     def _put_standing_notices(self) -> None:
         if self.preferences.damage is not None:
@@ -511,6 +535,13 @@ class Studio:
     def picture_path(self, image_id: str) -> Path:
         """The picture's file. Raises NotFound."""
         return self._pictures.path(self.history.stored(parse_id(image_id)).path)
+
+    def image_file(self, image_id: str) -> tuple[Path, str]:
+        """File and media type of a picture: of history by its id, of the image store by its SHA-256. Raises NotFound."""
+        if is_content_hash(image_id):
+            return self.images.get(image_id)
+        path = self.picture_path(image_id)
+        return path, media_type(path.name)
 
     def thumbnail_path(self, image_id: str) -> Path:
         """A WebP of at most 384 px. Raises NotFound."""

@@ -46,6 +46,14 @@ submission = Table(
 )
 """Idempotency keys of clients, the body each came with, and the jobs it made."""
 
+used_image = Table(
+    "used_image",
+    metadata,
+    Column("job_id", BigInteger, ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+    Column("sha256", LargeBinary(32), primary_key=True, index=True),
+)
+"""Pictures of the image store that a job's request refers to: they stay as long as the job's row."""
+
 remembered = Table("remembered", metadata, Column("name", String(64), primary_key=True), Column("value", JSON, nullable=False))
 """What the studio itself keeps over a restart, by name ("paused")."""
 
@@ -89,3 +97,21 @@ image = Table(
     Column("facts", JSON, nullable=False),
     Index("image_generation", "generation_id", "idx", unique=True),
 )
+
+workshop_order = Table(
+    "workshop_order",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("asked", Text, nullable=False),
+    # What a download needs to go on where it stopped: name, length and ETag of the file.
+    Column("state", JSON, nullable=False),
+    Column("notes", JSON, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("result", JSON),
+    Column("error", JSON),
+    Column("ended", BigInteger),
+    Index("workshop_order_status", "status", "id"),
+)
+"""Long work that makes no picture: downloads, merges, conversions."""

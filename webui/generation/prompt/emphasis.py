@@ -8,8 +8,10 @@ open at the end reach to the end, a number counts in round brackets only.
 from __future__ import annotations
 
 import math
+import operator
 import re
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Literal, get_args
 
 EmphasisMode = Literal["Original", "No norm", "Ignore", "None"]
@@ -38,7 +40,7 @@ class Segment:
 BREAK = Segment("", ends_chunk=True)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Piece:
     text: str
     is_break: bool = False
@@ -53,10 +55,10 @@ class _Span:
     factor: float
 
 
-def _number(text: str | None) -> float | None:
+def _number(text: str) -> float | None:
     """A weight as written; None for what only looks like one, such as 1.2.3."""
     try:
-        value = float(text or "")
+        value = float(text)
     except ValueError:
         return None
     return value if math.isfinite(value) else None
@@ -73,7 +75,7 @@ def _pieces(text: str) -> tuple[list[_Piece], list[_Span], list[_Span]]:
 
     for match in _MARK.finditer(text):
         mark = match[0]
-        weight = _number(match[1]) if opened["("] else None
+        weight = _number(match[1]) if match[1] and opened["("] else None
         if mark.startswith("\\"):
             pieces.append(_Piece(mark[1:]))
         elif mark in opened:
@@ -88,8 +90,10 @@ def _pieces(text: str) -> tuple[list[_Piece], list[_Span], list[_Span]]:
             # What only looks like a number is text in brackets without one.
             pieces.append(_Piece(mark[:-1]))
             close("(", ROUND)
-        else:
+        elif "BREAK" in mark:
             pieces.extend(_with_breaks(mark))
+        else:
+            pieces.append(_Piece(mark))
     for bracket, factor in (("(", ROUND), ("[", SQUARE)):
         while opened[bracket]:
             close(bracket, factor)
@@ -129,23 +133,16 @@ def weighted(text: str, mode: EmphasisMode = "Original") -> tuple[Segment, ...]:
     if mode == "None":
         return (Segment(text),)
     pieces, rounds, squares = _pieces(text)
+    factors = map(operator.mul, _factors(rounds, len(pieces)), _factors(squares, len(pieces)))
+    segments = _merged(pieces, [min(MOST_WEIGHT, max(-MOST_WEIGHT, factor)) for factor in factors]) or [Segment("")]
+    return tuple(replace(segment, weight=1.0) for segment in segments) if mode == "Ignore" else tuple(segments)
+
+
+def _merged(pieces: list[_Piece], weights: list[float]) -> list[Segment]:
     segments: list[Segment] = []
-    for piece, by_round, by_square in zip(pieces, _factors(rounds, len(pieces)), _factors(squares, len(pieces)), strict=True):
-        weight = min(MOST_WEIGHT, max(-MOST_WEIGHT, by_round * by_square))
-        if piece.is_break:
-            # Within brackets the word itself is weighed by less than nothing: no chunk ends there.
-            segments.append(BREAK if weight == 1 else Segment(piece.text, -weight))
-        else:
-            segments.append(Segment(piece.text, weight))
-    merged = _merged(segments) or [Segment("")]
-    return tuple(replace(segment, weight=1.0) for segment in merged) if mode == "Ignore" else tuple(merged)
-
-
-def _merged(segments: list[Segment]) -> list[Segment]:
-    groups: list[list[Segment]] = []
-    for segment in segments:
-        if groups and not segment.ends_chunk and not groups[-1][0].ends_chunk and groups[-1][0].weight == segment.weight:
-            groups[-1].append(segment)
-        else:
-            groups.append([segment])
-    return [replace(group[0], text="".join(segment.text for segment in group)) for group in groups]
+    # Within brackets the word BREAK itself is weighed by less than nothing: no chunk ends there.
+    kinds = [(piece.is_break and weight == 1, -weight if piece.is_break else weight) for piece, weight in zip(pieces, weights, strict=True)]
+    for (ends_chunk, weight), group in groupby(zip(kinds, pieces, strict=True), key=operator.itemgetter(0)):
+        texts = [piece.text for _, piece in group]
+        segments += [BREAK for _ in texts] if ends_chunk else [Segment("".join(texts), weight)]
+    return segments

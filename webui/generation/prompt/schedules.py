@@ -9,31 +9,26 @@ from __future__ import annotations
 import functools
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from lark import Lark, Token, Transformer
 from lark.exceptions import LarkError
+from lark.lexer import Lexer
 
 GRAMMAR = r"""
-start: (_part | COLON)*
-_part: TEXT | UNPAIRED | round | square
-round: ROUND_OPEN (_part | COLON)* ROUND_CLOSE
-square: SQUARE_OPEN (_part | COLON | BAR)* SQUARE_CLOSE
-
-// Brackets that hold nothing but words are text here, whatever they mean to emphasis: most are of that kind, and it halves the time.
-TEXT: /(?:[^\\\[\]():|]|\\.|\((?:[^\\\[\]():|]|\\.)*(?::(?:[^\\\[\]():|]|\\.)*)?\)|\[(?:[^\\\[\]():|]|\\.)*\])+/
-ROUND_OPEN: "("
-ROUND_CLOSE: ")"
-SQUARE_OPEN: "["
-SQUARE_CLOSE: "]"
-COLON: ":"
-BAR: "|"
-%declare UNPAIRED
+start: (TEXT | round | square)*
+round: ROUND_OPEN (TEXT | round | square | COLON)* ROUND_CLOSE
+square: SQUARE_OPEN (TEXT | round | square | COLON | BAR)* SQUARE_CLOSE
+%declare TEXT ROUND_OPEN ROUND_CLOSE SQUARE_OPEN SQUARE_CLOSE COLON BAR
 """
 
-_WHEN = re.compile(r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*")
+_TOKEN = re.compile(r"(?:[^\\\[\]():|]|\\.)+|[\[\]():|]|\\")
+_MARKS = {"(": "ROUND_OPEN", ")": "ROUND_CLOSE", "[": "SQUARE_OPEN", "]": "SQUARE_CLOSE", ":": "COLON", "|": "BAR"}
+_PARTNERS = {"ROUND_OPEN": "ROUND_CLOSE", "SQUARE_OPEN": "SQUARE_CLOSE"}
+_DEEPER = {"ROUND_OPEN": 1, "ROUND_CLOSE": -1, "SQUARE_OPEN": 1, "SQUARE_CLOSE": -1}
+_WHEN = re.compile(r"\s*([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,43 +74,107 @@ Node = Text | Series | Scheduled | Alternation
 """A prompt's tree. It can be as deep as the prompt is long, so nothing here walks it by recursion, `==` and `repr` neither."""
 
 
-class _Broken(Series):
-    """Brackets that are no expression: they are text, and so are the ones around them. What they hold keeps its meaning."""
-
-
 class _AllText(LarkError):
     """The prompt breaks a rule that makes all of it text."""
 
 
-class _PairBrackets:
-    """Tells lark which brackets have no partner, so that its grammar knows balanced ones only."""
+class _Lexer(Lexer):
+    """Cuts a prompt into tokens. What is text for certain comes as few long ones, so that the parser, which is slow, sees little.
 
-    always_accept = ()
+    Such are brackets without a partner, brackets that hold words alone, and brackets that can be no expression.
+    """
 
-    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        tokens = list(stream)
-        waiting: list[Token] = []
-        for token in tokens:
-            if token.type in _PARTNERS:
-                waiting.append(token)
-            elif token.type in _PARTNERS.values():
-                if waiting and _PARTNERS[waiting[-1].type] == token.type:
-                    waiting.pop()
-                else:
-                    # It stands between all that wait and their partners.
-                    waiting.append(token)
-                    _unpair(waiting)
-        _unpair(waiting)
-        return iter(tokens)
+    __future_interface__ = 1
+
+    def __init__(self, _conf: Any) -> None:
+        self._marks = {kind: Token(kind, mark) for mark, kind in _MARKS.items()}  # nobody asks where they stood
+
+    def lex(self, lexer_state: Any, parser_state: Any) -> Iterator[Token]:
+        """The tokens of a text. Raises _AllText."""
+        text = lexer_state.text.text
+        depth = text_from = 0
+        for kind, start in zip(*_cut(text), strict=True):
+            if kind == "TEXT" or (kind == "COLON" and not depth):
+                continue
+            if text_from < start:
+                yield Token("TEXT", text[text_from:start])
+            yield self._marks[kind]
+            text_from = start + 1
+            depth += _DEEPER.get(kind, 0)
+        if text_from < len(text):
+            yield Token("TEXT", text[text_from:])
 
 
-_PARTNERS = {"ROUND_OPEN": "ROUND_CLOSE", "SQUARE_OPEN": "SQUARE_CLOSE"}
+@dataclass(slots=True)
+class _Opened:
+    """A bracket that waits for its partner. place: of its token. words: it holds text (and colons and bars) alone."""
+
+    place: int
+    words: bool = True
+    bars: int = 0
+    colons: int = 0
+    last_colon: int = 0
 
 
-def _unpair(brackets: list[Token]) -> None:
-    for bracket in brackets:
-        bracket.type = "UNPAIRED"
-    brackets.clear()
+def _cut(text: str) -> tuple[list[str], list[int]]:
+    """The kinds of a text's tokens and where they start; each ends where the next one starts. Raises _AllText."""
+    kinds: list[str] = []
+    starts: list[int] = []
+    waiting: list[_Opened] = []
+
+    def make_text() -> None:
+        """All brackets that wait are text."""
+        for bracket in waiting:
+            kinds[bracket.place] = "TEXT"
+            if bracket.bars:
+                raise _AllText("a bar that separates no options")
+        waiting.clear()
+
+    def close() -> None:
+        """The last token ends the last bracket that waits."""
+        bracket = waiting[-1]
+        if bracket.words and not bracket.bars and bracket.colons <= (kinds[bracket.place] == "ROUND_OPEN"):
+            waiting.pop()
+            kinds[bracket.place :], starts[bracket.place + 1 :] = ["TEXT"], []
+        elif _is_expression(text, kinds[bracket.place], bracket, starts[-1]):
+            waiting.pop()
+            if waiting:
+                waiting[-1].words = False
+        else:
+            kinds[-1] = "TEXT"
+            make_text()
+
+    for match in _TOKEN.finditer(text):
+        kind = _MARKS.get(match[0], "TEXT")
+        kinds.append(kind)
+        starts.append(match.start())
+        if kind in _PARTNERS:
+            waiting.append(_Opened(len(kinds) - 1))
+        elif kind == "COLON" and waiting:
+            waiting[-1].colons += 1
+            waiting[-1].last_colon = starts[-1]
+        elif kind == "BAR" and waiting:
+            waiting[-1].bars += 1
+        elif kind == "BAR" or match[0] == "\\":
+            raise _AllText("a bar outside of brackets, or a backslash before nothing")
+        elif kind in _DEEPER:
+            if waiting and _PARTNERS[kinds[waiting[-1].place]] == kind:
+                close()
+            else:
+                # It stands between all that wait and their partners.
+                kinds[-1] = "TEXT"
+                make_text()
+    make_text()
+    return kinds, starts
+
+
+def _is_expression(text: str, kind: str, bracket: _Opened, end: int) -> bool:
+    """Whether brackets that end there may hold or be an expression. Raises _AllText."""
+    if bracket.bars and (bracket.colons or kind == "ROUND_OPEN"):
+        raise _AllText("a bar that separates no options")
+    if kind == "ROUND_OPEN":
+        return bracket.colons < 2
+    return not bracket.colons or (bracket.colons < 3 and _WHEN.fullmatch(text, bracket.last_colon + 1, end) is not None)
 
 
 class _Build(Transformer[Token, Node]):
@@ -125,59 +184,36 @@ class _Build(Transformer[Token, Node]):
         return _series(children)
 
     def round(self, children: list[Any]) -> Node:
-        pieces, marks, broken = _split(children)
-        return _literal(children, marks) if broken or len(pieces) > 2 else _series(children)
+        return _series(children)
 
     def square(self, children: list[Any]) -> Node:
-        pieces, marks, broken = _split(children[1:-1])
-        if broken:
-            return _literal(children, marks)
-        if not marks:
+        pieces: list[list[Any]] = [[]]
+        mark = ""
+        for child in children[1:-1]:
+            kind = getattr(child, "type", None)
+            if kind == "COLON" or kind == "BAR":
+                mark = kind
+                pieces.append([])
+            else:
+                pieces[-1].append(child)
+        if not mark:
             return _series(children)
-        if marks == {"BAR"}:
-            return Alternation(tuple(_series(piece) for piece in pieces))
-        *texts, last = pieces
-        when = _WHEN.fullmatch(last[0]) if len(last) == 1 and isinstance(last[0], Token) else None
-        if when is None or len(texts) > 2 or "BAR" in marks:
-            return _literal(children, marks)
+        if mark == "BAR":
+            return Alternation(tuple([_series(piece) for piece in pieces]))
+        *texts, (written,) = pieces
+        when = written.strip()
         before = _series(texts[0]) if len(texts) == 2 else Text("")
-        return Scheduled(before, _series(texts[-1]), When(float(when[1]), "." in when[1], when[1]))
-
-
-def _split(children: list[Any]) -> tuple[list[list[Any]], set[str], bool]:
-    """What stands between colons and bars; which of the two there are; whether there is a broken part."""
-    pieces: list[list[Any]] = [[]]
-    marks: set[str] = set()
-    broken = False
-    for child in children:
-        kind = getattr(child, "type", None)
-        if kind == "COLON" or kind == "BAR":
-            marks.add(kind)
-            pieces.append([])
-        else:
-            broken = broken or child.__class__ is _Broken
-            pieces[-1].append(child)
-    return pieces, marks, broken
-
-
-def _literal(children: list[Any], marks: set[str]) -> _Broken:
-    if "BAR" in marks:
-        raise _AllText("a bar that separates no options")
-    return _Broken(_nodes(children))
-
-
-def _nodes(children: Iterable[Any]) -> tuple[Node, ...]:
-    return tuple([Text(str(child)) if isinstance(child, Token) else child for child in children])
+        return Scheduled(before, _series(texts[-1]), When(float(when), "." in when, when))
 
 
 def _series(children: list[Any]) -> Node:
-    nodes = _nodes(children)
+    nodes = tuple([Text(child.value) if child.__class__ is Token else child for child in children])
     return nodes[0] if len(nodes) == 1 else Series(nodes)
 
 
 @functools.cache
 def _parser() -> Lark:
-    return Lark(GRAMMAR, parser="lalr", lexer="basic", postlex=_PairBrackets(), transformer=_Build())  # pyright: ignore[reportArgumentType]
+    return Lark(GRAMMAR, parser="lalr", lexer=_Lexer, transformer=_Build())  # pyright: ignore[reportArgumentType]
 
 
 def parse_schedules(text: str) -> Node:
@@ -186,7 +222,7 @@ def parse_schedules(text: str) -> Node:
         return Text(text)
     try:
         return _parser().parse(text)  # pyright: ignore[reportReturnType]
-    except LarkError:
+    except _AllText:
         return Text(text)
 
 

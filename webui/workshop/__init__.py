@@ -1,0 +1,1 @@
+"""Long work that makes no picture: downloads, merges, conversions."""
