@@ -2,12 +2,12 @@
 
 import { isLive, client, liveSwitch, onLive } from "./live.js";
 import { clearErrors, put, snapshot, values } from "./fields.js";
-import { icon } from "./icons.js";
-import { ACTIVE, activeJobs, known, newestPicture, on, runningJob, tellJob } from "./jobs.js";
+import { ACTIVE, activeJobs, known, newestPicture, on, runningJob } from "./jobs.js";
 import { ask, linked, onReceipt, told } from "./link.js";
 import { fill, h, roving } from "./markup.js";
 import { choosePicture, chosenPicture } from "./pages.js";
 import { button, copyPicture, download, facts, parameters, reuseSeed, useParameters } from "./picture.js";
+import { end, progressCard } from "./progress-card.js";
 import { expectJob } from "./queue.js";
 import { showSheet } from "./sheet.js";
 import { errorToast, toast } from "./toasts.js";
@@ -168,67 +168,9 @@ export function showFull(image) {
 
 function runningScene({ job }) {
   const box = frame(job.width ?? values.width, job.height ?? values.height, h("span", { class: "ez-blank" }));
-  const count = h("span", { class: "b" });
-  const step = h("span", { class: "mid num" });
-  const left = h("span", { class: "end mid num" });
-  const segments = Array.from({ length: Math.min(job.pictures, 40) }, () => h("i"));
-  const bar = h("div", { class: "ez-bar", role: "progressbar", "aria-label": "Job", "aria-valuemin": "0", "aria-valuemax": "100" }, segments);
-  const stage = h("span", { class: "dim s cut" });
-  const skip = h(
-    "button",
-    { class: "ez-btn s", type: "button", title: "End this picture, go on with the next", onclick: () => tellJob(job.id, "skip") },
-    icon("skip"),
-    "Skip",
-  );
-  const interrupt = h(
-    "button",
-    { class: "ez-btn s danger", type: "button", title: "End this job; finished pictures stay", onclick: () => end(job.id) },
-    icon("interrupt"),
-    "Interrupt",
-    h("kbd", {}, "Esc"),
-  );
-  fill(
-    center,
-    box,
-    h(
-      "div",
-      { class: "ez-under" },
-      h(
-        "div",
-        { class: "ez-progress" },
-        h("div", { class: "row" }, count, step, left),
-        bar,
-        h("div", { class: "row" }, stage, h("span", { class: "end row" }, job.pictures > 1 && skip, interrupt)),
-      ),
-    ),
-  );
-  const update = ({ job: now }) => {
-    const progress = now.progress;
-    const running = now.status === "running";
-    const at = progress?.image ?? now.done;
-    count.textContent = running ? `Picture ${Math.min(at + 1, now.pictures)} of ${now.pictures}` : "Waiting";
-    step.textContent = progress?.steps ? `step ${progress.step} of ${progress.steps}` : "";
-    left.textContent = progress?.seconds_left ? `${seconds(progress.seconds_left)} left` : "";
-    stage.textContent = progress?.stage ?? waitingWords(now);
-    const inPicture = progress?.steps ? progress.step / progress.steps : 0;
-    segments.forEach((segment, index) => {
-      const share = index < at ? 1 : index === at ? inPicture : 0;
-      segment.style.setProperty("--v", `${share * 100}%`);
-    });
-    bar.setAttribute("aria-valuenow", String(Math.round((progress?.fraction ?? 0) * 100)));
-  };
-  return { box, update };
-}
-
-function waitingWords(job) {
-  if (job.status === "running") return "Starting";
-  if (known.worker.state !== "ready") return known.worker.message || "Starting the worker";
-  return "Next in line";
-}
-
-function end(id) {
-  const job = known.jobs.get(id);
-  return tellJob(id, job?.status === "waiting" ? "cancel" : "interrupt");
+  const card = progressCard(job);
+  fill(center, box, h("div", { class: "ez-under" }, card.element));
+  return { box, update: ({ job: now }) => card.update(now) };
 }
 
 /** Ends the running job, or the one that waits to run. False if there is none. */
@@ -294,7 +236,8 @@ function loadPreview(url, job) {
 }
 
 function showPreview(image, job) {
-  if (!ACTIVE.has(known.jobs.get(job.id)?.status)) return;
+  // A preview may come in after the picture that it foretold.
+  if (!ACTIVE.has(known.jobs.get(job.id)?.status) || live.drawn === job.id) return;
   const onStage = job.live ? shown.kind === "live" : shown.kind === "running" && shown.job.id === job.id;
   if (onStage) {
     preview = image;
@@ -310,6 +253,7 @@ function takePicture({ job, image, live: isLivePicture }) {
     if (job?.client !== client) return;
     live.image = image;
     live.job = job;
+    live.drawn = job.id;
     if (shown.kind === "live") {
       shown.box.style.setProperty("--ratio", String(image.width / image.height));
       swap(shown.box, pictureElement(image));
