@@ -42,7 +42,7 @@ def test_a_broken_checkpoint_says_what_is_wrong_and_hides_no_other(models_dir: P
 
 def test_what_the_engine_does_not_draw_with_is_listed_with_its_reason(models_dir: Path) -> None:
     folder = models_dir / "checkpoints"
-    make_checkpoint(folder / "pipeline", pipeline="QwenImagePipeline")
+    make_checkpoint(folder / "pipeline", pipeline="QwenImageLayeredPipeline")
     write_safetensors(folder / "family.safetensors", {**FLUX, "model.diffusion_model.distilled_guidance_layer.in_proj.weight": (5120, 64)})
     write_safetensors(folder / "alone.safetensors", under(DENOISER, unet(2048, sized=True)))
     write_safetensors(folder / "playground.safetensors", {**SDXL, "edm_mean": (4,)})
@@ -54,7 +54,7 @@ def test_what_the_engine_does_not_draw_with_is_listed_with_its_reason(models_dir
     for name, shapes in {"sd1": SD1, "inpaint": SD1_INPAINT, "sdxl": SDXL, "flux": flux()}.items():
         write_safetensors(folder / f"{name}.safetensors", shapes)
     words = {
-        "pipeline": "QwenImagePipeline",
+        "pipeline": "QwenImageLayeredPipeline",
         "family": "single file (Chroma), which this version",
         "alone": "denoiser alone (SDXL)",
         "playground": "EDM",
@@ -64,6 +64,7 @@ def test_what_the_engine_does_not_draw_with_is_listed_with_its_reason(models_dir
         "quantised xl": "GGUF file (SDXL)",
     }
     found = {entry.name: entry for entry in scan([models_dir])}
+    assert found["family"].hint == "Get it as a diffusers folder."
     for name, expected in words.items():
         assert expected in found[name].problem
         assert found[name].hint

@@ -19,9 +19,11 @@ from webui.catalog.diffusers_folder import PIPELINE, check_folder, read_json
 from webui.catalog.models import DRAWS, KIND_TITLES, ModelCatalog, ModelFile, list_models
 from webui.catalog.pipelines import pipeline_class
 from webui.catalog.roots import find_models, find_places
+from webui.catalog.stock_folder import check_stock_folder, native_side
 from webui.catalog.usable import opens, why_not
 from webui.errors import CheckpointUnusable, EaselError, InvalidRequest
 from webui.generation.request import Txt2Img
+from webui.generation.stock_pipelines import STOCK_PIPELINES
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ class Checkpoint:
 
     defaults: request fields that this checkpoint draws best with. id and kind: of the model file (webui.catalog.models) that it is.
     vae: a VAE of the same name beside it, which it is meant to be used with. notes: what its owner should know.
+    pipeline: the class of diffusers that draws with it, where Easel's own engine does not; see webui.generation.stock_pipelines.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Checkpoint:
     kind: ModelKind = UNKNOWN
     vae: Path | None = None
     notes: tuple[str, ...] = ()
+    pipeline: str = ""
 
     @property
     def usable(self) -> bool:
@@ -104,16 +108,30 @@ def _own_defaults(path: Path, name: str) -> tuple[dict[str, Any], tuple[Example,
 
 def _describe_folder(path: Path, name: str, kind: ModelKind) -> Checkpoint:
     try:
-        if pipeline_class(path) == PIPELINE:
+        pipeline = pipeline_class(path)
+        if pipeline in STOCK_PIPELINES:
+            return _describe_stock_folder(path, name, pipeline)
+        if pipeline == PIPELINE:
             check_folder(path)
         elif not opens("diffusers", kind):
             problem, hint = why_not("diffusers", kind)
-            return Checkpoint(name, path, problem=f"{problem} It is made for {pipeline_class(path)}.", hint=hint)
+            return Checkpoint(name, path, problem=f"{problem} It is made for {pipeline}.", hint=hint)
         native = _native_defaults(path)
     except CheckpointUnusable as error:
         return Checkpoint(name, path, problem=error.message, hint=error.hint)
     own, examples = _own_defaults(path, name)
     return Checkpoint(name, path, defaults=_family_defaults(kind) | native | own, examples=examples)
+
+
+def _describe_stock_folder(path: Path, name: str, pipeline: str) -> Checkpoint:
+    """A folder of a family that Easel has no denoising for. Raises CheckpointUnusable."""
+    check_stock_folder(path)
+    own = STOCK_PIPELINES[pipeline]
+    side = native_side(path)
+    native: dict[str, Any] = {"width": side, "height": side} if side else {}
+    defaults = native | {"steps": own.steps, "cfg_scale": own.cfg_scale} | _own_defaults(path, name)[0]
+    note = f"Drawn through diffusers' own pipeline ({pipeline}): sampler and schedule are its own; no LoRAs, no prompt weights."
+    return Checkpoint(name, path, defaults=defaults, pipeline=pipeline, notes=(note,))
 
 
 def _describe_file(model: ModelFile) -> Checkpoint:
@@ -134,7 +152,7 @@ def _family_defaults(kind: ModelKind) -> dict[str, Any]:
 
 def _as_checkpoint(model: ModelFile) -> Checkpoint:
     described = _describe_folder(model.path, model.name, model.kind) if model.is_folder else _describe_file(model)
-    return replace(described, id=model.id, kind=model.kind, vae=model.vae, notes=model.notes)
+    return replace(described, id=model.id, kind=model.kind, vae=model.vae, notes=(*model.notes, *described.notes))
 
 
 def scan(roots: Sequence[Path]) -> tuple[Checkpoint, ...]:
@@ -154,10 +172,11 @@ def _fingerprint(files: Sequence[Path]) -> str:
 _WEIGHT_FOLDERS = frozenset(("prior", "text_encoder", "text_encoder_2", "text_encoder_3", "transformer", "unet", "vae"))
 
 
-def _weight_files(path: Path) -> list[Path]:
+def _weight_files(path: Path, *, all_parts: bool) -> list[Path]:
+    """The safetensors that a folder's hash is made of. all_parts: those of whatever parts there are."""
     # Asked for each job that is taken, and many times as fast as Path.glob.
     with os.scandir(path) as entries:
-        parts = sorted(entry.name for entry in entries if entry.name in _WEIGHT_FOLDERS and entry.is_dir())
+        parts = sorted(entry.name for entry in entries if (all_parts or entry.name in _WEIGHT_FOLDERS) and entry.is_dir())
     return [path / part / name for part in parts for name in sorted(os.listdir(path / part)) if name.endswith(".safetensors")]  # noqa: PTH208
 
 
@@ -259,7 +278,7 @@ class CheckpointCatalog:
         if checkpoint.path.is_file():
             return self.models.hash_now(self.models.get(checkpoint.id)).short
         try:
-            return self._hash(checkpoint.path, _weight_files(checkpoint.path))
+            return self._hash(checkpoint.path, _weight_files(checkpoint.path, all_parts=bool(checkpoint.pipeline)))
         except OSError as error:
             raise CheckpointUnusable(
                 f"{checkpoint.name} can't be read: {error.strerror or error}.",

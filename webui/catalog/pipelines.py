@@ -9,6 +9,7 @@ from typing import Any
 from webui.catalog.detect import ModelKind, Part, Prediction, Variant
 from webui.catalog.diffusers_folder import read_json
 from webui.errors import CheckpointUnusable
+from webui.generation.stock_pipelines import STOCK_PIPELINES
 
 _FAMILY_OF_PIPELINE: Sequence[tuple[str, str]] = (
     ("StableDiffusionXL", "sdxl"),
@@ -35,6 +36,11 @@ _FAMILY_OF_PIPELINE: Sequence[tuple[str, str]] = (
     ("LTX", "ltx_video"),
 )
 """How a pipeline's class is called at its beginning -> family; the longer before the shorter."""
+
+STOCK_FAMILIES = frozenset(
+    next((family for begin, family in _FAMILY_OF_PIPELINE if pipeline.startswith(begin)), "") for pipeline in STOCK_PIPELINES
+) - {""}
+"""Families whose diffusers folders are drawn with by diffusers' own pipelines."""
 
 _VARIANT_OF_PIPELINE: Sequence[tuple[str, Variant]] = (
     ("Inpaint", "inpaint"),

@@ -42,12 +42,12 @@ class PromptTokenizer:
 
 
 def tokenizer_of(checkpoint: Path) -> PromptTokenizer:
-    """The tokenizer of a checkpoint: its own where it is a folder that has one, else CLIP's.
+    """The tokenizer of a checkpoint: its own where it is a folder that has one, but for SentencePiece files; else CLIP's.
 
     Raises CheckpointUnusable when its files can't be read, or when CLIP's are not installed.
     """
     folder = checkpoint / "tokenizer"
-    if not folder.is_dir():
+    if not folder.is_dir() or (any(folder.glob("*.model")) and not (folder / "tokenizer.json").is_file()):
         return _clip()
     return _read_folder(folder, _stamp(folder))
 

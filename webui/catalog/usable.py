@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from webui.catalog.detect import ModelKind, Variant
+from webui.catalog.pipelines import STOCK_FAMILIES
 
 Form = Literal["diffusers", "safetensors", "gguf", "pickle"]
 
@@ -89,6 +90,7 @@ def why_not(form: Form, kind: ModelKind) -> tuple[str, str]:
         return f"It is {what}, and none of its tensors' names are those of a checkpoint.", _OTHER
     if kind.family not in OPENED[form]:
         elsewhere = [FORM_TITLES[other] for other, families in OPENED.items() if kind.family in families]
+        elsewhere += [FORM_TITLES["diffusers"]] if kind.family in STOCK_FAMILIES and form != "diffusers" else []
         problem = f"It is {what} ({title}), which this version of Easel does not draw with."
         return problem, f"Get it as {' or '.join(elsewhere)}." if elsewhere else _OTHER
     if kind.family not in OPENED_VARIANTS.get(kind.variant, ()):

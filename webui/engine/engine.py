@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from webui.catalog.pipelines import pipeline_class
 from webui.engine.adapters.fitting import Adapters, AdapterShelf
 from webui.engine.conditioning import ConditioningCache, Pull, Wording, encode_text, pad_with
 from webui.engine.conditioning_files import ConditioningFiles
@@ -29,6 +30,7 @@ from webui.engine.memory.manager import Checkpoints, ModelManager
 from webui.engine.noise import PictureNoise
 from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
 from webui.engine.schedules import ModelSigmas, sigmas_of
+from webui.engine.stock_pipeline import StockRun
 from webui.engine.stopwatch import Stopwatch
 from webui.generation.events import Done, InMemory, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
 from webui.generation.job import JobSpec
@@ -37,6 +39,7 @@ from webui.generation.prompt.schedules import Steps, Timeline
 from webui.generation.request import ResolvedRequest
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
+from webui.generation.stock_pipelines import STOCK_PIPELINES
 from webui.planning.peaks import DECODE, DENOISE, ENCODE
 
 Emit = Callable[[WorkerEvent], None]
@@ -130,6 +133,9 @@ class Engine:
         watch = Stopwatch()
         try:
             control.check_job()
+            if job.request.pipeline:
+                self._run_pipeline(job, control, watch, emit)
+                return
             loaded = self._load(job, watch, emit)
             control.check_job()
             family = loaded.family
@@ -150,9 +156,24 @@ class Engine:
         except JobInterrupted:
             emit(Interrupted())
 
+    def _run_pipeline(self, job: JobSpec, control: JobControl, watch: Stopwatch, emit: Emit) -> None:
+        """Make the job's pictures by diffusers' own pipeline. Raises as `run` does, and JobInterrupted."""
+        with watch.stage("load"):
+            stock = self._checkpoints.get_pipeline(Path(job.checkpoint_path), lambda: emit(Stage(f"Loading {job.request.checkpoint}")))
+        control.check_job()
+
+        def facts() -> dict[str, Any]:
+            return self._machine_facts() | watch.seconds | {"pipeline": stock.source.pipeline}
+
+        StockRun(job, stock, self.device, self._hooks, control, watch, emit, facts).draw_all()
+        emit(Done(facts()))
+
     def preload(self, path: Path) -> None:
         """Have a checkpoint ready before it is asked for. Raises CheckpointUnusable."""
-        self._checkpoints.get(path, lambda: None)
+        if path.is_dir() and pipeline_class(path) in STOCK_PIPELINES:
+            self._checkpoints.get_pipeline(path, lambda: None)
+        else:
+            self._checkpoints.get(path, lambda: None)
 
     def unload(self) -> None:
         """Let go of all weights; the next job loads what it needs."""
@@ -308,13 +329,10 @@ class Engine:
 
     def _facts(self, run: _Run) -> dict[str, Any]:
         """What was measured so far, for Picture and Done."""
-        return {
-            **run.watch.seconds,
-            "device": self.device.name,
-            "dtype": self.device.dtype_name,
-            "sigmas": len(run.sigmas),
-            "versions": self._versions,
-        }
+        return {**run.watch.seconds, **self._machine_facts(), "sigmas": len(run.sigmas)}
+
+    def _machine_facts(self) -> dict[str, Any]:
+        return {"device": self.device.name, "dtype": self.device.dtype_name, "versions": self._versions}
 
 
 class _Progress:

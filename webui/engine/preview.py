@@ -8,6 +8,7 @@ Nothing here draws from a generator that pictures use.
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,10 +67,14 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, list | tuple) else value
 
 
-def fit_preview(vae: Any, pictures: int = 4, size: int = 64) -> LatentPreview:
+Encode = Callable[[Any, torch.Tensor], torch.Tensor]
+"""(autoencoder, pictures as of webui.engine.latents.encode) -> their latents as the denoiser sees them."""
+
+
+def fit_preview(vae: Any, pictures: int = 4, size: int = 64, encode: Encode = latent_space.encode) -> LatentPreview:
     """Least squares from the latents of synthetic pictures to the pictures themselves, made as small as the latents."""
     pixels = synthetic_pictures(pictures, size)
-    latents = latent_space.encode(vae, pixels).cpu()
+    latents = encode(vae, pixels).cpu()
     small = functional.interpolate(pixels, size=latents.shape[-2:], mode="area")
     inputs = latents.permute(0, 2, 3, 1).reshape(-1, latents.shape[1])
     inputs = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1)

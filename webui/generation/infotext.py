@@ -22,6 +22,7 @@ from typing import Any
 from webui.errors import InvalidRequest
 from webui.generation.adapters import hashes_text
 from webui.generation.request import ResolvedRequest, ResolvedTxt2Img, Txt2Img, parameters_of, parse_request
+from webui.generation.samplers import PIPELINES_OWN
 
 PNG_TEXT_KEY = "parameters"
 NEGATIVE_KEY = "Negative prompt:"
@@ -216,7 +217,9 @@ _HYPERNET_KEYS = ("Hypernet", "Hypernet strength")
 def _modern(infotext: Infotext) -> Infotext:
     """What older and other programs wrote, as it is written today."""
     known = {key.casefold(): key for key in _fields_by_key(Txt2Img)}
-    parameters = {known.get(key.casefold(), key): value for key, value in infotext.parameters.items()}
+    told = {known.get(key.casefold(), key): value for key, value in infotext.parameters.items()}
+    # What a pipeline of diffusers did its own way says nothing to other checkpoints.
+    parameters = {key: value for key, value in told.items() if value != PIPELINES_OWN}
     prompt = infotext.prompt
     version = _VERSION.match(parameters.get("Version", ""))
     if version and tuple(map(int, version.groups())) < (1, 6, 0) and "[" in infotext.prompt + infotext.negative_prompt:

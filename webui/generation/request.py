@@ -388,12 +388,15 @@ class Txt2Img(BaseModel):
     @field_validator("sampler")
     @classmethod
     def _known_sampler(cls, value: str) -> str:
-        return samplers.find_sampler(value).label
+        # What a pipeline drew its own way is asked for again in the usual one, should another checkpoint draw it.
+        label = samplers.find_sampler(value).label
+        return str(cls.model_fields["sampler"].get_default()) if label == samplers.PIPELINES_OWN else label
 
     @field_validator("schedule_type")
     @classmethod
     def _known_schedule(cls, value: str) -> str:
-        return samplers.find_schedule_label(value)
+        label = samplers.find_schedule_label(value)
+        return samplers.AUTOMATIC if label == samplers.PIPELINES_OWN else label
 
     @field_validator("seed_resize_from", mode="before")
     @classmethod
@@ -447,12 +450,25 @@ class ResolvedTxt2Img(Txt2Img):
     variation_seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
     checkpoint: Annotated[str, Field(min_length=1, max_length=500)]  # pyright: ignore[reportGeneralTypeIssues]
     checkpoint_hash: str = Field(title="Model hash", description="First 10 hex digits of the checkpoint's content hash.")
+    pipeline: str = parameter(
+        "", label="Pipeline", help="The pipeline of diffusers that draws it. Empty: Easel's engine.", infotext="Pipeline"
+    )
     vae: str = parameter(VAE_NONE, label="VAE", help="The VAE in place of the checkpoint's own.", infotext="VAE", max_length=500)
     vae_hash: str = Field(default="", title="VAE hash", description="First 10 hex digits of the VAE's content hash.")
     loras: tuple[UsedLora, ...] = Field(default=(), title="LoRAs", description="Those that the prompt names and that are there, in order.")
     embeddings: tuple[UsedEmbedding, ...] = Field(
         default=(), title="Embeddings", description="Those that prompt and negative prompt name and that are there."
     )
+
+    @field_validator("sampler")
+    @classmethod
+    def _known_sampler(cls, value: str) -> str:
+        return samplers.find_sampler(value).label
+
+    @field_validator("schedule_type")
+    @classmethod
+    def _known_schedule(cls, value: str) -> str:
+        return samplers.find_schedule_label(value)
 
     @property
     def image_seeds(self) -> tuple[int, ...]:

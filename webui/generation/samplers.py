@@ -14,6 +14,9 @@ from webui.errors import InvalidRequest
 
 AUTOMATIC = "Automatic"
 
+PIPELINES_OWN = "Pipeline's own"
+"""Sampler and schedule of pictures that a pipeline of diffusers drew by itself: in resolved requests, never to be picked."""
+
 
 @dataclass(frozen=True)
 class Sampler:
@@ -94,6 +97,8 @@ SCHEDULES: tuple[Schedule, ...] = (
     Schedule("Turbo", ("turbo",)),
 )
 
+_NOT_OURS = Sampler(PIPELINES_OWN, (), PIPELINES_OWN)
+
 SAMPLER_LABELS = tuple(sampler.label for sampler in SAMPLERS)
 SCHEDULE_LABELS = (AUTOMATIC, *(schedule.label for schedule in SCHEDULES))
 
@@ -126,7 +131,7 @@ def split_joined_name(name: str) -> tuple[str, str | None]:
 
 def find_sampler(name: str) -> Sampler:
     """The sampler of that label or alias. Raises InvalidRequest naming the known ones."""
-    found = _find(name, SAMPLERS)
+    found = _find(name, (*SAMPLERS, _NOT_OURS))
     if found is None:
         raise InvalidRequest(
             f"There is no sampler called {name[:80]!r}.",
@@ -138,9 +143,10 @@ def find_sampler(name: str) -> Sampler:
 
 
 def find_schedule_label(name: str) -> str:
-    """The label ("Automatic" included) for a label or alias. Raises InvalidRequest naming the known ones."""
-    if name.strip().casefold() == AUTOMATIC.casefold():
-        return AUTOMATIC
+    """The label ("Automatic" and the pipeline's own included) for a label or alias. Raises InvalidRequest naming the known ones."""
+    for word in (AUTOMATIC, PIPELINES_OWN):
+        if name.strip().casefold() == word.casefold():
+            return word
     found = _find(name, SCHEDULES)
     if found is None:
         raise InvalidRequest(

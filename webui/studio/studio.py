@@ -16,6 +16,7 @@ from webui.catalog.tokenizer import tokenizer_of
 from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest, NotFound
 from webui.executors.base import Executor, Slot
 from webui.extensions.registry import ExtensionRegistry
+from webui.generation.adapters import NO_ADAPTERS
 from webui.generation.images import images_of
 from webui.generation.prompt.explain import Explanation, Reader, explain
 from webui.generation.prompt.schedules import Steps
@@ -23,6 +24,7 @@ from webui.generation.request import MAX_SEED, RANDOM_SEED, GenerationRequest, R
 from webui.generation.resolve import CheckpointIdentity, resolve
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
+from webui.generation.stock_pipelines import notes_for
 from webui.planning.estimate import Estimate, estimate
 from webui.planning.machine import host_memory
 from webui.settings import SETTINGS_FILE_NAME, Settings
@@ -201,9 +203,12 @@ class Studio:
         for field, digest in (*images_of(request), *images_of(prepared)):
             self.images.require(digest, field)
         checkpoint = self.catalog.find(prepared.checkpoint)
-        identity = CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint))
-        adapters, missing = find_adapters(self.catalog.models, prepared, checkpoint)
-        return NewJob(asked=request, resolved=resolve(prepared, identity, self._rng, adapters), notes=(*notes, *missing), **how)
+        identity = CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint), checkpoint.pipeline)
+        if checkpoint.pipeline:
+            adapters, told = NO_ADAPTERS, notes_for(prepared, checkpoint.pipeline)
+        else:
+            adapters, told = find_adapters(self.catalog.models, prepared, checkpoint)
+        return NewJob(asked=request, resolved=resolve(prepared, identity, self._rng, adapters), notes=(*notes, *told), **how)
 
     def _announce(self, jobs: Sequence[Job]) -> list[JobView]:
         views = [self.job_view(job) for job in jobs]

@@ -15,13 +15,14 @@ from webui.engine.device import Device
 from webui.engine.families.base import Family
 from webui.engine.loading.checkpoint import open_checkpoint
 from webui.engine.loading.component import CheckpointSource
+from webui.engine.loading.stock_folder import StockPipeline, StockSource, open_stock_folder
 from webui.engine.memory.cast_cache import CastCache, Numbers
 from webui.engine.memory.identity import Identities, text_identity
 from webui.engine.memory.loaded import DENOISER, VAE, Loaded
 from webui.engine.memory.meter import give_back
 from webui.engine.memory.read_ahead import read_ahead
 from webui.engine.memory.skeleton import Skeleton
-from webui.engine.memory.weights import MAPPED, Weights, WeightStore
+from webui.engine.memory.weights import MAPPED, RAM, Weights, WeightStore
 
 Open = Callable[[Path], CheckpointSource]
 
@@ -42,6 +43,10 @@ class Checkpoints(Protocol):
 
         Raises CheckpointUnusable, AdapterUnusable.
         """
+        ...
+
+    def get_pipeline(self, path: Path, loading: Callable[[], None]) -> StockPipeline:
+        """The pipeline of diffusers that draws with the folder at `path`, likewise. Raises CheckpointUnusable."""
         ...
 
     def unload(self) -> None:
@@ -78,6 +83,7 @@ class ModelManager:
         self._known: OrderedDict[tuple[Path, Path | None], _Known] = OrderedDict()
         self._current: Loaded | None = None
         self._on_device: dict[Skeleton, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+        self._pipeline: Weights | None = None
 
     def get(self, path: Path, loading: Callable[[], None], vae: Path | None = None) -> Loaded:
         """The checkpoint at `path`. If it is not the current one, or its files have changed, `loading` is called and it is put on.
@@ -93,20 +99,44 @@ class ModelManager:
         skeletons = {kind: self._skeleton(source, kind) for kind in source.components}
         # All weights are there before the first one moves: whatever fails, fails before the switch.
         weights = {
-            kind: self._store.get(part, skeletons[kind].slots, source.unchanged, self._worn.values())
-            for kind, part in source.components.items()
+            kind: self._store.get(part, skeletons[kind].slots, source.unchanged, self._leased) for kind, part in source.components.items()
         }
         modules: dict[Any, torch.nn.Module] = {kind: skeleton.module for kind, skeleton in skeletons.items()}
         family = known.family or source.assemble(modules, self._device)
         self._put_on({skeletons[kind]: weights[kind] for kind in skeletons})
+        self._pipeline = None
         self._read_ahead(weights)
         if known.family is None:
             encoders = [part.identity for kind, part in weights.items() if kind.startswith("text_encoder")]
             known.family, known.text_identity = family, text_identity(family, source.family, encoders)
         self._current = self._loaded(known, family, skeletons)
-        self._store.keep_within_budget(self._worn.values())
+        self._store.keep_within_budget(self._leased)
         self._device.free_memory()
         return self._current
+
+    def get_pipeline(self, path: Path, loading: Callable[[], None]) -> StockPipeline:
+        """The pipeline of the folder at `path`, as `get` gets a checkpoint: all or nothing, kept while there is room.
+
+        It is loaded by diffusers, so a first switch reads all of its weights. Raises CheckpointUnusable.
+        """
+        source = open_stock_folder(path)
+        if self._pipeline is None or self._pipeline.identity != source.content:
+            loading()
+        self._pipeline = self._store.hold(source.content, lambda: self._load_pipeline(source))
+        self._put_on({})
+        self._current = None
+        self._store.keep_within_budget(self._leased)
+        self._device.free_memory()
+        return self._pipeline.worn_by
+
+    def _load_pipeline(self, source: StockSource) -> Weights:
+        stock = source.load(self._device)
+        return Weights(source.content, source.shown, stock.tensors, RAM, worn_by=stock)
+
+    @property
+    def _leased(self) -> list[Weights]:
+        """What is at work."""
+        return [*self._worn.values(), *([self._pipeline] if self._pipeline else [])]
 
     def unload(self) -> None:
         """Let go of all weights. The next picture loads what it needs."""
@@ -114,6 +144,7 @@ class ModelManager:
         for skeleton in self._worn:
             skeleton.wear(None)
         self._worn.clear()
+        self._pipeline = None
         self._store.clear()
         self._current = None
         # They hold their files open.
@@ -123,7 +154,7 @@ class ModelManager:
 
     def resident(self) -> list[dict[str, Any]]:
         """What is where: {"part", "state": "mapped" | "RAM" | "device", "bytes", "in_use"} for each part, most recently used first."""
-        in_use = {id(weights) for weights in self._worn.values()}
+        in_use = {id(weights) for weights in self._leased}
         on_device = {id(weights) for skeleton, weights in self._worn.items() if skeleton in self._on_device}
         return [
             {

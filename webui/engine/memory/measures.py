@@ -31,7 +31,7 @@ def rows_at_once(module: torch.nn.Module, rows: int) -> Iterator[None]:
             answers.append(forward(*part, **named))
         return trees.tree_map(lambda *leaves: torch.cat(leaves) if isinstance(leaves[0], torch.Tensor) else leaves[0], *answers)
 
-    with _attributes(module, forward=in_parts):
+    with with_attributes(module, forward=in_parts):
         yield
 
 
@@ -50,12 +50,12 @@ def decoding(vae: Any, how: str, width: int, height: int) -> Iterator[None]:
         side = tile_side(width, height)
         factor = 2 ** (len(vae.config.block_out_channels) - 1)
         changes |= {"use_tiling": True, "tile_sample_min_size": side, "tile_latent_min_size": side // factor}
-    with _attributes(vae, **changes):
+    with with_attributes(vae, **changes):
         yield
 
 
 @contextmanager
-def _attributes(thing: Any, **changes: Any) -> Iterator[None]:
+def with_attributes(thing: Any, **changes: Any) -> Iterator[None]:
     """These attributes for the block; after it those that the object itself had before, and no others."""
     before = {name: vars(thing)[name] for name in changes if name in vars(thing)}
     vars(thing).update(changes)

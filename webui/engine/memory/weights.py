@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -36,7 +37,8 @@ class Weights:
     """The tensors of one part, ready to be put on.
 
     identity: of their content. tensors: by name. state: MAPPED or RAM. file: the cast they are mapped from. valid: whether
-    the checkpoint's own file, if they are mapped from that, is still as it was.
+    the checkpoint's own file, if they are mapped from that, is still as it was. worn_by: what has them on for good, where no
+    skeleton does.
     """
 
     identity: str
@@ -45,6 +47,7 @@ class Weights:
     state: str
     file: Path | None = None
     valid: Callable[[], bool] = field(default=lambda: True, repr=False)
+    worn_by: Any = field(default=None, repr=False)
 
     @property
     def nbytes(self) -> int:
@@ -91,6 +94,13 @@ class WeightStore:
             kept = self._kept[identity] = self._bring(identity, source, slots, unchanged, leased)
         self._kept.move_to_end(identity)
         return kept
+
+    def hold(self, identity: str, make: Callable[[], Weights]) -> Weights:
+        """Weights that are loaded in a way of their own: those of that identity, made where there are none. Raises what `make` raises."""
+        if identity not in self._kept:
+            self._kept[identity] = make()
+        self._kept.move_to_end(identity)
+        return self._kept[identity]
 
     def keep_within_budget(self, leased: Collection[Weights]) -> None:
         """Let go of what is too much, least recently used first; never of what is leased."""
