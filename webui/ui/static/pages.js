@@ -3,7 +3,7 @@
 import { whenThere } from "./markup.js";
 import { recall, remember } from "./storage.js";
 
-export const PAGES = ["txt2img", "history", "settings", "system"];
+export const PAGES = ["txt2img", "img2img", "inpaint", "history", "settings", "system"];
 const listeners = new Set();
 let current = null;
 let pictures = {};

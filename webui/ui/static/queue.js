@@ -4,7 +4,7 @@ import { icon } from "./icons.js";
 import { activeCount, isForever, known, on, runningJob } from "./jobs.js";
 import { onReceipt } from "./link.js";
 import { fill, h } from "./markup.js";
-import { currentPage, onPage, open } from "./pages.js";
+import { PAGES, currentPage, onPage, open } from "./pages.js";
 import { toggleQueue } from "./queue-sheet.js";
 import { onSheet } from "./sheet.js";
 import { onTheme, toggleTheme } from "./theme.js";
@@ -19,7 +19,8 @@ export function expectJob() {
   show();
 }
 
-function answered() {
+/** Its receipt has come, or it was not asked for after all. */
+export function forgetJob() {
   sent = Math.max(0, sent - 1);
   show();
 }
@@ -27,7 +28,7 @@ function answered() {
 export function mount(element) {
   pill = h("button", { class: "ez-pill", type: "button", "aria-expanded": "false", title: "Queue (Q)", onclick: toggleQueue });
   const theme = h("button", { class: "ez-btn ghost icon", type: "button", onclick: toggleTheme });
-  const gear = h("button", { class: "ez-btn ghost icon", type: "button", title: "Settings (3)", "aria-label": "Settings", onclick: () => open("settings") }, icon("gear"));
+  const gear = h("button", { class: "ez-btn ghost icon", type: "button", title: `Settings (${PAGES.indexOf("settings") + 1})`, "aria-label": "Settings", onclick: () => open("settings") }, icon("gear"));
   const markGear = (page) => gear.classList.toggle("on", page === "settings" || page === "system");
   onPage(markGear);
   markGear(currentPage());
@@ -40,8 +41,7 @@ export function mount(element) {
   });
   for (const type of ["snapshot", "job", "picture", "queue"]) on(type, show);
   on("progress", showProgress);
-  for (const about of ["generate", "example", "soon", "forever"]) onReceipt(about, answered);
-  document.addEventListener("click", (event) => event.target.closest?.("#ez-generate") && expectJob());
+  for (const about of ["generate", "example", "soon", "forever"]) onReceipt(about, forgetJob);
   onSheet((name) => pill.setAttribute("aria-expanded", String(name === "queue")));
   show();
 }

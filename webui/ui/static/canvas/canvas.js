@@ -20,10 +20,10 @@ const NARROW_MARGINS = { top: 12, bottom: 112 }; // CSS px; the bars stand below
 
 /** Events: "opened" another painting is there; "tool", "maximised", "masks". */
 export class Canvas extends EventTarget {
-  /** name: what the browser remembers it by. */
-  constructor(name) {
+  /** name: what the browser remembers it by. hasMask: without, only colour is painted on the picture. */
+  constructor(name, { hasMask = true } = {}) {
     super();
-    this.name = name;
+    Object.assign(this, { name, hasMask });
     this.painting = null;
     this.drafts = null; // null: the browser keeps nothing
     this.brush = new Brush();
@@ -33,7 +33,7 @@ export class Canvas extends EventTarget {
     this.files = new Map(); // layer -> {revision, file}: what was encoded last
   }
 
-  /** Draws the board into `element` and the layers into `side`. Resolves when what was there last time is back. */
+  /** Draws the board into `element` and, where there is a mask, the layers into `side`. Resolves when what was there last time is back. */
   async mount(element, side) {
     this.element = element;
     const floor = h("div", { class: "ez-canvas", tabindex: "0", role: "application", "aria-label": "Canvas" });
@@ -42,7 +42,7 @@ export class Canvas extends EventTarget {
     fill(element, floor);
     floor.append(toolsBar(this), brushBar(this), viewBar(this));
     element.classList.add("is-empty");
-    if (side) fill(side, layersPanel(this));
+    if (this.hasMask) fill(side, layersPanel(this));
     addEventListener("blur", () => this.#release());
     await this.#restore();
   }
@@ -160,7 +160,7 @@ export class Canvas extends EventTarget {
 
   onKeyUp(event) {
     if (event.key === " ") this.#pan(false);
-    if (event.key === "\\") this.board?.before(false);
+    if (event.key === "\\") this.board.before(false);
   }
 
   #commands = {
@@ -177,11 +177,11 @@ export class Canvas extends EventTarget {
       "]": () => (event.shiftKey ? this.brush.soften(1) : this.brush.resize(1)),
       "{": () => this.brush.soften(-1),
       "}": () => this.brush.soften(1),
-      i: () => this.painting.invert(),
+      i: () => this.hasMask && this.painting.invert(),
       Delete: () => this.painting.clear(),
       m: () => this.maximise(),
       "\\": () => this.board.before(true),
-      " ": () => this.#pan(true),
+      " ": () => !event.target.closest("button, a, summary, label, input") && this.#pan(true),
       0: () => this.board.view.fit(),
       "+": () => this.board.view.zoom(1.25),
       "-": () => this.board.view.zoom(0.8),
@@ -191,8 +191,9 @@ export class Canvas extends EventTarget {
 
   #pan(isOn) {
     this.panning = isOn;
-    this.board?.element.classList.toggle("can-move", isOn);
+    this.board.element.classList.toggle("can-move", isOn);
     if (isOn) this.board.ring(null);
+    return true;
   }
 
   #release() {
@@ -208,6 +209,7 @@ export class Canvas extends EventTarget {
   #show(painting) {
     this.painting?.picture?.close();
     this.painting = painting;
+    if (!this.hasMask) painting.active = "sketch";
     this.files.clear();
     remember(this.#key, painting.id);
     this.element.classList.remove("is-empty");

@@ -23,7 +23,7 @@ export function toolsBar(canvas) {
     { class: "ez-float v tools", role: "toolbar", "aria-label": "Tools", "aria-orientation": "vertical" },
     tools,
     h("span", { class: "sep" }),
-    button("invert", "Invert", "I", () => canvas.painting.invert()),
+    canvas.hasMask && button("invert", "Invert", "I", () => canvas.painting.invert()),
     button("trash", "Clear", "Del", () => canvas.painting.clear()),
   );
   const stop = roving(bar, "button", { rows: true });

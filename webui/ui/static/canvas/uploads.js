@@ -12,7 +12,7 @@ export async function hashOf(file) {
 }
 
 /**
- * Makes sure that the server has a picture. Returns its hash. Throws an Error with the server's words when it refuses.
+ * Makes sure that the server has a picture. Returns its hash. Throws an Error with the server's message and hint when it refuses.
  * Without crypto it can't be asked for; then the same Blob is sent once by each page.
  */
 export async function upload(file) {
@@ -24,7 +24,7 @@ export async function upload(file) {
   }
   const response = await fetch(IMAGES, { method: "POST", body: file, headers: { "Content-Type": file.type || "image/png" } });
   const answer = await response.json();
-  if (!response.ok) throw Object.assign(new Error(answer.message), answer);
+  if (!response.ok) throw Object.assign(new Error(answer.error.message), answer.error);
   sent.set(file, answer.sha256);
   return answer.sha256;
 }
