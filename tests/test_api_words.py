@@ -92,3 +92,14 @@ def test_a_sampler_that_asks_twice_stretches_the_timeline(client: httpx.Client) 
     asked = {"prompt": "[a:b:0.5]", "steps": 10, "sampler": "Heun"}
     (part,) = client.post("/api/v1/prompt/explain", json=asked).json()["prompt"]["parts"]
     assert [(entry["first"], entry["last"]) for entry in part["entries"]] == [(1, 10), (11, 20)]
+
+
+def test_ways_on_are_offered(client: httpx.Client) -> None:
+    job = client.post("/api/v1/jobs", json={"prompt": "a quokka in snow", "steps": 1, "width": 64, "height": 64}).json()
+    while job["status"] in ("waiting", "running"):
+        job = client.get(f"/api/v1/jobs/{job['id']}").json()
+    (item,) = client.get("/api/v1/completions", params={"text": "two quo"}).json()["items"]
+    assert item == {"kind": "history", "label": "quokka", "insert": "quokka", "replaces": "quo", "detail": "", "uses": 1, "preview": None}
+    assert client.get("/api/v1/completions", params={"text": "two quo", "negative": True}).json() == {"items": []}
+    assert client.get("/api/v1/completions").json() == {"items": []}
+    assert client.get("/api/v1/completions", params={"text": "x" * 1001}).json()["error"]["field"] == "text"

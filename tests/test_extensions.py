@@ -146,6 +146,24 @@ def test_dynamic_prompts_follows_the_seed(built_ins: ExtensionRegistry) -> None:
     assert built_ins.prepare(request) == built_ins.prepare(request)
 
 
+@pytest.mark.parametrize(
+    ("text", "offered"),
+    [
+        ("a __", ["__animal__", "__colour__"]),
+        ("a __col", ["__colour__"]),
+        ("__animal__ and __ANI", ["__animal__"]),
+        ("__animal__", []),
+        ("a _", []),
+        ("a fox", []),
+        ("__animal__ \n__co", ["__colour__"]),
+    ],
+)
+def test_dynamic_prompts_offers_its_wildcards(built_ins: ExtensionRegistry, text: str, offered: list[str]) -> None:
+    found = built_ins.complete(text)
+    assert [one.insert for one in found] == offered
+    assert all(text.endswith(one.replaces) for one in found)
+
+
 @pytest.mark.parametrize("text", ["{unclosed", "}", "__", "__../../etc/passwd__", "{" * 50, "$$", "{2$$a|b}", "<lora:x:1> {a}"])
 def test_dynamic_prompts_never_stops_a_job(built_ins: ExtensionRegistry, text: str) -> None:
     prompt = built_ins.prepare(parse_request({"prompt": text, "extensions": {"dynamic-prompts": {"enabled": True}}})).prompt

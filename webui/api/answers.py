@@ -442,6 +442,24 @@ class PromptAnswer(BaseModel):
     negative_prompt: PromptTold
 
 
+class CompletionAnswer(BaseModel):
+    """A way on from the end of a text."""
+
+    kind: str = Field(description="lora, embedding, style, wildcard or history.")
+    label: str
+    insert: str = Field(description="What takes the place of `replaces`, the end of the text.")
+    replaces: str
+    detail: str
+    uses: int = Field(description="In how many jobs of history it stands; 0 where that isn't counted.")
+    preview: str | None
+
+
+class CompletionList(BaseModel):
+    """Ways on, best first."""
+
+    items: list[CompletionAnswer]
+
+
 class SamplerAnswer(BaseModel):
     """One sampler."""
 

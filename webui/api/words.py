@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 
 from webui.api import answers
 from webui.api.jobs import TXT2IMG_SCHEMA, schema_of
-from webui.api.problems import UnsupportedMedia, json_object, new_router, problems
+from webui.api.problems import PREFIX, UnsupportedMedia, json_object, new_router, problems
 from webui.errors import InvalidRequest
 from webui.generation.infotext import MAX_INFOTEXT_CHARACTERS
+from webui.generation.prompt.completion import Completion
 from webui.studio.studio import Studio
 
 PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/avif", "image/gif")
@@ -32,6 +33,17 @@ _BODY: dict[str, Any] = {
 }
 
 
+Text = Annotated[str, Query(max_length=1000, description="What stands before the caret, or the end of it.")]
+Negative = Annotated[bool, Query(description="It is a negative prompt.")]
+
+
+def _way_on(completion: Completion) -> dict[str, Any]:
+    model = completion.model
+    return {name: getattr(completion, name) for name in ("kind", "label", "insert", "replaces", "detail", "uses")} | {
+        "preview": f"{PREFIX}/models/{model}/preview" if model else None
+    }
+
+
 async def _text_of(request: Request) -> str:
     """The one field of the body. Raises InvalidRequest."""
     body = await json_object(request)
@@ -47,7 +59,7 @@ async def _text_of(request: Request) -> str:
 
 
 def build_word_router(studio: Studio) -> APIRouter:
-    """Routes below /prompt and /metadata."""
+    """Routes below /prompt, /completions and /metadata."""
     router = new_router("words")
 
     @router.post(
@@ -61,6 +73,12 @@ def build_word_router(studio: Studio) -> APIRouter:
         fields = await json_object(request)
         told = await to_thread.run_sync(lambda: studio.explain(fields))
         return {name: asdict(explanation) for name, explanation in told.items()}
+
+    @router.get("/completions", response_model=answers.CompletionList, responses=problems())
+    def completions(text: Text = "", negative: Negative = False) -> Any:
+        """Ways on for a prompt that is being typed: LoRAs in a tag, embeddings, wildcards, and words from history, most used first."""
+        found = studio.completer.complete(text, negative=negative)
+        return {"items": [_way_on(completion) for completion in found]}
 
     @router.post("/metadata", response_model=answers.MetadataAnswer, responses=problems(body=True), openapi_extra=_BODY)
     async def metadata(request: Request) -> Any:

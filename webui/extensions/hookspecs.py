@@ -6,10 +6,12 @@ the job goes on without it, and after three faults the add-on is off until the n
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from webui.generation.prompt.completion import Completion
 from webui.generation.request import GenerationRequest
 
 if TYPE_CHECKING:
@@ -26,6 +28,14 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 @hookspec
 def prepare(request: GenerationRequest) -> GenerationRequest | None:  # type: ignore[empty-body]
     """Return the request as it should be, before seeds are drawn; the only hook that may rewrite it."""
+
+
+# called in the web process while someone types, many times a second
+
+
+@hookspec
+def complete(text: str) -> Iterable[Completion] | None:  # type: ignore[empty-body]
+    """Offer ways on from the end of `text`, which is what stands before the caret in a prompt; quick, and most often none."""
 
 
 # called in the worker process

@@ -18,6 +18,7 @@ import pluggy
 from PIL.Image import Image
 
 from webui.extensions import hookspecs
+from webui.generation.prompt.completion import Completion
 from webui.generation.request import GenerationRequest
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,8 @@ class Fault:
     seconds: float
 
     def __str__(self) -> str:
-        return f"The add-on {self.extension} failed in {self.hook} ({self.message}); the picture was made without it."
+        rest = "" if self.hook == "complete" else "; the picture was made without it"
+        return f"The add-on {self.extension} failed in {self.hook} ({self.message}){rest}."
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,14 @@ class ExtensionRegistry:
             if isinstance(result, GenerationRequest):
                 request = result
         return request
+
+    def complete(self, text: str) -> list[Completion]:
+        """What every add-on offers as a way on from the end of a text."""
+        found: list[Completion] = []
+        for name, function, args in self._implementations("complete", text=text):
+            offered = self._call(name, "complete", lambda function=function, **given: list(function(**given) or ()), args)
+            found += [one for one in offered or () if isinstance(one, Completion)]
+        return found
 
     def denoise_step(self, context: Any) -> None:
         """Tell every add-on about one denoising step."""

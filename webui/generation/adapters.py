@@ -14,6 +14,9 @@ VAE_AUTOMATIC, VAE_NONE = "Automatic", "None"
 """Automatic: the one beside the checkpoint, else the checkpoint's own. None: the checkpoint's own."""
 
 
+_ESCAPED = re.compile(r"\\([()\[\]\\])")
+
+
 class UsedLora(BaseModel):
     """A LoRA that a prompt names, found. hash: first 12 hex digits of the SHA-256 of its tensors (kohya's and AUTOMATIC1111's)."""
 
@@ -58,8 +61,11 @@ def other_networks_named(prompt: str) -> tuple[ExtraNetwork, ...]:
 
 
 def words_named(texts: Iterable[str], names: Iterable[str]) -> list[str]:
-    """Which of the names stand in one of the texts as words of their own; case does not matter, tags and comments do not count."""
-    said = [without_networks(without_comments(text))[0].casefold() for text in texts]
+    """Which of the names stand in one of the texts as words of their own; case does not matter, tags and comments do not count.
+
+    A name with brackets is found as it is written in a prompt, with backslashes before them.
+    """
+    said = [_ESCAPED.sub(r"\1", without_networks(without_comments(text))[0]).casefold() for text in texts]
     return [name for name in names if name.strip() and any(_says(text, name.casefold()) for text in said)]
 
 

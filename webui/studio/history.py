@@ -152,6 +152,14 @@ class History:
         with self._database.reading() as connection:
             return list(connection.execute(query).scalars())
 
+    def prompts_after(self, last: int, limit: int, *, negative: bool) -> tuple[int, list[str]]:
+        """Prompts of the newest jobs since that one, and the newest one's id (the same when there is none)."""
+        column = generation.c.negative_prompt if negative else generation.c.prompt
+        query = select(generation.c.id, column).where(generation.c.id > last).order_by(generation.c.id.desc()).limit(limit)
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        return (rows[0][0] if rows else last), [text for _, text in rows if text]
+
     def speed_samples(self, checkpoint: str) -> list[Sample]:
         """The newest pictures of that checkpoint, for the estimate."""
         with self._database.reading() as connection:

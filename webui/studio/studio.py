@@ -30,6 +30,7 @@ from webui.planning.machine import host_memory
 from webui.settings import SETTINGS_FILE_NAME, Settings
 from webui.studio import journal as states
 from webui.studio import reading
+from webui.studio.completer import Completer
 from webui.studio.database import open_database
 from webui.studio.dispatcher import Dispatcher, JobWords
 from webui.studio.event_log import EventLog
@@ -84,6 +85,7 @@ class Studio:
         self.database = open_database(settings.data_dir)
         self._journal = Journal(self.database, IdClock(self.database.last_id()))
         self.history = History(self.database)
+        self.completer = Completer(catalog.models, self.history, extensions)
         self._pictures = PictureFolder(settings.pictures_dir, settings.data_dir / "cache")
         self.images = ImageStore(settings.data_dir / FOLDER, self.database, lambda: self.preferences.current, self._history_file)
         self._previews = PreviewBoard()

@@ -1,4 +1,4 @@
-"""Rewrites prompts before the run: one variant of each {a|b|c}, one line of each __wildcard__.
+"""Rewrites prompts before the run: one variant of each {a|b|c}, one line of each __wildcard__. Offers the wildcards while one types.
 
 Needs `request.extensions["dynamic-prompts"] = {"enabled": True}`. The choice follows the seed, so a
 fixed seed gives the same words again; what was chosen stands in the infotext.
@@ -7,16 +7,21 @@ fixed seed gives the same words again; what was chosen stands in the infotext.
 from __future__ import annotations
 
 import random
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from dynamicprompts.generators.randomprompt import RandomPromptGenerator
 from dynamicprompts.wildcards import WildcardManager
 
 from webui.extensions import hookimpl
+from webui.generation.prompt.completion import Completion, rank
 from webui.generation.request import RANDOM_SEED, GenerationRequest
 
 ID = "dynamic-prompts"
 WILDCARDS = Path(__file__).resolve().parent.parent / "wildcards"
+
+_OPENED = re.compile(r"__([\w/-]*)$")
 
 
 def expand(text: str, seed: int) -> str:
@@ -34,3 +39,15 @@ def prepare(request: GenerationRequest) -> GenerationRequest | None:
         return None
     seed = request.seed if request.seed != RANDOM_SEED else random.SystemRandom().getrandbits(32)
     return request.model_copy(update={"prompt": expand(request.prompt, seed), "negative_prompt": expand(request.negative_prompt, seed + 1)})
+
+
+@hookimpl
+def complete(text: str) -> Iterator[Completion]:
+    """The wildcards whose names hold what stands behind the last __, unless that one closes another."""
+    opened = _OPENED.search(text)
+    if opened is None or text[text.rfind("\n") + 1 :].count("__") % 2 == 0:
+        return
+    names = sorted(WildcardManager(WILDCARDS).get_collection_names())
+    ranked = [(found, name) for name in names if (found := rank(name, opened[1])) is not None]
+    for _, name in sorted(ranked):
+        yield Completion("wildcard", name, f"__{name}__", opened[0], "wildcard")

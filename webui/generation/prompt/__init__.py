@@ -6,5 +6,6 @@ A prompt is read in this order; each step has its own module:
     schedules.py    `[from:to:when]` and `[a|b]`: which text is asked for at which step
     emphasis.py     `(word:1.2)`, `[word]`, BREAK: the text as pieces with weights
     chunks.py       the pieces as tokens, in chunks as long as a text encoder takes
+    completion.py   what is being typed, and ways on from there
     styles.py       texts kept by name in styles.csv
 """

@@ -17,6 +17,7 @@ import { closeViewer, stepViewer, viewed } from "./viewer.js";
 const LIST = [
   ["Ctrl Enter", "Generate"],
   ["Ctrl Up, Ctrl Down", "Weight of the word at the caret"],
+  ["Down, then Tab or Enter", "Take what is offered at the caret"],
   ["Esc", "Close what is open, else interrupt"],
   ["1 to 6", "txt2img, img2img, Inpaint, History, Settings, System"],
   ["Q", "Queue"],

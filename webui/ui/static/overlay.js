@@ -1,6 +1,7 @@
 // What floats over every page: the run line, banners, toasts, the sheet, menus, the viewer, and the voice for screen readers.
 
 import { mountBanners } from "./banners.js";
+import { mountCompletion } from "./completion.js";
 import { reopen } from "./editing.js";
 import { ACTIVE, known, on, runningJob } from "./jobs.js";
 import { fill, h } from "./markup.js";
@@ -21,8 +22,10 @@ export function mount(element) {
   const viewer = h("div", { class: "ez-viewer", role: "dialog", "aria-modal": "true", "aria-label": "Full screen", hidden: true, tabindex: "-1" });
   const voice = h("div", { class: "ez-voice", role: "status", "aria-live": "polite" });
   const menu = h("div", { class: "ez-menu-place", hidden: true });
-  fill(element, line, banners, toasts, sheet, viewer, menu, voice);
+  const completion = h("div");
+  fill(element, line, banners, toasts, sheet, viewer, menu, completion, voice);
   mountBanners(banners);
+  mountCompletion(completion);
   mountMenu(menu);
   mountToasts(toasts);
   mountSheet(sheet);

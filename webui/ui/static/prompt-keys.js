@@ -15,7 +15,8 @@ export function startPromptKeys() {
   document.addEventListener("selectionchange", onSelection);
 }
 
-function promptAt(element) {
+/** The element, if it is the field of a prompt; else null. */
+export function promptAt(element) {
   return element?.tagName === "TEXTAREA" && FIELDS.some((name) => element.closest(`#ez-field-${name}`)) ? element : null;
 }
 

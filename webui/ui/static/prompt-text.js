@@ -1,4 +1,4 @@
-// What the keyboard does to the words of a prompt. Pure functions on text and selection.
+// What the keyboard does to the words of a prompt. Functions on text and selection that change nothing.
 
 const STEP = 0.1;
 const NETWORK_STEP = 0.05;
@@ -85,4 +85,40 @@ function word(value, start, end, direction) {
   if (start === end) return null;
   const words = value.slice(start, end);
   return { start, end, text: `(${words}:${rounded(1 + direction * STEP)})`, selectStart: start + 1, selectEnd: start + 1 + words.length };
+}
+
+/**
+ * A completion written at the caret: {start, end, text}, as `weighed` has it. What stands behind the caret and belongs to the same tag
+ * or wildcard goes, but a tag keeps the weights that it has.
+ */
+export function written(value, caret, { kind, insert, replaces }) {
+  const start = caret - replaces.length;
+  const after = value.slice(caret);
+  if (kind === "lora") {
+    const rest = after.match(/^[^<>:,\n]*(:[^<>\n]*)?>/);
+    const text = rest?.[1] ? `${insert.replace(/:[^:]*$/, "")}${rest[1]}>` : insert;
+    return { start, end: caret + (rest?.[0].length ?? 0), text };
+  }
+  const rest = kind === "wildcard" ? after.match(/^[\w/-]*?__/) : null;
+  return { start, end: caret + (rest?.[0].length ?? 0), text: insert };
+}
+
+const SHAPE = ["fontFamily", "fontSize", "fontWeight", "fontStyle", "letterSpacing", "lineHeight", "textIndent", "tabSize", "wordSpacing"];
+const FRAME = ["boxSizing", "width", "borderWidth", "borderStyle", "padding", "direction", "textAlign", "overflowWrap", "wordBreak"];
+
+/** Where the caret of a text area is on the screen: {left, top, bottom} of its line. No browser tells, so the text is laid out again. */
+export function caretBox(area) {
+  const mirror = document.createElement("div");
+  const style = getComputedStyle(area);
+  for (const name of [...SHAPE, ...FRAME]) mirror.style[name] = style[name];
+  Object.assign(mirror.style, { position: "fixed", top: 0, left: 0, visibility: "hidden", whiteSpace: "pre-wrap", overflow: "hidden" });
+  const caret = document.createElement("span");
+  caret.textContent = "\u200b";
+  mirror.append(area.value.slice(0, area.selectionStart), caret, area.value.slice(area.selectionStart));
+  document.body.append(mirror);
+  const { left, top, bottom } = caret.getBoundingClientRect();
+  mirror.remove();
+  const box = area.getBoundingClientRect();
+  const shown = (y) => Math.min(box.bottom, Math.max(box.top, y));
+  return { left: box.left + left - area.scrollLeft, top: shown(box.top + top - area.scrollTop), bottom: shown(box.top + bottom - area.scrollTop) };
 }
