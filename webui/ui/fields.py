@@ -22,7 +22,11 @@ EXTENSION_SWITCHES = {"dynamic_prompts": "dynamic-prompts"}
 SEEDS = ("seed", "variation_seed")
 """Fields that are shown as text, empty for random, because a number field of a browser loses digits beyond 2**53."""
 
+OF_SOURCE = {"source_denoising_strength": "denoising_strength"}
+"""Fields that img2img and Inpaint show for themselves, as they mean another thing in a hires pass: name on the page -> of the request."""
+
 PARAMETERS = parameters_of(Txt2Img)
+PARAMETERS |= {name: PARAMETERS[field] for name, field in OF_SOURCE.items()}
 
 AnyComponent = TypeVar("AnyComponent", bound=Component)
 
@@ -35,6 +39,11 @@ def unchecked(component: AnyComponent) -> AnyComponent:
     """
     component.preprocess = lambda payload: payload
     return component
+
+
+def source_of(request: Txt2Img) -> dict[str, str]:
+    """The kind of a request and the pictures that it starts from, by name."""
+    return request.model_dump(include={"kind", "init_image", "mask"})
 
 
 class Fields:
@@ -68,12 +77,12 @@ class Fields:
         """All components, for events whose handler takes one dict."""
         return {*self.components.values()}
 
-    def read(self, values: Mapping[Component, Any], over: Txt2Img | None = None) -> Txt2Img:
+    def read(self, values: Mapping[Component, Any], source: Mapping[str, Any], over: Txt2Img | None = None) -> Txt2Img:
         """The request that the page shows; what the page has no field for is kept from `over`.
 
-        Raises InvalidRequest naming the field at fault.
+        source: the kind of request, and the pictures that it starts from. Raises InvalidRequest naming the field at fault.
         """
-        data: dict[str, Any] = over.model_dump() if over else {}
+        data: dict[str, Any] = {**(over.model_dump() if over else {}), **source}
         switched = EXTENSION_SWITCHES.values()
         extensions: dict[str, dict[str, Any]] = {key: value for key, value in data.get("extensions", {}).items() if key not in switched}
         for name, component in self.components.items():
@@ -90,6 +99,8 @@ class Fields:
                 raise InvalidRequest(f"{info.label} is empty.", field=name, allowed=info.allowed, hint=f"Use {info.allowed}.")
             else:
                 data[name] = value
+        for name, field in OF_SOURCE.items():
+            data[field] = data.pop(name)
         return parse_request({**data, "extensions": extensions})
 
     def show(self, request: Txt2Img) -> dict[Component, Any]:
@@ -104,7 +115,7 @@ class Fields:
                 seed = getattr(request, name)
                 result[component] = "" if seed == RANDOM_SEED else str(seed)
             else:
-                result[component] = getattr(request, name)
+                result[component] = getattr(request, OF_SOURCE.get(name, name))
         return result
 
     def table(self) -> list[dict[str, Any]]:

@@ -16,7 +16,6 @@ const OFFERED = 6; // pictures of this session to begin with
 /** props.page: "img2img" or "inpaint". */
 export function mount(element, { page }) {
   const canvas = new Canvas(page, { hasMask: page === "inpaint" });
-  addCanvas(page, canvas);
   const place = h("div", { class: "ez-easel" });
   const empty = h("div", { class: "ez-canvas-empty" });
   const results = h("div", { class: "ez-results" });
@@ -29,6 +28,7 @@ export function mount(element, { page }) {
   const offer = () => !canvas.painting && fill(empty, welcome(canvas, page));
   canvas.addEventListener("opened", () => fill(empty));
   for (const type of ["snapshot", "picture"]) on(type, offer);
+  mounted.then(() => addCanvas(page, canvas));
   Promise.all([linked, mounted]).then(offer);
 }
 

@@ -7,6 +7,7 @@ import { choosePicture, chosenPicture, currentPage, onPage, open } from "./pages
 import { button, copyPicture, download, parameters, useParameters } from "./picture.js";
 import { recall, remember } from "./storage.js";
 import { count, day, title } from "./words.js";
+import { sendButton } from "./send-to.js";
 import { view } from "./viewer.js";
 
 const PAGE = "history";
@@ -285,6 +286,7 @@ function drawDetail() {
         "div",
         { class: "row" },
         button("apply", "Use parameters", () => useParameters(image), { key: "U", kind: "primary grow" }),
+        sendButton(image),
         button("copy", "Copy", () => copyPicture(image), { bare: true, key: "Ctrl C" }),
         button("download", "Download", () => download(image), { bare: true, key: "D" }),
       ),

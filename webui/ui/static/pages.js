@@ -28,7 +28,8 @@ export function open(page) {
 
 /** Called by Gradio when a page was opened. */
 export function shown(page) {
-  if (current === page) return;
+  // Gradio may open its first page before this page has read its address.
+  if (current === null || current === page) return;
   current = page;
   remember("page", page);
   write();

@@ -84,6 +84,7 @@ export function showResults(element, page, canvas) {
       if (receipt.error || receipt.page !== page) return;
       state.jobs.add(receipt.job);
       keep();
+      known.jobs.get(receipt.job)?.images.forEach(take); // a quick one may be done by now
       showProgress();
     });
   }

@@ -6,7 +6,7 @@ import { toggleMenu } from "./menu.js";
 import { currentPage, open } from "./pages.js";
 import { button } from "./picture.js";
 import { fetched } from "./put-in.js";
-import { canvasOf } from "./source.js";
+import { openCanvas } from "./source.js";
 import { errorToast, toast } from "./toasts.js";
 
 const TARGETS = [
@@ -35,13 +35,12 @@ export function openSendMenu() {
 }
 
 async function sendTo(image, page) {
-  const canvas = canvasOf(page);
   const before = { page: currentPage(), fields: snapshot() };
+  const canvas = await openCanvas(page);
   const found = await canvas.work(fetched(image.url, image.file));
   const draft = found && (await canvas.work(canvas.open(...found)));
   if (!found || draft === false) return;
   ask("carry", { image: image.id });
-  open(page);
   toast({
     icon: "ok",
     title: `Sent to ${TARGETS.find((target) => target.page === page).words}`,

@@ -9,6 +9,7 @@ import { choosePicture, chosenPicture } from "./pages.js";
 import { button, copyPicture, download, facts, parameters, reuseSeed, useParameters } from "./picture.js";
 import { end, progressCard } from "./progress-card.js";
 import { expectJob } from "./queue.js";
+import { sendButton } from "./send-to.js";
 import { showSheet } from "./sheet.js";
 import { errorToast, toast } from "./toasts.js";
 import { seconds, title } from "./words.js";
@@ -140,6 +141,7 @@ function pictureScene({ image }) {
     { class: "ez-actions", role: "toolbar", "aria-label": "Picture" },
     button("apply", "Use parameters", () => useParameters(image), { key: "U" }),
     button("seed", "Reuse seed", () => reuseSeed(image)),
+    sendButton(image),
     h("span", { class: "sep" }),
     button("copy", "Copy", () => copyPicture(image), { bare: true, key: "Ctrl C" }),
     button("download", "Download", () => download(image), { bare: true, key: "D" }),

@@ -13,6 +13,7 @@ from webui.generation.prompt.emphasis import EMPHASIS_MODES
 from webui.generation.request import NOISE_SOURCES
 from webui.ui.fields import PARAMETERS, Fields, element_id, unchecked, words
 from webui.ui.pieces import Assets, piece
+from webui.ui.tabs import canvas_pages
 
 
 def build(fields: Fields, assets: Assets, vaes: Sequence[str]) -> gr.Button:
@@ -21,6 +22,7 @@ def build(fields: Fields, assets: Assets, vaes: Sequence[str]) -> gr.Button:
         with gr.Column(elem_classes="ez-ask"):
             with gr.Column(elem_classes="ez-scroll"):
                 _words(fields, assets)
+                canvas_pages.ask(fields)
                 _size(fields, assets)
                 _sampling(fields)
                 _seed_and_count(fields, assets)

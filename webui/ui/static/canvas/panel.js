@@ -16,7 +16,7 @@ const HOW = [
 const MOST_PX = 256;
 
 export function layersPanel(canvas) {
-  const list = h("ul", { class: "ez-layers" });
+  const list = h("ul", { class: "ez-layers" }, h("li", { class: "ez-hint" }, "They come with a picture."));
   const saved = h("ul", { class: "ez-masks", "aria-label": "Saved masks" });
   const amount = h("input", { type: "number", min: 1, max: MOST_PX, step: 1, value: 8, "aria-label": "By how many pixels" });
   const by = () => Math.min(MOST_PX, Math.max(1, Math.round(Number(amount.value)) || 1));
@@ -27,9 +27,9 @@ export function layersPanel(canvas) {
   canvas.watch("look", () => fill(list, Object.keys(LAYERS).map((layer) => layerRow(canvas, layer)), pictureRow(canvas)));
   canvas.watch("step", () => shares(canvas, list));
   canvas.addEventListener("masks", () => canvas.work(showMasks(canvas, saved)));
-  return h(
+  const panel = h(
     "div",
-    { class: "ez-layer-panel" },
+    { class: "ez-layer-panel is-empty" },
     h("div", { class: "ez-head" }, "Layers"),
     list,
     h(
@@ -41,10 +41,12 @@ export function layersPanel(canvas) {
       act("grow", "Grow"),
       act("shrink", "Shrink"),
       act("blur", "Blur"),
-      h("label", { class: "row xs mid" }, "by", h("span", { class: "ez-field" }, amount), "px"),
+      h("label", { class: "row xs mid" }, h("span", { class: "ez-field" }, amount), "px"),
     ),
     saved,
   );
+  canvas.addEventListener("opened", () => panel.classList.remove("is-empty"));
+  return panel;
 }
 
 function layerRow(canvas, layer) {

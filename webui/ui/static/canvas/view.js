@@ -1,7 +1,7 @@
 // Where the picture lies in the window: scale and shift. "Screen" is the board's own corner, in CSS pixels.
 
 const MOST = 32;
-const MARGIN = 56; // CSS px around a picture that fits, room for the toolbars
+const MARGIN = 66; // CSS px around a picture that fits, room for the toolbars
 const NARROW_MARGIN = 12;
 const IN_SIGHT = 48; // CSS px of the picture that can't be pushed out of the window
 
@@ -31,8 +31,8 @@ export class View {
 
   /** The part of the window that the toolbars leave free. */
   get room() {
-    const side = this.width < 700 ? NARROW_MARGIN : MARGIN + 12;
-    const { top = MARGIN, bottom = MARGIN + 16 } = this.margins ?? {};
+    const side = this.width < 700 ? NARROW_MARGIN : MARGIN + 4;
+    const { top = MARGIN, bottom = MARGIN + 6 } = this.margins ?? {};
     return { left: side, top, right: Math.max(side + 1, this.width - side), bottom: Math.max(top + 1, this.height - bottom) };
   }
 
