@@ -24,7 +24,7 @@ def test_automatic1111s_and_civitais_words(tmp_path: Path) -> None:
     assert "<" not in found.description
     own = {"activation text": "my wool", "preferred weight": 0.7, "notes": "not too strong", "sd version": "SDXL", "description": "mine"}
     (tmp_path / "wool.json").write_text(json.dumps(own))
-    assert read(tmp_path) == Sidecar("mine", "not too strong", ("my wool",), 0.7, "SDXL")
+    assert read(tmp_path) == Sidecar("mine", "not too strong", ("my wool",), 0.7, "SDXL", insert_words=True)
 
 
 def test_what_trainers_write_is_used_where_no_file_says_it(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from webui.engine.control import JobControl
 from webui.engine.families.base import Family
+from webui.engine.loading.controlnet import load_controlnet
 from webui.engine.memory.loaded import Loaded
 from webui.generation.events import Picture, WorkerEvent
 from webui.generation.job import JobSpec
@@ -94,7 +95,10 @@ class Always:
         self._asked = True
         return Loaded(self._family, "always the same", self._family.content)
 
-    def unload(self) -> None:
+    def controlnets(self, paths: Sequence[Path]) -> list[Any]:
+        return [load_controlnet(path, self._family.device) for path in paths]  # type: ignore[attr-defined]
+
+    def unload(self, path: Path | None = None) -> None:
         self._asked = False
 
     def resident(self) -> list[dict[str, Any]]:

@@ -71,6 +71,44 @@ class StoredImage(BaseModel):
     media_type: str = Field(examples=["image/png"])
 
 
+class ThresholdAnswer(BaseModel):
+    """A number that a preprocessor heeds."""
+
+    label: str
+    default: float
+    minimum: float
+    maximum: float
+    step: float
+
+
+class PreprocessorAnswer(BaseModel):
+    """What can be made of a control's picture before its model looks at it."""
+
+    name: str
+    label: str
+    help: str
+    aliases: list[str] = Field(description="Further names that are taken, those of sd-webui-controlnet among them.")
+    thresholds: list[ThresholdAnswer] = Field(description="threshold_a and threshold_b of a control, in order.")
+
+
+class ControlModelAnswer(BaseModel):
+    """A model that a picture can steer through."""
+
+    name: str = Field(description="As a control's `model`.")
+    kind: str = Field(description="controlnet or ip_adapter.")
+    family: str = Field(description="sd1, sd2 or sdxl; empty where the file doesn't tell.")
+
+
+class ControlChoices(BaseModel):
+    """What a control can be made of, for one checkpoint."""
+
+    models: list[ControlModelAnswer] = Field(description="Those that may fit the checkpoint.")
+    preprocessors: list[PreprocessorAnswer]
+    resize_modes: list[str]
+    control_modes: list[str]
+    most: int = Field(ge=1, description="Most controls of one request.")
+
+
 class Progress(BaseModel):
     """How far a running job is."""
 
@@ -298,6 +336,7 @@ class ModelAnswer(BaseModel):
     name: str = Field(description="To ask for it by.")
     title: str = Field(description="AUTOMATIC1111's title: path below its folder and, once it is known, [short hash].")
     file: str = Field(description="Path below the folder it was found in.")
+    folder: str = Field(description="The folder it lies in.")
     kind: str = Field(description="checkpoint, denoiser, vae, lora, embedding, ...: by content, else by folder.", examples=["lora"])
     family: str = Field(description="sd1, sd2, sdxl, sdxl_refiner, sd3, flux, ...; empty when the file doesn't tell.", examples=["sdxl"])
     version: str = Field(description="Within the family: 3.5-medium, dev, ...; of an upscaler its architecture.")
@@ -316,6 +355,15 @@ class ModelAnswer(BaseModel):
     notes: list[str] = Field(description="What its owner should know.")
     hash: str | None = Field(description="First 10 hex digits of its SHA-256; null until it was made.")
     preview: str | None = Field(description="Path of its preview picture.")
+    thumbnail: str | None = Field(description="Path of a WebP of it of at most 480 px.")
+    trigger_words: list[str] = Field(description="What a prompt must say. Untrusted text, as all that files say.")
+    insert_words: bool = Field(description="Whether the trigger words go into the prompt with it.")
+    weight: float | None = Field(description="The weight to prefer.")
+    note: str = Field(description="What its owner wrote down.")
+    prompt_name: str | None = Field(
+        description="Of LoRAs and embeddings: the name that means this one in a prompt; null where none can be written there."
+    )
+    prompt_names: list[str] = Field(description="All such names, in lower case.")
 
 
 class ModelList(BaseModel):
@@ -349,13 +397,54 @@ class ModelDetails(ModelAnswer):
     data_hash: str | None = Field(description="Of the numbers alone, 12 hex digits: how trainers and infotexts name LoRAs.")
     parts: list[PartAnswer]
     missing: list[str] = Field(description="Parts that its family needs and that are not inside.")
-    trigger_words: list[str] = Field(description="What a prompt must say.")
     training_tags: list[str] = Field(description="What its training pictures were captioned with, most frequent first.")
-    weight: float | None = Field(description="The weight to prefer.")
     description: str
-    note: str = Field(description="What its owner wrote down.")
     base_model: str
     metadata: dict[str, str] = Field(description="From its header.")
+    defaults: dict[str, Any] = Field(description="Of a checkpoint: request fields that it draws best with, its owner's among them.")
+    own_defaults: dict[str, Any] = Field(description="Those that its owner set.")
+
+
+class KindCount(BaseModel):
+    """The models of one kind in numbers."""
+
+    kind: str
+    count: int = Field(ge=0)
+    unusable: int = Field(ge=0, description="How many of them have a problem.")
+    families: dict[str, int] = Field(description="Family -> how many; those that tell none are left out.")
+    folders: dict[str, int] = Field(description="Folder -> how many lie in it; the 200 with most.")
+
+
+class ModelOverview(BaseModel):
+    """All models in numbers."""
+
+    kinds: list[KindCount]
+    total: int = Field(ge=0, description="All models, whatever was searched for.")
+    roots: list[str] = Field(description="What is looked through: folders, and lists of folders.")
+
+
+class PartInMemory(BaseModel):
+    """A part of one or several checkpoints that a worker keeps."""
+
+    slot: str = Field(description="Which worker keeps it.")
+    part: str = Field(description="Its file.")
+    kind: str = Field(examples=["denoiser", "text_encoder", "vae"])
+    state: str = Field(description="device, RAM, or mapped: in the system's file cache, which takes it back when others need the room.")
+    bytes: int = Field(ge=0)
+    in_use: bool = Field(description="Whether it is at work, or kept to be at hand.")
+    checkpoints: list[str] = Field(description="Names of those that have it: more than one share it.")
+
+
+class ModelMemory(BaseModel):
+    """What is in memory, and how much room there is."""
+
+    parts: list[PartInMemory]
+    memory_total: int = Field(ge=0, description="Bytes of main memory that Easel could ever use.")
+    memory_free: int = Field(ge=0, description="Bytes of it that are free now.")
+    models: int = Field(ge=0, description="How many models there are on disk.")
+    models_bytes: int = Field(ge=0, description="Their size.")
+    cache_bytes: int = Field(ge=0, description="Size of the casts that make switching quick.")
+    disk_free: int = Field(ge=0, description="Bytes free where Easel's own models folder is.")
 
 
 class Refreshed(BaseModel):

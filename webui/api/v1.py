@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Match, Route
 from webui import __version__
 from webui.api import answers
 from webui.api.choices import build_choice_router
+from webui.api.control import build_control_router
 from webui.api.images import build_image_router
 from webui.api.jobs import EventNumber, LastEventId, build_job_router
 from webui.api.models import build_model_router
@@ -35,8 +36,9 @@ def build_routers(studio: Studio, doctor: Doctor) -> list[APIRouter]:
         build_job_router(studio, streams),
         build_picture_router(studio),
         build_image_router(studio),
+        build_control_router(studio),
         build_choice_router(studio),
-        build_model_router(studio.catalog),
+        build_model_router(studio),
         build_system_router(doctor),
         build_word_router(studio),
     ]
@@ -73,7 +75,7 @@ def build_studio_router(studio: Studio, streams: Streams) -> APIRouter:
         """Server-sent events of everything; resumes after Last-Event-ID or `after`.
 
         Types: job, jobs (many changed: look at the queue again), progress, picture, note, queue, notices, worker, catalog,
-        settings, system, and reset (too far behind: fetch /snapshot again).
+        memory (look at /models/memory again), settings, system, and reset (too far behind: fetch /snapshot again).
         """
         start = number_of(last_event_id, after, studio.events.seq)
 

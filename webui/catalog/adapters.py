@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 
 from webui.catalog.checkpoints import Checkpoint
-from webui.catalog.models import ModelCatalog, ModelFile
+from webui.catalog.detect import Kind
+from webui.catalog.models import KIND_TITLES, ModelCatalog, ModelFile, names_of
+from webui.catalog.usable import FAMILY_TITLES
 from webui.errors import AdapterUnusable, InvalidRequest
 from webui.generation.adapters import (
     VAE_AUTOMATIC,
@@ -18,18 +19,58 @@ from webui.generation.adapters import (
     other_networks_named,
     words_named,
 )
-from webui.generation.job import EmbeddingUse, LoraUse
+from webui.generation.control import ControlUnit
+from webui.generation.job import ControlUse, EmbeddingUse, LoraUse
 from webui.generation.prompt.reading import LORA_KINDS
 from webui.generation.request import GenerationRequest, ResolvedRequest
 
 LORA_DIGITS, EMBEDDING_DIGITS = 12, 12
 
+_SPOILED_BY: Mapping[Kind, frozenset[str]] = {"lora": frozenset("<>:#\n"), "embedding": frozenset("()[]<>:\\|#{}\n")}
+"""Kinds that a prompt names -> signs that end a name there, or mean something else than themselves."""
+
 _LORA, _EMBEDDING, _VAE = frozenset(("lora",)), frozenset(("embedding",)), frozenset(("vae",))
+CONTROL_KINDS: frozenset[Kind] = frozenset(("controlnet",))
+CONTROL_FAMILIES = frozenset(("sd1", "sd2", "sdxl"))
+"""Families of checkpoints that ControlNets and IP-Adapters steer."""
 
 
 def knows_network(models: ModelCatalog, kind: str, name: str) -> bool | None:
     """Whether the model that a tag of a prompt names is there; None for kinds of networks that Easel does not use."""
     return models.find(name, _LORA) is not None if kind in LORA_KINDS else None
+
+
+def prompt_name(models: ModelCatalog, model: ModelFile) -> str | None:
+    """How a prompt names a LoRA (in its tag) or an embedding (as a word): a name that means this one and no other.
+
+    None for all other kinds, and where all its names hold signs that mean something in a prompt and its hash is not known yet.
+    """
+    if model.role not in _SPOILED_BY:
+        return None
+    # A word of an embedding is looked for by the name that lists it, and by no other.
+    names = [model.name] if model.role == "embedding" else [model.name, model.relative.removesuffix(model.path.suffix), model.relative]
+    spoiled = _SPOILED_BY[model.role]
+    fitting = [name for name in names if name == name.strip() and not spoiled & set(name) and _means(models, name, model)]
+    if fitting or model.role == "embedding":
+        return next(iter(fitting), None)
+    hashes = models.hashes(model)
+    return (hashes.data_short or hashes.short) if hashes else None
+
+
+def prompt_names(models: ModelCatalog, model: ModelFile) -> list[str]:
+    """All names, in lower case, by which a prompt means this LoRA or embedding; none for other kinds."""
+    if model.role not in _SPOILED_BY:
+        return []
+    if model.role == "embedding":
+        return [model.name.casefold()]
+    hashes = models.hashes(model)
+    digests = [digest for digest in (hashes.short, hashes.sha256, hashes.data_short) if digest] if hashes else []
+    return [*sorted(name for name in names_of(model) if _means(models, name, model)), *digests]
+
+
+def _means(models: ModelCatalog, name: str, model: ModelFile) -> bool:
+    found = models.find(name, frozenset((model.role,)))
+    return found is not None and found.id == model.id
 
 
 def vae_choices(models: ModelCatalog) -> list[str]:
@@ -40,32 +81,36 @@ def vae_choices(models: ModelCatalog) -> list[str]:
 def find_adapters(models: ModelCatalog, request: GenerationRequest, checkpoint: Checkpoint) -> tuple[FoundAdapters, tuple[str, ...]]:
     """What the request names beside its checkpoint, and notes about what isn't there: the picture is made without it.
 
-    Raises InvalidRequest for a VAE that isn't there, AdapterUnusable for files that can't be read.
+    Raises InvalidRequest for a VAE or a control's model that isn't there, AdapterUnusable for files that can't be read or don't fit.
     """
     notes: list[str] = []
     loras = tuple(_loras(models, request.prompt, notes))
     words = words_named((request.prompt, request.negative_prompt), [model.name for model in models.select(_EMBEDDING)])
     embeddings = tuple(_embedding(models, word) for word in words)
     vae, digest = _vae(models, request.vae, checkpoint)
-    return FoundAdapters(loras, embeddings, vae, digest), tuple(notes)
+    return FoundAdapters(loras, embeddings, vae, digest, tuple(_controls(models, request, checkpoint))), tuple(notes)
 
 
 def paths_of(
     models: ModelCatalog, request: ResolvedRequest, checkpoint: Checkpoint
-) -> tuple[tuple[LoraUse, ...], tuple[EmbeddingUse, ...], str]:
-    """Where the adapters of a resolved request lie: LoRAs, embeddings, the VAE ("" for none). Raises AdapterUnusable when one is gone."""
+) -> tuple[tuple[LoraUse, ...], tuple[EmbeddingUse, ...], str, tuple[ControlUse, ...]]:
+    """Where the adapters of a resolved request lie: LoRAs, embeddings, the VAE ("" for none), the models of its controls.
+
+    Raises AdapterUnusable when one is gone.
+    """
     loras = tuple(
-        LoraUse(used.name, str(_again(models, used.name, used.hash, _LORA, "LoRA")), used.text_encoder_weight, used.unet_weight)
+        LoraUse(used.name, str(_again(models, used.name, used.hash, _LORA, "LoRA").path), used.text_encoder_weight, used.unet_weight)
         for used in request.loras
     )
     embeddings = tuple(
-        EmbeddingUse(used.name, str(_again(models, used.name, used.hash, _EMBEDDING, "embedding"))) for used in request.embeddings
+        EmbeddingUse(used.name, str(_again(models, used.name, used.hash, _EMBEDDING, "embedding").path)) for used in request.embeddings
     )
+    controls = tuple(_control_use(models, unit) for unit in request.controls)
     if request.vae in (VAE_NONE, VAE_AUTOMATIC):
-        return loras, embeddings, ""
+        return loras, embeddings, "", controls
     beside = checkpoint.vae is not None and checkpoint.vae.name == request.vae
-    vae = checkpoint.vae if beside else _again(models, request.vae, request.vae_hash, _VAE, "VAE")
-    return loras, embeddings, str(vae)
+    vae = checkpoint.vae if beside else _again(models, request.vae, request.vae_hash, _VAE, "VAE").path
+    return loras, embeddings, str(vae), controls
 
 
 def _loras(models: ModelCatalog, prompt: str, notes: list[str]) -> Iterator[UsedLora]:
@@ -107,15 +152,65 @@ def _vae(models: ModelCatalog, asked: str, checkpoint: Checkpoint) -> tuple[str,
     return model.path.name, models.hash_now(_sound(model)).short
 
 
+def control_models(models: ModelCatalog, family: str = "") -> list[ModelFile]:
+    """ControlNets and IP-Adapters that can be used; with a family only those that may fit it."""
+    return [
+        model
+        for model in models.select(CONTROL_KINDS)
+        if not model.facts.problem and model.kind.family in CONTROL_FAMILIES | {""} and (not family or model.kind.family in ("", family))
+    ]
+
+
+def _controls(models: ModelCatalog, request: GenerationRequest, checkpoint: Checkpoint) -> Iterator[ControlUnit]:
+    family = checkpoint.kind.family
+    if request.controls and family and family not in CONTROL_FAMILIES:
+        raise AdapterUnusable(
+            f"{checkpoint.name} can't be steered by pictures: it is a checkpoint of the family {FAMILY_TITLES.get(family, family)}.",
+            field="controls",
+            allowed=", ".join(FAMILY_TITLES[known] for known in sorted(CONTROL_FAMILIES)),
+            hint="Pick a checkpoint of one of these families, or leave Control out.",
+        )
+    for number, unit in enumerate(request.controls):
+        model = _control_model(models, unit, f"controls[{number}].model", family)
+        yield unit.model_copy(update={"model": model.name}).resolved(models.hash_now(model).short)
+
+
+def _control_model(models: ModelCatalog, unit: ControlUnit, field: str, family: str) -> ModelFile:
+    model = models.find(unit.model, CONTROL_KINDS) or (models.find(unit.hash, CONTROL_KINDS) if unit.hash else None)
+    if model is None:
+        known = [one.name for one in control_models(models, family)]
+        raise InvalidRequest(
+            f"There is no ControlNet or IP-Adapter called {unit.model[:80]!r}.",
+            field=field,
+            allowed=", ".join(known[:20]) or "none is here yet",
+            hint="Pick one of these, or put yours into models/controlnet or models/ip_adapter.",
+        )
+    if model.facts.problem:
+        raise AdapterUnusable(f"{model.name} can't be used: {model.facts.problem}", field=field, hint=model.facts.hint)
+    if model.kind.family and family and model.kind.family != family:
+        raise AdapterUnusable(
+            f"The {KIND_TITLES[model.role]} {model.name} is made for {FAMILY_TITLES.get(model.kind.family, model.kind.family)}.",
+            field=field,
+            allowed=f"those made for {FAMILY_TITLES.get(family, family)}",
+            hint="Pick one of the checkpoint's family.",
+        )
+    return model
+
+
+def _control_use(models: ModelCatalog, unit: ControlUnit) -> ControlUse:
+    model = _again(models, unit.model, unit.hash, CONTROL_KINDS, "ControlNet")
+    return ControlUse(model.role, str(model.path))
+
+
 def _sound(model: ModelFile) -> ModelFile:
     if model.facts.problem:
         raise AdapterUnusable(f"{model.name} can't be used: {model.facts.problem}", hint=model.facts.hint)
     return model
 
 
-def _again(models: ModelCatalog, name: str, digest: str, kinds: frozenset[str], title: str) -> Path:
-    """The file of that name, or where it was renamed, of that hash."""
-    model = models.find(name, kinds) or (models.find(digest, kinds) if digest else None)  # type: ignore[arg-type]
+def _again(models: ModelCatalog, name: str, digest: str, kinds: frozenset[Kind], title: str) -> ModelFile:
+    """The model of that name, or where it was renamed, of that hash."""
+    model = models.find(name, kinds) or (models.find(digest, kinds) if digest else None)
     if model is None:
-        raise AdapterUnusable(f"The {title} {name[:80]} is not there any more.", hint="Put it back, or leave it out of the prompt.")
-    return model.path
+        raise AdapterUnusable(f"The {title} {name[:80]} is not there any more.", hint="Put it back, or leave it out.")
+    return model

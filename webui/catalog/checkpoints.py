@@ -19,15 +19,20 @@ from webui.catalog.diffusers_folder import PIPELINE, check_folder, read_json
 from webui.catalog.models import DRAWS, KIND_TITLES, ModelCatalog, ModelFile, list_models
 from webui.catalog.pipelines import pipeline_class
 from webui.catalog.roots import find_models, find_places
+from webui.catalog.sidecar import read_sidecar
 from webui.catalog.stock_folder import check_stock_folder, native_side
 from webui.catalog.usable import opens, why_not
 from webui.errors import CheckpointUnusable, EaselError, InvalidRequest
-from webui.generation.request import Txt2Img
+from webui.generation.request import Txt2Img, parameters_of, parse_request
 from webui.generation.stock_pipelines import STOCK_PIPELINES
 
 log = logging.getLogger(__name__)
 
 DEFAULTS_FILE = "easel.json"
+
+NO_DEFAULTS = frozenset(("kind", "prompt", "checkpoint", "seed", "variation_seed", "batch_count", "batch_size", "extensions"))
+"""Fields of a request that are the picture's own affair: no checkpoint has a say in them."""
+
 _SHORT_HASH = 10
 
 NATIVE_SIDE: Mapping[str, int] = {"sd1": 512, "sd2": 512, "sdxl": 1024, "sdxl_refiner": 1024, "sd3": 1024, "flux": 1024}
@@ -52,8 +57,9 @@ class Example:
 class Checkpoint:
     """One checkpoint on disk. problem: why it can't be used, in one sentence; empty when it can.
 
-    defaults: request fields that this checkpoint draws best with. id and kind: of the model file (webui.catalog.models) that it is.
-    vae: a VAE of the same name beside it, which it is meant to be used with. notes: what its owner should know.
+    defaults: request fields that this checkpoint draws best with, its owner's own among them; own_defaults: those alone.
+    id and kind: of the model file (webui.catalog.models) that it is. vae: a VAE of the same name beside it, which it is meant to be
+    used with. notes: what its owner should know.
     pipeline: the class of diffusers that draws with it, where Easel's own engine does not; see webui.generation.stock_pipelines.
     """
 
@@ -67,6 +73,7 @@ class Checkpoint:
     kind: ModelKind = UNKNOWN
     vae: Path | None = None
     notes: tuple[str, ...] = ()
+    own_defaults: Mapping[str, Any] = field(default_factory=dict)
     pipeline: str = ""
 
     @property
@@ -150,9 +157,40 @@ def _family_defaults(kind: ModelKind) -> dict[str, Any]:
     return {"width": side, "height": side} if side else {}
 
 
+def check_defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a request as a checkpoint's own defaults, in their usual form. Raises InvalidRequest."""
+    for name in fields:
+        if name in NO_DEFAULTS:
+            label = parameters_of(Txt2Img)[name].label
+            raise InvalidRequest(f"{label} is no default of a checkpoint.", field=name, hint="Leave it out.")
+    request = parse_request(dict(fields))
+    return {name: getattr(request, name) for name in request.model_fields_set}
+
+
+def _said_defaults(model: ModelFile) -> dict[str, Any]:
+    """What its owner wants for it, from the file beside it."""
+    if not model.words_stamp:
+        return {}
+    said = read_sidecar(model.path.parent, model.stem, model.beside, {}).defaults
+    try:
+        return check_defaults(said)
+    except EaselError as error:
+        log.warning("The defaults beside %s are left out of account: %s", model.path.name, error)
+        return {}
+
+
 def _as_checkpoint(model: ModelFile) -> Checkpoint:
     described = _describe_folder(model.path, model.name, model.kind) if model.is_folder else _describe_file(model)
-    return replace(described, id=model.id, kind=model.kind, vae=model.vae, notes=(*model.notes, *described.notes))
+    own = _said_defaults(model)
+    return replace(
+        described,
+        defaults=dict(described.defaults) | own,
+        own_defaults=own,
+        id=model.id,
+        kind=model.kind,
+        vae=model.vae,
+        notes=(*model.notes, *described.notes),
+    )
 
 
 def scan(roots: Sequence[Path]) -> tuple[Checkpoint, ...]:
@@ -232,6 +270,19 @@ class CheckpointCatalog:
         self.all()
         with self._lock:
             return self._by_id.get(identifier)
+
+    def annotate(self, identifier: str, changes: Mapping[str, Any]) -> ModelFile:
+        """Write what its owner says about a model into name.json beside it (see webui.catalog.annotate); returns it as it is then.
+
+        Raises NotFound, InvalidRequest, Conflict, DataUnusable; then nothing is written.
+        """
+        model = self.models.get(identifier)
+        defaults = changes.get("defaults")
+        if isinstance(defaults, dict):
+            if model.role not in DRAWS:
+                raise InvalidRequest(f"{model.name} is no checkpoint.", field="defaults", hint="Only checkpoints have defaults.")
+            changes = {**changes, "defaults": check_defaults(defaults)}
+        return self.models.annotate(model, changes)
 
     def refresh(self) -> bool:
         """Look at the folders again. Returns whether anything changed."""

@@ -501,6 +501,10 @@ def _control_family(shapes: Shapes, prefix: str) -> str:
         return "flux"
     if any(name in shapes for name in ("pos_embed.proj.weight", "joint_blocks.0.x_block.attn.qkv.weight", "pos_embed_input.proj.weight")):
         return "sd3"
+    width = next((shape[-1] for name, shape in shapes.items() if name.endswith(".attn2.to_k.weight") and shape), 0)
+    if width and width not in FAMILY_OF_WIDTH:
+        # Made for a U-Net of no published family; whether it fits is seen when it is put on.
+        return ""
     return _unet_family(shapes, prefix, _UNET_NAMES["diffusers" if f"{prefix}conv_in.weight" in shapes else "original"])
 
 

@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from webui.catalog.annotate import PREVIEW_END, annotate, take_preview_back, write_preview
 from webui.catalog.describe import Facts, describe, is_pickle, rules
 from webui.catalog.detect import Kind, ModelKind
 from webui.catalog.hashing import Hashes, hash_file
 from webui.catalog.header import readable
 from webui.catalog.roots import Found, Place, find_models, find_places, path_key
-from webui.catalog.sidecar import Sidecar, image_type, preview_beside, read_sidecar
+from webui.catalog.sidecar import NOTE_ENDS, Sidecar, image_type, preview_beside, read_sidecar
 from webui.catalog.store import FactStore, Known
 from webui.catalog.watching import watch_folders
-from webui.errors import CheckpointUnusable, NotFound
+from webui.errors import CheckpointUnusable, Conflict, NotFound
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,8 @@ class ModelFile:
 
     id: of its path, so it stays while the file does. name: of its file, without the ending; one among its kind ("name (2)" for
     the next of that name). relative: below the folder it was found in. expects: what that folder is for. pending: not looked at
-    yet. notes: what its owner should know. vae: a VAE of the same name beside it.
+    yet. notes: what its owner should know. vae: a VAE of the same name beside it. words_stamp: changes when the files with words
+    about it or its preview do.
     """
 
     id: str
@@ -79,6 +81,7 @@ class ModelFile:
     notes: tuple[str, ...] = ()
     preview: str | None = None
     vae: Path | None = None
+    words_stamp: str = ""
     beside: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
     @property
@@ -100,6 +103,11 @@ class ModelFile:
     def stem(self) -> str:
         """Its file name without the ending; sidecars share it."""
         return self.path.name if self.is_folder else self.path.stem
+
+    @property
+    def folder(self) -> str:
+        """The folder it lies in, for people."""
+        return readable(str(self.path.parent))
 
 
 def model_id(path: Path) -> str:
@@ -128,6 +136,7 @@ def _as_model(found: Found, facts: Facts | None) -> ModelFile:
     name = found.path.parent.name if stem in _GENERIC_STEMS and "/" in found.relative else stem
     told = facts or Facts()
     vae = next((stem + end for end in _VAE_ENDS if stem + end in found.beside), None)
+    preview = preview_beside(stem, found.beside)
     return ModelFile(
         id=model_id(found.path),
         name=readable(name),
@@ -140,10 +149,24 @@ def _as_model(found: Found, facts: Facts | None) -> ModelFile:
         is_folder=found.is_folder,
         pending=facts is None,
         notes=_notes(found, told),
-        preview=preview_beside(stem, found.beside),
+        preview=preview,
         vae=found.path.with_name(vae) if vae else None,
+        words_stamp=_words_stamp(found, stem, preview),
         beside=found.beside,
     )
+
+
+def _words_stamp(found: Found, stem: str, preview: str | None) -> str:
+    names = [stem + end for end in NOTE_ENDS if stem + end in found.beside]
+    return "|".join(_stamp_of(found.path.with_name(name)) for name in (*names, *([preview] if preview else [])))
+
+
+def _stamp_of(path: Path) -> str:
+    try:
+        about = path.stat()
+    except OSError:
+        return ""
+    return f"{about.st_size}:{about.st_mtime_ns}"
 
 
 def _notes(found: Found, facts: Facts) -> tuple[str, ...]:
@@ -191,6 +214,7 @@ class ModelCatalog:
         self._ids: dict[str, ModelFile] = {}
         self._problems: tuple[str, ...] = ()
         self._places: tuple[Place, ...] = ()
+        self._sidecars: dict[str, tuple[tuple[str, str], Sidecar]] = {}
         self.on_change: Callable[[], None] = lambda: None
         self._look(_PATIENCE_SECONDS)
 
@@ -269,7 +293,7 @@ class ModelCatalog:
     def _publish(self, models: tuple[ModelFile, ...], places: tuple[Place, ...], problems: tuple[str, ...]) -> bool:
         names: dict[str, list[ModelFile]] = {}
         for model in models:
-            for name in _names_of(model):
+            for name in names_of(model):
                 names.setdefault(name, []).append(model)
         with self._lock:
             changed = (models, problems) != (self._models, self._problems)
@@ -287,14 +311,35 @@ class ModelCatalog:
             raise NotFound("There is no such model.", hint="GET /api/v1/models lists them.")
         return model
 
-    def select(self, kinds: Iterable[str] = (), family: str = "", search: str = "") -> list[ModelFile]:
-        """Models of these kinds (all if none is given) and family, whose name, path or alias holds all the words."""
+    def select(self, kinds: Iterable[str] = (), family: str = "", search: str = "", folder: str = "") -> list[ModelFile]:
+        """Models of these kinds (all if none is given) and family, in a folder or below it, that hold all the words.
+
+        Words are looked for in name, path, alias, family and trigger words; hexadecimal ones also at the beginning of hashes.
+        """
         wanted, words = frozenset(kinds), search.casefold().split()
         return [
             model
             for model in self.all()
-            if (not wanted or model.role in wanted) and (not family or model.kind.family == family) and (not words or _holds(model, words))
+            if (not wanted or model.role in wanted)
+            and (not family or model.kind.family == family)
+            and (not folder or _is_within(model.folder, folder))
+            and (not words or self._holds(model, words))
         ]
+
+    def _holds(self, model: ModelFile, words: Sequence[str]) -> bool:
+        text = f"{model.name}\n{model.relative}\n{model.facts.alias}\n{model.kind.family}\n{model.kind.version}".casefold()
+        left = [word for word in words if word not in text]
+        if not left:
+            return True
+        triggers = "\n".join(self.sidecar(model).trigger_words).casefold()
+        return all(word in triggers or self._hash_begins(model, word) for word in left)
+
+    def _hash_begins(self, model: ModelFile, digits: str) -> bool:
+        if not _BEGINNING.fullmatch(digits):
+            return False
+        hashes = self.hashes(model)
+        known = (hashes.sha256, hashes.legacy, hashes.data) if hashes else (self.folder_hash(model.path) or "",)
+        return any(digest.startswith(digits) for digest in known)
 
     def find(self, text: str, kinds: frozenset[Kind] = frozenset()) -> ModelFile | None:
         """The model that a name means, as people and programs write it; case does not matter.
@@ -385,7 +430,50 @@ class ModelCatalog:
 
     def sidecar(self, model: ModelFile) -> Sidecar:
         """Notes and trigger words, from the files beside it and its own metadata; untrusted."""
-        return read_sidecar(model.path.parent, model.stem, model.beside, self.metadata(model))
+        stamp = (model.stamp, model.words_stamp)
+        known = self._sidecars.get(model.id)
+        if known is None or known[0] != stamp:
+            known = self._sidecars[model.id] = (
+                stamp,
+                read_sidecar(model.path.parent, model.stem, model.beside, self.metadata(model)),
+            )
+        return known[1]
+
+    # saying something about one of them
+
+    def annotate(self, model: ModelFile, changes: Mapping[str, object]) -> ModelFile:
+        """Write what its owner says (webui.catalog.annotate) into name.json beside it. Returns it as it is then; raises as that does."""
+        annotate(model.path.with_name(f"{model.stem}.json"), changes)
+        return self._look_beside(model)
+
+    def set_preview(self, model: ModelFile, png: bytes) -> ModelFile:
+        """Put a preview beside it. Returns it as it is then. Raises DataUnusable."""
+        write_preview(model.path.with_name(model.stem + PREVIEW_END), png)
+        return self._look_beside(model)
+
+    def take_preview_back(self, model: ModelFile) -> ModelFile:
+        """Undo the last `set_preview`. Returns it as it is then. Raises Conflict for a preview by another name, DataUnusable."""
+        path = model.path.with_name(model.stem + PREVIEW_END)
+        if model.preview != path.name:
+            raise Conflict("Its preview was not set here.", hint=f"Take {model.preview or 'the picture'} away in its folder.")
+        take_preview_back(path)
+        return self._look_beside(model)
+
+    def _look_beside(self, model: ModelFile) -> ModelFile:
+        """The model with what lies beside it now; others in its folder are looked at as soon as the watch tells of it."""
+        with self._scan_lock:
+            try:
+                beside = frozenset(entry.name for entry in os.scandir(model.path.parent) if not entry.name.startswith("."))
+            except OSError:
+                beside = model.beside
+            found = Found(model.path, model.relative, model.expects, model.is_folder, model.size, model.mtime_ns, beside)
+            fresh = replace(_as_model(found, model.facts), name=model.name, pending=model.pending, expects=model.expects)
+            with self._lock:
+                models = tuple(fresh if other.id == model.id else other for other in self._models)
+            changed = self._publish(models, self._places, self.problems)
+        if changed:
+            self.on_change()
+        return fresh
 
     # background
 
@@ -403,8 +491,16 @@ class ModelCatalog:
             self._work.clear()
             while not self._closed.is_set() and self._describe_some():
                 self.on_change()
+            self._read_words()
             if self._hash_files:
                 self._hash_all()
+
+    def _read_words(self) -> None:
+        """Read what people say about the models ahead, so that the first search need not."""
+        for model in self.all():
+            if self._closed.is_set() or self._work.is_set():
+                return
+            self.sidecar(model)
 
     def _describe_some(self) -> bool:
         """Describe pending files for a moment. Returns whether there were any."""
@@ -467,6 +563,7 @@ class ModelCatalog:
 
 _HASH_NAMES = {"sha256", "legacy", "data"}
 _DIGEST = re.compile(r"[0-9a-f]{8,64}")
+_BEGINNING = re.compile(r"[0-9a-f]{4,64}")
 _TITLE = re.compile(r"(.+?)\s*\[([0-9a-f]{8,64})\]")
 
 
@@ -474,7 +571,8 @@ def _plain(text: str) -> str:
     return text.strip().replace("\\", "/").casefold()
 
 
-def _names_of(model: ModelFile) -> set[str]:
+def names_of(model: ModelFile) -> set[str]:
+    """All its names, hashes aside, as `ModelCatalog.find` compares them: lower case."""
     relative = _plain(model.relative)
     bare = relative if model.is_folder else os.path.splitext(relative)[0]  # noqa: PTH122 - 10,000 times
     return {
@@ -488,6 +586,5 @@ def _names_of(model: ModelFile) -> set[str]:
     }
 
 
-def _holds(model: ModelFile, words: Sequence[str]) -> bool:
-    text = f"{model.name}\n{model.relative}\n{model.facts.alias}\n{model.kind.family}\n{model.kind.version}".casefold()
-    return all(word in text for word in words)
+def _is_within(folder: str, wanted: str) -> bool:
+    return folder == wanted or folder.startswith(wanted.rstrip("/\\") + os.sep)

@@ -195,9 +195,16 @@ def find_models(places: Sequence[Place]) -> Iterator[Found]:
     seen: set[str] = set()
     for place in places:
         if (place.folder / "model_index.json").is_file():
-            yield _folder(place.folder, place.folder.name, place.expects, frozenset())
+            yield _folder(place.folder, place.folder.name, place.expects, _names_in(place.folder.parent))
         else:
             yield from _search(place.folder, "", place.expects, 0, seen)
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(folder))  # noqa: PTH208
+    except OSError:
+        return frozenset()
 
 
 def _search(folder: Path, relative: str, expects: Kind, depth: int, seen: set[str]) -> Iterator[Found]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,17 @@ IMAGE_TYPES: Mapping[str, tuple[bytes, bytes]] = {
 }
 """Media type -> what the file begins with, and what stands from its ninth byte on."""
 
+NOTE_ENDS = (".civitai.info", ".json", ".txt", ".description.txt")
+"""What may follow a model's stem in the names of the files with words about it."""
+
+EASEL_KEY = "easel"
+"""Where name.json holds what only Easel knows of: whether trigger words go into the prompt with it, and a checkpoint's defaults."""
+INSERT_KEY, DEFAULTS_KEY = "insert trigger words", "defaults"
+
 PREVIEW_LIMIT = 20_000_000
-_FILE_LIMIT, _TEXT_LIMIT, _WORDS_LIMIT = 1_000_000, 4_000, 40
+TEXT_LIMIT, WORDS_LIMIT, WORD_LIMIT = 4_000, 40, 200
+MOST_WEIGHT = 10
+_FILE_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,7 @@ class Sidecar:
     """What people and trainers wrote about a model. trigger_words: what a prompt must say; weight: the one to prefer.
 
     training_tags: what the pictures that a LoRA learned from were captioned with, most frequent first.
+    insert_words: whether the trigger words go into the prompt with it. defaults: fields of a request that its owner wants for it.
     """
 
     description: str = ""
@@ -43,6 +53,8 @@ class Sidecar:
     weight: float | None = None
     base_model: str = ""
     training_tags: tuple[str, ...] = ()
+    insert_words: bool = False
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 def preview_beside(stem: str, beside: frozenset[str]) -> str | None:
@@ -82,6 +94,8 @@ def _over(first: Sidecar, second: Sidecar) -> Sidecar:
         second.weight if first.weight is None else first.weight,
         first.base_model or second.base_model,
         first.training_tags or second.training_tags,
+        first.insert_words or second.insert_words,
+        first.defaults or second.defaults,
     )
 
 
@@ -102,7 +116,7 @@ def _json(path: Path) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _bounded(value: Any, limit: int = _TEXT_LIMIT) -> str:
+def _bounded(value: Any, limit: int = TEXT_LIMIT) -> str:
     """Untrusted text, without control characters, cut to a length."""
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", readable(value[: 4 * limit]))[:limit].strip() if isinstance(value, str) else ""
 
@@ -110,18 +124,25 @@ def _bounded(value: Any, limit: int = _TEXT_LIMIT) -> str:
 def _words(values: Iterable[Any]) -> tuple[str, ...]:
     """Trigger words as people write them: in one text with commas, or in several."""
     parts = (part.strip() for value in values for part in _bounded(value).split(","))
-    return tuple(dict.fromkeys(part[:200] for part in parts if part))[:_WORDS_LIMIT]
+    return tuple(dict.fromkeys(part[:WORD_LIMIT] for part in parts if part))[:WORDS_LIMIT]
 
 
 def _from_a1111(data: dict[str, Any]) -> Sidecar:
     weight = data.get("preferred weight")
-    usable = isinstance(weight, int | float) and not isinstance(weight, bool) and 0 < abs(weight) <= 10
+    usable = isinstance(weight, int | float) and not isinstance(weight, bool) and 0 < abs(weight) <= MOST_WEIGHT
+    words = _words([data.get("activation text")])
+    said = data.get(EASEL_KEY)
+    own: dict[str, Any] = said if isinstance(said, dict) else {}
+    defaults = own.get(DEFAULTS_KEY)
     return Sidecar(
         _bounded(data.get("description")),
         _bounded(data.get("notes")),
-        _words([data.get("activation text")]),
+        words,
         float(weight) if usable and weight is not None else None,
         _bounded(data.get("sd version"), 100),
+        # AUTOMATIC1111 inserts its activation text always.
+        insert_words=own.get(INSERT_KEY, bool(words)) is True,
+        defaults=defaults if isinstance(defaults, dict) else {},
     )
 
 
@@ -147,7 +168,7 @@ def _from_metadata(metadata: Mapping[str, str]) -> Sidecar:
     )
 
 
-def frequent_tags(text: str, limit: int = _WORDS_LIMIT) -> list[str]:
+def frequent_tags(text: str, limit: int = WORDS_LIMIT) -> list[str]:
     """The tags that a LoRA's training pictures were captioned with most often (kohya's ss_tag_frequency), most frequent first."""
     try:
         data = json.loads(text)
@@ -179,6 +200,6 @@ def _plain(value: Any) -> str:
     if not isinstance(value, str):
         return ""
     parser = _Plain()
-    parser.feed(value[: 20 * _TEXT_LIMIT])
+    parser.feed(value[: 20 * TEXT_LIMIT])
     parser.close()
     return _bounded("".join(parser.parts))

@@ -30,6 +30,9 @@ class DenoiseContext:
         denoised: same shape, fp32: the denoiser's guess of the clean latents. `denoise_step` may replace or change it.
     After the last step:
         latents: the finished latents; sigma is 0.
+    In each call of the denoiser:
+        level: the noise level it is asked at; samplers ask between steps, too.
+        asked: what its rows ask for, each `batch` rows: 0 is the negative prompt where there is one, then each pull.
     """
 
     request: ResolvedRequest
@@ -41,6 +44,8 @@ class DenoiseContext:
     latents: torch.Tensor
     step: int = 0
     sigma: float = 0.0
+    level: float = 0.0
+    asked: tuple[int, ...] = ()
     unguided: torch.Tensor = field(default_factory=lambda: torch.empty(0))
     denoised: torch.Tensor = field(default_factory=lambda: torch.empty(0))
 
@@ -48,3 +53,14 @@ class DenoiseContext:
     def steps(self) -> int:
         """How many steps the loop takes."""
         return len(self.sigmas) - 1
+
+    @property
+    def step_asked(self) -> int:
+        """The step, 0-based, in which the denoiser is asked now, told by the noise level."""
+        return min(sum(sigma >= self.level * (1 - 1e-6) for sigma in self.sigmas[1:]), self.steps - 1)
+
+    @property
+    def negative_rows(self) -> tuple[bool, ...]:
+        """Which rows of the denoiser's present call ask for the negative prompt."""
+        rows = len(self.images)
+        return tuple(self.negative is not None and place == 0 for place in self.asked for _ in range(rows))

@@ -141,7 +141,7 @@ class Engine:
             family = loaded.family
             levels = family.sigmas_at(job.request.width, job.request.height)
             run = _Run(job, loaded, levels, sigmas_of(job.request, levels), control, watch, emit)
-            run.adapters = self._adapters.fit(job, family, run.note)
+            run.adapters = self._adapters.fit(job, family, run.note, self._checkpoints.controlnets)
             if job.request.clip_skip > family.text_layers:
                 run.note(f"Clip skip {job.request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
             for name in left_out(family, job.request):
@@ -175,9 +175,9 @@ class Engine:
         else:
             self._checkpoints.get(path, lambda: None)
 
-    def unload(self) -> None:
-        """Let go of all weights; the next job loads what it needs."""
-        self._checkpoints.unload()
+    def unload(self, path: Path | None = None) -> None:
+        """Let go of all weights, or of those that only one checkpoint has; the next job loads what it needs."""
+        self._checkpoints.unload(path)
 
     def in_memory(self) -> InMemory:
         """What is where."""
@@ -192,7 +192,8 @@ class Engine:
         """Make the pictures of one batch and emit them, or say that they were skipped."""
         started = time.perf_counter()
         own = Stopwatch()
-        memory = self._memory.begin(run.loaded, run.job, len(images), run.control, lambda text: run.emit(Note(text)))
+        beside = run.adapters.controls.nbytes
+        memory = self._memory.begin(run.loaded, run.job, len(images), run.control, lambda text: run.emit(Note(text)), beside)
         try:
             drawn = self._sound(run, images, own, memory)
         except PictureSkipped:
@@ -250,7 +251,7 @@ class Engine:
             noise = PictureNoise.of(run.job.request, images, family.latent_shape, self.device.torch_device, run.sigmas)
             latents = noise.first() * run.sigmas[0]
             context = DenoiseContext(run.job.request, images, run.sigmas, run.levels, positive, negative, latents)
-            with run.adapters.on_denoiser():
+            with run.adapters.on_denoiser(family, context):
                 denoise_latents(
                     family,
                     context,

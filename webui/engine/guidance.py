@@ -46,6 +46,7 @@ def asking(family: Family, context: DenoiseContext) -> Ask:
         first = len(negative) if only_prompt else 0
         answers: dict[int, torch.Tensor] = {}
         for places, conditioning in batches(tuple(timeline.index_at(call) for timeline in timelines), first):
+            context.level, context.asked = sigma, tuple(places)
             guesses = family.denoise(torch.cat([x] * len(places)), sigma, conditioning).chunk(len(places))
             answers |= zip(places, guesses, strict=True)
         return [answers[place] for place in range(first, len(timelines))]

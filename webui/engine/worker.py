@@ -2,7 +2,8 @@
 
 Frames are those of webui.generation.wire.
     In:  {"type": "run", "job": JobSpec}, {"type": "interrupt", "job_id": ...}, {"type": "skip", "job_id": ...},
-         {"type": "preload", "checkpoint_path": ...}, {"type": "unload"}: both in their turn, after the jobs before them
+         {"type": "preload", "checkpoint_path": ...}, {"type": "unload", "checkpoint_path": ... or None for all}: both in their turn,
+         after the jobs before them
     Out: {"job_id": ..., "event": WorkerEvent}; the first event is Hello, with an empty job id, as InMemory has.
 The end of stdin means that the web process is gone: the worker ends at once, whatever it is doing.
 """
@@ -60,9 +61,10 @@ def take_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 @dataclass(frozen=True)
 class Errand:
-    """Something to do between jobs. preload: the checkpoint to have ready; None: let go of all weights."""
+    """Something to do between jobs: "preload" a checkpoint, "unload" one, or all (None)."""
 
-    preload: Path | None
+    what: str
+    checkpoint: Path | None
 
 
 class Inbox:
@@ -111,7 +113,7 @@ class Inbox:
             return
         if message["type"] in ("preload", "unload"):
             path = message.get("checkpoint_path")
-            self._jobs.put(Errand(None if path is None else Path(str(path))))
+            self._jobs.put(Errand(str(message["type"]), None if path is None else Path(str(path))))
             return
         with self._lock:
             control = self._controls.get(str(message["job_id"]))
@@ -218,10 +220,10 @@ def serve(engine: Engine, inbox: Inbox, events: BinaryIO, problems: tuple[str, .
 def run_errand(engine: Engine, errand: Errand) -> None:
     """Do it. What goes wrong is logged only: the job that needs the checkpoint will say it."""
     try:
-        if errand.preload is None:
-            engine.unload()
+        if errand.what == "preload" and errand.checkpoint is not None:
+            engine.preload(errand.checkpoint)
         else:
-            engine.preload(errand.preload)
+            engine.unload(errand.checkpoint)
     except Exception:  # whatever happens, the worker must be there for the next job
         log.exception("%s could not be done", errand)
 

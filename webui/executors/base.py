@@ -51,8 +51,8 @@ class Executor(Protocol):
         """Have a checkpoint ready, once the jobs sent before have ended."""
         ...
 
-    def unload(self, slot: str) -> None:
-        """Let go of all weights, once the jobs sent before have ended."""
+    def unload(self, slot: str, checkpoint_path: str | None = None) -> None:
+        """Let go of all weights, or of those that only one checkpoint has, once the jobs sent before have ended."""
         ...
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from PIL import Image, ImageDraw
 
@@ -18,6 +19,7 @@ from webui.generation.request import ResolvedRequest
 from webui.generation.samplers import SAMPLER_LABELS
 
 _SLOT = "fake-0"
+_FAKE_BYTES = 16 * 1024**2
 
 
 def paint(request: ResolvedRequest, seed: int) -> Image.Image:
@@ -54,6 +56,7 @@ class FakeExecutor:
         self._interrupted: set[str] = set()
         self._skipped: set[str] = set()
         self._closed = threading.Event()
+        self._resident: tuple[dict[str, Any], ...] = ()
 
     def start(self) -> None:
         """Nothing to start."""
@@ -70,13 +73,14 @@ class FakeExecutor:
             attention=(),
             samplers=SAMPLER_LABELS,
         )
-        return [Slot(_SLOT, alive=True, hello=hello)]
+        return [Slot(_SLOT, alive=True, hello=hello, resident=self._resident)]
 
     def run(self, slot: str, job: JobSpec) -> Iterator[WorkerEvent]:
         """Paint the job's pictures step by step."""
         self._running.add(job.job_id)
         try:
             yield Stage(f"Loading {job.request.checkpoint}")
+            self.preload(slot, job.checkpoint_path)
             for image in job.images:
                 yield from self._one(job, image)
                 if job.job_id in self._interrupted:
@@ -113,10 +117,25 @@ class FakeExecutor:
             self._skipped.add(job_id)
 
     def preload(self, slot: str, checkpoint_path: str) -> None:
-        """There is nothing to load."""
+        """There is nothing to load; parts of made-up sizes are told, of which all checkpoints share the VAE."""
+        others = [part | {"in_use": False} for part in self._resident if part["kind"] != "vae" and part["checkpoints"] != [checkpoint_path]]
+        users = sorted({path for part in self._resident for path in part["checkpoints"]} | {checkpoint_path})
+        name = checkpoint_path.replace("\\", "/").rsplit("/", 1)[-1]
+        parts = (
+            ("denoiser", _FAKE_BYTES, [checkpoint_path]),
+            ("text_encoder", _FAKE_BYTES // 4, [checkpoint_path]),
+            ("vae", _FAKE_BYTES // 8, users),
+        )
+        here = [
+            {"part": f"{name}/{kind}", "kind": kind, "state": "mapped", "bytes": size, "in_use": True, "checkpoints": checkpoints}
+            for kind, size, checkpoints in parts
+        ]
+        self._resident = (*here, *others)
 
-    def unload(self, slot: str) -> None:
-        """There is nothing to let go of."""
+    def unload(self, slot: str, checkpoint_path: str | None = None) -> None:
+        """There is nothing to let go of; it is told no more."""
+        left = [part | {"checkpoints": [path for path in part["checkpoints"] if path != checkpoint_path]} for part in self._resident]
+        self._resident = () if checkpoint_path is None else tuple(part for part in left if part["checkpoints"])
 
     def close(self) -> None:
         """Let nothing wait any longer."""

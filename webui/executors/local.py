@@ -142,9 +142,13 @@ class LocalExecutor:
         """Have a checkpoint ready, once the jobs sent before have ended. Nothing happens while there is no worker."""
         self._send({"type": "preload", "checkpoint_path": str(Path(checkpoint_path).absolute())})
 
-    def unload(self, slot: str) -> None:
-        """Let go of all weights, once the jobs sent before have ended. Nothing happens while there is no worker."""
-        self._send({"type": "unload"})
+    def unload(self, slot: str, checkpoint_path: str | None = None) -> None:
+        """Let go of all weights, or of those that only one checkpoint has, once the jobs sent before have ended.
+
+        Nothing happens while there is no worker.
+        """
+        path = None if checkpoint_path is None else str(Path(checkpoint_path).absolute())
+        self._send({"type": "unload", "checkpoint_path": path})
 
     def _send(self, message: dict[str, Any]) -> None:
         with self._change:

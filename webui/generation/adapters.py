@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from webui.generation.control import ControlUnit
 from webui.generation.prompt.reading import LORA_KINDS, ExtraNetwork, read_prompt, without_comments, without_networks
 
 VAE_AUTOMATIC, VAE_NONE = "Automatic", "None"
@@ -39,12 +40,16 @@ class UsedEmbedding(BaseModel):
 
 @dataclass(frozen=True)
 class FoundAdapters:
-    """What a request names beside its checkpoint, with what is left of "automatic" told. vae: VAE_NONE where none is put in."""
+    """What a request names beside its checkpoint, with what is left of "automatic" told. vae: VAE_NONE where none is put in.
+
+    controls: the request's, each with its model's name and hash.
+    """
 
     loras: tuple[UsedLora, ...] = ()
     embeddings: tuple[UsedEmbedding, ...] = ()
     vae: str = VAE_NONE
     vae_hash: str = ""
+    controls: tuple[ControlUnit, ...] = ()
 
 
 NO_ADAPTERS = FoundAdapters()

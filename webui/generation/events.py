@@ -110,7 +110,8 @@ class Failed:
 class InMemory:
     """Which parts of checkpoints the worker keeps, most recently used first; told after each job. It belongs to no job.
 
-    Each is {"part": its name, "state": "mapped" | "RAM" | "device", "bytes": ..., "in_use": whether it is at work}.
+    Each is {"part": its name, "kind": "denoiser" | "vae" | "text_encoder" | ..., "state": "mapped" | "RAM" | "device", "bytes": ...,
+    "in_use": whether it is at work, "checkpoints": paths of those that it was brought in for}. A part of several is kept once.
     """
 
     type: ClassVar[str] = "in_memory"

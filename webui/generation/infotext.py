@@ -21,6 +21,7 @@ from typing import Any
 
 from webui.errors import InvalidRequest
 from webui.generation.adapters import hashes_text
+from webui.generation.control import INFOTEXT_KEY, read_unit, write_unit
 from webui.generation.request import ResolvedRequest, ResolvedTxt2Img, Txt2Img, parameters_of, parse_request
 from webui.generation.samplers import PIPELINES_OWN
 
@@ -83,7 +84,7 @@ def write_infotext(request: ResolvedRequest, seed: int, version: str) -> str:
         value = _written(seed if name == "seed" else getattr(request, name))
         if key in ALWAYS or value != _granted(key, name):
             pairs[key] = value
-    pairs |= _hashes(request)
+    pairs |= _hashes(request) | {f"ControlNet {number}": write_unit(unit) for number, unit in enumerate(request.controls)}
     ordered = sorted(pairs, key=lambda key: ORDER.index(key) if key in ORDER else len(ORDER))
     lines = [request.prompt]
     if request.negative_prompt:
@@ -188,9 +189,17 @@ def map_fields(infotext: Infotext) -> Mapped:
         if size:
             take("Size", value, {"width": size[1]})
             take("Size", value, {"height": size[2]})
-        elif key not in told and key not in TELLING and not _is_how_easel_does_it(key, value):
+        elif key not in told and key not in TELLING and not INFOTEXT_KEY.fullmatch(key) and not _is_how_easel_does_it(key, value):
             unmapped.append(Unmapped(key, value[:200], "Easel has no such setting."))
+    for key, value in infotext.parameters.items():
+        if INFOTEXT_KEY.fullmatch(key):
+            unit = read_unit(value)
+            if "image" in unit:
+                take(key, value, {"controls": [*fields.get("controls", ()), unit]})
+            else:
+                unmapped.append(Unmapped(key, value[:200], "The text doesn't hold its picture; choose that in Control."))
     if infotext.parameters:
+        fields.setdefault("controls", ())
         left_out = {key: name for key, name in names.items() if key not in infotext.parameters and key not in ALWAYS}
         for key, name in left_out.items():
             take(key, _granted(key, name), {name: _granted(key, name)})

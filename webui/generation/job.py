@@ -27,12 +27,25 @@ class EmbeddingUse:
 
 
 @dataclass(frozen=True)
+class ControlUse:
+    """What a control of the request is done with, in the request's order. kind: "controlnet" or "ip_adapter"; path: the file.
+
+    image_encoders: files of which one fits an IP-Adapter.
+    """
+
+    kind: str
+    path: str
+    image_encoders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class JobSpec:
     """All a worker needs to make the pictures of one job.
 
     checkpoint_path: the folder or file to load. images: 0-based indexes still to be made
     (after a restart the finished ones are left out). preview_interval: least seconds between previews.
     loras, embeddings: those that the request's prompts name. vae_path: of the VAE in place of the checkpoint's own, or empty.
+    controls: the files of the request's controls.
     image_paths: SHA-256 -> file of each picture that the request refers to.
     try_with_less: whether pictures that memory doesn't suffice for are drawn again in a way that needs less.
     known_peaks: what earlier pictures of this checkpoint needed (webui.planning.peaks.Peak as plain values).
@@ -48,6 +61,7 @@ class JobSpec:
     loras: tuple[LoraUse, ...] = ()
     embeddings: tuple[EmbeddingUse, ...] = ()
     vae_path: str = ""
+    controls: tuple[ControlUse, ...] = ()
     image_paths: dict[str, str] = field(default_factory=dict)
 
     def to_wire(self) -> dict[str, Any]:
@@ -61,6 +75,7 @@ class JobSpec:
             "loras": [asdict(lora) for lora in self.loras],
             "embeddings": [asdict(embedding) for embedding in self.embeddings],
             "vae_path": self.vae_path,
+            "controls": [asdict(control) for control in self.controls],
             "image_paths": self.image_paths,
             "try_with_less": self.try_with_less,
             "known_peaks": list(self.known_peaks),
@@ -78,6 +93,7 @@ class JobSpec:
             loras=tuple(LoraUse(**lora) for lora in data["loras"]),
             embeddings=tuple(EmbeddingUse(**embedding) for embedding in data["embeddings"]),
             vae_path=data["vae_path"],
+            controls=tuple(ControlUse(control["kind"], control["path"], tuple(control["image_encoders"])) for control in data["controls"]),
             image_paths=data["image_paths"],
             try_with_less=data["try_with_less"],
             known_peaks=tuple(data["known_peaks"]),

@@ -21,6 +21,8 @@ from webui.errors import InvalidRequest
 from webui.generation import samplers
 from webui.generation.adapters import VAE_AUTOMATIC, VAE_NONE, UsedEmbedding, UsedLora
 from webui.generation.attention import find_attention_label
+from webui.generation.control import MOST_CONTROLS, ControlUnit
+from webui.generation.parameter import parameter
 from webui.generation.prompt.emphasis import EmphasisMode
 
 REQUEST_VERSION = 2
@@ -32,17 +34,6 @@ RANDOM_SEED = -1
 NoiseSource = Literal["CPU", "GPU", "NV"]
 NOISE_SOURCES = get_args(NoiseSource)
 SIZE_FORM = "Write width x height in pixels, as 512x768, or leave it empty"
-
-
-def parameter(
-    default: Any, *, label: str, help: str, infotext: str | None = None, unit: str = "", step: float | None = None, **bounds: Any
-) -> Any:
-    """Declare one parameter: its default, bounds (pydantic's ge, le, multiple_of, max_length) and words.
-
-    infotext: the AUTOMATIC1111 key it is written under. unit: shown behind the number. step: of the slider.
-    """
-    extra = {key: value for key, value in {"infotext": infotext, "unit": unit, "step": step}.items() if value}
-    return Field(default, title=label, description=help, json_schema_extra=extra, **bounds)
 
 
 class Txt2Img(BaseModel):
@@ -358,6 +349,9 @@ class Txt2Img(BaseModel):
     freeu_s2: float = parameter(
         1.0, label="FreeU s2", help="The same in the next layers. 1: off.", infotext="FreeU s2", step=0.01, ge=0, le=4
     )
+    controls: tuple[ControlUnit, ...] = parameter(
+        (), label="Control", help="Pictures that steer the picture, each through a ControlNet or an IP-Adapter.", max_length=MOST_CONTROLS
+    )
     batch_count: int = parameter(1, label="Pictures", help="How many pictures to make, one after another.", step=1, ge=1, le=100)
     batch_size: int = parameter(
         1, label="Batch size", help="How many pictures a graphics card draws at once. A CPU draws one by one.", step=1, ge=1, le=8
@@ -548,10 +542,9 @@ def parameters_of(request_type: type[BaseModel]) -> dict[str, ParameterInfo]:
 def explain_validation(error: ValidationError, request_type: type[BaseModel]) -> InvalidRequest:
     """Turn pydantic's first complaint into one sentence that names the field, the range and the way out."""
     first = error.errors(include_url=False)[0]
-    field = str(first["loc"][0]) if first["loc"] else None
-    info = parameters_of(request_type).get(field or "")
+    field, info, part = _place_of(first["loc"], request_type)
     if first["type"] == "extra_forbidden":
-        known = ", ".join(request_type.model_fields)
+        known = ", ".join(part.model_fields)
         return InvalidRequest(
             f"There is no field called {str(field)[:80]!r}.", field=field, allowed=known, hint="Leave it out, or check its spelling."
         )
@@ -562,6 +555,11 @@ def explain_validation(error: ValidationError, request_type: type[BaseModel]) ->
         return InvalidRequest(
             f"{info.label} is too long.", field=field, allowed=f"at most {limit:,} characters", hint="Shorten it and try again."
         )
+    if first["type"] == "missing":
+        return InvalidRequest(f"{info.label} is missing.", field=field, hint=info.help)
+    if first["type"] == "string_pattern_mismatch":
+        words = f"{info.label} can't be {repr(first.get('input'))[:60]}."
+        return InvalidRequest(words, field=field, allowed="64 lower hex digits", hint=info.help)
     value = first.get("input")
     shown = "not a number" if isinstance(value, float) and not math.isfinite(value) else repr(value)[:60]
     allowed = info.allowed
@@ -571,6 +569,21 @@ def explain_validation(error: ValidationError, request_type: type[BaseModel]) ->
         allowed=allowed,
         hint=f"Use {allowed}." if allowed else f"{first['msg'].removeprefix('Value error, ')}.",
     )
+
+
+def _place_of(loc: tuple[int | str, ...], model: type[BaseModel]) -> tuple[str | None, ParameterInfo | None, type[BaseModel]]:
+    """Where pydantic complains: the field as "controls[0].weight", its words, and the model that it belongs to."""
+    field, info = "", None
+    for step in loc:
+        if isinstance(step, int):
+            field += f"[{step}]"
+            continue
+        if info is not None:
+            parts = [part for part in get_args(model.model_fields[info.name].annotation) if isinstance(part, type)]
+            model = next((part for part in parts if issubclass(part, BaseModel)), model)
+        field += f".{step}" if field else str(step)
+        info = parameters_of(model).get(str(step))
+    return field or None, info, model
 
 
 def parse_request(data: Any) -> GenerationRequest:

@@ -45,4 +45,5 @@ def resolve(
     fields["checkpoint_hash"] = checkpoint.hash
     fields["pipeline"] = checkpoint.pipeline
     fields |= {"vae": adapters.vae, "vae_hash": adapters.vae_hash, "loras": adapters.loras, "embeddings": adapters.embeddings}
+    fields["controls"] = adapters.controls
     return ResolvedTxt2Img.model_validate(fields)

@@ -152,6 +152,12 @@ class History:
         with self._database.reading() as connection:
             return list(connection.execute(query).scalars())
 
+    def last_used(self) -> dict[str, int]:
+        """The newest generation of each checkpoint: name -> id, larger is newer."""
+        query = select(generation.c.checkpoint, func.max(generation.c.id).label("newest")).group_by(generation.c.checkpoint)
+        with self._database.reading() as connection:
+            return {row.checkpoint: row.newest for row in connection.execute(query)}
+
     def prompts_after(self, last: int, limit: int, *, negative: bool) -> tuple[int, list[str]]:
         """Prompts of the newest jobs since that one, and the newest one's id (the same when there is none)."""
         column = generation.c.negative_prompt if negative else generation.c.prompt

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from webui.catalog.adapters import find_adapters, knows_network, vae_choices
+from pydantic import ValidationError
+
+from webui.catalog.adapters import CONTROL_FAMILIES, control_models, find_adapters, knows_network, vae_choices
 from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog, Example
+from webui.catalog.models import ModelFile
 from webui.catalog.tokenizer import tokenizer_of
 from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest, NotFound
 from webui.executors.base import Executor, Slot
 from webui.extensions.registry import ExtensionRegistry
 from webui.generation.adapters import NO_ADAPTERS
+from webui.generation.control import ControlUnit
 from webui.generation.images import images_of
 from webui.generation.prompt.explain import Explanation, Reader, explain
 from webui.generation.prompt.schedules import Steps
-from webui.generation.request import MAX_SEED, RANDOM_SEED, GenerationRequest, ResolvedRequest, ResolvedTxt2Img, parse_request
+from webui.generation.request import (
+    MAX_SEED,
+    RANDOM_SEED,
+    GenerationRequest,
+    ResolvedRequest,
+    ResolvedTxt2Img,
+    explain_validation,
+    parse_request,
+)
 from webui.generation.resolve import CheckpointIdentity, resolve
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
 from webui.generation.stock_pipelines import notes_for
+from webui.pictures.decoding import read_stored
+from webui.pictures.preprocessors import control_picture
 from webui.planning.estimate import Estimate, estimate
 from webui.planning.machine import host_memory
 from webui.settings import SETTINGS_FILE_NAME, Settings
@@ -39,6 +54,7 @@ from webui.studio.history import History
 from webui.studio.ids import IdClock, time_of
 from webui.studio.image_store import FOLDER, ImageStore, is_content_hash
 from webui.studio.journal import FOREVER_PRIORITY, LIVE_PRIORITY, NORMAL_PRIORITY, Job, Journal, NewJob, SubmissionKey, parse_id
+from webui.studio.model_desk import ModelDesk
 from webui.studio.naming import OutputStyle, Subject, check_pattern, place
 from webui.studio.notices import Notice, NoticeBoard
 from webui.studio.picture_file import PictureFolder, suffix_for
@@ -108,6 +124,7 @@ class Studio:
             words=JobWords(view=self.job_view, seconds=self._seconds_of, successor=self._successor_of),
         )
         self.queue = QueueView(self._journal, self.history, self._dispatcher, self.job_view, lambda: self.preferences.current)
+        self.models = ModelDesk(catalog, executor, settings.data_dir / "cache", self.picture_path)
         self.events.listen(self._queue_touched.set)
         catalog.on_change = lambda: self.events.publish("catalog")
         self._put_standing_notices()
@@ -425,24 +442,10 @@ class Studio:
             "message": (slot.problem if slot else "") or words[state],
         }
 
-    def models_in_memory(self) -> list[dict[str, Any]]:
-        """Which parts of checkpoints the workers keep, and where (webui.generation.events.InMemory)."""
-        return [{"slot": slot.id, **part} for slot in self._executor.slots() for part in slot.resident]
-
-    def unload_models(self) -> None:
-        """Let the workers let go of all weights, once they have no job."""
-        for slot in self._executor.slots():
-            self._executor.unload(slot.id)
-
-    def preload(self, checkpoint: str) -> None:
-        """Have a checkpoint ready before it is asked for. Raises InvalidRequest or CheckpointUnusable."""
-        path = str(self.catalog.find(checkpoint).path)
-        for slot in self._executor.slots():
-            self._executor.preload(slot.id, path)
-
     def _watch(self) -> None:
         # Asked rather than told: any executor can answer, wherever its workers live.
         told: dict[str, str] | None = None
+        told_memory = self.models.resident()
         source = source_hash()
         rounds = 0
         while not self._closed.wait(_WATCH_SECONDS):
@@ -452,6 +455,9 @@ class Studio:
             if worker != told:
                 self.events.publish("worker", worker=worker)
                 told = worker
+            if (resident := self.models.resident()) != told_memory:
+                self.events.publish("memory")
+                told_memory = resident
             rounds += 1
             if rounds % _WATCH_FILES_EVERY == 0 and source_hash() != source:
                 self.notices.put(_RESTART_NEEDED)
@@ -581,6 +587,24 @@ class Studio:
     def vae_names(self) -> list[str]:
         """What the field `vae` can be: automatic, none, and each VAE that was found."""
         return vae_choices(self.catalog.models)
+
+    def control_models(self, checkpoint: str) -> list[ModelFile]:
+        """The models that steer that checkpoint (empty: the one in use). Raises InvalidRequest or CheckpointUnusable."""
+        family = self.catalog.find(checkpoint).kind.family
+        return control_models(self.catalog.models, family) if family in CONTROL_FAMILIES | {""} else []
+
+    def control_preview(self, fields: Mapping[str, Any], width: int, height: int) -> bytes:
+        """What any model of a control with these fields sees at that size, as PNG. Raises InvalidRequest."""
+        try:
+            unit = ControlUnit.model_validate({"model": "any", **fields}).resolved("")
+        except ValidationError as error:
+            raise explain_validation(error, ControlUnit) from None
+        path = self.images.require(unit.image, "image")
+        preprocess = unit.processor.with_thresholds(unit.threshold_a, unit.threshold_b)
+        seen = control_picture(read_stored(path, unit.image), width, height, unit.resize_mode, preprocess, unit.processor_res)
+        buffer = io.BytesIO()
+        seen.save(buffer, "PNG", compress_level=1)
+        return buffer.getvalue()
 
     def examples(self) -> list[Example]:
         """Pictures that the checkpoints are known to draw, for the first visit."""

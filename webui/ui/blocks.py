@@ -19,7 +19,7 @@ from webui.studio.studio import Studio
 from webui.ui.fields import SEEDS, Fields, element_id, source_of, unchecked
 from webui.ui.link import answered, link
 from webui.ui.pieces import STATIC_FOLDER, Assets, piece
-from webui.ui.tabs import canvas_pages, history, settings, system, txt2img
+from webui.ui.tabs import canvas_pages, history, models, settings, system, txt2img
 
 MAX_UPLOAD = "50mb"
 
@@ -44,6 +44,8 @@ def build(studio: Studio) -> gr.Blocks:
                 canvas_pages.build(assets, "inpaint")
             with gr.Tab("History", id="history", elem_id="ez-page-history", render_children=True) as past:
                 history.build(assets)
+            with gr.Tab("Models", id="models", elem_id="ez-page-models", render_children=True) as files:
+                models.build(assets)
             with gr.Tab("Settings", id="settings", elem_id="ez-page-settings", render_children=True) as choices:
                 settings.build(assets)
             with gr.Tab("System", id="system", elem_id="ez-page-system", render_children=True) as state:
@@ -51,7 +53,8 @@ def build(studio: Studio) -> gr.Blocks:
         piece(assets, "overlay.js", elem_id="ez-overlay")
         receipt = link(assets, table=fields.table(), checkpoints=_checkpoint_rows(studio), examples=_example_rows(studio))
         _remember(page, fields, receipt, assets)
-        _follow_tabs({"txt2img": draw, "img2img": redraw, "inpaint": paint, "history": past, "settings": choices, "system": state}, assets)
+        drawing = {"txt2img": draw, "img2img": redraw, "inpaint": paint}
+        _follow_tabs({**drawing, "history": past, "models": files, "settings": choices, "system": state}, assets)
         _answer(studio, fields, checkpoint, receipt)
         generate.click(None, None, None, js=assets.call("order.js", 'order("generate")'), api_visibility="private")
         checkpoint.input(None, checkpoint, None, js=assets.call("checkpoint.js", "picked(values[0])"), api_visibility="private")
@@ -79,7 +82,7 @@ def mount_page(app: FastAPI, page: gr.Blocks, head: str = "") -> FastAPI:
         page,
         path="/",
         theme=Base(font=["sans-serif"], font_mono=["monospace"]),
-        css_paths=[STATIC_FOLDER / name for name in ("easel.css", "gradio.css", "plain.css", "canvas.css")],
+        css_paths=[STATIC_FOLDER / name for name in ("easel.css", "gradio.css", "plain.css", "canvas.css", "models.css")],
         head=head,
         max_file_size=MAX_UPLOAD,
         run_history=False,

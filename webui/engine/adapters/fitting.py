@@ -1,23 +1,26 @@
-"""What a job puts on its checkpoint: LoRAs and embeddings, fitted once, put on for each stage that they matter to."""
+"""What a job puts on its checkpoint: LoRAs, embeddings and controls, fitted once, put on for each stage that they matter to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
+from webui.engine.adapters.controls import ControlSet, LoadControlNets, fit_controls
 from webui.engine.adapters.embeddings import Embeddings, EmbeddingSet
 from webui.engine.adapters.lora import DENOISER, Loras, LoraSet
+from webui.engine.context import DenoiseContext
 from webui.engine.families.base import Family
 from webui.generation.job import JobSpec
 
 
 @dataclass(frozen=True)
 class Adapters:
-    """LoRAs and embeddings that fit a checkpoint; it is unchanged until they are put on."""
+    """LoRAs, embeddings and controls that fit a checkpoint; it is unchanged until they are put on."""
 
     loras: LoraSet
     embeddings: EmbeddingSet
+    controls: ControlSet
 
     @property
     def text_key(self) -> Hashable:
@@ -28,9 +31,11 @@ class Adapters:
         """LoRAs on the text encoders within the block. Embeddings are put in where text is encoded."""
         return self.loras.on(*self._text_parts)
 
-    def on_denoiser(self) -> AbstractContextManager[None]:
-        """LoRAs on the denoiser within the block."""
-        return self.loras.on(DENOISER)
+    @contextmanager
+    def on_denoiser(self, family: Family, context: DenoiseContext) -> Iterator[None]:
+        """LoRAs on the denoiser, and controls that steer it, within the block."""
+        with self.loras.on(DENOISER), self.controls.on(family, context):
+            yield
 
     @property
     def _text_parts(self) -> list[str]:
@@ -44,9 +49,10 @@ class AdapterShelf:
         self._loras = Loras()
         self._embeddings = Embeddings()
 
-    def fit(self, job: JobSpec, family: Family, note: Callable[[str], None]) -> Adapters:
-        """The job's adapters. note: told what fits nothing. Raises AdapterUnusable, LoraDoesNotFit."""
+    def fit(self, job: JobSpec, family: Family, note: Callable[[str], None], controlnets: LoadControlNets) -> Adapters:
+        """The job's adapters. note: told what fits nothing. Raises AdapterUnusable, LoraDoesNotFit, InvalidRequest."""
         return Adapters(
             self._loras.fit(job.loras, family.modules if job.loras else {}, family.content, note),
             self._embeddings.fit(job.embeddings, family.text_encoders, note),
+            fit_controls(job, family, controlnets),
         )

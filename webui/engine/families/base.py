@@ -134,6 +134,11 @@ class Family(Protocol):
         """Whether the denoiser is told how closely to follow the prompt, instead of being asked twice."""
         ...
 
+    @property
+    def pixels_per_latent(self) -> int:
+        """Pixels along one side of what becomes one latent pixel."""
+        ...
+
     def sigmas_at(self, width: int, height: int) -> ModelSigmas:
         """The noise levels it was trained on, for a picture of that many pixels."""
         ...

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import torch
 from webui.catalog.diffusers_folder import read_json
 from webui.engine.device import Device
 from webui.engine.loading import configs
-from webui.engine.loading.component import component, load_component
+from webui.engine.loading.checkpoint import open_file
+from webui.engine.loading.component import ComponentSource, component, load_component
 from webui.engine.loading.diffusers_folder import VOLATILE
 from webui.engine.loading.layouts import names_under, plain_layout, unet_layout
-from webui.engine.loading.tensors import Layout, Origin, Shape, TensorFile, shapes_of
+from webui.engine.loading.tensors import Layout, Origin, Shape, shapes_of
 from webui.errors import AdapterUnusable, CheckpointUnusable
 
 _WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors")
@@ -28,11 +30,14 @@ _LAST_HINT = 14
 _ONLY_OF_UNETS = ("out_channels", "sample_size", "up_block_types")
 
 
-def load_controlnet(path: Path, device: Device) -> torch.nn.Module:
-    """A diffusers ControlNetModel on the device, ready to run. Raises AdapterUnusable when that is none, or damaged."""
+def open_controlnet(path: Path, cache: Path | None = None) -> ComponentSource:
+    """Look at a ControlNet: headers only, but for old pickles, which are converted first. Raises AdapterUnusable.
+
+    cache: folder to keep converted pickles in.
+    """
     weights = next((path / name for name in _WEIGHTS if (path / name).is_file()), path)
-    try:
-        file = TensorFile(weights)
+    with _told_of(path):
+        file = open_file(weights, cache)
         layout = controlnet_layout(file.shapes)
         if not layout:
             raise AdapterUnusable(f"{path.name} is not a ControlNet that Easel knows.", hint="Pick another one.")
@@ -40,7 +45,21 @@ def load_controlnet(path: Path, device: Device) -> torch.nn.Module:
         given = weights.parent / "config.json"
         config = read_json(given.parent, given.name) if weights.name in _WEIGHTS and given.is_file() else controlnet_config(shapes)
         config = {key: value for key, value in config.items() if key not in VOLATILE}
-        return load_component(component("controlnet", "controlnet", file, layout, config), device)
+        return component("controlnet", "controlnet", file, layout, config)
+
+
+def load_controlnet(path: Path, device: Device) -> torch.nn.Module:
+    """A diffusers ControlNetModel on the device, ready to run. Raises AdapterUnusable when that is none, or damaged."""
+    source = open_controlnet(path)
+    with _told_of(path):
+        return load_component(source, device)
+
+
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    """What opening and loading may raise, as AdapterUnusable."""
+    try:
+        yield
     except (KeyError, ValueError, StopIteration, IndexError) as error:
         raise AdapterUnusable(f"{path.name} is not complete ({error} is missing).", hint="Download it again.") from None
     except CheckpointUnusable as error:

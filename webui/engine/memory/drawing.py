@@ -35,11 +35,18 @@ class MemoryBook:
         """Remember peaks; of each way of drawing the largest counts."""
         self._peaks[architecture, self._device.dtype_name] = merge(self.known(architecture), peaks)
 
-    def begin(self, loaded: Loaded, job: JobSpec, pictures: int, control: JobControl, told: Callable[[str], None]) -> PictureMemory:
-        """Plan some pictures that are drawn together. Raises GenerationFailed for an attention that doesn't work here."""
+    def begin(
+        self, loaded: Loaded, job: JobSpec, pictures: int, control: JobControl, told: Callable[[str], None], beside: int = 0
+    ) -> PictureMemory:
+        """Plan some pictures that are drawn together. beside: bytes of weights that are needed, and not the checkpoint's.
+
+        Raises GenerationFailed for an attention that doesn't work here.
+        """
         self.learn(loaded.architecture, _peaks_of(job.known_peaks))
         request = job.request
-        budget = Budget(self._device.free_bytes() + loaded.held(), self._device.reserve, self._device.copies)
+        # What lies on a device of its own is not free there already.
+        taken = 0 if self._device.copies else beside
+        budget = Budget(max(0, self._device.free_bytes() + loaded.held() - taken), self._device.reserve, self._device.copies)
         activations = PictureActivations(request.width, request.height, self._device.dtype.itemsize, self.known(loaded.architecture))
         plan = make_plan(
             budget,

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 MOST_BYTES_READ = 2 * 1024**3
 """Larger parts lie in files of their own, which checkpoints share by path; reading them once more would take seconds."""
 
+_OF_THEIR_OWN = (DENOISER, "controlnet")
+"""Kinds of parts that no two files have in common."""
+
 _MOST_REMEMBERED = 10_000
 
 
@@ -37,7 +40,7 @@ class Identities:
 
     def of(self, source: ComponentSource) -> str:
         """The name. Raises CheckpointUnusable when the file can't be read."""
-        if source.kind == DENOISER:
+        if source.kind in _OF_THEIR_OWN:
             return source.content_id
         key = hashlib.sha256(source.content_id.encode()).hexdigest()
         if key not in self._known:

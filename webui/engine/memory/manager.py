@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +14,8 @@ from webui.engine.adapters.vae import with_vae
 from webui.engine.device import Device
 from webui.engine.families.base import Family
 from webui.engine.loading.checkpoint import open_checkpoint
-from webui.engine.loading.component import CheckpointSource
+from webui.engine.loading.component import CheckpointSource, ComponentKind, ComponentSource
+from webui.engine.loading.controlnet import open_controlnet
 from webui.engine.loading.stock_folder import StockPipeline, StockSource, open_stock_folder
 from webui.engine.memory.cast_cache import CastCache, Numbers
 from webui.engine.memory.identity import Identities, text_identity
@@ -23,6 +24,7 @@ from webui.engine.memory.meter import give_back
 from webui.engine.memory.read_ahead import read_ahead
 from webui.engine.memory.skeleton import Skeleton
 from webui.engine.memory.weights import MAPPED, RAM, Weights, WeightStore
+from webui.errors import AdapterUnusable, CheckpointUnusable
 
 Open = Callable[[Path], CheckpointSource]
 
@@ -45,12 +47,16 @@ class Checkpoints(Protocol):
         """
         ...
 
+    def controlnets(self, paths: Sequence[Path]) -> list[torch.nn.Module]:
+        """These ControlNets, ready to be asked beside the checkpoint; those of before are let go of. Raises AdapterUnusable."""
+        ...
+
     def get_pipeline(self, path: Path, loading: Callable[[], None]) -> StockPipeline:
         """The pipeline of diffusers that draws with the folder at `path`, likewise. Raises CheckpointUnusable."""
         ...
 
-    def unload(self) -> None:
-        """Let go of all weights. The next picture loads what it needs."""
+    def unload(self, path: Path | None = None) -> None:
+        """Let go of all weights, or of those that only the checkpoint at `path` has. The next picture loads what it needs."""
         ...
 
     def resident(self) -> list[dict[str, Any]]:
@@ -82,7 +88,11 @@ class ModelManager:
         self._worn: dict[Skeleton, Weights] = {}
         self._known: OrderedDict[tuple[Path, Path | None], _Known] = OrderedDict()
         self._current: Loaded | None = None
+        self._cache = cache
+        self._beside: tuple[Skeleton, ...] = ()
         self._on_device: dict[Skeleton, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+        self._brought: dict[str, tuple[str, set[Path]]] = {}
+        """Identity of weights -> kind of part, and the checkpoints that they were brought in for."""
         self._pipeline: Weights | None = None
 
     def get(self, path: Path, loading: Callable[[], None], vae: Path | None = None) -> Loaded:
@@ -98,9 +108,7 @@ class ModelManager:
         source = known.source
         skeletons = {kind: self._skeleton(source, kind) for kind in source.components}
         # All weights are there before the first one moves: whatever fails, fails before the switch.
-        weights = {
-            kind: self._store.get(part, skeletons[kind].slots, source.unchanged, self._leased) for kind, part in source.components.items()
-        }
+        weights = {kind: self._weights(path, source, kind, skeletons[kind]) for kind in source.components}
         modules: dict[Any, torch.nn.Module] = {kind: skeleton.module for kind, skeleton in skeletons.items()}
         family = known.family or source.assemble(modules, self._device)
         self._put_on({skeletons[kind]: weights[kind] for kind in skeletons})
@@ -114,6 +122,46 @@ class ModelManager:
         self._device.free_memory()
         return self._current
 
+    def controlnets(self, paths: Sequence[Path]) -> list[torch.nn.Module]:
+        """These ControlNets, each on a skeleton of its own, ready to be asked beside the checkpoint; a path named twice is one.
+
+        Those of before are let go of. Raises AdapterUnusable; those stay then.
+        """
+        number: Counter[str] = Counter()
+        wanted: dict[Path, tuple[Skeleton, Weights]] = {}
+        for path in dict.fromkeys(paths):
+            source = open_controlnet(path, self._cache)
+            key = (source.architecture, f"controlnet {number[source.architecture]}")
+            number[source.architecture] += 1
+            if key not in self._skeletons:
+                self._skeletons[key] = Skeleton(source)
+            leased = [*self._leased, *(weights for _, weights in wanted.values())]
+            wanted[path] = self._skeletons[key], self._control_weights(source, self._skeletons[key], path, leased)
+        changed = {skeleton: weights for skeleton, weights in wanted.values() if self._worn.get(skeleton) is not weights}
+        kept = [skeleton for skeleton, _ in wanted.values() if skeleton not in changed]
+        for skeleton in [skeleton for skeleton in self._beside if skeleton not in kept]:
+            self._take_off([skeleton])
+            skeleton.wear(None)
+            del self._worn[skeleton]
+        for skeleton, weights in changed.items():
+            skeleton.wear(weights.tensors)
+            self._worn[skeleton] = weights
+        self._beside = tuple(skeleton for skeleton, _ in wanted.values())
+        if self._device.copies:
+            for skeleton in self._beside:
+                self._take_up(skeleton)
+        self._store.keep_within_budget(self._leased)
+        return [wanted[path][0].module for path in paths]
+
+    def _control_weights(self, source: ComponentSource, skeleton: Skeleton, path: Path, leased: Collection[Weights]) -> Weights:
+        content = source.content_id
+        try:
+            weights = self._store.get(source, skeleton.slots, lambda: open_controlnet(path, self._cache).content_id == content, leased)
+        except CheckpointUnusable as error:
+            raise AdapterUnusable(error.message, hint=error.hint) from None
+        self._note_brought(weights, source.kind, path)
+        return weights
+
     def get_pipeline(self, path: Path, loading: Callable[[], None]) -> StockPipeline:
         """The pipeline of the folder at `path`, as `get` gets a checkpoint: all or nothing, kept while there is room.
 
@@ -123,6 +171,7 @@ class ModelManager:
         if self._pipeline is None or self._pipeline.identity != source.content:
             loading()
         self._pipeline = self._store.hold(source.content, lambda: self._load_pipeline(source))
+        self._note_brought(self._pipeline, "pipeline", path)
         self._put_on({})
         self._current = None
         self._store.keep_within_budget(self._leased)
@@ -138,30 +187,46 @@ class ModelManager:
         """What is at work."""
         return [*self._worn.values(), *([self._pipeline] if self._pipeline else [])]
 
-    def unload(self) -> None:
-        """Let go of all weights. The next picture loads what it needs."""
-        self._take_off(self._on_device)
-        for skeleton in self._worn:
+    def unload(self, path: Path | None = None) -> None:
+        """Let go of all weights, or of those that only the checkpoint at `path` has. The next picture loads what it needs."""
+        gone = {weights.identity for weights in self._store.kept if path is None or self._brought[weights.identity][1] == {path}}
+        for _, users in self._brought.values():
+            users.difference_update(users if path is None else (path,))
+        for skeleton in [skeleton for skeleton, weights in self._worn.items() if weights.identity in gone]:
+            self._take_off([skeleton])
             skeleton.wear(None)
-        self._worn.clear()
-        self._pipeline = None
-        self._store.clear()
-        self._current = None
+            del self._worn[skeleton]
+            self._current = None
+        self._beside = tuple(skeleton for skeleton in self._beside if skeleton in self._worn)
+        if self._pipeline is not None and self._pipeline.identity in gone:
+            self._pipeline = None
+        self._store.drop(gone)
         # They hold their files open.
-        self._known.clear()
+        for known in [known for known in self._known if path in (None, known[0])]:
+            del self._known[known]
         give_back()
         self._device.free_memory()
 
+    def _weights(self, path: Path, source: CheckpointSource, kind: ComponentKind, skeleton: Skeleton) -> Weights:
+        weights = self._store.get(source.components[kind], skeleton.slots, source.unchanged, self._leased)
+        self._note_brought(weights, kind, path)
+        return weights
+
+    def _note_brought(self, weights: Weights, kind: str, path: Path) -> None:
+        self._brought.setdefault(weights.identity, (kind, set()))[1].add(path)
+
     def resident(self) -> list[dict[str, Any]]:
-        """What is where: {"part", "state": "mapped" | "RAM" | "device", "bytes", "in_use"} for each part, most recently used first."""
+        """What is where, most recently used first (see webui.generation.events.InMemory)."""
         in_use = {id(weights) for weights in self._leased}
         on_device = {id(weights) for skeleton, weights in self._worn.items() if skeleton in self._on_device}
         return [
             {
                 "part": weights.shown,
+                "kind": self._brought[weights.identity][0],
                 "state": DEVICE if id(weights) in on_device else weights.state,
                 "bytes": weights.nbytes,
                 "in_use": id(weights) in in_use,
+                "checkpoints": sorted(str(path) for path in self._brought[weights.identity][1]),
             }
             for weights in reversed(self._store.kept)
         ]
@@ -187,7 +252,7 @@ class ModelManager:
     def _put_on(self, wanted: Mapping[Skeleton, Weights]) -> None:
         changed = {skeleton: weights for skeleton, weights in wanted.items() if self._worn.get(skeleton) is not weights}
         self._take_off(changed)
-        for skeleton in [skeleton for skeleton in self._worn if skeleton not in wanted]:
+        for skeleton in [skeleton for skeleton in self._worn if skeleton not in wanted and skeleton not in self._beside]:
             # Of another family: its weights would stay in memory only because it has them on.
             self._take_off([skeleton])
             skeleton.wear(None)
@@ -212,20 +277,24 @@ class ModelManager:
         )
 
     def _held(self) -> int:
+        # ControlNets stay where they are while it draws, so their room can't be had.
         if self._device.copies:
-            return sum(tensor.nbytes for moved in self._on_device.values() for tensor, _ in moved)
-        return sum(weights.private_bytes for weights in self._worn.values())
+            return sum(tensor.nbytes for skeleton, moved in self._on_device.items() if skeleton not in self._beside for tensor, _ in moved)
+        return sum(weights.private_bytes for skeleton, weights in self._worn.items() if skeleton not in self._beside)
 
     def _place(self, skeletons: Mapping[str, Skeleton], kinds: Collection[str]) -> None:
         """Only these kinds on the device. Untested on hardware."""
         self._take_off([skeleton for kind, skeleton in skeletons.items() if kind not in kinds and skeleton in self._on_device])
         for kind in kinds:
-            skeleton = skeletons[kind]
-            if skeleton not in self._on_device:
-                moved = self._on_device[skeleton] = []
-                for tensor in (*skeleton.module.parameters(), *skeleton.module.buffers()):
-                    moved.append((tensor, tensor.data))
-                    tensor.data = self._device.upload(tensor.data)
+            self._take_up(skeletons[kind])
+
+    def _take_up(self, skeleton: Skeleton) -> None:
+        if skeleton in self._on_device:
+            return
+        moved = self._on_device[skeleton] = []
+        for tensor in (*skeleton.module.parameters(), *skeleton.module.buffers()):
+            moved.append((tensor, tensor.data))
+            tensor.data = self._device.upload(tensor.data)
 
     def _take_off(self, skeletons: Collection[Skeleton]) -> None:
         # What is in main memory never changed, so nothing has to be copied back.

@@ -111,9 +111,10 @@ class WeightStore:
             if (too_much or too_many) and weights not in leased:
                 del self._kept[identity]
 
-    def clear(self) -> None:
-        """Let go of everything."""
-        self._kept.clear()
+    def drop(self, identities: Collection[str]) -> None:
+        """Let go of these."""
+        for identity in identities:
+            self._kept.pop(identity, None)
 
     @property
     def private_bytes(self) -> int:

@@ -26,14 +26,26 @@ export function defaultsOf(name) {
 export function picked(name) {
   if (name === taken) return;
   taken = name;
-  const before = values.checkpoint === name ? beforeChange : snapshot();
+  takeDefaults(name, values.checkpoint === name ? beforeChange : snapshot());
+}
+
+/** Switches to a checkpoint, as if it were picked. */
+export function useCheckpoint(name) {
+  if (values.checkpoint === name) return;
+  taken = name;
+  const before = snapshot();
+  put({ checkpoint: name });
+  takeDefaults(name, before);
+}
+
+function takeDefaults(name, before) {
   const defaults = defaultsOf(name);
-  if (before.checkpoint === name || !Object.keys(defaults).length) return;
+  if (before.checkpoint === name) return;
   put(defaults);
   toast({
     icon: "ok",
     title: `Drawing with ${name}`,
-    text: "Size, steps, CFG scale and sampler are now the ones it draws best with.",
+    text: Object.keys(defaults).length ? "Size, steps, CFG scale and sampler are now the ones it draws best with." : "",
     undo: () => put(before),
   });
 }

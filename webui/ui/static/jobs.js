@@ -22,7 +22,7 @@ let plan = new Map(); // id -> place in the order in which they will run, as far
 
 /**
  * Events: "snapshot", "job" {job, before}, "progress" {…}, "picture" {image, job, live}, "note", "queue", "notices", "worker",
- * "catalog", "settings", "connection".
+ * "catalog", "memory", "settings", "connection".
  */
 export const changes = new EventTarget();
 
@@ -107,6 +107,9 @@ const TAKE = {
   },
   catalog() {
     tell("catalog");
+  },
+  memory() {
+    tell("memory");
   },
   system({ doing }) {
     tell("system", { doing });

@@ -4,6 +4,7 @@ import { isDrawing } from "./ask.js";
 import { chosenImage, closeDetail, showChosenFull, step as stepHistory } from "./history.js";
 import { h } from "./markup.js";
 import { closeMenu } from "./menu.js";
+import { closeModelSheet } from "./models.js";
 import { PAGES, currentPage, open } from "./pages.js";
 import { copyPicture, download, useParameters } from "./picture.js";
 import { toggleQueue } from "./queue-sheet.js";
@@ -19,7 +20,7 @@ const LIST = [
   ["Ctrl Up, Ctrl Down", "Weight of the word at the caret"],
   ["Down, then Tab or Enter", "Take what is offered at the caret"],
   ["Esc", "Close what is open, else interrupt"],
-  ["1 to 6", "txt2img, img2img, Inpaint, History, Settings, System"],
+  ["1 to 7", "txt2img, img2img, Inpaint, History, Models, Settings, System"],
   ["Q", "Queue"],
   ["Left, Right", "Previous, next picture"],
   ["Space", "Full screen"],
@@ -123,7 +124,7 @@ function escape(event) {
   if (document.querySelector('[role="option"]')) return; // an open list closes itself
   if (closeMenu() || closeViewer() || closeSheet()) return event.preventDefault();
   if (isTyping(event.target) && !isDrawing()) return;
-  if (currentPage() === "history" && closeDetail()) return event.preventDefault();
+  if (closeModelSheet() || (currentPage() === "history" && closeDetail())) return event.preventDefault();
   if (interruptRunning()) event.preventDefault();
 }
 

@@ -1,16 +1,16 @@
-// Which page is open and which picture is shown, in the address and over a reload.
+// Which page is open and which picture (or model) is shown, in the address and over a reload.
 
 import { whenThere } from "./markup.js";
 import { recall, remember } from "./storage.js";
 
-export const PAGES = ["txt2img", "img2img", "inpaint", "history", "settings", "system"];
+export const PAGES = ["txt2img", "img2img", "inpaint", "history", "models", "settings", "system"];
 const listeners = new Set();
 let current = null;
 let pictures = {};
 
 function fromAddress() {
   const [page, picture] = location.hash.slice(1).split("/");
-  return PAGES.includes(page) ? { page, picture: /^\d+$/.test(picture ?? "") ? picture : null } : null;
+  return PAGES.includes(page) ? { page, picture: /^[0-9a-f]{1,19}$/.test(picture ?? "") ? picture : null } : null;
 }
 
 export function currentPage() {
@@ -36,7 +36,7 @@ export function shown(page) {
   listeners.forEach((listener) => listener(page));
 }
 
-/** The picture that was chosen on a page, or null. */
+/** The id of the picture, or the model, that was chosen on a page, or null. */
 export function chosenPicture(page) {
   return pictures[page] ?? null;
 }

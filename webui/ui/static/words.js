@@ -60,6 +60,11 @@ export function gigabytes(value) {
   return `${size < 10 ? Math.round(size * 10) / 10 : Math.round(size).toLocaleString("en")} GB`;
 }
 
+/** Of a file, whatever its size: "31 kB", "1.3 GB". */
+export function fileSize(value) {
+  return value < 1024 ** 2 ? bytes(value) : gigabytes(value);
+}
+
 /** A prompt as a name: never empty. */
 export function title(prompt) {
   return prompt.trim().replace(/\s+/g, " ") || "Without words";

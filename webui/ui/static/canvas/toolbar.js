@@ -101,7 +101,7 @@ export function viewBar(canvas) {
       h("span", { class: "sep" }),
       button("minus", "Zoom out", "-", () => view.zoom(1 / ZOOM)),
       scale,
-      button("plus", "Zoom in", "+", () => view.zoom(ZOOM)),
+      button("add", "Zoom in", "+", () => view.zoom(ZOOM)),
       h("button", { class: "ez-btn s ghost", type: "button", title: "Fit (0)", onclick: () => view.fit() }, "Fit"),
       h("span", { class: "sep" }),
       before,

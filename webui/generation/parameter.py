@@ -1,0 +1,18 @@
+"""How a parameter is declared: once, with its default, bounds and words, on the field of the request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+
+def parameter(
+    default: Any, *, label: str, help: str, infotext: str | None = None, unit: str = "", step: float | None = None, **bounds: Any
+) -> Any:
+    """Declare one parameter: its default (... for none), bounds (pydantic's ge, le, multiple_of, max_length) and words.
+
+    infotext: the AUTOMATIC1111 key it is written under. unit: shown behind the number. step: of the slider.
+    """
+    extra = {key: value for key, value in {"infotext": infotext, "unit": unit, "step": step}.items() if value}
+    return Field(default, title=label, description=help, json_schema_extra=extra, **bounds)
