@@ -43,7 +43,7 @@ export function showResults(element, page, canvas) {
 
   const draw = () => {
     strip.hidden = !state.images.length || !canvas.painting;
-    if (strip.hidden) return;
+    if (strip.hidden) return fill(strip);
     const laid = find(state.laid);
     const before = h(
       "button",
