@@ -44,19 +44,25 @@ def test_what_the_engine_does_not_draw_with_is_listed_with_its_reason(models_dir
     folder = models_dir / "checkpoints"
     make_checkpoint(folder / "pipeline", pipeline="QwenImageLayeredPipeline")
     write_safetensors(folder / "family.safetensors", {**FLUX, "model.diffusion_model.distilled_guidance_layer.in_proj.weight": (5120, 64)})
-    write_safetensors(folder / "alone.safetensors", under(DENOISER, unet(2048, sized=True)))
+    write_safetensors(folder / "alone.safetensors", under(DENOISER, unet(1024)))
     write_safetensors(folder / "playground.safetensors", {**SDXL, "edm_mean": (4,)})
     write_safetensors(folder / "edit.safetensors", {**SD1, **under(DENOISER, unet(768, channels=8))})
     write_safetensors(folder / "strange.safetensors", {"weight": (2,)})
     (folder / "old.ckpt").write_bytes(b"PK")
     write_gguf(folder / "quantised.gguf", flux())
     write_gguf(folder / "quantised xl.gguf", unet(2048, sized=True))
-    for name, shapes in {"sd1": SD1, "inpaint": SD1_INPAINT, "sdxl": SDXL, "flux": flux()}.items():
+    for name, shapes in {
+        "sd1": SD1,
+        "inpaint": SD1_INPAINT,
+        "sdxl": SDXL,
+        "flux": flux(),
+        "xl unet": under(DENOISER, unet(2048, sized=True)),
+    }.items():
         write_safetensors(folder / f"{name}.safetensors", shapes)
     words = {
         "pipeline": "QwenImageLayeredPipeline",
         "family": "single file (Chroma), which this version",
-        "alone": "denoiser alone (SDXL)",
+        "alone": "denoiser alone (Stable Diffusion 2)",
         "playground": "EDM",
         "edit": "editing pictures",
         "strange": "none of its tensors' names",
@@ -68,7 +74,7 @@ def test_what_the_engine_does_not_draw_with_is_listed_with_its_reason(models_dir
     for name, expected in words.items():
         assert expected in found[name].problem
         assert found[name].hint
-    assert {name for name, entry in found.items() if entry.usable} == {"small", "sd1", "inpaint", "sdxl", "flux", "quantised"}
+    assert {name for name, entry in found.items() if entry.usable} == {"small", "sd1", "inpaint", "sdxl", "flux", "quantised", "xl unet"}
     assert dict(found["sdxl"].defaults) == {"width": 1024, "height": 1024}
     assert found["inpaint"].kind.variant == "inpaint"
 

@@ -91,6 +91,43 @@ def test_there_and_back_is_the_same_picture(folders: dict[str, Path], half: Devi
     assert alone.draw(folders["b"]) == first["b"], "what was there before has no say"
 
 
+SAMPLERS = ["DPM++ 2M", *(pytest.param(name, marks=pytest.mark.slow) for name in ("Euler", "Euler a", "LMS", "DDIM"))]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_the_picture_is_the_same_wherever_its_weights_are(folders: dict[str, Path], tmp_path: Path, dtype: str, sampler: str) -> None:
+    """Copied, cast just now, cast before, after a switch, after all was let go."""
+    device = open_device("cpu", dtype)
+    copied, first, later = Watched(device), Watched(device, tmp_path), Watched(device, tmp_path)
+    picture = copied.draw(folders["a"], sampler=sampler)
+    assert {state for _, state in copied.states()} == {RAM}
+    assert first.draw(folders["a"], sampler=sampler) == picture
+    assert {state for _, state in first.states()} == {MAPPED}
+    assert later.draw(folders["a"], sampler=sampler) == picture
+    later.draw(folders["b"], sampler=sampler)
+    assert later.draw(folders["a"], sampler=sampler) == picture
+    later.manager.unload()
+    assert later.draw(folders["a"], sampler=sampler) == picture
+
+
+@pytest.mark.slow
+def test_weights_that_are_mapped_as_they_are_draw_the_same_after_a_switch(device: Device, folders: dict[str, Path], tmp_path: Path) -> None:
+    full = save_folder(tiny_family(device, 5), tmp_path / "full")
+    watched = Watched(device, tmp_path / "cache")
+    first = watched.draw(full)
+    watched.draw(folders["a"])
+    assert watched.draw(full) == first
+    watched.manager.unload()
+    assert watched.draw(full) == first == Watched(device).draw(full)
+
+
+def test_casts_begin_where_copies_would(folders: dict[str, Path], half: Device, tmp_path: Path) -> None:
+    """Kernels round otherwise at other addresses."""
+    for part in Watched(half, tmp_path).manager.get(folders["a"], lambda: None).parts.values():
+        assert not [name for name, tensor in part.state_dict().items() if tensor.is_floating_point() and tensor.data_ptr() % 64]
+
+
 def test_the_text_encoder_and_the_vae_are_one_for_all(folders: dict[str, Path], half: Device, tmp_path: Path) -> None:
     watched = Watched(half, tmp_path)
     for path in folders.values():

@@ -22,10 +22,10 @@ from webui.engine.loading.modules import builder
 from webui.engine.loading.tensors import shapes_of
 from webui.engine.memory.manager import ModelManager
 from webui.errors import CheckpointUnusable, GenerationFailed
-from webui.generation.events import Stage
+from webui.generation.events import Picture, Stage
 
 from . import original_layouts, tiny_checkpoints
-from .drawing import CHECKPOINT, Recorder, digests, job
+from .drawing import CHECKPOINT, Recorder, digests, job, pixels
 from .tiny_checkpoints import Tiny
 
 SIZE: dict[str, Any] = {"width": 64, "height": 64, "steps": 2, "sampler": "Euler", "schedule_type": "Uniform"}
@@ -135,6 +135,67 @@ def test_a_gguf_denoiser_takes_its_other_parts_from_the_folders(tmp_path: Path, 
     assert digests(recorder_in(tmp_path, device).run(job(path=path, **SIZE)))
 
 
+# the U-Net alone
+
+SMALL: dict[str, Any] = {"width": 64, "height": 64, "steps": 2, "sampler": "Euler", "schedule_type": "Uniform"}
+
+
+def save_loose_parts(tiny: Tiny, root: Path, vae: str) -> None:
+    """Its text encoders and VAE, each in the folder for them."""
+    for kind, name in (("text_encoder", "clip_l"), ("text_encoder_2", "clip_g")):
+        if kind in tiny.modules:
+            Tiny({}, original_layouts.clip_as_published(tiny.modules[kind], "")).save(root / "text_encoders" / f"{name}.safetensors")
+    Tiny({}, original_layouts.vae_as_published(tiny.modules["vae"], "")).save(root / "vae" / f"{vae}.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("make", "vae", "layout"),
+    [
+        (tiny_checkpoints.sd1, "vae-ft-mse", "with its prefix"),
+        (tiny_checkpoints.sdxl, "sdxl_vae", "bare"),
+        pytest.param(tiny_checkpoints.sd1, "vae-ft-mse", "diffusers", marks=pytest.mark.slow),
+        pytest.param(tiny_checkpoints.sdxl, "sdxl_vae", "diffusers", marks=pytest.mark.slow),
+        pytest.param(lambda: tiny_checkpoints.sdxl(refiner=True), "sdxl_vae", "bare", marks=pytest.mark.slow),
+    ],
+    ids=["SD 1.5", "SDXL, bare", "SD 1.5, as diffusers names it", "SDXL, as diffusers names it", "refiner"],
+)
+def test_a_u_net_alone_takes_its_other_parts_from_the_folders(
+    tmp_path: Path, device: Device, make: Callable[[], Tiny], vae: str, layout: str
+) -> None:
+    tiny = make()
+    recorder = recorder_in(tmp_path, device)
+    expected = _picture(recorder, tiny.save(tmp_path / "whole.safetensors"))
+    save_loose_parts(tiny, tmp_path, vae)
+    # A family's U-Net has no use for the other one's VAE, though both have four channels.
+    other = Tiny({}, original_layouts.vae_as_published(tiny_checkpoints.vae(1.0), ""))
+    other.save(tmp_path / "vae" / ("sdxl_vae.safetensors" if vae != "sdxl_vae" else "an ft-mse one.safetensors"))
+    prefix = "model.diffusion_model."
+    state = {
+        "with its prefix": {name: tensor for name, tensor in tiny.state.items() if name.startswith(prefix)},
+        "bare": {name.removeprefix(prefix): tensor for name, tensor in tiny.state.items() if name.startswith(prefix)},
+        "diffusers": tiny.modules["denoiser"].state_dict(),
+    }[layout]
+    path = Tiny({}, state).save(tmp_path / "alone.safetensors")
+    # In another file weights lie at other addresses, of which kernels make other roundings.
+    assert np.abs(_picture(recorder, path) - expected).max() <= 1
+
+
+def _picture(recorder: Recorder, path: Path) -> Any:
+    (picture,) = [event for event in recorder.run(job(path=path, **SMALL)) if isinstance(event, Picture)]
+    return pixels(picture).astype(int)
+
+
+def test_a_u_net_alone_says_what_it_lacks(tmp_path: Path) -> None:
+    tiny = tiny_checkpoints.sdxl()
+    path = Tiny({}, {name: tensor for name, tensor in tiny.state.items() if name.startswith("model.")}).save(tmp_path / "xl.safetensors")
+    with pytest.raises(CheckpointUnusable, match=r"xl\.safetensors holds no CLIP text encoder") as caught:
+        open_checkpoint(path, [tmp_path])
+    assert caught.value.hint == "Put clip_l.safetensors and clip_g.safetensors into models/text_encoders."
+    save_loose_parts(tiny, tmp_path, "vae-ft-mse")
+    with pytest.raises(CheckpointUnusable, match=r"xl\.safetensors holds no VAE"):
+        open_checkpoint(path, [tmp_path])
+
+
 # full size, on the meta device
 
 _SIZED = {"addition_embed_type": "text_time", "addition_time_embed_dim": 256, "projection_class_embeddings_input_dim": 2816}
@@ -148,6 +209,15 @@ _XL = {
     "cross_attention_dim": 2048,
     **_SIZED,
 }
+_REFINER = _XL | {
+    "block_out_channels": [384, 768, 1536, 1536],
+    "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
+    "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
+    "transformer_layers_per_block": [1, 4, 4, 4],
+    "attention_head_dim": [6, 12, 24, 24],
+    "cross_attention_dim": 1280,
+    "projection_class_embeddings_input_dim": 2560,
+}
 _SD2 = {"attention_head_dim": [5, 10, 20, 20], "use_linear_projection": True, "cross_attention_dim": 1024}
 _SD3 = {"in_channels": 16, "out_channels": 16, "sample_size": 128, "joint_attention_dim": 4096, "pooled_projection_dim": 2048}
 _LARGE = _SD3 | {
@@ -158,6 +228,7 @@ _LARGE = _SD3 | {
     "qk_norm": "rms_norm",
 }
 _MEDIUM = _SD3 | {"num_layers": 24, "num_attention_heads": 24, "caption_projection_dim": 1536, "pos_embed_max_size": 384}
+_SD3_MEDIUM = _MEDIUM | {"pos_embed_max_size": 192}
 _MEDIUM |= {"qk_norm": "rms_norm", "dual_attention_layers": list(range(13))}
 _UNET = (original_layouts.unet_as_published, layouts.unet_layout, configs.unet_config)
 _MMDIT = (original_layouts.sd3_as_published, layouts.sd3_layout, configs.sd3_config)
@@ -168,6 +239,8 @@ PUBLISHED: list[tuple[Any, ...]] = [
     ("SD 1.5 inpainting", "unet", {"cross_attention_dim": 768, "in_channels": 9}, *_UNET, 859_535_364),
     ("SD 2.1", "unet", _SD2, *_UNET, 865_910_724),
     ("SDXL", "unet", _XL, *_UNET, 2_567_463_684),
+    ("SDXL refiner", "unet", _REFINER, *_UNET, 2_259_526_660),
+    ("SD 3 Medium", "sd3", _SD3_MEDIUM, *_MMDIT, 2_028_328_000),
     ("SD 3.5 Large", "sd3", _LARGE, *_MMDIT, 8_056_627_520),
     ("SD 3.5 Medium", "sd3", _MEDIUM, *_MMDIT, 2_243_171_520),
     ("FLUX.1 dev", "flux", {"guidance_embeds": True}, *_FLUX, 11_901_408_320),
@@ -175,20 +248,24 @@ PUBLISHED: list[tuple[Any, ...]] = [
 ]
 """Title, module, the published config, module -> file, file -> module, shapes -> config, the published number of parameters."""
 
+TITLES = [row[0] for row in PUBLISHED]
+
 
 @pytest.mark.slow
-def test_names_and_sizes_at_full_scale() -> None:
+@pytest.mark.parametrize(
+    ("module", "config", "published", "layout_of", "config_of", "parameters"), [row[1:] for row in PUBLISHED], ids=TITLES
+)
+def test_names_and_sizes_at_full_scale(module: str, config: Any, published: Any, layout_of: Any, config_of: Any, parameters: int) -> None:
     """From the shapes of published files: configs whose modules have the published numbers of parameters."""
-    for title, module, config, published, layout_of, config_of, parameters in PUBLISHED:
-        reference = builder(module, config)()
-        assert sum(parameter.numel() for parameter in reference.parameters()) == parameters, title
-        shapes = {name: tuple(tensor.shape) for name, tensor in published(reference).items()}
-        layout = layout_of(shapes, "model.diffusion_model.")
-        derived = shapes_of(shapes, layout)
-        expected = {name: tuple(tensor.shape) for name, tensor in reference.state_dict().items()}
-        assert derived == expected, title
-        rebuilt = builder(module, config_of(derived))()
-        assert {name: tuple(tensor.shape) for name, tensor in rebuilt.state_dict().items()} == expected, title
+    reference = builder(module, config)()
+    assert sum(parameter.numel() for parameter in reference.parameters()) == parameters
+    shapes = {name: tuple(tensor.shape) for name, tensor in published(reference).items()}
+    layout = layout_of(shapes, "model.diffusion_model.")
+    derived = shapes_of(shapes, layout)
+    expected = {name: tuple(tensor.shape) for name, tensor in reference.state_dict().items()}
+    assert derived == expected
+    rebuilt = builder(module, config_of(derived))()
+    assert {name: tuple(tensor.shape) for name, tensor in rebuilt.state_dict().items()} == expected
 
 
 # what is no checkpoint, or not a whole one

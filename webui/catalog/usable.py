@@ -21,7 +21,7 @@ OPENED: Mapping[Form, frozenset[str]] = {
 }
 """Form on disk -> families that the engine opens in it."""
 
-OPENED_ALONE = _TRANSFORMERS
+OPENED_ALONE = _TRANSFORMERS | {"sd1", "sdxl", "sdxl_refiner"}
 """Families whose denoiser may come alone: text encoders and VAE are found in their folders."""
 
 OPENED_VARIANTS: Mapping[Variant, frozenset[str]] = {

@@ -50,12 +50,18 @@ class Device:
     def upload(self, weight: torch.Tensor) -> torch.Tensor:
         """A copy of a weight there, in the numbers and the order it computes with."""
         moved = weight.to(self.torch_device, self.dtype if weight.is_floating_point() else weight.dtype, non_blocking=True)
-        return moved.contiguous(memory_format=self.memory_format) if moved.ndim == 4 else moved
+        return channels_last(moved) if moved.ndim == 4 and self.memory_format == torch.channels_last else moved.contiguous()
 
     @property
     def dtype_name(self) -> str:
         """The dtype as people write it: "bfloat16"."""
         return str(self.dtype).removeprefix("torch.")
+
+
+def channels_last(weights: torch.Tensor) -> torch.Tensor:
+    """A convolution's weights with their channels last, in strides too where sides of one leave those open: kernels are chosen by them."""
+    _, into, height, width = weights.shape
+    return weights.contiguous(memory_format=torch.channels_last).as_strided(weights.shape, (height * width * into, 1, width * into, into))
 
 
 def open_device(kind: str = "auto", dtype: str = "auto") -> Device:

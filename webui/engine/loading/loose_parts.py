@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,13 +93,26 @@ def find_clips(roots: Sequence[Path], pooled: int) -> list[LoosePart]:
     return []
 
 
-def find_vae(roots: Sequence[Path], channels: int, words: Sequence[str]) -> LoosePart | None:
-    """A VAE with that many latent channels; one whose path holds one of the words goes first."""
-    found = find_parts(roots, "vae", as_vae, lambda part: part.shapes["decoder.conv_in.weight"][1] == channels)
+VAE_NAMES: Mapping[str, re.Pattern[str]] = {
+    "sd1": re.compile(r"ft-mse|ft-ema|sd[-_]?v?[12]|kl-f8|840000|560000"),
+    "sdxl": re.compile(r"xl"),
+    "sd3": re.compile(r"sd[-_]?v?3|diffusion[-_]?3"),
+    "flux": re.compile(r"flux|(?<![a-z])ae(?![a-z])"),
+}
+"""Family -> what the file of its VAE, or the folder around it, is called. Families with equal channels can't be told apart by shapes."""
 
-    def named(part: LoosePart) -> bool:
-        path = part.file.path
-        return any(word in f"{path.parent.name}/{path.name}".casefold() for word in words)
+_SAME_VAE = {"sd2": "sd1", "sdxl_refiner": "sdxl"}
 
-    found.sort(key=lambda part: not named(part))
-    return found[0] if found else None
+
+def find_vae(roots: Sequence[Path], channels: int, family: str) -> LoosePart | None:
+    """A VAE with that many latent channels: one that is called after the family, else one that is called after none."""
+    own = VAE_NAMES[_SAME_VAE.get(family, family)]
+    named: list[LoosePart] = []
+    unnamed: list[LoosePart] = []
+    for part in find_parts(roots, "vae", as_vae, lambda part: part.shapes["decoder.conv_in.weight"][1] == channels):
+        called = f"{part.file.path.parent.name}/{part.file.path.name}".casefold()
+        if own.search(called):
+            named.append(part)
+        elif not any(other.search(called) for other in VAE_NAMES.values()):
+            unnamed.append(part)
+    return next(iter((*named, *unnamed)), None)

@@ -113,14 +113,14 @@ class Opening:
             f"{self.name} holds no {what}, and none that fits is in models/{folder}.", hint=f"Put {put} into models/{folder}."
         )
 
-    def vae(self, put: str, words: Sequence[str], channels: int) -> None:
+    def vae(self, put: str, channels: int) -> None:
         """Take the VAE: the file's own, or one that fits from the folder."""
         scale = configs.LATENT_SCALES[self.family]
         for prefix in VAE_PREFIXES:
             if self.has(f"{prefix}decoder."):
                 self.own("vae", "vae", "vae", vae_layout(self.file.shapes, prefix), lambda shapes: configs.vae_config(shapes) | scale)
                 return
-        part = loose_parts.find_vae(self.roots, channels, words)
+        part = loose_parts.find_vae(self.roots, channels, self.family)
         if part is None:
             raise self.missing("VAE", put, "vae")
         self.loose("vae", "vae", part, part.layout, configs.vae_config(part.shapes) | scale)
@@ -223,7 +223,7 @@ def _sd(opening: Opening) -> CheckpointSource:
         opening.loose_clips(configs.text_width(shapes), {"text_encoder": "quick_gelu"}, projected=())
     else:
         raise CheckpointUnusable(f"{opening.name} holds no text encoder.", hint="Get the whole checkpoint, not its U-Net alone.")
-    opening.vae("vae-ft-mse-840000-ema-pruned.safetensors", ("ft-mse", "ft-ema", "sd1", "sd2"), 4)
+    opening.vae("vae-ft-mse-840000-ema-pruned.safetensors", 4)
     scheduler = opening.scheduler()
     sigmas, x0 = model_sigmas(scheduler), prediction_of(scheduler, opening.name)
     tokenizer = opening.tokenizer(pad)
@@ -248,7 +248,7 @@ def _sdxl(opening: Opening) -> CheckpointSource:
         if refiner:
             del kinds["text_encoder"]
         opening.loose_clips(configs.text_width(shapes), kinds, projected=("text_encoder_2",))
-    opening.vae("sdxl_vae.safetensors", ("sdxl", "xl"), 4)
+    opening.vae("sdxl_vae.safetensors", 4)
     scheduler = opening.scheduler()
     sigmas, x0 = model_sigmas(scheduler), prediction_of(scheduler, opening.name)
     small, large = opening.tokenizer(OPENAI_PAD), opening.tokenizer(OPEN_CLIP_PAD, "tokenizer_2")
@@ -281,7 +281,7 @@ def _sd3(opening: Opening) -> CheckpointSource:
         kinds: Mapping[ComponentKind, str] = {"text_encoder": "quick_gelu", "text_encoder_2": "gelu"}
         opening.loose_clips(configs.pooled_width(shapes), kinds, projected=("text_encoder", "text_encoder_2"))
     opening.t5("text_encoder_3", shapes["context_embedder.weight"][1])
-    opening.vae("the SD3 VAE (sd3_vae.safetensors)", ("sd3",), 16)
+    opening.vae("the SD3 VAE (sd3_vae.safetensors)", 16)
     tokenizers = clip_tokenizer(OPENAI_PAD), clip_tokenizer(OPEN_CLIP_PAD)
     words = t5_tokenizer() if "text_encoder_3" in opening.components else None
 
@@ -307,7 +307,7 @@ def _flux(opening: Opening) -> CheckpointSource:
         opening.loose_clips(configs.pooled_width(shapes), {"text_encoder": "quick_gelu"}, projected=())
     if not opening.t5("text_encoder_2", shapes["context_embedder.weight"][1]):
         raise opening.missing("T5 text encoder", "t5xxl_fp16.safetensors", "text_encoders")
-    opening.vae("ae.safetensors", ("ae.", "flux"), opening.kind.latent_channels)
+    opening.vae("ae.safetensors", opening.kind.latent_channels)
     clip_words, t5_words = clip_tokenizer(OPENAI_PAD), t5_tokenizer()
 
     def make(name: str, content: str, modules: Mapping[ComponentKind, Any], device: Device) -> Family:

@@ -1,7 +1,8 @@
 """Weights cast once into the numbers that a device computes with, kept as files that are mapped from then on.
 
 A cast is made tensor by tensor, so it takes no more memory than the largest of them. Convolutions lie in the order of
-channels_last where the device wants that, which mapping keeps.
+channels_last where the device wants that, which mapping keeps. Each tensor begins where an allocation would: kernels round
+otherwise at other addresses, and the picture must be the same whether its weights are mapped or copied.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from webui.durable import PART_SUFFIX
+from webui.engine.device import channels_last
 from webui.engine.memory.skeleton import Slot
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,9 @@ ROOM_LEFT = 1024**3
 """Bytes of the disk that the cache never takes."""
 
 _ALIGNMENT = 64
+_GAP = " gap "
+_FORM = "aligned"
+"""Part of the names of casts: those of another form are not found, and go when room is needed."""
 _LAST = "channels_last"
 _NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64", torch.int32: "I32"}
 
@@ -62,7 +67,7 @@ class CastCache:
 
     def path(self, identity: str, numbers: Numbers) -> Path:
         """Where the cast of those tensors lies, or would."""
-        name = hashlib.sha256(identity.encode()).hexdigest()[:32]
+        name = hashlib.sha256(f"{_FORM}|{identity}".encode()).hexdigest()[:32]
         kind = str(numbers.dtype).removeprefix("torch.")
         order = ".last" if numbers.memory_format == torch.channels_last else ""
         return self._folder / f"{name}.{kind}{order}.safetensors"
@@ -128,8 +133,11 @@ def _header(numbers: Numbers, slots: Mapping[str, Slot]) -> tuple[bytes, int]:
     entries: dict[str, object] = {"__metadata__": {"format": "pt", "order": _LAST if numbers.memory_format == torch.channels_last else ""}}
     end = 0
     for name, slot in slots.items():
-        begin, dtype = end, numbers.of(slot)
-        end += slot.shape.numel() * dtype.itemsize
+        if gap := -end % _ALIGNMENT:
+            # The format allows no holes.
+            entries[f"{_GAP}{len(entries)}"] = {"dtype": "U8", "shape": [gap], "data_offsets": [end, end + gap]}
+        begin, dtype = end + gap, numbers.of(slot)
+        end = begin + slot.shape.numel() * dtype.itemsize
         shape = [slot.shape[axis] for axis in (0, 2, 3, 1)] if numbers.turned(slot) else list(slot.shape)
         entries[name] = {"dtype": _NAMES[dtype], "shape": shape, "data_offsets": [begin, end]}
     text = json.dumps(entries, separators=(",", ":")).encode()
@@ -138,7 +146,10 @@ def _header(numbers: Numbers, slots: Mapping[str, Slot]) -> tuple[bytes, int]:
 
 
 def _cast_blocks(numbers: Numbers, slots: Mapping[str, Slot], read: Read) -> Iterator[memoryview]:
+    end = 0
     for name, slot in slots.items():
+        yield memoryview(bytes(-end % _ALIGNMENT))
+        end += -end % _ALIGNMENT + slot.shape.numel() * numbers.of(slot).itemsize
         tensor = read(name).to(numbers.of(slot))
         if numbers.turned(slot):
             tensor = tensor.permute(0, 2, 3, 1)
@@ -150,7 +161,7 @@ def _map(path: Path, numbers: Numbers, slots: Mapping[str, Slot]) -> dict[str, t
     with safe_open(path, framework="pt", device="cpu") as file:
         for name, slot in slots.items():
             tensor = file.get_tensor(name)
-            tensors[name] = tensor.permute(0, 3, 1, 2) if numbers.turned(slot) else tensor
+            tensors[name] = channels_last(tensor.permute(0, 3, 1, 2)) if numbers.turned(slot) else tensor
             if tensors[name].shape != slot.shape:
                 raise ValueError(f"{name} has another shape")
     return tensors

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from webui.engine.device import channels_last
 from webui.engine.loading.component import DOWNLOAD_AGAIN, ComponentSource, require_all
 from webui.engine.memory.cast_cache import CastCache, Numbers
 from webui.engine.memory.identity import Identities
@@ -182,7 +183,7 @@ class WeightStore:
 
 def _cast(tensor: torch.Tensor, slot: Slot, numbers: Numbers) -> torch.Tensor:
     cast = tensor.to(numbers.of(slot))
-    return cast.contiguous(memory_format=torch.channels_last) if numbers.turned(slot) else cast
+    return channels_last(cast) if numbers.turned(slot) else cast
 
 
 def _holds(unchanged: Callable[[], bool]) -> bool:
