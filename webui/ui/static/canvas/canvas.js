@@ -54,7 +54,7 @@ export class Canvas extends EventTarget {
   }
 
   /**
-   * Puts a picture in, with an empty mask; what was there stays as a draft. Returns the id of the draft that it replaces, or null.
+   * Puts a picture in, with an empty mask; what was there stays as a draft. Returns the id of that draft, or null where there is none.
    * Throws an Error that says what is wrong with the file.
    */
   async open(file, name = file.name ?? "") {
@@ -69,7 +69,7 @@ export class Canvas extends EventTarget {
       picture.close();
       throw new Error(`${name || "The picture"} has ${width} × ${height} pixels; the canvas takes up to 64 million.`);
     }
-    const before = this.painting?.id ?? null;
+    const before = (this.drafts && this.painting?.id) ?? null;
     await this.#use(new Painting({ id: newId(), name, width, height, picture, file }));
     return before;
   }

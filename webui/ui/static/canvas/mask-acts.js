@@ -20,15 +20,17 @@ function compute(question) {
     };
     const fail = (event) => {
       stop();
+      worker = null; // the next one tries anew
       reject(new Error(event.message || "The mask's worker doesn't start."));
     };
+    const asking = worker;
     const stop = () => {
-      worker.removeEventListener("message", hear);
-      worker.removeEventListener("error", fail);
+      asking.removeEventListener("message", hear);
+      asking.removeEventListener("error", fail);
     };
-    worker.addEventListener("message", hear);
-    worker.addEventListener("error", fail);
-    worker.postMessage({ id, ...question }, [question.plane.buffer]);
+    asking.addEventListener("message", hear);
+    asking.addEventListener("error", fail);
+    asking.postMessage({ id, ...question }, [question.plane.buffer]);
   });
 }
 

@@ -4,6 +4,7 @@ import { TOOLS } from "./tools.js";
 
 const WHEEL = 0.0015; // exponent per unit of the wheel
 const PINCHED_WHEEL = 0.01; // the same for a pinch on a touchpad, which comes as a wheel with Ctrl
+const OTHER_END = { button: 5, buttons: 32 }; // of a pen, the one that erases
 const LINE = 16; // px, for mice whose wheel counts lines
 
 export function followPointers(canvas) {
@@ -20,7 +21,7 @@ export function followPointers(canvas) {
   const touch = (event) => ({
     point: view.toPicture(place(event)),
     pressure: event.pointerType === "pen" ? event.pressure : 1,
-    takesAway: event.altKey,
+    takesAway: event.altKey || event.buttons === OTHER_END.buttons,
     goesOn: event.shiftKey,
   });
   const ring = (event) => {
@@ -49,7 +50,7 @@ export function followPointers(canvas) {
       moving = event.pointerId;
       element.classList.add("is-moving");
       ring(event);
-    } else if (event.button === 0 && !drawing) {
+    } else if ([0, OTHER_END.button].includes(event.button) && !drawing) {
       const state = TOOLS[canvas.tool].begin(canvas, touch(event));
       if (state) drawing = { id: event.pointerId, tool: canvas.tool, state };
     }
