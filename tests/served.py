@@ -27,7 +27,9 @@ def serving(folder: Path) -> Iterator[str]:
     (broken / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"<html>login</html>")
     (folder / "data").mkdir()
     (folder / "data" / "settings.yaml").write_text("queue_limit: 50\n")
-    settings = load_settings(data_dir=folder / "data", executor="fake")
+    settings = load_settings(
+        data_dir=folder / "data", executor="fake", hugging_face_url="http://127.0.0.1:9", civitai_url="http://127.0.0.1:9"
+    )
     catalog = CheckpointCatalog([folder / "models"], folder / "data" / "cache")
     studio = Studio(settings, FakeExecutor(step_seconds=0.005), catalog, ExtensionRegistry())
     listener = open_port(settings.model_copy(update={"port": 0}))

@@ -15,7 +15,7 @@ import pytest
 from safetensors.numpy import save_file
 from small_checkpoint import make_checkpoint
 
-from webui.catalog.adapters import find_adapters, knows_network, paths_of, vae_choices
+from webui.catalog.adapters import AdapterPaths, find_adapters, knows_network, paths_of, vae_choices
 from webui.catalog.checkpoints import CheckpointCatalog
 from webui.errors import AdapterUnusable, InvalidRequest
 from webui.executors.fake import FakeExecutor
@@ -181,7 +181,7 @@ def test_the_vae_beside_the_checkpoint_is_taken_automatically(catalog: Checkpoin
     assert len(adapters.vae_hash) == 10
     assert found(catalog, vae="None")[0].vae == "None"
     resolved = resolve(parse_request({}), CHECKPOINT, random.Random(1), adapters)
-    assert paths_of(catalog.models, resolved, catalog.find("small")) == ((), (), str(beside), ())
+    assert paths_of(catalog.models, resolved, catalog.find("small")) == AdapterPaths((), (), (), str(beside), ())
 
 
 def test_an_unknown_vae_is_refused_with_the_known_ones(catalog: CheckpointCatalog) -> None:
@@ -203,7 +203,8 @@ def test_the_resolved_request_keeps_them_and_their_paths_are_found_again(catalog
     resolved = load_resolved(dump_request(resolved_with(adapters, prompt="EasyNegative <lora:ink:0.5>")))
     assert resolved.loras == adapters.loras
     assert resolved.embeddings == adapters.embeddings
-    loras, embeddings, vae, _ = paths_of(catalog.models, resolved, catalog.find("small"))
+    paths = paths_of(catalog.models, resolved, catalog.find("small"))
+    loras, embeddings, vae = paths.loras, paths.embeddings, paths.vae
     assert loras == (LoraUse("ink", str(root / "loras" / "ink.safetensors"), 0.5, 0.5),)
     assert embeddings == (EmbeddingUse("EasyNegative", str(root / "embeddings" / "EasyNegative.safetensors")),)
     assert vae == str(root / "vae" / "bright.safetensors")
@@ -217,7 +218,7 @@ def test_a_renamed_lora_is_found_by_its_hash_and_a_removed_one_is_missed(catalog
     (root / "loras" / "ink.safetensors").rename(root / "loras" / "pen.safetensors")
     catalog.refresh()
     catalog.models.hash_now(next(model for model in catalog.models.all() if model.name == "pen"))
-    (lora,), _, _, _ = paths_of(catalog.models, resolved, catalog.find("small"))
+    (lora,) = paths_of(catalog.models, resolved, catalog.find("small")).loras
     assert lora.path == str(root / "loras" / "pen.safetensors")
     (root / "loras" / "pen.safetensors").unlink()
     catalog.refresh()

@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ import typer
 from model_files import SDXL, write_safetensors
 from PIL import Image
 from test_naming import MOMENT, resolved
+from typer.testing import CliRunner
 
+from webui import models_cli
 from webui.catalog.models import ModelCatalog
 from webui.catalog.roots import FOLDERS
 from webui.cli import cli
@@ -29,6 +32,7 @@ from webui.generation.samplers import SAMPLERS, SCHEDULES
 from webui.logs import about_job, log_to_file
 from webui.settings import Settings, load_settings
 from webui.studio.naming import NOT_POSSIBLE, TOKENS, OutputStyle, Subject, place
+from webui.workshop.recipes import RECIPES, parse_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -162,7 +166,7 @@ def test_the_api_examples_run(url: str, tmp_path: Path, monkeypatch: pytest.Monk
     assert seed == "7"
     with Image.open(tmp_path / name) as picture:
         assert picture.size == (256, 512)
-    assert told[1:] == ["True", "made penguin on a pink background", "True", "{'steps': 12}"]
+    assert told[1:] == ["384 768", "True", "made penguin on a pink background", "True", "{'steps': 12}"]
 
 
 def test_the_way_of_a_picture_names_real_files_and_things() -> None:
@@ -196,6 +200,44 @@ def test_the_example_of_model_folders_finds_them_all(tmp_path: Path) -> None:
     catalog = ModelCatalog(load_settings(data_dir=data).models_dirs, data / "cache")
     assert [model.name for model in catalog.all()] == [f"model {number}" for number in range(5)]
     catalog.close()
+
+
+def test_the_command_lines_about_models_do_what_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = re.findall(r"^python launch.py models (.*)$", (DOCS / "models.md").read_text(), re.M)
+    assert len(lines) >= 10
+    asked: list[dict] = []
+
+    class Noting:
+        def do(self, fields: dict, on_view: object) -> dict:
+            asked.append(fields)
+            return {"error": None, "notes": [], "result": None}
+
+        def look_up(self, fields: dict) -> dict:
+            return {
+                "choices": [],
+                "name": "x",
+                "kind": "",
+                "family": "",
+                "size": 1,
+                "sha256": "",
+                "licence": "",
+                "licence_url": "",
+                "folder": "",
+            }
+
+        def look(self, path: str) -> dict:
+            return {"path": path, "program": "", "total": 0, "bytes": 0, "counts": {}}
+
+        def adopt(self, path: str) -> None:
+            asked.append({"kind": "adopt"})
+
+    monkeypatch.setattr(models_cli, "_bench", lambda *given: nullcontext(Noting()))
+    for line in lines:
+        result = CliRunner().invoke(cli, ["models", *line.split()], input="y\n")
+        assert result.exit_code == 0, (line, result.output, result.exception)
+    works = [fields for fields in asked if fields["kind"] != "adopt"]
+    assert {fields["kind"] for fields in works} == set(RECIPES) and len(asked) == len(lines)
+    assert all(parse_recipe(fields) for fields in works)
 
 
 def test_the_folders_of_models_are_those_that_are_looked_into() -> None:

@@ -22,6 +22,7 @@ from webui.logs import log_to_file
 from webui.settings import PROGRAM_ROOT, Settings
 from webui.studio.instance import InstanceLock
 from webui.studio.studio import Studio
+from webui.tokens import TokenStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,7 +59,7 @@ def open_studio(settings: Settings) -> Iterator[tuple[Studio, InstanceLock]]:
     Raises AlreadyRunning when another Easel works there, DataUnusable when the folder can't be used.
     """
     # The log only once the folder is ours: two programs can't share a file that one of them renames.
-    with InstanceLock(settings.data_dir) as instance, log_to_file(settings.data_dir):
+    with InstanceLock(settings.data_dir) as instance, log_to_file(settings.data_dir, secrets=TokenStore(settings.data_dir).secrets):
         executor = build_executor(settings)
         # The worker imports torch in its own process while this one goes on.
         executor.start()
@@ -84,16 +85,21 @@ def build_web(studio: Studio) -> FastAPI:
     from webui.doctor.examination import Doctor
     from webui.doctor.premises import from_within
     from webui.ui.blocks import mount
+    from webui.workshop.workshop import Workshop
+
+    workshop = Workshop(studio)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         studio.start()
+        workshop.start()
         yield
+        workshop.close()
 
     app = FastAPI(title="Easel", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     install_error_answers(app)
     doctor = Doctor(lambda: from_within(studio, os.getpid()), lambda doing: studio.events.publish("system", doing=doing))
-    for router in build_routers(studio, doctor):
+    for router in build_routers(studio, doctor, workshop):
         app.include_router(router)
     app = mount(app, studio)
     app.add_middleware(GZipMiddleware, minimum_size=1024)

@@ -1,4 +1,4 @@
-"""The command line: `serve` (the page and the API), `generate` (one request, no server), `doctor` (what is wrong)."""
+"""The command line: `serve` (the page and the API), `generate` (one request, no server), `doctor` (what is wrong), `models`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from webui.durable import write_durably
 from webui.errors import EaselError, GenerationFailed, InvalidRequest
 from webui.generation.request import Txt2Img, parameters_of, parse_request
 from webui.logs import log_to_console
+from webui.models_cli import models_cli
 from webui.settings import Settings, load_settings
+from webui.tokens import TokenStore
 
 if TYPE_CHECKING:
     from webui.doctor.examination import Examined
@@ -33,11 +35,12 @@ Threads = Annotated[int | None, typer.Option(help=_HELP["threads"])]
 SafeMode = Annotated[bool, typer.Option("--safe-mode", help=_HELP["safe_mode"])]
 
 cli = typer.Typer(add_completion=False, no_args_is_help=False, pretty_exceptions_enable=False, help=__doc__)
+cli.add_typer(models_cli, name="models")
 
 
 def _settings(**given: Any) -> Settings:
     settings = load_settings(**given)
-    log_to_console(settings.log_level)
+    log_to_console(settings.log_level, TokenStore(settings.data_dir).secrets)
     return settings
 
 

@@ -28,10 +28,22 @@ def write_durably(path: Path, data: bytes, *, replace: bool = True) -> None:
         if replace:
             part.replace(path)
         else:
-            _rename_to_new(part, path)
+            _name_file(part, path)
     except OSError:
         part.unlink(missing_ok=True)
         raise
+    _sync_folder(path.parent)
+
+
+def rename_to_new(part: Path, path: Path) -> None:
+    """Give a file or folder that is already flushed its name. Raises FileExistsError when that is taken, however late; else OSError."""
+    if part.is_dir():
+        # A folder is never renamed over one with something in it, and an empty one nobody misses.
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, "There is something by that name already", str(path))
+        part.rename(path)
+    else:
+        _name_file(part, path)
     _sync_folder(path.parent)
 
 
@@ -55,7 +67,7 @@ def _make_folder(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, "A file stands where a folder is needed", str(folder)) from None
 
 
-def _rename_to_new(part: Path, path: Path) -> None:
+def _name_file(part: Path, path: Path) -> None:
     if os.name == "nt":
         # Windows' own rename refuses a name that is taken.
         part.rename(path)

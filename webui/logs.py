@@ -19,7 +19,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
-from webui.redaction import Redactor
+from webui.redaction import Redactor, Secrets
 
 LOG_FOLDER = "logs"
 LOG_FILE = "easel.log"
@@ -135,9 +135,12 @@ def _compose(level: str, formatter: logging.Formatter) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def log_to_console(level: str) -> None:
-    """Show this process's log on stderr, for people, from that level on: "debug", "info", "warning" or "error"."""
-    _compose(level, _ForPeople(Redactor()))
+def log_to_console(level: str, secrets: Secrets = frozenset) -> None:
+    """Show this process's log on stderr, for people, from that level on: "debug", "info", "warning" or "error".
+
+    secrets: what must not stand in it, beside what the environment holds.
+    """
+    _compose(level, _ForPeople(Redactor(secrets=secrets)))
 
 
 def log_to_web_process(level: str) -> None:
@@ -205,16 +208,18 @@ class _LogFile(RotatingFileHandler):
 
 
 @contextmanager
-def log_to_file(data_dir: Path, *, file_bytes: int = FILE_BYTES, old_files: int = OLD_FILES) -> Iterator[None]:
+def log_to_file(
+    data_dir: Path, *, secrets: Secrets = frozenset, file_bytes: int = FILE_BYTES, old_files: int = OLD_FILES
+) -> Iterator[None]:
     """Write this process's log, its workers' included, to logs/easel.log in the data folder as well; rotated by size.
 
-    The level is that of `log_to_console`. A disk that can't be written stops nothing.
+    The level is that of `log_to_console`, secrets as there. A disk that can't be written stops nothing.
     """
     folder = data_dir / LOG_FOLDER
     with suppress(OSError):  # the first line that can't be written says so
         folder.mkdir(parents=True, exist_ok=True)
     handler = _LogFile(folder / LOG_FILE, file_bytes, old_files)
-    handler.setFormatter(_ForPrograms(Redactor(), "web"))
+    handler.setFormatter(_ForPrograms(Redactor(secrets=secrets), "web"))
     handler.addFilter(_Annotate())
     root = logging.getLogger()
     root.addHandler(handler)

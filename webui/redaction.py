@@ -6,7 +6,7 @@ import getpass
 import os
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,14 +68,25 @@ def whose_machine() -> Person:
     return Person(home, user, socket.gethostname())
 
 
-class Redactor:
-    """Takes secrets out of texts: by their shape, by the name before them, and those that the environment holds."""
+Secrets = Callable[[], Collection[str]]
+"""Secrets that are known at the moment."""
 
-    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
-        self._known = _any_of(_secrets_in(environment), whole_words=False)
+
+class Redactor:
+    """Takes secrets out of texts: by their shape, by the name before them, those that the environment holds, and those that are told."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ, secrets: Secrets = frozenset) -> None:
+        self._in_environment = _secrets_in(environment)
+        self._secrets = secrets
+        self._told: Collection[str] = frozenset()
+        self._known = _any_of(self._in_environment, whole_words=False)
 
     def __call__(self, text: str) -> str:
         """The text without secrets."""
+        told = self._secrets()
+        if told != self._told:
+            self._told = told
+            self._known = _any_of({*self._in_environment, *told}, whole_words=False)
         if self._known is not None:
             text = self._known.sub(REMOVED, text)
         for pattern, instead in _SHAPES:
@@ -89,8 +100,14 @@ class ReportRedactor:
     pictures_dirs: folders whose files' names may hold prompts.
     """
 
-    def __init__(self, person: Person, pictures_dirs: Iterable[Path] = (), environment: Mapping[str, str] = os.environ) -> None:
-        self._secrets = Redactor(environment)
+    def __init__(
+        self,
+        person: Person,
+        pictures_dirs: Iterable[Path] = (),
+        environment: Mapping[str, str] = os.environ,
+        secrets: Secrets = frozenset,
+    ) -> None:
+        self._secrets = Redactor(environment, secrets)
         self._pictures = [_path_pattern(str(folder), r"(?:[\\/]+[^\r\n'\"]*|(?![\w.-]))") for folder in pictures_dirs]
         self._home = _path_pattern(person.home, r"(?![\w.-])") if len(person.home) > 1 else None
         host = person.host.casefold()

@@ -1,4 +1,4 @@
-"""Asks an Easel that is already running to make pictures; used by the command line."""
+"""Asks an Easel that is already running, over its API; used by the command line."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _POLL_SECONDS = 0.3
 _TIMEOUT_SECONDS = 30
 
 
-def _call(url: str, body: dict[str, Any] | None = None) -> Any:
+def _call(url: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
+    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"}, method=method)
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
             return json.load(answer)
@@ -46,3 +46,49 @@ def generate_remotely(url: str, fields: dict[str, Any], on_event: Callable[[dict
         with urllib.request.urlopen(f"{url}{image['url']}", timeout=_TIMEOUT_SECONDS) as answer:
             made.append((image["seed"], answer.read()))
     return made
+
+
+class RemoteWorkshop:
+    """The workshop of the Easel at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url}/api/v1"
+
+    def models(self) -> list[dict[str, Any]]:
+        """All models: kind, family, bytes, name, problem."""
+        found: list[dict[str, Any]] = []
+        place: int | None = 0
+        while place is not None:
+            page = _call(f"{self._url}/models?limit=500&offset={place}")
+            found += page["items"]
+            place = page["next"]
+        return found
+
+    def look(self, path: str) -> dict[str, Any]:
+        """What a folder holds."""
+        return _call(f"{self._url}/models/folders/look", {"path": path})
+
+    def adopt(self, path: str) -> dict[str, Any]:
+        """Use a folder in place."""
+        return _call(f"{self._url}/models/folders", {"path": path})
+
+    def look_up(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """What a download would fetch."""
+        return _call(f"{self._url}/workshop/look-up", fields)
+
+    def set_token(self, host: str, token: str | None) -> None:
+        """Keep or forget a token."""
+        _call(f"{self._url}/workshop/tokens", {"host": host, "token": token}, "PUT")
+
+    def do(self, fields: dict[str, Any], on_view: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        """Order something and wait until it has ended; Ctrl+C cancels it. Returns its last view."""
+        view = _call(f"{self._url}/workshop/orders", fields)
+        try:
+            while view["status"] not in ENDED:
+                on_view(view)
+                time.sleep(_POLL_SECONDS)
+                view = _call(f"{self._url}/workshop/orders/{view['id']}")
+        except KeyboardInterrupt:
+            _call(f"{self._url}/workshop/orders/{view['id']}/cancel", {})
+            raise
+        return view

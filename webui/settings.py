@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import Field, PrivateAttr, ValidationError, field_validator
@@ -43,6 +44,14 @@ class Settings(BaseSettings):
         section="Folders",
         label="Models folders",
         help="Further folders with models, searched after Easel's own: any folder, another program's, or an extra_model_paths.yaml.",
+        live=True,
+    )
+    hugging_face_url: str = setting(
+        "https://huggingface.co", section="Folders", label="Hugging Face", help="Where repositories lie; a mirror can be named here."
+    )
+    civitai_url: str = setting("https://civitai.com", section="Folders", label="civitai", help="Where pages of civitai are asked.")
+    download_limit_gb: int = setting(
+        100, section="Folders", label="Largest download", help="Longer model files are not fetched.", live=True, unit="GB", ge=1, le=10_000
     )
     hash_models: bool = setting(
         True,
@@ -179,6 +188,18 @@ class Settings(BaseSettings):
         if not loopback:
             raise ValueError(f"Easel has no logins yet, so it listens on this machine only, not on {value}. Use 127.0.0.1")
         return value
+
+    @field_validator("hugging_face_url", "civitai_url")
+    @classmethod
+    def _safe_address(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            loopback = parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback
+        except ValueError:
+            loopback = False
+        if not value.startswith("https://") and not (loopback and value.startswith("http://")):
+            raise ValueError("only https addresses are asked, such as https://huggingface.co")
+        return value.rstrip("/")
 
     @field_validator("data_dir", "outputs_dir")
     @classmethod

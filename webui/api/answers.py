@@ -49,6 +49,7 @@ class Image(BaseModel):
     steps: int = Field(ge=1)
     cfg_scale: float = Field(ge=1)
     clip_skip: int = Field(ge=1)
+    hires: bool = Field(description="Whether it had a hires pass.")
     infotext: str = Field(description="AUTOMATIC1111's generation parameters.")
     width: int = Field(ge=1, description="Pixels.")
     height: int = Field(ge=1, description="Pixels.")
@@ -606,3 +607,106 @@ class ExamplePath(BaseModel):
     """An example of where a picture goes."""
 
     path: str = Field(description="Relative to the pictures folder.")
+
+
+class WorkProgress(BaseModel):
+    """How far an order is."""
+
+    stage: str = Field(description="What is happening now, in words.")
+    done: int = Field(ge=0, description="Bytes of this stage that are done.")
+    total: int = Field(ge=0, description="Bytes of the whole stage; 0 while nobody knows.")
+    bytes_per_second: float | None = Field(ge=0)
+    seconds_left: float | None = Field(ge=0, description="Seconds until this stage is done; null while that isn't known.")
+
+
+class OrderResult(BaseModel):
+    """What an order made."""
+
+    model: str = Field(description="Id of the new model, as in /models.")
+    file: str = Field(description="Path below Easel's models folder.")
+    bytes: int = Field(ge=0)
+
+
+class Order(BaseModel):
+    """One order of the workshop."""
+
+    id: Id
+    kind: Literal["merge", "convert", "bake_vae", "extract_vae", "download"]
+    status: Literal["waiting", "running", "done", "cancelled", "failed"]
+    name: str = Field(description="Name of the file that is made or fetched; of what was asked for while that isn't known.")
+    asked: dict[str, Any] = Field(description="The order as it came, complete.")
+    progress: WorkProgress | None = Field(description="While it runs.")
+    fetched: int = Field(ge=0, description="Bytes that a stopped download has fetched: it goes on from there.")
+    total: int | None = Field(ge=0, description="Bytes of the whole download; null while that isn't known.")
+    notes: list[str] = Field(description="What you should know that stopped nothing.")
+    result: OrderResult | None
+    error: ErrorDetail | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class OrderList(BaseModel):
+    """All orders, newest first."""
+
+    items: list[Order]
+
+
+class OfferedFile(BaseModel):
+    """One of several files that could be fetched."""
+
+    name: str
+    size: int | None = Field(ge=0, description="Bytes; null where the source doesn't tell.")
+
+
+class Offer(BaseModel):
+    """What a download would fetch. Without a name, one of the choices is to be picked first, as `file`."""
+
+    name: str = Field(description="Name that the file gets.")
+    size: int | None = Field(ge=0, description="Bytes; null where the source doesn't tell.")
+    free: int = Field(ge=0, description="Bytes that are free on the disk of the models folder.")
+    sha256: str = Field(description="The checksum that will be required; empty where nobody gave one.")
+    licence: str = Field(description="As the source names it; empty where it doesn't.")
+    licence_url: str
+    page: str = Field(description="Where people can read about it.")
+    kind: str = Field(description="Kind of model; empty where nobody tells: then `folder` must be given.")
+    family: str
+    gated: bool = Field(description="Its makers want to be asked on its page first.")
+    folder: str = Field(description="Folder below Easel's models folder; empty while its kind isn't known.")
+    trigger_words: list[str]
+    choices: list[OfferedFile]
+
+
+class TokenHosts(BaseModel):
+    """The hosts that have a token."""
+
+    hosts: list[str]
+
+
+class ModelFolder(BaseModel):
+    """A folder that models are looked for in."""
+
+    path: str
+    own: bool = Field(description="Easel's own, where new models go.")
+    there: bool = Field(description="False when its disk is not connected, say.")
+    models: int = Field(ge=0)
+    pinned_by: str | None = Field(description="What names the folders instead of settings.yaml; then they can't be changed here.")
+
+
+class FolderList(BaseModel):
+    """The folders in use."""
+
+    items: list[ModelFolder]
+
+
+class FolderLook(BaseModel):
+    """What a folder holds."""
+
+    path: str
+    program: str = Field(description="Whose folder it looks like, in words.")
+    counts: dict[str, int] = Field(description="Files by kind, in words.")
+    total: int = Field(ge=0)
+    bytes: int = Field(ge=0)
+    broken: int = Field(ge=0, description="Files that can't be read.")
+    guessed: int = Field(ge=0, description="Files counted by their folder's name alone: old pickles, and what there was no time for.")
+    problems: list[str]
+    known: bool = Field(description="It is in use already.")

@@ -14,7 +14,7 @@ from webui.api import answers
 from webui.api.problems import json_body, json_object, new_router, problems
 from webui.api.streams import Streams, as_message, number_of
 from webui.errors import InvalidRequest
-from webui.generation.request import Txt2Img
+from webui.generation.request import HIRES_FIELDS, Txt2Img
 from webui.studio.journal import ENDED, HIGHEST_PRIORITY, LOWEST_PRIORITY, NORMAL_PRIORITY, SubmissionKey, parse_id
 from webui.studio.studio import MOST_AT_ONCE, Studio
 
@@ -45,6 +45,11 @@ def _object(**properties: dict[str, Any]) -> dict[str, Any]:
 
 
 TXT2IMG_SCHEMA: dict[str, Any] = Txt2Img.model_json_schema()
+HIRES_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {name: TXT2IMG_SCHEMA["properties"][name] for name in HIRES_FIELDS},
+    "additionalProperties": False,
+}
 _BATCH = _object(requests={"type": "array", "items": TXT2IMG_SCHEMA, "minItems": 1, "maxItems": MOST_AT_ONCE})
 _PRIORITY = _object(priority={"type": "integer", "minimum": LOWEST_PRIORITY, "maximum": HIGHEST_PRIORITY})
 _BEFORE = _object(before={"type": ["string", "null"], "description": "Id of a waiting job; null: behind all of its own priority."})

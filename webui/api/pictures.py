@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
 
 from webui.api import answers
-from webui.api.jobs import NEVER, Limit
-from webui.api.problems import new_router, problems
+from webui.api.jobs import HIRES_SCHEMA, NEVER, Limit, schema_of
+from webui.api.problems import json_object, new_router, problems
 from webui.errors import NotFound
 from webui.studio.journal import parse_id
 from webui.studio.studio import Studio
@@ -57,6 +58,18 @@ def build_picture_router(studio: Studio) -> APIRouter:
     def live(job_id: str) -> Response:
         """A live picture (PNG), held in memory for a while."""
         return Response(studio.live_picture(job_id), media_type="image/png", headers=NEVER)
+
+    @router.post(
+        "/images/{image_id}/hires",
+        status_code=202,
+        response_model=answers.Job,
+        responses=problems(404, 409, 429, body=True),
+        openapi_extra=schema_of(HIRES_SCHEMA),
+    )
+    async def enlarge(image_id: str, request: Request) -> Any:
+        """Make a picture again, from the same seed, with a hires pass; fields left out are the picture's own."""
+        fields = await json_object(request)
+        return await to_thread.run_sync(lambda: studio.enlarge(image_id, fields))
 
     @router.get("/examples/{example_id}", response_class=FileResponse, responses=_file("image/*"))
     def example(example_id: str) -> FileResponse:

@@ -24,6 +24,7 @@ _MEANING: dict[int, str] = {
     415: "The body is of a type that isn't taken here.",
     422: "A value that can't be used; names the field, the allowed range and the way out.",
     429: "The queue is full, or too many follow the events. `Retry-After` says when to try again.",
+    502: "The source of a download did not give what it was asked for.",
     503: "The data folder can't be written just now.",
     507: "The disk is full. Nothing was taken; try again once there is room.",
 }

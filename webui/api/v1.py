@@ -22,14 +22,17 @@ from webui.api.problems import new_router, problems
 from webui.api.streams import Streams, as_message, number_of
 from webui.api.system import build_system_router
 from webui.api.words import build_word_router
+from webui.api.workshop import build_workshop_router
 from webui.doctor.examination import Doctor
 from webui.studio.studio import Studio
+from webui.workshop.folders import ModelFolders
+from webui.workshop.workshop import Workshop
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
-def build_routers(studio: Studio, doctor: Doctor) -> list[APIRouter]:
-    """All routes of /api/v1 over one studio and its doctor, in the order in which they are looked through."""
+def build_routers(studio: Studio, doctor: Doctor, workshop: Workshop) -> list[APIRouter]:
+    """All routes of /api/v1 over one studio, its doctor and its workshop, in the order in which they are looked through."""
     streams = Streams(studio.events)
     parts = [
         build_studio_router(studio, streams),
@@ -38,6 +41,7 @@ def build_routers(studio: Studio, doctor: Doctor) -> list[APIRouter]:
         build_image_router(studio),
         build_control_router(studio),
         build_choice_router(studio),
+        build_workshop_router(workshop, ModelFolders(studio)),
         build_model_router(studio),
         build_system_router(doctor),
         build_word_router(studio),
@@ -75,7 +79,8 @@ def build_studio_router(studio: Studio, streams: Streams) -> APIRouter:
         """Server-sent events of everything; resumes after Last-Event-ID or `after`.
 
         Types: job, jobs (many changed: look at the queue again), progress, picture, note, queue, notices, worker, catalog,
-        memory (look at /models/memory again), settings, system, and reset (too far behind: fetch /snapshot again).
+        memory (look at /models/memory again), order, order_progress, order_removed, settings, system, and reset (too far behind: fetch
+        /snapshot again).
         """
         start = number_of(last_event_id, after, studio.events.seq)
 

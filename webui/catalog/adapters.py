@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from webui.catalog.checkpoints import Checkpoint
 from webui.catalog.detect import Kind
@@ -85,32 +86,52 @@ def find_adapters(models: ModelCatalog, request: GenerationRequest, checkpoint: 
     """
     notes: list[str] = []
     loras = tuple(_loras(models, request.prompt, notes))
-    words = words_named((request.prompt, request.negative_prompt), [model.name for model in models.select(_EMBEDDING)])
+    hires_loras = tuple(_loras(models, request.hires_prompt, notes)) if request.hires else ()
+    words = words_named(texts_of(request), [model.name for model in models.select(_EMBEDDING)])
     embeddings = tuple(_embedding(models, word) for word in words)
     vae, digest = _vae(models, request.vae, checkpoint)
-    return FoundAdapters(loras, embeddings, vae, digest, tuple(_controls(models, request, checkpoint))), tuple(notes)
+    controls = tuple(_controls(models, request, checkpoint))
+    return FoundAdapters(loras, hires_loras, embeddings, vae, digest, controls), tuple(dict.fromkeys(notes))
 
 
-def paths_of(
-    models: ModelCatalog, request: ResolvedRequest, checkpoint: Checkpoint
-) -> tuple[tuple[LoraUse, ...], tuple[EmbeddingUse, ...], str, tuple[ControlUse, ...]]:
-    """Where the adapters of a resolved request lie: LoRAs, embeddings, the VAE ("" for none), the models of its controls.
+def texts_of(request: GenerationRequest) -> tuple[str, ...]:
+    """All texts of a request that are asked for."""
+    hires = (request.hires_prompt, request.hires_negative_prompt) if request.hires else ()
+    return (request.prompt, request.negative_prompt, *hires)
 
-    Raises AdapterUnusable when one is gone.
+
+@dataclass(frozen=True)
+class AdapterPaths:
+    """Where the adapters of a request lie. vae: "" for the checkpoint's own. hires_loras: of the hires prompt.
+
+    controls: the models of its controls.
     """
-    loras = tuple(
-        LoraUse(used.name, str(_again(models, used.name, used.hash, _LORA, "LoRA").path), used.text_encoder_weight, used.unet_weight)
-        for used in request.loras
+
+    loras: tuple[LoraUse, ...]
+    hires_loras: tuple[LoraUse, ...]
+    embeddings: tuple[EmbeddingUse, ...]
+    vae: str
+    controls: tuple[ControlUse, ...]
+
+
+def paths_of(models: ModelCatalog, request: ResolvedRequest, checkpoint: Checkpoint) -> AdapterPaths:
+    """Where the adapters of a resolved request lie. Raises AdapterUnusable when one is gone."""
+    loras, hires_loras = (
+        tuple(
+            LoraUse(used.name, str(_again(models, used.name, used.hash, _LORA, "LoRA").path), used.text_encoder_weight, used.unet_weight)
+            for used in several
+        )
+        for several in (request.loras, request.hires_loras)
     )
     embeddings = tuple(
         EmbeddingUse(used.name, str(_again(models, used.name, used.hash, _EMBEDDING, "embedding").path)) for used in request.embeddings
     )
     controls = tuple(_control_use(models, unit) for unit in request.controls)
     if request.vae in (VAE_NONE, VAE_AUTOMATIC):
-        return loras, embeddings, "", controls
+        return AdapterPaths(loras, hires_loras, embeddings, "", controls)
     beside = checkpoint.vae is not None and checkpoint.vae.name == request.vae
     vae = checkpoint.vae if beside else _again(models, request.vae, request.vae_hash, _VAE, "VAE").path
-    return loras, embeddings, str(vae), controls
+    return AdapterPaths(loras, hires_loras, embeddings, str(vae), controls)
 
 
 def _loras(models: ModelCatalog, prompt: str, notes: list[str]) -> Iterator[UsedLora]:

@@ -254,6 +254,10 @@ class CheckpointCatalog:
         """The folders that are looked through."""
         return self.models.roots
 
+    def use_roots(self, roots: Sequence[Path]) -> None:
+        """Look through these from now on."""
+        self.models.use_roots(roots)
+
     def all(self) -> tuple[Checkpoint, ...]:
         """All checkpoints, unusable ones included."""
         models = self.models.all()

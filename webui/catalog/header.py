@@ -23,6 +23,9 @@ Shape = tuple[int, ...]
 HEADER_LIMIT = 100_000_000
 """Bytes; the limit of the safetensors format itself."""
 
+SNIFFED = 512
+"""Bytes from a file's beginning that tell its format."""
+
 AGAIN = "Download it again and put it in place of this one."
 
 _LFS_POINTER = b"version https://git-lfs"
@@ -73,11 +76,12 @@ def sniff(path: Path) -> FileFormat:
     Raises CheckpointUnusable that says what the file is instead: missing, empty, a web page, a git-lfs pointer, something else.
     """
     with open_model(path) as file:
-        head = file.read(512)
-    return _format_of(head, path.name)
+        head = file.read(SNIFFED)
+    return format_of(head, path.name)
 
 
-def _format_of(head: bytes, name: str) -> FileFormat:
+def format_of(head: bytes, name: str) -> FileFormat:
+    """The format of a file called `name` that begins so. Raises as `sniff` does."""
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not head:
         raise CheckpointUnusable(f"{name} is empty.", hint=AGAIN)
@@ -124,18 +128,42 @@ def read_safetensors(path: Path) -> Header:
             raise _damaged(path, f"its header claims {length:,} bytes")
         text = file.read(length)
     try:
-        data = json.loads(text, object_pairs_hook=_without_repeats)
-        if not isinstance(data, dict):
-            raise ValueError("its header is no table")
-        metadata = _free_text(data.pop("__metadata__", {}))
-        begin = 8 + length
-        tensors = {name: _safetensors_entry(name, entry, begin) for name, entry in data.items()}
-        end = _end_without_holes(tensors.values(), begin)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        header = _parsed(text)
+        end = _end_without_holes(header.tensors.values(), 8 + length)
+    except _UNREADABLE as error:
         raise _damaged(path, " ".join(str(error).split())[:200] or type(error).__name__) from None
     if end != size:
         raise _damaged(path, f"{size:,} of {end:,} bytes are there" if size < end else f"{size - end:,} bytes too many")
-    return Header("safetensors", tensors, metadata)
+    return header
+
+
+_UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
+
+
+def _parsed(text: bytes) -> Header:
+    data = json.loads(text, object_pairs_hook=_without_repeats)
+    if not isinstance(data, dict):
+        raise ValueError("its header is no table")
+    metadata = _free_text(data.pop("__metadata__", {}))
+    begin = 8 + len(text)
+    return Header("safetensors", {name: _safetensors_entry(name, entry, begin) for name, entry in data.items()}, metadata)
+
+
+def safetensors_length(beginning: bytes) -> int:
+    """How many bytes a safetensors file's beginning takes that holds its whole header; 0 where it is none."""
+    length = int.from_bytes(beginning[:8], "little")
+    return 8 + length if beginning[8:9] == b"{" and length <= HEADER_LIMIT else 0
+
+
+def header_in(beginning: bytes) -> Header | None:
+    """The header of a safetensors file of which only the beginning is here; None where it is not whole or no such header."""
+    length = safetensors_length(beginning)
+    if not 0 < length <= len(beginning):
+        return None
+    try:
+        return _parsed(beginning[8:length])
+    except _UNREADABLE:
+        return None
 
 
 def _damaged(path: Path, why: str) -> CheckpointUnusable:

@@ -245,6 +245,11 @@ class ModelCatalog:
         """What is looked through: folders, and lists of folders."""
         return self._roots
 
+    def use_roots(self, roots: Sequence[Path]) -> None:
+        """Look through these from now on."""
+        self._roots = tuple(roots)
+        self.refresh()
+
     @property
     def problems(self) -> tuple[str, ...]:
         """Roots that could not be understood, one sentence each."""

@@ -13,6 +13,7 @@ from webui.doctor.premises import Premises
 from webui.logs import last_lines
 from webui.redaction import ReportRedactor, whose_machine
 from webui.settings import Settings
+from webui.tokens import TokenStore
 
 REPORT_NAME = "easel-report.txt"
 LOG_LINES = 150
@@ -73,7 +74,7 @@ def write_report(premises: Premises, examined: Sequence[Examined]) -> str:
         f"The last {LOG_LINES} log lines",
         *_log(premises),
     ]
-    redact = ReportRedactor(whose_machine(), [premises.settings.pictures_dir])
+    redact = ReportRedactor(whose_machine(), [premises.settings.pictures_dir], secrets=TokenStore(premises.settings.data_dir).secrets)
     return redact("\n".join(parts)) + "\n"
 
 

@@ -18,7 +18,7 @@ class DenoiseContext:
     """The state of one run of the loop, shared with add-ons. batch: pictures drawn at once (1 on a CPU).
 
     From the start:
-        request: what is drawn; its values already decided the tensors below.
+        request: what is drawn in this pass; its values already decided the tensors below. hires: whether it is the hires pass.
         images: 0-based picture index of each row of the batch.
         sigmas: steps + 1 noise levels, falling, the last one 0. model_sigmas: those that the model was trained on.
         positive, negative: conditioning over the calls of the denoiser, one row, tokens (1, n, width) in compute dtype.
@@ -42,6 +42,7 @@ class DenoiseContext:
     positive: tuple[Pull, ...]
     negative: Timeline[Conditioning] | None
     latents: torch.Tensor
+    hires: bool = False
     step: int = 0
     sigma: float = 0.0
     level: float = 0.0

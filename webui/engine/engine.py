@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -23,23 +24,28 @@ from webui.engine.denoise import denoise_latents
 from webui.engine.device import Device
 from webui.engine.families.base import GUIDANCE, Conditioning, Family
 from webui.engine.guidance import left_out
+from webui.engine.hires import as_input, cut, enlarge_latents, enlarge_pixels
 from webui.engine.hooks import EngineHooks, NoHooks
-from webui.engine.memory.drawing import MemoryBook, PictureMemory
+from webui.engine.memory.drawing import MemoryBook, PictureMemory, memory_facts
 from webui.engine.memory.loaded import Loaded
 from webui.engine.memory.manager import Checkpoints, ModelManager
 from webui.engine.noise import PictureNoise
 from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
+from webui.engine.samplers import NoisePath
 from webui.engine.schedules import ModelSigmas, sigmas_of
 from webui.engine.stock_pipeline import StockRun
 from webui.engine.stopwatch import Stopwatch
+from webui.generation.enlarging import find_upscaler
 from webui.generation.events import Done, InMemory, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
 from webui.generation.job import JobSpec
+from webui.generation.passes import Pass, passes_of
 from webui.generation.prompt.reading import read_negative_prompt, read_prompt
-from webui.generation.prompt.schedules import Steps, Timeline
+from webui.generation.prompt.schedules import Timeline
 from webui.generation.request import ResolvedRequest
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
 from webui.generation.stock_pipelines import STOCK_PIPELINES
+from webui.planning.estimate import picture_work
 from webui.planning.peaks import DECODE, DENOISE, ENCODE
 
 Emit = Callable[[WorkerEvent], None]
@@ -68,28 +74,70 @@ def groups_of(images: Sequence[int], request: ResolvedRequest, device: Device) -
 
 @dataclass
 class _Run:
-    """What stays the same for all pictures of a job. levels: the model's own. sigmas: steps + 1 of them. watch: the whole job's."""
+    """What stays the same for all pictures of a job. passes: over each picture. watch: the whole job's."""
 
     job: JobSpec
-    loaded: Loaded
-    levels: ModelSigmas
-    sigmas: tuple[float, ...]
     control: JobControl
     watch: Stopwatch
     emit: Emit
-    adapters: Adapters = field(init=False)
+    passes: tuple[Pass[ResolvedRequest], ...] = field(init=False)
+    ready: dict[bool, _Ready] = field(default_factory=dict)
     _said: set[str] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self.passes = passes_of(self.job.request)
+
     @property
-    def family(self) -> Family:
-        """The loaded checkpoint, as it draws."""
-        return self.loaded.family
+    def steps(self) -> int:
+        """Of a whole picture."""
+        return sum(one.steps.taken for one in self.passes)
 
     def note(self, text: str) -> None:
         """Tell the user something, once in a job."""
         if text not in self._said:
             self._said.add(text)
             self.emit(Note(text))
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A pass with its checkpoint loaded. levels: the model's own. schedule: those that its steps are taken of."""
+
+    stage: Pass[ResolvedRequest]
+    loaded: Loaded
+    levels: ModelSigmas
+    schedule: tuple[float, ...]
+    adapters: Adapters
+
+    @property
+    def sigmas(self) -> tuple[float, ...]:
+        """The noise levels that it goes through."""
+        return self.schedule[self.stage.steps.first :]
+
+
+@dataclass
+class _Group:
+    """Pictures that are drawn together. watch: theirs alone. memories: of the passes begun so far."""
+
+    images: tuple[int, ...]
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    memories: dict[bool, PictureMemory] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One pass over the pictures of a group, with its checkpoint put on. family: as it computes."""
+
+    run: _Run
+    group: _Group
+    ready: _Ready
+    memory: PictureMemory
+    family: Family
+
+    @property
+    def request(self) -> ResolvedRequest:
+        """That of the pass."""
+        return self.ready.stage.request
 
 
 @dataclass
@@ -136,16 +184,10 @@ class Engine:
             if job.request.pipeline:
                 self._run_pipeline(job, control, watch, emit)
                 return
-            loaded = self._load(job, watch, emit)
+            run = _Run(job, control, watch, emit)
+            # Before the first picture, so that what is wrong with the checkpoint or the schedule is told at once.
+            self._ready(run, run.passes[0])
             control.check_job()
-            family = loaded.family
-            levels = family.sigmas_at(job.request.width, job.request.height)
-            run = _Run(job, loaded, levels, sigmas_of(job.request, levels), control, watch, emit)
-            run.adapters = self._adapters.fit(job, family, run.note, self._checkpoints.controlnets)
-            if job.request.clip_skip > family.text_layers:
-                run.note(f"Clip skip {job.request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
-            for name in left_out(family, job.request):
-                run.note(f"{name} works in a U-Net, which this checkpoint has none of, so it was left out.")
             for images in groups_of(job.images, job.request, self.device):
                 try:
                     self._draw(run, images)
@@ -183,101 +225,185 @@ class Engine:
         """What is where."""
         return InMemory(tuple(self._checkpoints.resident()))
 
-    def _load(self, job: JobSpec, watch: Stopwatch, emit: Emit) -> Loaded:
+    def _ready(self, run: _Run, stage: Pass[ResolvedRequest]) -> _Ready:
+        """Put the checkpoint of a pass on. What is fitted to it is kept for the job's other pictures."""
+        job, request = run.job, stage.request
+        path = job.hires_checkpoint_path if stage.hires and job.hires_checkpoint_path else job.checkpoint_path
         vae = Path(job.vae_path) if job.vae_path else None
-        with watch.stage("load"):
-            return self._checkpoints.get(Path(job.checkpoint_path), lambda: emit(Stage(f"Loading {job.request.checkpoint}")), vae)
+        with run.watch.stage("load"):
+            loaded = self._checkpoints.get(Path(path), lambda: run.emit(Stage(f"Loading {request.checkpoint}")), vae)
+        known = run.ready.get(stage.hires)
+        if known is not None and known.loaded.family is loaded.family:
+            return replace(known, loaded=loaded)
+        family = loaded.family
+        levels = family.sigmas_at(request.width, request.height)
+        own = replace(job, request=request, loras=job.hires_loras if stage.hires and job.request.hires_prompt else job.loras)
+        adapters = self._adapters.fit(own, family, run.note, self._checkpoints.controlnets)
+        if request.clip_skip > family.text_layers:
+            run.note(f"Clip skip {request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
+        for name in left_out(family, request):
+            run.note(f"{name} works in a U-Net, which this checkpoint has none of, so it was left out.")
+        ready = _Ready(stage, loaded, levels, sigmas_of(request, levels, stage.steps.scheduled), adapters)
+        run.ready[stage.hires] = ready
+        return ready
+
+    @contextmanager
+    def _at_work(self, run: _Run, stage: Pass[ResolvedRequest], group: _Group, full: bool) -> Iterator[_Work]:
+        """Within the block the checkpoint of a pass is the one that draws. full: in fp32, whatever it is in."""
+        ready = self._ready(run, stage)
+        if stage.hires not in group.memories:
+            group.memories[stage.hires] = self._memory.begin(
+                ready.loaded,
+                run.job,
+                stage.request,
+                len(group.images),
+                run.control,
+                lambda text: run.emit(Note(text)),
+                ready.adapters.controls.nbytes,
+            )
+        memory = group.memories[stage.hires]
+        memory.loaded = ready.loaded
+        with ready.loaded.family.in_float32() if full else nullcontext(ready.loaded.family) as family:
+            yield _Work(run, group, ready, memory, family)
 
     def _draw(self, run: _Run, images: tuple[int, ...]) -> None:
         """Make the pictures of one batch and emit them, or say that they were skipped."""
         started = time.perf_counter()
-        own = Stopwatch()
-        beside = run.adapters.controls.nbytes
-        memory = self._memory.begin(run.loaded, run.job, len(images), run.control, lambda text: run.emit(Note(text)), beside)
+        group = _Group(images)
         try:
-            drawn = self._sound(run, images, own, memory)
+            drawn = self._sound(run, group)
         except PictureSkipped:
             for image in images:
                 run.emit(Skipped(image))
         else:
-            facts = self._facts(run) | own.seconds | memory.facts() | drawn.facts
+            measured = {**group.watch.seconds, **memory_facts(list(group.memories.values()))}
+            facts = self._facts(run) | measured | {"work": picture_work(run.job.request)} | drawn.facts
             for image, picture in zip(images, self._finished(drawn), strict=True):
                 seconds = (time.perf_counter() - started) / len(images)
                 run.emit(Picture(image, picture.width, picture.height, picture.tobytes(), facts | {"seconds": seconds}))
         finally:
-            for stage, seconds in own.seconds.items():
+            for stage, seconds in group.watch.seconds.items():
                 run.watch.seconds[stage] = run.watch.seconds.get(stage, 0.0) + seconds
             run.control.picture_ended()
             for note in self._hooks.notes():
                 run.emit(Note(note))
 
-    def _sound(self, run: _Run, images: tuple[int, ...], own: Stopwatch, memory: PictureMemory) -> _Drawn:
+    def _sound(self, run: _Run, group: _Group) -> _Drawn:
         """Pictures whose numbers are sound, or as sound as fp32 makes them.
 
         Where half precision gives NaN or a picture of one colour, all is done again in fp32: that picture's text,
         denoising and decoding, and no other's, so that a picture never depends on what came before it.
         """
+        half = run.ready[False].loaded.family.dtype in HALF
         try:
-            drawn = self._attempt(run.family, run, images, own, memory)
+            drawn = self._attempt(run, group, full=False)
             if not of_one_colour(drawn.pixels):
                 return drawn
-            if run.family.dtype not in HALF:
+            if not half:
                 run.note(f"The picture is {ONE_COLOUR}. {IF_UNEXPECTED}")
                 return drawn
             fault = f"it was {ONE_COLOUR}"
         except ModelProducedNan as broken:
             # A VAE that fails has been tried in fp32 by then.
-            if run.family.dtype not in HALF or (broken.part == VAE and len(images) == 1):
+            if not half or (broken.part == VAE and len(group.images) == 1):
                 raise
             fault = f"the {broken.part} produced NaN"
-        if len(images) > 1:
+        if len(group.images) > 1:
             raise _DrawAlone
         reason = f"{fault} in {self.device.dtype_name}"
         run.note(f"Drawn again in full precision, because {reason}.")
-        with run.family.in_float32() as full:
-            drawn = self._attempt(full, run, images, own, memory)
+        drawn = self._attempt(run, group, full=True)
         drawn.facts |= {"dtype": "float32", "retried": reason}
         if of_one_colour(drawn.pixels):
             run.note(f"The picture is {ONE_COLOUR} in full precision too. {IF_UNEXPECTED}")
         return drawn
 
-    def _attempt(self, family: Family, run: _Run, images: tuple[int, ...], own: Stopwatch, memory: PictureMemory) -> _Drawn:
-        """Encode, denoise and decode the pictures of one batch. Raises ModelProducedNan, PictureSkipped, JobInterrupted, OutOfMemory."""
+    def _attempt(self, run: _Run, group: _Group, *, full: bool) -> _Drawn:
+        """Draw the pictures of one batch. Raises ModelProducedNan, PictureSkipped, JobInterrupted, OutOfMemory, CheckpointUnusable."""
+        first, *hires = run.passes
+        with self._at_work(run, first, group, full) as work:
+            context = self._denoise(work)
+            if not hires:
+                return self._decoded(work, context)
+            carried, facts = self._carried_over(work, context)
+        with self._at_work(run, hires[0], group, full) as work:
+            start, more = self._enlarged(work, carried)
+            drawn = self._decoded(work, self._denoise(work, start))
+        drawn.facts = facts | more | drawn.facts
+        return drawn
+
+    def _carried_over(self, work: _Work, context: DenoiseContext) -> tuple[torch.Tensor, dict[str, Any]]:
+        """What the hires pass begins with: the latents, or the picture for upscalers that work on pixels; and facts."""
+        if find_upscaler(work.request.hires_upscaler).latent:
+            return context.latents, {}
+        drawn = self._decoded(work, context)
+        return drawn.pixels, drawn.facts
+
+    def _enlarged(self, work: _Work, carried: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
+        """The latents that the hires pass draws on, and facts."""
+        asked = work.run.job.request
+        by, upscaler = asked.enlargement, find_upscaler(asked.hires_upscaler)
+        assert by is not None, "there is a hires pass"
+        if upscaler.latent:
+            return cut(enlarge_latents(carried, by, upscaler), by), {}
+        pixels = as_input(enlarge_pixels(carried, by, upscaler))
+        with work.group.watch.stage("enlarge"):
+            latents, facts = self._by_vae(work, lambda family: family.encode(pixels))
+        return cut(latents, by), facts
+
+    def _denoise(self, work: _Work, start: torch.Tensor | None = None) -> DenoiseContext:
+        """One pass, from noise alone or from clean latents with noise on them."""
+        run, group, ready = work.run, work.group, work.ready
         with run.watch.stage("encode"):
-            positive, negative = self._encode(family, run, memory)
+            positive, negative = self._encode(work)
+        path = NoisePath(ready.levels.flow)
 
         def denoise() -> DenoiseContext:
             # All anew at each try, the noise too: what comes out is the picture of the seed.
-            noise = PictureNoise.of(run.job.request, images, family.latent_shape, self.device.torch_device, run.sigmas)
-            latents = noise.first() * run.sigmas[0]
-            context = DenoiseContext(run.job.request, images, run.sigmas, run.levels, positive, negative, latents)
-            with run.adapters.on_denoiser(family, context):
+            noise = PictureNoise.of(work.request, group.images, work.family.latent_shape, self.device.torch_device, ready.schedule)
+            clean = torch.zeros(()) if start is None else start
+            latents = path.noised(clean.to(self.device.torch_device), noise.first(), ready.sigmas[0])
+            context = DenoiseContext(
+                work.request, group.images, ready.sigmas, ready.levels, positive, negative, latents, hires=ready.stage.hires
+            )
+            if not context.steps:
+                return context
+            with ready.adapters.on_denoiser(work.family, context):
                 denoise_latents(
-                    family,
+                    work.family,
                     context,
                     noise,
                     before_step=run.control.check,
                     guessed=self._hooks.denoise_step,
-                    step_done=_Progress(run.family, run.job.preview_interval, own, run.emit),
+                    step_done=self._progress(work),
                 )
             self.device.synchronize()
             return context
 
-        shown = own.seconds.get("preview", 0.0)
-        with own.stage("denoise"):
-            context = memory.stage(DENOISE, denoise)
-        own.seconds["denoise"] -= own.seconds.get("preview", 0.0) - shown
+        shown = group.watch.seconds.get("preview", 0.0)
+        with group.watch.stage("denoise"):
+            context = work.memory.stage(DENOISE, denoise)
+        group.watch.seconds["denoise"] -= group.watch.seconds.get("preview", 0.0) - shown
         run.control.check()
-        with own.stage("decode"):
-            pixels, facts = memory.stage(DECODE, lambda: self._decode(family, context.latents))
-        run.control.check()
+        return context
+
+    def _progress(self, work: _Work) -> _Progress:
+        run, stage = work.run, work.ready.stage
+        before = run.passes[0].steps.taken if stage.hires else 0
+        return _Progress(work.ready.loaded.family, run.job.preview_interval, work.group.watch, run.emit, before, run.steps)
+
+    def _decoded(self, work: _Work, context: DenoiseContext) -> _Drawn:
+        """The pictures of finished latents."""
+        with work.group.watch.stage("decode"):
+            pixels, facts = self._by_vae(work, lambda family: family.decode(context.latents), of_one_colour)
+        work.run.control.check()
         return _Drawn(context, pixels, facts)
 
-    def _encode(self, family: Family, run: _Run, memory: PictureMemory) -> tuple[tuple[Pull, ...], Timeline[Conditioning] | None]:
+    def _encode(self, work: _Work) -> tuple[tuple[Pull, ...], Timeline[Conditioning] | None]:
         """Conditioning of prompt and negative prompt over the calls of the denoiser; no negative where guidance is off."""
-        request, adapters = run.job.request, run.adapters
+        request, adapters, memory, family = work.request, work.ready.adapters, work.memory, work.family
         wording = Wording(request.clip_skip, request.emphasis, request.comma_backtrack)
-        steps = Steps(request.steps * find_sampler(request.sampler).calls, old=request.old_prompt_editing)
+        steps = work.ready.stage.prompt_steps
 
         def encoded(text: str, negative: bool = False) -> Conditioning:
             key = (memory.loaded.text_identity, family.dtype, adapters.text_key, text, wording, negative)
@@ -309,20 +435,30 @@ class Engine:
 
         return tuple(replace(pull, conditioning=pull.conditioning.map(padded)) for pull in positive), negative.map(padded)
 
-    def _decode(self, family: Family, latents: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
-        """Pixels of finished latents, and facts; a VAE that overflows in half (a known weakness of some) is run once more in fp32."""
-        try:
-            pixels = family.decode(latents)
-            if family.dtype not in HALF or not of_one_colour(pixels):
-                return pixels, {}
-            fault = f"the picture was {ONE_COLOUR}"
-        except ModelProducedNan:
-            if family.dtype not in HALF:
-                raise
-            fault = "the VAE produced NaN"
-        with family.vae_in_float32():
-            pixels = family.decode(latents)
-        return pixels, {"vae_dtype": "float32", "retried": f"{fault} in {self.device.dtype_name}"}
+    def _by_vae(
+        self, work: _Work, ask: Callable[[Family], torch.Tensor], broken: Callable[[torch.Tensor], bool] = lambda made: False
+    ) -> tuple[torch.Tensor, dict[str, Any]]:
+        """What the VAE makes, and facts; one that overflows in half (a known weakness of some) is asked once more in fp32.
+
+        broken: whether what it made is a sign of that. Encoding needs no more memory than decoding the same picture.
+        """
+        family = work.family
+
+        def made() -> tuple[torch.Tensor, dict[str, Any]]:
+            try:
+                result = ask(family)
+                if family.dtype not in HALF or not broken(result):
+                    return result, {}
+                fault = f"the picture was {ONE_COLOUR}"
+            except ModelProducedNan:
+                if family.dtype not in HALF:
+                    raise
+                fault = "the VAE produced NaN"
+            with family.vae_in_float32():
+                result = ask(family)
+            return result, {"vae_dtype": "float32", "retried": f"{fault} in {self.device.dtype_name}"}
+
+        return work.memory.stage(DECODE, made)
 
     def _finished(self, drawn: _Drawn) -> Iterator[Image.Image]:
         for row in drawn.pixels:
@@ -330,7 +466,7 @@ class Engine:
 
     def _facts(self, run: _Run) -> dict[str, Any]:
         """What was measured so far, for Picture and Done."""
-        return {**run.watch.seconds, **self._machine_facts(), "sigmas": len(run.sigmas)}
+        return {**run.watch.seconds, **self._machine_facts(), "sigmas": len(run.ready[False].sigmas)}
 
     def _machine_facts(self) -> dict[str, Any]:
         return {"device": self.device.name, "dtype": self.device.dtype_name, "versions": self._versions}
@@ -339,18 +475,22 @@ class Engine:
 class _Progress:
     """Says each step, with a preview at most every so many seconds, at the first and at the last step always."""
 
-    def __init__(self, family: Family, interval: float, watch: Stopwatch, emit: Emit) -> None:
+    def __init__(self, family: Family, interval: float, watch: Stopwatch, emit: Emit, before: int, steps: int) -> None:
+        """before: steps of the passes that are done. steps: of all passes."""
         self._family = family
         self._interval = interval
         self._watch = watch
         self._emit = emit
+        self._before = before
+        self._steps = steps
         self._next_preview = 0.0
 
     def __call__(self, context: DenoiseContext) -> None:
         now = time.perf_counter()
         wanted = now >= self._next_preview or context.step in (0, context.steps - 1)
+        step = self._before + context.step + 1
         for row, image in enumerate(context.images):
-            self._emit(Step(image, context.step + 1, context.steps, self._preview(context.denoised[row]) if wanted else b""))
+            self._emit(Step(image, step, self._steps, self._preview(context.denoised[row]) if wanted else b""))
         if wanted:
             self._next_preview = now + self._interval
 

@@ -248,11 +248,11 @@ def sigmas_for(
     return (*(float(level) for level in levels[:steps]), 0.0)
 
 
-def sigmas_of(request: ResolvedRequest, model: ModelSigmas) -> tuple[float, ...]:
-    """The noise levels that a request asks for. Raises InvalidRequest."""
+def sigmas_of(request: ResolvedRequest, model: ModelSigmas, steps: int) -> tuple[float, ...]:
+    """The noise levels that a request asks for, of a schedule of that many steps. Raises InvalidRequest."""
     discard = request.discard_next_to_last or samplers.find_sampler(request.sampler).discards_next_to_last
     options = ScheduleOptions(request.sigma_min, request.sigma_max, request.rho, request.beta_alpha, request.beta_beta)
-    return sigmas_for(request.schedule_type, model, request.steps, options, discard_next_to_last=discard)
+    return sigmas_for(request.schedule_type, model, steps, options, discard_next_to_last=discard)
 
 
 def _scaled_linear(start: float, end: float, count: int) -> Levels:

@@ -3,7 +3,8 @@
 Frames are those of webui.generation.wire.
     In:  {"type": "run", "job": JobSpec}, {"type": "interrupt", "job_id": ...}, {"type": "skip", "job_id": ...},
          {"type": "preload", "checkpoint_path": ...}, {"type": "unload", "checkpoint_path": ... or None for all}: both in their turn,
-         after the jobs before them
+         after the jobs before them,
+         {"type": "models", "roots": [...]}: where models are looked for from now on
     Out: {"job_id": ..., "event": WorkerEvent}; the first event is Hello, with an empty job id, as InMemory has.
 The end of stdin means that the web process is gone: the worker ends at once, whatever it is doing.
 """
@@ -70,8 +71,10 @@ class Errand:
 class Inbox:
     """Reads commands in its own thread, so that buttons work and the end of the web process is seen during a step."""
 
-    def __init__(self, commands: BinaryIO) -> None:
+    def __init__(self, commands: BinaryIO, model_roots: Sequence[Path] = ()) -> None:
         self._commands = commands
+        self.model_roots = tuple(model_roots)
+        """Folders of models, as the web process told them last."""
         self._jobs: queue.SimpleQueue[JobSpec | Errand] = queue.SimpleQueue()
         self._controls: dict[str, JobControl] = {}
         self._lock = threading.Lock()
@@ -115,6 +118,9 @@ class Inbox:
             path = message.get("checkpoint_path")
             self._jobs.put(Errand(str(message["type"]), None if path is None else Path(str(path))))
             return
+        if message["type"] == "models":
+            self.model_roots = tuple(Path(str(root)) for root in message["roots"])  # type: ignore[attr-defined]
+            return
         with self._lock:
             control = self._controls.get(str(message["job_id"]))
         if control is not None:
@@ -145,8 +151,8 @@ def load_hooks(roots: Sequence[Path]) -> tuple[EngineHooks, tuple[str, ...]]:
     return registry, registry.not_loaded()
 
 
-def open_engine(arguments: argparse.Namespace, hooks: EngineHooks) -> Engine:
-    """Import torch, open the device, make the engine."""
+def open_engine(arguments: argparse.Namespace, hooks: EngineHooks, inbox: Inbox) -> Engine:
+    """Import torch, open the device, make the engine. inbox: says where models are looked for."""
     from webui.engine.device import open_device, use_threads
     from webui.engine.engine import Engine
     from webui.engine.loading.checkpoint import open_checkpoint
@@ -156,7 +162,7 @@ def open_engine(arguments: argparse.Namespace, hooks: EngineHooks) -> Engine:
     device = open_device(arguments.device, arguments.dtype)
     models = ModelManager(
         device,
-        lambda path: open_checkpoint(path, arguments.models, arguments.cache),
+        lambda path: open_checkpoint(path, inbox.model_roots, arguments.cache),
         arguments.cache,
         arguments.cast_gb * 1024**3,
     )
@@ -256,11 +262,11 @@ def main(argv: Sequence[str] | None = None, hooks: EngineHooks | None = None) ->
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     log_to_web_process(arguments.log_level)
     commands, events = take_pipes()
-    inbox = Inbox(commands)
+    inbox = Inbox(commands, arguments.models)
     inbox.open()
     prepare_environment()
     hooks, problems = (hooks, ()) if hooks is not None else load_hooks(arguments.extensions)
-    serve(open_engine(arguments, hooks), inbox, events, problems)
+    serve(open_engine(arguments, hooks, inbox), inbox, events, problems)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from webui.generation.events import Hello, WorkerEvent
@@ -53,6 +54,10 @@ class Executor(Protocol):
 
     def unload(self, slot: str, checkpoint_path: str | None = None) -> None:
         """Let go of all weights, or of those that only one checkpoint has, once the jobs sent before have ended."""
+        ...
+
+    def use_models(self, roots: Sequence[Path]) -> None:
+        """Look for models in these folders from now on."""
         ...
 
     def close(self) -> None:

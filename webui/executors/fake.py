@@ -7,7 +7,8 @@ import io
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw
@@ -15,6 +16,7 @@ from PIL import Image, ImageDraw
 from webui.executors.base import Slot
 from webui.generation.events import PROTOCOL_VERSION, Done, Hello, Interrupted, Picture, Skipped, Stage, Step, WorkerEvent
 from webui.generation.job import JobSpec
+from webui.generation.passes import passes_of
 from webui.generation.request import ResolvedRequest
 from webui.generation.samplers import SAMPLER_LABELS
 
@@ -26,14 +28,13 @@ def paint(request: ResolvedRequest, seed: int) -> Image.Image:
     """A pattern that any change of the request or the seed changes; the same ones give the same bytes."""
     recipe = request.model_dump_json(exclude={"seed", "batch_count", "batch_size"}) + str(seed)
     noise = hashlib.shake_256(recipe.encode()).digest(64)
-    picture = Image.new("RGB", (request.width, request.height), (noise[0], noise[1], noise[2]))
+    width, height = request.picture_size
+    picture = Image.new("RGB", (width, height), (noise[0], noise[1], noise[2]))
     draw = ImageDraw.Draw(picture)
     for start in range(3, 59, 8):
         x, y, w, h, *colour = noise[start : start + 7]
-        left, top = x * request.width // 256, y * request.height // 256
-        draw.ellipse(
-            (left, top, left + 8 + w * request.width // 400, top + 8 + h * request.height // 400), fill=(colour[0], colour[1], colour[2])
-        )
+        left, top = x * width // 256, y * height // 256
+        draw.ellipse((left, top, left + 8 + w * width // 400, top + 8 + h * height // 400), fill=(colour[0], colour[1], colour[2]))
     return picture
 
 
@@ -94,7 +95,8 @@ class FakeExecutor:
     def _one(self, job: JobSpec, image: int) -> Iterator[WorkerEvent]:
         started = time.monotonic()
         picture = paint(job.request, job.request.image_seeds[image])
-        for step in range(1, job.request.steps + 1):
+        steps = sum(one.steps.taken for one in passes_of(job.request))
+        for step in range(1, steps + 1):
             self._closed.wait(self._step_seconds)
             if job.job_id in self._interrupted:
                 return
@@ -102,7 +104,7 @@ class FakeExecutor:
                 self._skipped.discard(job.job_id)
                 yield Skipped(image)
                 return
-            yield Step(image, step, job.request.steps, _preview(picture, step / job.request.steps))
+            yield Step(image, step, steps, _preview(picture, step / steps))
         facts = {"seconds": time.monotonic() - started, "device": "fake", "dtype": "none", "attention": "none"}
         yield Picture(image, picture.width, picture.height, picture.tobytes(), facts)
 
@@ -136,6 +138,9 @@ class FakeExecutor:
         """There is nothing to let go of; it is told no more."""
         left = [part | {"checkpoints": [path for path in part["checkpoints"] if path != checkpoint_path]} for part in self._resident]
         self._resident = () if checkpoint_path is None else tuple(part for part in left if part["checkpoints"])
+
+    def use_models(self, roots: Sequence[Path]) -> None:
+        """Models are not looked for."""
 
     def close(self) -> None:
         """Let nothing wait any longer."""

@@ -57,7 +57,8 @@ class LocalExecutor:
         """
         options = ("--threads", str(threads), "--device", device, "--dtype", dtype, "--log-level", log_level)
         kept = ("--cache", str(cache.absolute()), "--cast-gb", str(cast_gb)) if cache is not None else ()
-        self._command = [*(command or _WORKER), *options, *_extension_options(extension_roots), *_model_options(model_roots), *kept]
+        self._command = [*(command or _WORKER), *options, *_extension_options(extension_roots), *kept]
+        self._model_roots = tuple(model_roots)
         self._start_limit = start_limit
         # Of the files as they are now, which are those that this process runs.
         self._source_hash = source_hash()
@@ -150,6 +151,15 @@ class LocalExecutor:
         path = None if checkpoint_path is None else str(Path(checkpoint_path).absolute())
         self._send({"type": "unload", "checkpoint_path": path})
 
+    def use_models(self, roots: Sequence[Path]) -> None:
+        """Look for models in these folders from now on: this worker and all that follow it."""
+        with self._change:
+            self._model_roots = tuple(roots)
+            connection = self._connection
+        # Also to one that is still starting: it may have been given the folders of before.
+        if connection is not None:
+            connection.send({"type": "models", "roots": [str(root.absolute()) for root in self._model_roots]})
+
     def _send(self, message: dict[str, Any]) -> None:
         with self._change:
             connection = self._connection if self._ready else None
@@ -228,7 +238,7 @@ class LocalExecutor:
     def _open(self) -> Connection | None:
         """A worker that is ready; notes a problem and returns None where there is one."""
         try:
-            connection = Connection(self._command, PACKAGE.parent)
+            connection = Connection([*self._command, *_model_options(self._model_roots)], PACKAGE.parent)
         except OSError as error:
             self._note_problem(WorkerLost(f"The engine's process cannot be started: {error}.", hint="Start Easel again."))
             return None

@@ -42,10 +42,11 @@ class UsedEmbedding(BaseModel):
 class FoundAdapters:
     """What a request names beside its checkpoint, with what is left of "automatic" told. vae: VAE_NONE where none is put in.
 
-    controls: the request's, each with its model's name and hash.
+    hires_loras: of the hires prompt. controls: the request's, each with its model's name and hash.
     """
 
     loras: tuple[UsedLora, ...] = ()
+    hires_loras: tuple[UsedLora, ...] = ()
     embeddings: tuple[UsedEmbedding, ...] = ()
     vae: str = VAE_NONE
     vae_hash: str = ""

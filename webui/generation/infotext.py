@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,8 @@ MAX_INFOTEXT_CHARACTERS = 256 * 1024
 # A key is at most 60 characters here, so that a long line without colons is read in linear time.
 _PAIR = re.compile(r'\s*(\w[\w \-/]{1,60}):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 _SIZE = re.compile(r"(\d+)x(\d+)")
+_SIZES: Mapping[str, tuple[str, str]] = MappingProxyType({"Size": ("width", "height"), "Hires resize": ("hires_width", "hires_height")})
+"""Keys of two numbers -> their fields."""
 _LEAST_PAIRS = 3
 
 ALWAYS = ("Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model hash", "Model")
@@ -44,6 +47,12 @@ ORDER = (
     *("VAE hash", "VAE", "Variation seed", "Variation seed strength", "Seed resize from", "Denoising strength", "Clip skip", "ENSD", "RNG"),
 )
 """The first keys, in AUTOMATIC1111's order. The rest follow as their fields are declared, the version at last."""
+
+HIRES_KEYS = ("Denoising strength", "Hires upscale", "Hires upscaler")
+"""Keys that every infotext of a hires pass has; by the last two, or "Hires resize", readers know that there was one."""
+
+HIRES_SIZE = "Hires resize"
+"""In place of "Hires upscale": width x height, one of them 0 where it follows from the other."""
 
 TAKEN_FOR_GRANTED: Mapping[str, str] = MappingProxyType({"RNG": "GPU"})
 """What a missing key means in AUTOMATIC1111, where that isn't the field's default."""
@@ -82,9 +91,10 @@ def write_infotext(request: ResolvedRequest, seed: int, version: str) -> str:
     pairs = {"Size": f"{request.width}x{request.height}", "Model hash": request.checkpoint_hash}
     for key, name in _fields_by_key(ResolvedTxt2Img).items():
         value = _written(seed if name == "seed" else getattr(request, name))
-        if key in ALWAYS or value != _granted(key, name):
+        if key in ALWAYS or (request.hires and key in HIRES_KEYS) or value != _granted(key, name):
             pairs[key] = value
     pairs |= _hashes(request) | {f"ControlNet {number}": write_unit(unit) for number, unit in enumerate(request.controls)}
+    pairs = _with_hires_size(pairs, request) if request.hires else _without_hires(pairs)
     ordered = sorted(pairs, key=lambda key: ORDER.index(key) if key in ORDER else len(ORDER))
     lines = [request.prompt]
     if request.negative_prompt:
@@ -93,9 +103,23 @@ def write_infotext(request: ResolvedRequest, seed: int, version: str) -> str:
     return "\n".join(lines)
 
 
+def _with_hires_size(pairs: dict[str, str], request: ResolvedRequest) -> dict[str, str]:
+    if request.hires_checkpoint_hash:
+        pairs["Hires checkpoint"] += f" [{request.hires_checkpoint_hash}]"
+    if not request.hires_width and not request.hires_height:
+        return pairs
+    size = f"{request.hires_width}x{request.hires_height}"
+    return {HIRES_SIZE if key == "Hires upscale" else key: size if key == "Hires upscale" else value for key, value in pairs.items()}
+
+
+def _without_hires(pairs: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in pairs.items() if not key.startswith("Hires ") and key not in HIRES_KEYS}
+
+
 def _hashes(request: ResolvedRequest) -> dict[str, str]:
     """The hashes of what was used beside the checkpoint; keys without any are left out."""
-    texts = {"VAE hash": request.vae_hash, "Lora hashes": hashes_text(request.loras), "TI hashes": hashes_text(request.embeddings)}
+    loras = dict.fromkeys((*request.loras, *request.hires_loras))
+    texts = {"VAE hash": request.vae_hash, "Lora hashes": hashes_text(loras), "TI hashes": hashes_text(request.embeddings)}
     return {key: text for key, text in texts.items() if text}
 
 
@@ -185,10 +209,10 @@ def map_fields(infotext: Infotext) -> Mapped:
     for key in sorted(told, key="Sampler".__ne__):
         take(key, infotext.parameters[key], {told[key]: infotext.parameters[key]})
     for key, value in infotext.parameters.items():
-        size = _SIZE.fullmatch(value) if key == "Size" else None
+        size = _SIZE.fullmatch(value) if key in _SIZES else None
         if size:
-            take("Size", value, {"width": size[1]})
-            take("Size", value, {"height": size[2]})
+            for name, side in zip(_SIZES[key], size.groups(), strict=True):
+                take(key, value, {name: side})
         elif key not in told and key not in TELLING and not INFOTEXT_KEY.fullmatch(key) and not _is_how_easel_does_it(key, value):
             unmapped.append(Unmapped(key, value[:200], "Easel has no such setting."))
     for key, value in infotext.parameters.items():
@@ -204,6 +228,8 @@ def map_fields(infotext: Infotext) -> Mapped:
         for key, name in left_out.items():
             take(key, _granted(key, name), {name: _granted(key, name)})
         fields.setdefault("schedule_type", Txt2Img.model_fields["schedule_type"].get_default())
+        fields["hires"] = any(key in infotext.parameters for key in (*HIRES_KEYS[1:], HIRES_SIZE))
+        fields = {"hires_width": 0, "hires_height": 0} | fields
     return Mapped(fields, tuple(unmapped))
 
 
@@ -237,6 +263,7 @@ def _modern(infotext: Infotext) -> Infotext:
         name, strength = (parameters.get(key, "") for key in _HYPERNET_KEYS)
         prompt += f"<hypernet:{name}:{strength or '1.0'}>"
         parameters = {key: value for key, value in parameters.items() if key not in _HYPERNET_KEYS}
+    parameters = _hires_of_old(parameters)
     if parameters.get("Sampler") == "Undefined":
         # Civitai's generator says so of Flux, together with a clip skip that Flux has not.
         parameters |= {"Sampler": "Euler", "Schedule type": "Simple"}
@@ -245,3 +272,21 @@ def _modern(infotext: Infotext) -> Infotext:
             parameters["Distilled CFG Scale"] = parameters.pop("CFG scale")
             parameters["CFG scale"] = "1"
     return replace(infotext, prompt=prompt, parameters=parameters)
+
+
+_OLD_FIRST_PASS_PIXELS = 512 * 512
+
+
+def _hires_of_old(parameters: dict[str, str]) -> dict[str, str]:
+    """The size of the first pass was a key of its own once, and the other one that of the picture. 0x0: about 512x512, by its ratio."""
+    first = _SIZE.fullmatch(parameters.get("First pass size", ""))
+    whole = _SIZE.fullmatch(parameters.get("Size", ""))
+    if first is None or whole is None:
+        return parameters
+    width, height = map(int, first.groups())
+    if not width or not height:
+        sides = [int(side) for side in whole.groups()]
+        scale = math.sqrt(_OLD_FIRST_PASS_PIXELS / max(sides[0] * sides[1], 1))
+        width, height = (math.ceil(scale * side / 64) * 64 for side in sides)
+    told = {key: value for key, value in parameters.items() if key != "First pass size"}
+    return {**told, "Size": f"{width}x{height}", HIRES_SIZE: parameters["Size"]}

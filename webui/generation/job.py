@@ -44,7 +44,8 @@ class JobSpec:
 
     checkpoint_path: the folder or file to load. images: 0-based indexes still to be made
     (after a restart the finished ones are left out). preview_interval: least seconds between previews.
-    loras, embeddings: those that the request's prompts name. vae_path: of the VAE in place of the checkpoint's own, or empty.
+    loras, embeddings: those that the request's prompts name; hires_loras: those of its hires prompt.
+    vae_path: of the VAE in place of each checkpoint's own, or empty. hires_checkpoint_path: of another one for the hires pass, or empty.
     controls: the files of the request's controls.
     image_paths: SHA-256 -> file of each picture that the request refers to.
     try_with_less: whether pictures that memory doesn't suffice for are drawn again in a way that needs less.
@@ -61,6 +62,8 @@ class JobSpec:
     loras: tuple[LoraUse, ...] = ()
     embeddings: tuple[EmbeddingUse, ...] = ()
     vae_path: str = ""
+    hires_checkpoint_path: str = ""
+    hires_loras: tuple[LoraUse, ...] = ()
     controls: tuple[ControlUse, ...] = ()
     image_paths: dict[str, str] = field(default_factory=dict)
 
@@ -75,6 +78,8 @@ class JobSpec:
             "loras": [asdict(lora) for lora in self.loras],
             "embeddings": [asdict(embedding) for embedding in self.embeddings],
             "vae_path": self.vae_path,
+            "hires_checkpoint_path": self.hires_checkpoint_path,
+            "hires_loras": [asdict(lora) for lora in self.hires_loras],
             "controls": [asdict(control) for control in self.controls],
             "image_paths": self.image_paths,
             "try_with_less": self.try_with_less,
@@ -93,6 +98,8 @@ class JobSpec:
             loras=tuple(LoraUse(**lora) for lora in data["loras"]),
             embeddings=tuple(EmbeddingUse(**embedding) for embedding in data["embeddings"]),
             vae_path=data["vae_path"],
+            hires_checkpoint_path=data["hires_checkpoint_path"],
+            hires_loras=tuple(LoraUse(**lora) for lora in data["hires_loras"]),
             controls=tuple(ControlUse(control["kind"], control["path"], tuple(control["image_encoders"])) for control in data["controls"]),
             image_paths=data["image_paths"],
             try_with_less=data["try_with_less"],

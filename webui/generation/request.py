@@ -22,6 +22,7 @@ from webui.generation import samplers
 from webui.generation.adapters import VAE_AUTOMATIC, VAE_NONE, UsedEmbedding, UsedLora
 from webui.generation.attention import find_attention_label
 from webui.generation.control import MOST_CONTROLS, ControlUnit
+from webui.generation.enlarging import Enlargement, enlargement, find_upscaler
 from webui.generation.parameter import parameter
 from webui.generation.prompt.emphasis import EmphasisMode
 
@@ -33,7 +34,14 @@ MAX_SEED = 2**63 - 1
 RANDOM_SEED = -1
 NoiseSource = Literal["CPU", "GPU", "NV"]
 NOISE_SOURCES = get_args(NoiseSource)
+SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULE = "Use same checkpoint", "Use same sampler", "Use same scheduler"
+"""What the hires pass takes over from the first, in AUTOMATIC1111's words."""
+
 SIZE_FORM = "Write width x height in pixels, as 512x768, or leave it empty"
+
+
+_SAMPLERS_AND_SCHEDULES = (("sampler", "schedule_type", samplers.AUTOMATIC), ("hires_sampler", "hires_schedule_type", SAME_SCHEDULE))
+"""Fields of a sampler and its schedule, and what stands in the latter where nothing was chosen."""
 
 
 class Txt2Img(BaseModel):
@@ -349,6 +357,96 @@ class Txt2Img(BaseModel):
     freeu_s2: float = parameter(
         1.0, label="FreeU s2", help="The same in the next layers. 1: off.", infotext="FreeU s2", step=0.01, ge=0, le=4
     )
+    hires: bool = parameter(
+        False,
+        label="Hires fix",
+        help="Draws the picture, enlarges it and draws on it once more, so that large pictures keep the composition of small ones.",
+    )
+    hires_scale: float = parameter(
+        2.0,
+        label="Enlarge by",
+        help="How many times as wide and as high the hires pass makes the picture.",
+        infotext="Hires upscale",
+        unit="times",
+        step=0.05,
+        ge=1,
+        le=4,
+    )
+    hires_width: int = parameter(
+        0,
+        label="Hires width",
+        help="Width to enlarge to instead. 0: it follows from the height, or from Enlarge by.",
+        unit="px",
+        step=8,
+        ge=0,
+        le=4096,
+        multiple_of=8,
+    )
+    hires_height: int = parameter(
+        0,
+        label="Hires height",
+        help="Height to enlarge to instead. 0: it follows from the width. With both the picture is cut to fit.",
+        unit="px",
+        step=8,
+        ge=0,
+        le=4096,
+        multiple_of=8,
+    )
+    hires_steps: int = parameter(
+        0,
+        label="Hires steps",
+        help="Steps of the hires pass; all are taken. 0: as many as Steps.",
+        infotext="Hires steps",
+        step=1,
+        ge=0,
+        le=150,
+    )
+    denoising_strength: float = parameter(
+        0.7,
+        label="Denoising strength",
+        help="How much of the enlarged picture is drawn anew. 0 only enlarges it; 1 keeps next to nothing of it.",
+        infotext="Denoising strength",
+        step=0.01,
+        ge=0,
+        le=1,
+    )
+    hires_upscaler: str = parameter(
+        "Latent",
+        label="Upscaler",
+        help="What enlarges. Latent ones want a denoising strength of 0.5 or more; the others work on the picture and keep more of it.",
+        infotext="Hires upscaler",
+        max_length=100,
+    )
+    hires_checkpoint: str = parameter(
+        SAME_CHECKPOINT, label="Hires checkpoint", help="The model that draws the hires pass.", infotext="Hires checkpoint", max_length=500
+    )
+    hires_sampler: str = parameter(
+        SAME_SAMPLER, label="Hires sampler", help="How each step of the hires pass is taken.", infotext="Hires sampler", max_length=100
+    )
+    hires_schedule_type: str = parameter(
+        SAME_SCHEDULE,
+        label="Hires schedule",
+        help="How the noise levels of the hires pass are spaced.",
+        infotext="Hires schedule type",
+        max_length=100,
+    )
+    hires_cfg_scale: float = parameter(
+        0.0, label="Hires CFG scale", help="CFG scale of the hires pass. 0: the same.", infotext="Hires CFG Scale", step=0.1, ge=0, le=30
+    )
+    hires_prompt: str = parameter(
+        "",
+        label="Hires prompt",
+        help="Words for the hires pass, in place of the prompt. Empty: the same.",
+        infotext="Hires prompt",
+        max_length=MAX_PROMPT_CHARACTERS,
+    )
+    hires_negative_prompt: str = parameter(
+        "",
+        label="Hires negative prompt",
+        help="What the hires pass leaves out, in place of the negative prompt. Empty: the same.",
+        infotext="Hires negative prompt",
+        max_length=MAX_PROMPT_CHARACTERS,
+    )
     controls: tuple[ControlUnit, ...] = parameter(
         (), label="Control", help="Pictures that steer the picture, each through a ControlNet or an IP-Adapter.", max_length=MOST_CONTROLS
     )
@@ -362,13 +460,14 @@ class Txt2Img(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _split_joined_sampler_name(cls, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("sampler"), str):
-            sampler, schedule = samplers.split_joined_name(data["sampler"])
-            if schedule is not None:
-                data = {**data, "sampler": sampler}
-                if data.get("schedule_type", samplers.AUTOMATIC) == samplers.AUTOMATIC:
-                    data["schedule_type"] = schedule
+    def _split_joined_sampler_names(cls, data: Any) -> Any:
+        for name, schedule_name, unset in _SAMPLERS_AND_SCHEDULES:
+            if isinstance(data, dict) and isinstance(data.get(name), str):
+                sampler, schedule = samplers.split_joined_name(data[name])
+                if schedule is not None:
+                    data = {**data, name: sampler}
+                    if data.get(schedule_name, unset) == unset:
+                        data[schedule_name] = schedule
         return data
 
     @field_validator("*", mode="before")
@@ -392,6 +491,26 @@ class Txt2Img(BaseModel):
         label = samplers.find_schedule_label(value)
         return samplers.AUTOMATIC if label == samplers.PIPELINES_OWN else label
 
+    @field_validator("hires_upscaler")
+    @classmethod
+    def _known_upscaler(cls, value: str) -> str:
+        return find_upscaler(value).label
+
+    @field_validator("hires_sampler")
+    @classmethod
+    def _known_hires_sampler(cls, value: str) -> str:
+        return _same_or(SAME_SAMPLER, "hires_sampler", value, lambda name: samplers.find_sampler(name).label)
+
+    @field_validator("hires_schedule_type")
+    @classmethod
+    def _known_hires_schedule(cls, value: str) -> str:
+        return _same_or(SAME_SCHEDULE, "hires_schedule_type", value, samplers.find_schedule_label)
+
+    @field_validator("hires_checkpoint")
+    @classmethod
+    def _named_hires_checkpoint(cls, value: str) -> str:
+        return _same_or(SAME_CHECKPOINT, "hires_checkpoint", value, lambda name: name)
+
     @field_validator("seed_resize_from", mode="before")
     @classmethod
     def _known_size(cls, value: Any) -> Any:
@@ -409,7 +528,9 @@ class Txt2Img(BaseModel):
     def _known_attention(cls, value: str) -> str:
         return find_attention_label(value)
 
-    @field_validator("prompt", "negative_prompt", "checkpoint", "vae", mode="before")
+    @field_validator(
+        "prompt", "negative_prompt", "hires_prompt", "hires_negative_prompt", "checkpoint", "vae", "hires_checkpoint", mode="before"
+    )
     @classmethod
     def _clean_text(cls, value: Any) -> Any:
         # Lone surrogates cannot be stored as UTF-8, NUL ends strings in C libraries and databases.
@@ -427,10 +548,40 @@ class Txt2Img(BaseModel):
         return (int(width), int(height)) if height else None
 
     @property
+    def enlargement(self) -> Enlargement | None:
+        """How the hires pass enlarges the picture; None without one."""
+        wanted = self.hires_width, self.hires_height
+        return enlargement(self.width, self.height, self.hires_scale, wanted) if self.hires else None
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """Width and height in pixels of what comes out at the end."""
+        return self.enlargement.size if self.enlargement else (self.width, self.height)
+
+    @property
+    def other_hires_checkpoint(self) -> str | None:
+        """The checkpoint that the hires pass wants, where that is another one."""
+        return self.hires_checkpoint if self.hires and self.hires_checkpoint != SAME_CHECKPOINT else None
+
+    @property
     def guidance_scale(self) -> float:
         """The CFG scale as the sampler takes it; 1 asks nothing of the negative prompt."""
         return self.cfg_scale * samplers.find_sampler(self.sampler).cfg_factor
 
+
+def _same_or(same: str, field: str, value: str, find: Callable[[str], str]) -> str:
+    """The word for "as in the first pass", which being empty means too, or what is found by that name."""
+    if value.strip().casefold() in ("", same.casefold()):
+        return same
+    try:
+        return find(value)
+    except InvalidRequest as error:
+        error.field, error.allowed = field, f"{same}, {error.allowed}"
+        raise
+
+
+HIRES_FIELDS = tuple(name for name in Txt2Img.model_fields if name.startswith("hires_") or name == "denoising_strength")
+"""What can be chosen about the hires pass."""
 
 GenerationRequest = Txt2Img
 """Any request. Further tasks join as a discriminated union over `kind`."""
@@ -450,8 +601,16 @@ class ResolvedTxt2Img(Txt2Img):
     vae: str = parameter(VAE_NONE, label="VAE", help="The VAE in place of the checkpoint's own.", infotext="VAE", max_length=500)
     vae_hash: str = Field(default="", title="VAE hash", description="First 10 hex digits of the VAE's content hash.")
     loras: tuple[UsedLora, ...] = Field(default=(), title="LoRAs", description="Those that the prompt names and that are there, in order.")
+    hires_checkpoint_hash: str = Field(
+        default="",
+        title="Hires model hash",
+        description="First 10 hex digits of the content hash of the hires pass's own checkpoint.",
+    )
+    hires_loras: tuple[UsedLora, ...] = Field(
+        default=(), title="Hires LoRAs", description="Those that the hires prompt names and that are there, in order."
+    )
     embeddings: tuple[UsedEmbedding, ...] = Field(
-        default=(), title="Embeddings", description="Those that prompt and negative prompt name and that are there."
+        default=(), title="Embeddings", description="Those that the prompts name and that are there."
     )
 
     @field_validator("sampler")
@@ -549,7 +708,11 @@ def explain_validation(error: ValidationError, request_type: type[BaseModel]) ->
             f"There is no field called {str(field)[:80]!r}.", field=field, allowed=known, hint="Leave it out, or check its spelling."
         )
     if info is None:
-        return InvalidRequest(f"The request cannot be read: {first['msg']}.", field=field, hint="Send one JSON object of fields.")
+        return InvalidRequest(
+            f"The request cannot be read: {first['msg'].removeprefix('Value error, ')}.",
+            field=field,
+            hint="Send one JSON object of fields.",
+        )
     if first["type"] == "string_too_long":
         limit = first.get("ctx", {}).get("max_length", MAX_PROMPT_CHARACTERS)
         return InvalidRequest(

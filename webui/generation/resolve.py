@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from webui.generation import samplers
 from webui.generation.adapters import NO_ADAPTERS, FoundAdapters
-from webui.generation.request import RANDOM_SEED, GenerationRequest, ResolvedRequest, ResolvedTxt2Img
+from webui.generation.request import RANDOM_SEED, SAME_SAMPLER, SAME_SCHEDULE, GenerationRequest, ResolvedRequest, ResolvedTxt2Img
 from webui.generation.stock_pipelines import fields_for
 
 LAST_RANDOM_SEED = 4_294_967_293
@@ -24,10 +26,15 @@ class CheckpointIdentity:
 
 
 def resolve(
-    request: GenerationRequest, checkpoint: CheckpointIdentity, rng: random.Random, adapters: FoundAdapters = NO_ADAPTERS
+    request: GenerationRequest,
+    checkpoint: CheckpointIdentity,
+    rng: random.Random,
+    adapters: FoundAdapters = NO_ADAPTERS,
+    hires_checkpoint: CheckpointIdentity | None = None,
 ) -> ResolvedRequest:
     """Fill in every value that was left open. Pure but for `rng`, which draws random seeds. adapters: what the request names.
 
+    hires_checkpoint: that of the hires pass, where it wants another one.
     Where a pipeline of diffusers draws, what it takes no notice of is put back to its default, adapters among it.
     Raises InvalidRequest for what such a pipeline can't make at all.
     """
@@ -39,11 +46,25 @@ def resolve(
         fields["seed"] = rng.randint(0, LAST_RANDOM_SEED)
     if fields["variation_seed"] == RANDOM_SEED:
         fields["variation_seed"] = rng.randint(0, LAST_RANDOM_SEED) if fields["variation_strength"] else 0
+    fields["hires_schedule_type"] = _hires_schedule(fields)
     if fields["schedule_type"] == samplers.AUTOMATIC:
         fields["schedule_type"] = samplers.find_sampler(request.sampler).default_schedule
+    if hires_checkpoint is not None:
+        fields |= {"hires_checkpoint": hires_checkpoint.name, "hires_checkpoint_hash": hires_checkpoint.hash}
     fields["checkpoint"] = checkpoint.name
     fields["checkpoint_hash"] = checkpoint.hash
     fields["pipeline"] = checkpoint.pipeline
-    fields |= {"vae": adapters.vae, "vae_hash": adapters.vae_hash, "loras": adapters.loras, "embeddings": adapters.embeddings}
+    fields |= {"vae": adapters.vae, "vae_hash": adapters.vae_hash, "embeddings": adapters.embeddings}
+    fields |= {"loras": adapters.loras, "hires_loras": adapters.hires_loras}
     fields["controls"] = adapters.controls
     return ResolvedTxt2Img.model_validate(fields)
+
+
+def _hires_schedule(fields: Mapping[str, Any]) -> str:
+    """The schedule of the hires pass: what fits its own sampler, where it is to be automatic, or as the first one's, which is."""
+    asked, sampler = fields["hires_schedule_type"], fields["hires_sampler"]
+    if samplers.AUTOMATIC not in (asked, fields["schedule_type"] if asked == SAME_SCHEDULE else None):
+        return asked
+    if sampler == SAME_SAMPLER and asked == SAME_SCHEDULE:
+        return asked
+    return samplers.find_sampler(fields["sampler"] if sampler == SAME_SAMPLER else sampler).default_schedule

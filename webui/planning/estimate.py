@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from webui.generation.attention import SDPA
+from webui.generation.passes import passes_of
 from webui.generation.request import GenerationRequest
 from webui.generation.samplers import AUTOMATIC, find_sampler
 from webui.planning.memory import Budget, Plan, Sizes, make_plan
@@ -16,7 +18,10 @@ from webui.planning.peaks import Peak, PictureActivations, merge
 
 @dataclass(frozen=True)
 class Sample:
-    """One finished picture: what was asked of the denoiser and how long it took in seconds. facts: all that was measured."""
+    """One finished picture: what was asked of the denoiser and how long it took in seconds. facts: all that was measured.
+
+    steps to sampler tell of the first pass; all that the denoiser did stands in the facts.
+    """
 
     steps: int
     width: int
@@ -25,6 +30,13 @@ class Sample:
     seconds: float
     facts: Mapping[str, Any] = field(default_factory=dict)
     sampler: str = "Euler"
+
+    @property
+    def work(self) -> float:
+        """What the denoiser did for it (see `picture_work`)."""
+        told = self.facts.get("work")
+        known = isinstance(told, int | float) and told > 0
+        return float(told) if known else _work(self.steps, self.width, self.height, self.cfg_scale, self.sampler)  # type: ignore[arg-type]
 
     @property
     def memory(self) -> MeasuredMemory | None:
@@ -82,23 +94,36 @@ def round_duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def _picture_work(steps: int, width: int, height: int, cfg_scale: float, sampler: str) -> float:
+def _work(steps: int, width: int, height: int, cfg_scale: float, sampler: str) -> float:
     # One pass of the denoiser for each call of the sampler, two with CFG; its cost grows with the area.
     return steps * find_sampler(sampler).calls * width * height * (2 if cfg_scale > 1 else 1)
 
 
+def _works(request: GenerationRequest) -> list[float]:
+    """What each step has to do for one picture, those of all passes one after the other."""
+    asked = [(one.steps.taken, one.request) for one in passes_of(request)]
+    return [_work(1, own.width, own.height, own.cfg_scale, own.sampler) for taken, own in asked for _ in range(taken)]
+
+
+def picture_work(request: GenerationRequest) -> float:
+    """How much the denoiser has to do for one picture, in pixels times passes; times `pace` it is seconds."""
+    return sum(_works(request))
+
+
+def shares_done(request: GenerationRequest) -> tuple[float, ...]:
+    """Which share of a picture is done after 0, 1, 2 ... steps of the denoiser, 0 to 1."""
+    done = [0.0, *itertools.accumulate(_works(request))]
+    return tuple(work / done[-1] for work in done)
+
+
 def work_of(request: GenerationRequest) -> float:
-    """How much the denoiser has to do for a request, in pixels times passes; times `pace` it is seconds."""
-    return request.picture_count * _picture_work(request.steps, request.width, request.height, request.cfg_scale, request.sampler)
+    """The same for all pictures of a request."""
+    return request.picture_count * picture_work(request)
 
 
 def pace(samples: Sequence[Sample]) -> float | None:
     """Median seconds for one unit of work in `samples` (same checkpoint, newest first); None when nothing is known yet."""
-    speeds = [
-        sample.seconds / _picture_work(sample.steps, sample.width, sample.height, sample.cfg_scale, sample.sampler)
-        for sample in samples
-        if sample.seconds > 0
-    ]
+    speeds = [sample.seconds / sample.work for sample in samples if sample.seconds > 0]
     return statistics.median(speeds) if speeds else None
 
 
@@ -110,7 +135,7 @@ def known_peaks(samples: Sequence[Sample]) -> tuple[Peak, ...]:
 
 
 def plan_memory(request: GenerationRequest, samples: Sequence[Sample], available: int) -> Plan | None:
-    """How memory will be used, planned as the engine does; None when nothing was measured yet.
+    """How memory will be used, planned as the engine does for the largest pass; None when nothing was measured yet.
 
     available: bytes of main memory now, for engines that compute in it; of a card, what was free at the last picture.
     """
@@ -118,14 +143,15 @@ def plan_memory(request: GenerationRequest, samples: Sequence[Sample], available
     if newest is None:
         return None
     budget = newest.budget if newest.budget.copies else replace(newest.budget, free=available)
-    activations = PictureActivations(request.width, request.height, newest.number, known_peaks(samples))
+    asked = max((one.request for one in passes_of(request)), key=lambda own: own.width * own.height)
+    activations = PictureActivations(asked.width, asked.height, newest.number, known_peaks(samples))
     return make_plan(
         budget,
         newest.sizes,
         activations,
-        pictures=request.batch_size if budget.copies else 1,
-        guided=request.guidance_scale != 1,
-        attention=SDPA if request.attention == AUTOMATIC else request.attention,
+        pictures=asked.batch_size if budget.copies else 1,
+        guided=asked.guidance_scale != 1,
+        attention=SDPA if asked.attention == AUTOMATIC else asked.attention,
     )
 
 

@@ -18,7 +18,7 @@ from webui.generation.events import Done, Failed, Interrupted, Note, Picture, Sk
 from webui.generation.images import images_of
 from webui.generation.job import JobSpec
 from webui.logs import about_job
-from webui.planning.estimate import known_peaks
+from webui.planning.estimate import known_peaks, shares_done
 from webui.settings import Settings
 from webui.studio import journal as states
 from webui.studio.event_log import EventLog
@@ -236,7 +236,8 @@ class Dispatcher:
         planned = self._keeper.plan(job, wanted)
         successor = self._words.successor(job) if job.forever and job.attempt == 0 else None
         # Before the row says so: whoever sees the job running can also stop it.
-        self._running[job.id] = (slot, JobProgress(job.id, request.picture_count, len(finished), self._words.seconds(job)))
+        progress = JobProgress(job.id, request.picture_count, len(finished), self._words.seconds(job), shares_done(request))
+        self._running[job.id] = (slot, progress)
         try:
             claimed = self._journal.claim(job.id, planned, overtaken, successor)
         except BaseException:
@@ -256,7 +257,7 @@ class Dispatcher:
         # Live pictures come with each letter typed: too many for the log as it usually is.
         level = logging.DEBUG if job.live else logging.INFO
         request = job.resolved
-        log.log(level, "Job %s begins: pictures: %d, size: %d x %d.", job.id, request.picture_count, request.width, request.height)
+        log.log(level, "Job %s begins: pictures: %d, size: %d x %d.", job.id, request.picture_count, *request.picture_size)
         log.debug("Job %s draws %r without %r.", job.id, request.prompt, request.negative_prompt)
         try:
             self._publish_job(job.id)
@@ -297,6 +298,8 @@ class Dispatcher:
         self._loaded[slot] = checkpoint.name
         settings = self._settings()
         peaks = known_peaks(self._history.speed_samples(checkpoint.name))
+        paths = paths_of(self._catalog.models, job.resolved, checkpoint)
+        hires_checkpoint = job.resolved.other_hires_checkpoint
         spec = JobSpec(
             str(job.id),
             job.resolved,
@@ -305,7 +308,12 @@ class Dispatcher:
             settings.preview_interval,
             settings.try_with_less_memory,
             tuple(peak.as_dict() for peak in peaks),
-            *paths_of(self._catalog.models, job.resolved, checkpoint),
+            loras=paths.loras,
+            embeddings=paths.embeddings,
+            vae_path=paths.vae,
+            hires_checkpoint_path=str(self._catalog.find(hires_checkpoint).path) if hires_checkpoint else "",
+            hires_loras=paths.hires_loras,
+            controls=paths.controls,
             image_paths={digest: str(self._images.require(digest, field)) for field, digest in images_of(job.resolved)},
         )
         last_published = 0.0

@@ -57,6 +57,7 @@ def image_view(
         "steps": request.steps,
         "cfg_scale": request.cfg_scale,
         "clip_skip": request.clip_skip,
+        "hires": request.hires,
         "infotext": write_infotext(request.alone(index), seed, __version__),
         **made,
     }
@@ -138,8 +139,7 @@ class History:
     def request_of(self, image_id: int) -> ResolvedRequest:
         """The request that makes exactly this one picture again: its own seed, one picture. Raises NotFound."""
         row = self._row(image_id)
-        request = load_resolved(row.generation_resolved)
-        return request.model_copy(update={"seed": row.image_seed, "batch_count": 1, "batch_size": 1})
+        return load_resolved(row.generation_resolved).alone(row.image_idx)
 
     def images_of_job(self, job_id: int) -> list[dict[str, Any]]:
         """The job's pictures in order."""

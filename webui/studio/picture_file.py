@@ -73,7 +73,7 @@ def suffix_for(request: ResolvedRequest, style: OutputStyle) -> str:
     form = FORMATS[style.format]
     fits = (
         form.available
-        and max(request.width, request.height) <= form.longest_side
+        and max(request.picture_size) <= form.longest_side
         and picture_format.text_size(*_texts(request, 0, {})) + _FACTS_ROOM <= form.text_bytes
     )
     return form.suffix if fits else PNG.suffix

@@ -71,7 +71,8 @@ class Preferences:
             wanted = {name: fields[name].get_default() if value is None else value for name, value in values.items()}
             settings = _with(self._current, wanted)
             self._check(settings)
-            saved = {name: None if values[name] is None else getattr(settings, name) for name in values}
+            plain = settings.model_dump(mode="json")
+            saved = {name: None if values[name] is None else plain[name] for name in values}
             self._write(saved)
             self._current = settings
         self._changed()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,29 +14,31 @@ class JobProgress:
     """Progress of one running job; written by the dispatcher's thread only.
 
     images: pictures in the whole job. finished: how many of them are done or skipped. seconds_hint: the
-    estimate made before the run, used until enough steps have been seen.
+    estimate made before the run, used until enough steps have been seen. shares: of a picture that is done after 0, 1, 2 ...
+    steps; those of a hires pass take longer than those before.
     """
 
     job_id: int
     images: int
     finished: int
     seconds_hint: float | None
+    shares: Sequence[float]
     image: int = 0
     step: int = 0
     steps: int = 0
     stage: str = "Starting"
     preview_number: int = 0
-    _first_step_at: float | None = None
+    _first_step: tuple[float, float] | None = None
     _steps_seen: int = 0
     _started_at: float = field(default_factory=time.monotonic)
 
     def note_step(self, image: int, step: int, steps: int) -> None:
         """One step is done."""
-        if self._first_step_at is None:
-            self._first_step_at = time.monotonic()
+        self.image, self.step, self.steps = image, step, steps
+        if self._first_step is None:
+            self._first_step = time.monotonic(), self._done
         else:
             self._steps_seen += 1
-        self.image, self.step, self.steps = image, step, steps
 
     def note_end_of_picture(self) -> None:
         """One picture is done or skipped."""
@@ -45,16 +48,20 @@ class JobProgress:
     @property
     def fraction(self) -> float:
         """Share of the whole job that is done, 0 to 1."""
-        within = self.step / self.steps if self.steps else 0.0
-        return min(1.0, (self.finished + within) / self.images)
+        return min(1.0, self._done / self.images)
+
+    @property
+    def _done(self) -> float:
+        """Pictures, the share of the one being made included."""
+        return self.finished + self.shares[min(self.step, len(self.shares) - 1)]
 
     @property
     def seconds_left(self) -> float | None:
         """From the pace of the steps so far; before the second step from the estimate."""
-        if self._first_step_at is not None and self._steps_seen >= 2 and self.steps:
-            pace = (time.monotonic() - self._first_step_at) / self._steps_seen
-            steps_left = (self.images - self.finished) * self.steps - self.step
-            return max(0.0, pace * steps_left)
+        if self._first_step is not None and self._steps_seen >= 2:
+            since, done = self._first_step
+            if self._done > done:
+                return max(0.0, (time.monotonic() - since) / (self._done - done) * (self.images - self._done))
         if self.seconds_hint is None:
             return None
         return max(0.0, self.seconds_hint - (time.monotonic() - self._started_at))

@@ -26,11 +26,13 @@ from webui.generation.images import images_of
 from webui.generation.prompt.explain import Explanation, Reader, explain
 from webui.generation.prompt.schedules import Steps
 from webui.generation.request import (
+    HIRES_FIELDS,
     MAX_SEED,
     RANDOM_SEED,
     GenerationRequest,
     ResolvedRequest,
     ResolvedTxt2Img,
+    Txt2Img,
     explain_validation,
     parse_request,
 )
@@ -222,12 +224,34 @@ class Studio:
         for field, digest in (*images_of(request), *images_of(prepared)):
             self.images.require(digest, field)
         checkpoint = self.catalog.find(prepared.checkpoint)
-        identity = CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint), checkpoint.pipeline)
+        identity = self._identity(checkpoint)
         if checkpoint.pipeline:
-            adapters, told = NO_ADAPTERS, notes_for(prepared, checkpoint.pipeline)
+            adapters, told, hires = NO_ADAPTERS, notes_for(prepared, checkpoint.pipeline), None
         else:
             adapters, told = find_adapters(self.catalog.models, prepared, checkpoint)
-        return NewJob(asked=request, resolved=resolve(prepared, identity, self._rng, adapters), notes=(*notes, *told), **how)
+            hires = self._further("hires_checkpoint", prepared.other_hires_checkpoint)
+        resolved = resolve(prepared, identity, self._rng, adapters, hires)
+        return NewJob(asked=request, resolved=resolved, notes=(*notes, *told), **how)
+
+    def _identity(self, checkpoint: Checkpoint) -> CheckpointIdentity:
+        return CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint), checkpoint.pipeline)
+
+    def _further(self, field: str, name: str | None) -> CheckpointIdentity | None:
+        """A checkpoint that a field of a request names beside the first one. Raises as CheckpointCatalog.find does, of that field."""
+        if name is None:
+            return None
+        try:
+            checkpoint = self.catalog.find(name)
+        except EaselError as problem:
+            problem.field = field
+            raise
+        if checkpoint.pipeline:
+            raise InvalidRequest(
+                f"{checkpoint.name} is drawn by diffusers' own {checkpoint.pipeline}, which can't go on with another one's picture.",
+                field=field,
+                hint="Pick another checkpoint for this.",
+            )
+        return self._identity(checkpoint)
 
     def _announce(self, jobs: Sequence[Job]) -> list[JobView]:
         views = [self.job_view(job) for job in jobs]
@@ -346,6 +370,23 @@ class Studio:
         """Submit what was asked once more; a random seed is drawn anew."""
         job = self._journal.get(parse_id(job_id))
         return self.submit(job.asked, priority=min(max(job.priority, states.LOWEST_PRIORITY), states.HIGHEST_PRIORITY))
+
+    def enlarge(self, image_id: str, fields: Mapping[str, Any]) -> JobView:
+        """Make a picture again, from the same seed, with a hires pass. fields: of that pass; others are the picture's own.
+
+        Raises NotFound, InvalidRequest, and what `submit` raises.
+        """
+        strange = next((name for name in fields if name not in HIRES_FIELDS), None)
+        if strange is not None:
+            raise InvalidRequest(
+                f"{strange[:80]!r} is no field of the hires pass.",
+                field=strange[:80],
+                allowed=", ".join(HIRES_FIELDS),
+                hint="Leave it out: all else is as the picture was made.",
+            )
+        made = self.request_of(image_id)
+        own = {name: getattr(made, name) for name in Txt2Img.model_fields}
+        return self.submit(parse_request({**own, **fields, "hires": True}))
 
     def edit(self, job_id: str, request: GenerationRequest) -> JobView:
         """Give a waiting job another request; it keeps its place. Raises Conflict when it has begun."""
@@ -514,8 +555,17 @@ class Studio:
     def _settings_changed(self) -> None:
         if self.preferences.damage is None:
             self.notices.take_down("settings_damaged")
+        self._look_where_settings_say()
         self.events.publish("settings", revision=self.preferences.revision)
         self._dispatcher.wake()
+
+    def _look_where_settings_say(self) -> None:
+        """The catalog's first root is Easel's own; the others are those of the settings."""
+        own = self.catalog.roots[0]
+        roots = (own, *(path for path in self.preferences.current.models_dirs if path != own))
+        if roots != self.catalog.roots:
+            self.catalog.use_roots(roots)
+            self._executor.use_models(roots)
 
     def waiting_count(self) -> int:
         """How many jobs wait."""
@@ -681,11 +731,12 @@ def _request_words(job: Job) -> dict[str, Any]:
         request = job.resolved
     except EaselError:
         return {"prompt": "", "checkpoint": "", "pictures": 1, "width": 0, "height": 0, "seed": "0"}
+    width, height = request.picture_size
     return {
         "prompt": request.prompt,
         "checkpoint": request.checkpoint,
         "pictures": request.picture_count,
-        "width": request.width,
-        "height": request.height,
+        "width": width,
+        "height": height,
         "seed": str(request.seed),
     }

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from webui.errors import NotFound
+from webui.generation.request import HIRES_FIELDS
 from webui.studio.journal import HIGHEST_PRIORITY
 from webui.studio.studio import Studio
 from webui.ui.fields import SEEDS, Fields, element_id, source_of, unchecked
@@ -37,7 +38,7 @@ def build(studio: Studio) -> gr.Blocks:
         with gr.Tabs(elem_id="ez-pages"):
             # Both pages are in the document from the start, so that scripts and restored values find them.
             with gr.Tab("txt2img", id="txt2img", elem_id="ez-page-txt2img", render_children=True) as draw:
-                generate = txt2img.build(fields, assets, studio.vae_names())
+                generate = txt2img.build(fields, assets, studio.vae_names(), _drawing_checkpoints(studio))
             with gr.Tab("img2img", id="img2img", elem_id="ez-page-img2img", render_children=True) as redraw:
                 canvas_pages.build(assets, "img2img")
             with gr.Tab("Inpaint", id="inpaint", elem_id="ez-page-inpaint", render_children=True) as paint:
@@ -114,8 +115,12 @@ def _head(assets: Assets) -> str:
     )
 
 
+def _drawing_checkpoints(studio: Studio) -> list[str]:
+    return [entry.name for entry in studio.checkpoints() if entry.usable]
+
+
 def _checkpoint_picker(studio: Studio) -> gr.Dropdown:
-    names = [entry.name for entry in studio.checkpoints() if entry.usable]
+    names = _drawing_checkpoints(studio)
     return unchecked(
         gr.Dropdown(
             names,
@@ -153,6 +158,7 @@ def _follow_tabs(tabs: dict[str, gr.Tab], assets: Assets) -> None:
 
 def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.HTML) -> None:
     """Tie what the page asks for to the studio. Handlers only hand over: pictures come by the event stream."""
+    lists_of_models = [checkpoint, fields.components["vae"], fields.components["hires_checkpoint"]]
 
     def submitting(**how: Any) -> Callable[..., dict[Any, Any]]:
         def submit(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
@@ -171,7 +177,8 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
         return {"receipt": {"job": studio.edit(job, fields.read(values, event.source, over=studio.asked_of(job)))["id"]}}
 
     def live(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
-        request = fields.read(values, {}).model_copy(update={"batch_count": 1, "batch_size": 1})
+        # Quick, while somebody types: one picture, and of that the first pass alone.
+        request = fields.read(values, {}).model_copy(update={"batch_count": 1, "batch_size": 1, "hires": False})
         return {"receipt": {"job": studio.submit(request, live_client=str(event.client))["id"]}}
 
     def plan(values: dict[Component, Any]) -> dict[Any, Any]:
@@ -185,6 +192,11 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
         shown = fields.show(studio.request_of(str(event.image)))
         return {component: value for component, value in shown.items() if component not in own}
 
+    def enlarge(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
+        request = fields.read(values, {})
+        job = studio.enlarge(str(event.image), {name: getattr(request, name) for name in HIRES_FIELDS})
+        return {"receipt": {"job": job["id"]}}
+
     def example(event: gr.EventData) -> dict[Any, Any]:
         found = next((item for item in studio.examples() if item.id == str(event.id)), None)
         if found is None:
@@ -193,8 +205,9 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
         return {**fields.show(found.request), "receipt": {"job": job["id"]}}
 
     def catalog() -> dict[Any, Any]:
-        names = [view.name for view in studio.checkpoints() if view.usable]
-        lists = {checkpoint: gr.Dropdown(choices=names), fields.components["vae"]: gr.Dropdown(choices=studio.vae_names())}
+        names = _drawing_checkpoints(studio)
+        choices = (names, studio.vae_names(), txt2img.hires_checkpoints(names))
+        lists = {component: gr.Dropdown(choices=several) for component, several in zip(lists_of_models, choices, strict=True)}
         return {**lists, "receipt": {"checkpoints": _checkpoint_rows(studio)}}
 
     own = {fields.components[name] for name in (*SEEDS, "batch_count", "batch_size")}  # stay as they are when a picture is sent on
@@ -210,7 +223,6 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
     receipt.plan(answered("plan", receipt, plan), fields.inputs, receipt, trigger_mode="always_last", **quiet)
     receipt.use(answered("use", receipt, use), None, sets, trigger_mode="multiple", **quiet)
     receipt.carry(answered("carry", receipt, carry), None, sets, trigger_mode="multiple", **quiet)
+    receipt.enlarge(answered("enlarge", receipt, enlarge), fields.inputs, receipt, trigger_mode="multiple", **quiet)
     receipt.example(answered("example", receipt, example), None, sets, trigger_mode="multiple", **quiet)
-    receipt.catalog(
-        answered("catalog", receipt, catalog), None, [receipt, checkpoint, fields.components["vae"]], trigger_mode="always_last", **quiet
-    )
+    receipt.catalog(answered("catalog", receipt, catalog), None, [receipt, *lists_of_models], trigger_mode="always_last", **quiet)

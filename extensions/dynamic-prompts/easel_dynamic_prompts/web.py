@@ -34,11 +34,12 @@ def expand(text: str, seed: int) -> str:
 
 @hookimpl
 def prepare(request: GenerationRequest) -> GenerationRequest | None:
-    """Expand prompt and negative prompt where the request asks for it."""
+    """Expand the prompts where the request asks for it; equal ones become equal words."""
     if not request.extensions.get(ID, {}).get("enabled"):
         return None
     seed = request.seed if request.seed != RANDOM_SEED else random.SystemRandom().getrandbits(32)
-    return request.model_copy(update={"prompt": expand(request.prompt, seed), "negative_prompt": expand(request.negative_prompt, seed + 1)})
+    seeds = {"prompt": seed, "negative_prompt": seed + 1, "hires_prompt": seed, "hires_negative_prompt": seed + 1}
+    return request.model_copy(update={name: expand(getattr(request, name), own) for name, own in seeds.items()})
 
 
 @hookimpl

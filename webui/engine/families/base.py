@@ -169,8 +169,12 @@ class Family(Protocol):
         """Pixels of finished latents, (batch, height, width, 3) uint8 on the CPU. Raises ModelProducedNan."""
         ...
 
+    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Latents of pictures, (batch, 3, height, width) in -1..1, as `denoise` sees them, fp32 on the device. Raises ModelProducedNan."""
+        ...
+
     def vae_in_float32(self) -> AbstractContextManager[None]:
-        """Within the block `decode` computes in fp32."""
+        """Within the block `decode` and `encode` compute in fp32."""
         ...
 
     def in_float32(self) -> AbstractContextManager[Family]:

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from webui.engine import latents as latent_space
 from webui.engine.device import Device
-from webui.engine.precision import in_float32
+from webui.engine.precision import VAE, in_float32, require_finite
 from webui.engine.preview import LatentPreview, preview_for
 
 
@@ -51,8 +51,14 @@ class LatentModel:
         """Pixels of finished latents, (batch, height, width, 3) uint8 on the CPU."""
         return latent_space.decode(self.vae, latents.contiguous(memory_format=self.device.memory_format))
 
+    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Latents of pictures, (batch, 3, height, width) in -1..1, fp32 on the device; the middle of what the VAE holds for likely."""
+        latents = latent_space.encode(self.vae, pixels)
+        require_finite(latents, VAE)
+        return latents
+
     def vae_in_float32(self) -> AbstractContextManager[None]:
-        """Within the block `decode` computes in fp32."""
+        """Within the block `decode` and `encode` compute in fp32."""
         return in_float32(self.vae)
 
     @contextmanager

@@ -1,6 +1,7 @@
 """Writes the tensors of an old pickle checkpoint (.ckpt) into a safetensors file, without running any code in it.
 
 Started as a child process by its path: python -I pickle_converter.py SOURCE TARGET. It prints one JSON object, {} or {"problem": why}.
+With --averages behind them, what training keeps beside the weights (EMA) is written, too.
 
 A pickle is a program that asks for things by name. Here it gets tensors, ordered dictionaries and plain values, and for every
 other name an inert stub, whose objects keep nothing and do nothing; so files with a training loop's callbacks in them are read,
@@ -193,26 +194,26 @@ def _numbers_from(file: BinaryIO, dtype: torch.dtype, count: int) -> torch.Tenso
     return torch.frombuffer(bytearray(data), dtype=dtype) if count else torch.empty(0, dtype=dtype)
 
 
-def tensors_in(content: Any) -> dict[str, torch.Tensor]:
-    """The weights among what a checkpoint holds."""
+def tensors_in(content: Any, *, averages: bool = False) -> dict[str, torch.Tensor]:
+    """The weights among what a checkpoint holds. averages: those of training, too."""
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
     named = content if isinstance(content, dict) else {}
     tensors = {
         name: value.tensor()
         for name, value in named.items()
-        if isinstance(name, str) and isinstance(value, LazyTensor) and not name.startswith(AVERAGES)
+        if isinstance(name, str) and isinstance(value, LazyTensor) and (averages or not name.startswith(AVERAGES))
     }
     if not tensors:
         raise ValueError("it holds no weights")
     return tensors
 
 
-def convert(source: Path, target: Path) -> None:
-    """Write the safetensors file."""
+def convert(source: Path, target: Path, *, averages: bool = False) -> None:
+    """Write the safetensors file. averages: with what training keeps beside the weights."""
     with open(source, "rb") as file:
         archived = file.read(2) == b"PK"
-    tensors = tensors_in(read_archive(source) if archived else read_old(source))
+    tensors = tensors_in(read_archive(source) if archived else read_old(source), averages=averages)
     seen: set[int] = set()
     for name, tensor in tensors.items():
         # Tensors of one storage are written for themselves.
@@ -225,7 +226,7 @@ def convert(source: Path, target: Path) -> None:
 def main() -> None:
     """Convert the files named on the command line."""
     try:
-        convert(Path(sys.argv[1]), Path(sys.argv[2]))
+        convert(Path(sys.argv[1]), Path(sys.argv[2]), averages="--averages" in sys.argv[3:])
         told: dict[str, str] = {}
     except Exception as error:  # noqa: BLE001 - a hostile pickle can raise anything, and all of it means: no checkpoint
         told = {"problem": f"{type(error).__name__}: {error}"[:300]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from webui.engine.memory.exhaustion import Ladder
 from webui.engine.memory.loaded import Loaded
 from webui.engine.memory.meter import give_back, peak_of
 from webui.generation.job import JobSpec
+from webui.generation.request import ResolvedRequest
 from webui.planning.memory import RESIDENT, WHOLE, Budget, Plan, make_plan
 from webui.planning.peaks import DECODE, DENOISE, ENCODE, Peak, PictureActivations, merge
 
@@ -36,14 +37,22 @@ class MemoryBook:
         self._peaks[architecture, self._device.dtype_name] = merge(self.known(architecture), peaks)
 
     def begin(
-        self, loaded: Loaded, job: JobSpec, pictures: int, control: JobControl, told: Callable[[str], None], beside: int = 0
+        self,
+        loaded: Loaded,
+        job: JobSpec,
+        request: ResolvedRequest,
+        pictures: int,
+        control: JobControl,
+        told: Callable[[str], None],
+        beside: int = 0,
     ) -> PictureMemory:
-        """Plan some pictures that are drawn together. beside: bytes of weights that are needed, and not the checkpoint's.
+        """Plan one pass over some pictures that are drawn together. request: of that pass.
 
-        Raises GenerationFailed for an attention that doesn't work here.
+        beside: bytes of weights that are needed, and not the checkpoint's. Raises GenerationFailed for an attention that
+        doesn't work here.
         """
-        self.learn(loaded.architecture, _peaks_of(job.known_peaks))
-        request = job.request
+        if request.checkpoint == job.request.checkpoint:
+            self.learn(loaded.architecture, _peaks_of(job.known_peaks))
         # What lies on a device of its own is not free there already.
         taken = 0 if self._device.copies else beside
         budget = Budget(max(0, self._device.free_bytes() + loaded.held() - taken), self._device.reserve, self._device.copies)
@@ -67,7 +76,7 @@ def _peaks_of(known: Iterable[Mapping[str, Any]]) -> Iterable[Peak]:
 
 @dataclass
 class PictureMemory:
-    """The memory of some pictures drawn together."""
+    """The memory of one pass over some pictures drawn together."""
 
     book: MemoryBook
     loaded: Loaded
@@ -114,20 +123,24 @@ class PictureMemory:
         self.peaks.append(peak)
         self.book.learn(self.loaded.architecture, [peak])
 
-    def facts(self) -> dict[str, Any]:
-        """For the picture's facts: how it was drawn, what it needed, and what that was planned with."""
-        return {
-            "attention": self.plan.attention,
-            "memory": {
-                "plan": self.plan.as_dict(),
-                "words": self.plan.words,
-                "stepped_down": list(self.ladder.taken),
-                "sizes": asdict(self.loaded.sizes),
-                "peaks": [peak.as_dict() for peak in merge((), self.peaks)],
-                "budget": asdict(self.budget),
-                "number": self.device.dtype.itemsize,
-            },
-        }
+
+def memory_facts(passes: Sequence[PictureMemory]) -> dict[str, Any]:
+    """For the picture's facts: how it was drawn, what it needed, and what that was planned with. The plan is that of its last pass."""
+    first, last = passes[0], passes[-1]
+    # What another architecture needed tells nothing of the checkpoint under whose name it is looked up.
+    peaks = [peak for one in passes if one.loaded.architecture == first.loaded.architecture for peak in one.peaks]
+    return {
+        "attention": last.plan.attention,
+        "memory": {
+            "plan": last.plan.as_dict(),
+            "words": last.plan.words,
+            "stepped_down": [rung for one in passes for rung in one.ladder.taken],
+            "sizes": asdict(first.loaded.sizes),
+            "peaks": [peak.as_dict() for peak in merge((), peaks)],
+            "budget": asdict(first.budget),
+            "number": first.device.dtype.itemsize,
+        },
+    }
 
 
 def _way(stage: str, plan: Plan, pictures: int) -> tuple[str, int]:

@@ -4,7 +4,7 @@ import { icon } from "./icons.js";
 import { on } from "./jobs.js";
 import { fill, h, roving } from "./markup.js";
 import { choosePicture, chosenPicture, currentPage, onPage, open } from "./pages.js";
-import { button, copyPicture, download, parameters, useParameters } from "./picture.js";
+import { button, copyPicture, download, enlargeButton, parameters, useParameters } from "./picture.js";
 import { recall, remember } from "./storage.js";
 import { count, day, title } from "./words.js";
 import { sendButton } from "./send-to.js";
@@ -287,6 +287,7 @@ function drawDetail() {
         { class: "row" },
         button("apply", "Use parameters", () => useParameters(image), { key: "U", kind: "primary grow" }),
         sendButton(image),
+        enlargeButton(image, { bare: true }),
         button("copy", "Copy", () => copyPicture(image), { bare: true, key: "Ctrl C" }),
         button("download", "Download", () => download(image), { bare: true, key: "D" }),
       ),

@@ -20,7 +20,7 @@ export function mount(trigger, watch, props) {
   ready.resolve();
 }
 
-/** Ask for one of "live", "plan", "use", "example", "catalog", "put". */
+/** Ask for one of the events that Python listens to (webui/ui/link.py). */
 export function ask(event, data = {}) {
   send(event, data);
 }

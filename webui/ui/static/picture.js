@@ -4,6 +4,7 @@ import { clearErrors, put, snapshot } from "./fields.js";
 import { icon } from "./icons.js";
 import { ask, onReceipt } from "./link.js";
 import { h } from "./markup.js";
+import { expectJob } from "./queue.js";
 import { showSource } from "./source.js";
 import { errorToast, toast } from "./toasts.js";
 import { bytes, moment, number, seconds, size, title } from "./words.js";
@@ -27,6 +28,17 @@ onReceipt("use", async ({ error, source }) => {
   };
   toast({ icon: "ok", title: "Parameters taken over", text: "With this seed Generate makes the same picture.", undo });
 });
+
+/** Makes this picture again, with a hires pass as the fields say. */
+export function enlarge(image) {
+  expectJob();
+  ask("enlarge", { image: image.id });
+}
+
+/** The button for that; null for a picture that has been through it. */
+export function enlargeButton(image, options) {
+  return image.hires ? null : button("enlarge", "Hires", () => enlarge(image), { says: "Make this picture larger with hires fix", ...options });
+}
 
 export function reuseSeed(image) {
   const old = snapshot().seed;
@@ -61,8 +73,8 @@ export function download(image) {
 }
 
 /** A button with an icon; with words unless `bare`. */
-export function button(name, words, run, { bare = false, key = "", kind = "" } = {}) {
-  const said = key ? `${words} (${key})` : words;
+export function button(name, words, run, { bare = false, key = "", kind = "", says = words } = {}) {
+  const said = key ? `${says} (${key})` : says;
   return h(
     "button",
     { class: `ez-btn ${kind} ${bare ? "icon" : ""}`, type: "button", "aria-label": bare ? said : null, title: said, onclick: run },

@@ -13,7 +13,7 @@ import { count, seconds } from "./words.js";
 let pill = null;
 let sent = 0; // asked for, not yet answered: counted at once, so that a click is felt at once
 
-/** A job was just asked for; its receipt ("generate", "example", "soon" or "forever") comes. */
+/** A job was just asked for; its receipt ("generate", "example", "enlarge", "soon" or "forever") comes. */
 export function expectJob() {
   sent += 1;
   show();
@@ -41,7 +41,7 @@ export function mount(element) {
   });
   for (const type of ["snapshot", "job", "picture", "queue"]) on(type, show);
   on("progress", showProgress);
-  for (const about of ["generate", "example", "soon", "forever"]) onReceipt(about, forgetJob);
+  for (const about of ["generate", "example", "enlarge", "soon", "forever"]) onReceipt(about, forgetJob);
   onSheet((name) => pill.setAttribute("aria-expanded", String(name === "queue")));
   show();
 }

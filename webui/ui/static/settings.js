@@ -78,7 +78,7 @@ function section(name, entries) {
 
 function row(entry) {
   const error = errors.get(entry.name);
-  const fixed = !entry.live || Boolean(entry.pinned_by);
+  const fixed = !entry.live || Boolean(entry.pinned_by) || entry.type === "array";
   return h(
     "div",
     { class: "ez-setting", "data-name": entry.name },
@@ -96,7 +96,8 @@ function row(entry) {
 
 function reading(entry) {
   const shown = Array.isArray(entry.value) ? entry.value.join(", ") || "none" : (entry.value ?? "usual");
-  const why = entry.pinned_by ? `Set by ${entry.pinned_by}.` : `Read at start: change ${entry.name} in settings.yaml and restart.`;
+  const elsewhere = entry.live ? "Added and taken out under Models." : `Read at start: change ${entry.name} in settings.yaml and restart.`;
+  const why = entry.pinned_by ? `Set by ${entry.pinned_by}.` : elsewhere;
   return [h("span", { class: "mono cut", title: String(shown) }, String(shown)), h("p", { class: "ez-hint" }, why)];
 }
 

@@ -5,8 +5,8 @@ import { clearErrors, put, snapshot, values } from "./fields.js";
 import { ACTIVE, activeJobs, known, newestPicture, on, runningJob } from "./jobs.js";
 import { ask, linked, onReceipt, told } from "./link.js";
 import { fill, h, roving } from "./markup.js";
-import { choosePicture, chosenPicture } from "./pages.js";
-import { button, copyPicture, download, facts, parameters, reuseSeed, useParameters } from "./picture.js";
+import { choosePicture, chosenPicture, open } from "./pages.js";
+import { button, copyPicture, download, enlargeButton, facts, parameters, reuseSeed, useParameters } from "./picture.js";
 import { end, progressCard } from "./progress-card.js";
 import { expectJob } from "./queue.js";
 import { sendButton } from "./send-to.js";
@@ -42,6 +42,12 @@ export function mount(element) {
     draw();
   });
   onReceipt("generate", ({ error }) => error || follow());
+  onReceipt("enlarge", ({ error }) => {
+    // What is wrong may be a field of the hires pass, which stands on this page.
+    if (error) return errorToast(error);
+    open(PAGE);
+    follow();
+  });
   onReceipt("example", ({ error }) => {
     if (error) return errorToast(error);
     clearErrors();
@@ -142,6 +148,7 @@ function pictureScene({ image }) {
     button("apply", "Use parameters", () => useParameters(image), { key: "U" }),
     button("seed", "Reuse seed", () => reuseSeed(image)),
     sendButton(image),
+    enlargeButton(image),
     h("span", { class: "sep" }),
     button("copy", "Copy", () => copyPicture(image), { bare: true, key: "Ctrl C" }),
     button("download", "Download", () => download(image), { bare: true, key: "D" }),

@@ -15,6 +15,13 @@ const DETAILS = [
   ["rng", "noise"],
   ["seed_delta", "delta"],
 ];
+const HIRES = [
+  ["hires_steps", "steps"],
+  ["hires_cfg_scale", "CFG"],
+  ["hires_checkpoint"],
+  ["hires_sampler"],
+  ["hires_schedule_type"],
+];
 const GUIDANCE = [
   ["cfg_rescale", "rescale"],
   ["pag_scale", "perturbed"],
@@ -35,6 +42,12 @@ const SECTIONS = {
     if (values.old_prompt_editing) parts.push("old timelines");
     return parts.join(", ");
   },
+  "ez-acc-hires": () => {
+    if (!values.hires) return "";
+    const given = [values.hires_width, values.hires_height].map(Number);
+    const size = given.some(Boolean) ? given.map((side) => side || "auto").join(" × ") : `${values.hires_scale} ×`;
+    return [size, values.hires_upscaler, `strength ${values.denoising_strength}`, told(HIRES), ["hires_prompt", "hires_negative_prompt"].some(differs) && "own words"].filter(Boolean).join(", ");
+  },
   "ez-acc-variation": () => {
     const parts = [];
     if (Number(values.variation_strength)) parts.push(`${values.variation_strength} of ${values.variation_seed || "random"}`);
@@ -44,7 +57,7 @@ const SECTIONS = {
   "ez-acc-guidance": () => [told(GUIDANCE), FREEU.some(differs) && "FreeU"].filter(Boolean).join(", "),
   "ez-acc-dynamic": () => (values.dynamic_prompts ? "On" : ""),
 };
-const USUAL = { "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-dynamic": "Off" };
+const USUAL = { "ez-acc-hires": "Off", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-dynamic": "Off" };
 
 /** What differs of some fields, in their order; a word before the value, none for what speaks for itself. */
 function told(fields) {

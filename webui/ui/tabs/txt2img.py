@@ -9,15 +9,16 @@ import gradio as gr
 
 from webui.generation import samplers
 from webui.generation.attention import ATTENTION_LABELS
+from webui.generation.enlarging import UPSCALER_LABELS
 from webui.generation.prompt.emphasis import EMPHASIS_MODES
-from webui.generation.request import NOISE_SOURCES
+from webui.generation.request import NOISE_SOURCES, SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULE
 from webui.ui.fields import PARAMETERS, Fields, element_id, unchecked, words
 from webui.ui.pieces import Assets, piece
 from webui.ui.tabs import canvas_pages
 
 
-def build(fields: Fields, assets: Assets, vaes: Sequence[str]) -> gr.Button:
-    """Lay out the page inside the current tab. vaes: what the VAE can be. Returns the Generate button."""
+def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequence[str]) -> gr.Button:
+    """Lay out the page inside the current tab. vaes: what the VAE can be. checkpoints: those that draw. Returns the Generate button."""
     with gr.Row(elem_classes="ez-main"):
         with gr.Column(elem_classes="ez-ask"):
             with gr.Column(elem_classes="ez-scroll"):
@@ -26,6 +27,7 @@ def build(fields: Fields, assets: Assets, vaes: Sequence[str]) -> gr.Button:
                 _size(fields, assets)
                 _sampling(fields)
                 _seed_and_count(fields, assets)
+                _hires(fields, checkpoints)
                 _sampling_details(fields, vaes)
                 _prompt_details(fields)
                 _variation(fields)
@@ -101,6 +103,31 @@ def _seed_and_count(fields: Fields, assets: Assets) -> None:
     for button, step in ((fewer, -1), (more, 1)):
         clamped = f"(count) => Math.min({bounds.maximum}, Math.max({bounds.minimum}, Number(count) + {step}))"
         button.click(None, count, count, js=clamped, api_visibility="private")
+
+
+def hires_checkpoints(checkpoints: Sequence[str]) -> list[str]:
+    """What the hires checkpoint can be."""
+    return [SAME_CHECKPOINT, *checkpoints]
+
+
+def _hires(fields: Fields, checkpoints: Sequence[str]) -> None:
+    with gr.Accordion("Hires fix", open=False, elem_id="ez-acc-hires", elem_classes="ez-acc-g"):
+        fields.add("hires", gr.Checkbox(fields.start("hires"), **words("hires")))
+        _pairs(fields, ("hires_scale", "denoising_strength"))
+        with gr.Row():
+            fields.add("hires_upscaler", _choice(fields, "hires_upscaler", UPSCALER_LABELS))
+            fields.add("hires_steps", _slider(fields, "hires_steps"))
+        with gr.Row():
+            for name in ("hires_width", "hires_height"):
+                fields.add(name, _number(fields, name))
+        with gr.Row():
+            fields.add("hires_checkpoint", _choice(fields, "hires_checkpoint", hires_checkpoints(checkpoints)))
+            fields.add("hires_cfg_scale", _slider(fields, "hires_cfg_scale"))
+        with gr.Row():
+            fields.add("hires_sampler", _choice(fields, "hires_sampler", (SAME_SAMPLER, *samplers.SAMPLER_LABELS)))
+            fields.add("hires_schedule_type", _choice(fields, "hires_schedule_type", (SAME_SCHEDULE, *samplers.SCHEDULE_LABELS)))
+        for name in ("hires_prompt", "hires_negative_prompt"):
+            fields.add(name, gr.Textbox(fields.start(name), placeholder="The same", lines=1, max_lines=6, **words(name)))
 
 
 def _sampling_details(fields: Fields, vaes: Sequence[str]) -> None:

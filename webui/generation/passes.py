@@ -1,0 +1,61 @@
+"""The runs of the denoiser that a picture takes, each as if it were a picture of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from webui.generation.img2img_steps import PartialSteps, partial_steps
+from webui.generation.prompt.schedules import Steps
+from webui.generation.request import SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULE, ResolvedTxt2Img, Txt2Img
+from webui.generation.samplers import find_sampler
+
+AnyRequest = TypeVar("AnyRequest", bound=Txt2Img)
+
+
+@dataclass(frozen=True)
+class Pass(Generic[AnyRequest]):
+    """One run of the denoiser over a picture.
+
+    request: with this run's own size, words, steps, sampler and checkpoint. steps: those that are taken of a schedule.
+    prompt_steps: how the schedules of its prompts count. hires: whether it goes on from the enlarged picture of another pass.
+    """
+
+    request: AnyRequest
+    steps: PartialSteps
+    prompt_steps: Steps
+    hires: bool = False
+
+
+def passes_of(request: AnyRequest) -> tuple[Pass[AnyRequest], ...]:
+    """The first pass, and the hires pass where one is asked for."""
+    first = Pass(request, PartialSteps(request.steps, request.steps), _prompt_steps(request))
+    if not request.hires:
+        return (first,)
+    hires = hires_request(request)
+    steps = partial_steps(hires.steps, hires.denoising_strength, exactly=True)
+    if hires.denoising_strength == 0:
+        steps = PartialSteps(hires.steps, 0)
+    # By the old rule the first pass's timeline is gone through once more.
+    prompt_steps = first.prompt_steps if request.old_prompt_editing else _prompt_steps(hires, before=first.prompt_steps.count)
+    return first, Pass(hires, steps, prompt_steps, hires=True)
+
+
+def _prompt_steps(request: Txt2Img, before: int | None = None) -> Steps:
+    return Steps(request.steps * find_sampler(request.sampler).calls, before, old=request.old_prompt_editing)
+
+
+def hires_request(request: AnyRequest) -> AnyRequest:
+    """The hires pass of a request, as if it were asked for by itself: its size, words, steps, sampler and checkpoint are its own."""
+    width, height = request.picture_size
+    own: dict[str, Any] = {"width": width, "height": height, "steps": request.hires_steps or request.steps}
+    for name, same in (("checkpoint", SAME_CHECKPOINT), ("sampler", SAME_SAMPLER), ("schedule_type", SAME_SCHEDULE)):
+        value = getattr(request, f"hires_{name}")
+        own |= {} if value == same else {name: value}
+    for name in ("cfg_scale", "prompt", "negative_prompt"):
+        value = getattr(request, f"hires_{name}")
+        own |= {name: value} if value else {}
+    if isinstance(request, ResolvedTxt2Img):
+        own |= {"loras": request.hires_loras} if request.hires_prompt else {}
+        own |= {"checkpoint_hash": request.hires_checkpoint_hash} if "checkpoint" in own else {}
+    return request.model_copy(update=own | {"hires": False})
