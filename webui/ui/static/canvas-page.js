@@ -24,6 +24,8 @@ export function mount(element, { page }) {
   const mounted = canvas.mount(place, side);
   place.append(empty);
   takePictures(place, page, canvas);
+  // Where the layers lie over the board, a touch of the board puts them away.
+  place.addEventListener("pointerdown", (event) => event.target.closest(".ez-show-layers") || canvas.toggleLayers(false));
   showResults(results, page, canvas);
   const offer = () => !canvas.painting && fill(empty, welcome(canvas, page));
   canvas.addEventListener("opened", () => fill(empty));

@@ -4,14 +4,14 @@ import { put, row, snapshot } from "./fields.js";
 import { currentPage } from "./pages.js";
 import { toast } from "./toasts.js";
 
-const LARGEST_SIDE = 1024; // px, of the size that is proposed for a picture that is larger
+const PROPOSED_SIDE = 1024; // px; larger pictures are proposed to be made at this size
 
 /** Puts a file in. Returns whether it could be read; an Undo brings back what was there. */
 export async function putIn(canvas, file, name = file.name ?? "") {
-  const sizes = canvas.hasMask ? null : snapshot();
+  const { width, height } = snapshot();
   const draft = await canvas.work(canvas.open(file, name));
   if (draft === false) return false;
-  if (sizes) put(sizeLike(canvas.painting));
+  put(sizeLike(canvas.painting));
   if (draft) {
     toast({
       icon: "ok",
@@ -19,16 +19,17 @@ export async function putIn(canvas, file, name = file.name ?? "") {
       text: "What was on the canvas is kept.",
       undo: () => {
         canvas.work(canvas.reopen(draft));
-        if (sizes) put({ width: sizes.width, height: sizes.height });
+        put({ width, height });
       },
     });
   }
   return true;
 }
 
-/** Width and height for a picture of about this shape, in the steps that are allowed. */
-export function sizeLike({ width, height }) {
-  const scale = Math.min(1, LARGEST_SIDE / Math.max(width, height));
+/** Width and height for a picture of this shape, `factor` times as large where that is allowed, in the steps that are allowed. */
+export function sizeLike({ width, height }, factor = Math.min(1, PROPOSED_SIDE / Math.max(width, height))) {
+  const most = Math.min(row("width").maximum / width, row("height").maximum / height);
+  const scale = Math.min(factor, most);
   return { width: fit("width", width * scale), height: fit("height", height * scale) };
 }
 

@@ -1,5 +1,6 @@
 // What came of the jobs of a page with a canvas: drawn in place over the picture, one at a time, with a way back to before.
 
+import { values } from "./fields.js";
 import { icon } from "./icons.js";
 import { ACTIVE, known, on } from "./jobs.js";
 import { onReceipt } from "./link.js";
@@ -17,6 +18,7 @@ const KEPT = 24;
 export function showResults(element, page, canvas) {
   const name = `results ${page}`;
   const state = { images: [], laid: null, painting: null, ...recalled(name) };
+  state.parts = new Set(); // jobs whose previews show a part of the picture, which can't be laid over the whole
   const strip = h("div", { class: "ez-strip", role: "toolbar", "aria-label": "Results", hidden: true });
   const place = h("div", { class: "ez-float ez-under-way", hidden: true });
   let card = null; // of the job that runs
@@ -83,6 +85,7 @@ export function showResults(element, page, canvas) {
     onReceipt(way, (receipt) => {
       if (receipt.error || receipt.page !== page) return;
       state.jobs.add(receipt.job);
+      if (canvas.hasMask && values.inpaint_area === "Only masked") state.parts.add(receipt.job);
       keep();
       known.jobs.get(receipt.job)?.images.forEach(take); // a quick one may be done by now
       showProgress();
@@ -94,7 +97,7 @@ export function showResults(element, page, canvas) {
   on("progress", ({ job, progress }) => {
     if (!state.jobs.has(job.id)) return;
     showProgress();
-    if (progress.preview && job.whole !== false) lay(progress.preview);
+    if (progress.preview && !state.parts.has(job.id)) lay(progress.preview);
   });
   on("job", ({ job }) => {
     if (!state.jobs.has(job.id)) return;

@@ -21,7 +21,7 @@ def build(assets: Assets, page: str) -> gr.HTML:
         return piece(assets, "canvas-page.js", elem_id=f"ez-canvas-{page}", page=page)
 
 
-def ask(fields: Fields) -> None:
+def ask(fields: Fields, assets: Assets) -> None:
     """What stands below the words on these pages."""
     with gr.Column(elem_classes=INPAINT):
         _segments(fields, "inpaint_area", AREAS)
@@ -34,6 +34,8 @@ def ask(fields: Fields) -> None:
             fields.add("masked_padding", _slider(fields, "masked_padding"))
     with gr.Column(elem_classes=IMG2IMG):
         _segments(fields, "resize_mode", RESIZE_MODES)
+    with gr.Column(elem_classes=EITHER):
+        piece(assets, "size-by.js", elem_id="ez-size-by")
 
 
 def _segments(fields: Fields, name: str, choices: dict[str, str]) -> None:

@@ -23,7 +23,7 @@ def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequ
         with gr.Column(elem_classes="ez-ask"):
             with gr.Column(elem_classes="ez-scroll"):
                 _words(fields, assets)
-                canvas_pages.ask(fields)
+                canvas_pages.ask(fields, assets)
                 _size(fields, assets)
                 _sampling(fields)
                 _seed_and_count(fields, assets)

@@ -129,6 +129,11 @@ export class Canvas extends EventTarget {
     this.dispatchEvent(new Event("maximised"));
   }
 
+  /** Shows the layers, or hides them, in a window that is too narrow to have them beside the board. */
+  toggleLayers(isOn) {
+    this.element.closest(".ez-paint")?.classList.toggle("shows-layers", isOn);
+  }
+
   /** Waits for something that takes a while; what goes wrong is said. */
   async work(promise) {
     this.element.setAttribute("aria-busy", "true");

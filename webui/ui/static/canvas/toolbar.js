@@ -90,6 +90,8 @@ export function viewBar(canvas) {
   for (const type of ["pointerdown", "keydown"]) before.addEventListener(type, (event) => isPress(event) && canvas.board.before(true));
   for (const type of ["pointerup", "pointerleave", "keyup", "blur"]) before.addEventListener(type, see(false));
   const maximise = button("full", "Maximise", "M", () => canvas.maximise());
+  // Only where there is no room to have them beside the canvas.
+  const layers = canvas.hasMask && button("layers", "Layers", "", () => canvas.toggleLayers(), { kind: "ez-tool ez-show-layers" });
   const bar = h(
     "div",
     { class: "ez-float view", role: "toolbar", "aria-label": "View" },
@@ -107,6 +109,7 @@ export function viewBar(canvas) {
       before,
     ),
     maximise,
+    layers,
   );
   roving(bar, "button")(undo);
   const changed = view.changed;
