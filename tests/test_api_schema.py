@@ -36,8 +36,8 @@ ENDLESS = {"/api/v1/events", "/api/v1/jobs/{job_id}/events"}
 """Streams: they have tests of their own."""
 
 asked: Counter[int] = Counter()
-ids: dict[str, list[str]] = {"job_id": [], "image_id": []}
-"""Of jobs and pictures that there are: made-up ones are never found."""
+ids: dict[str, list[str]] = {"job_id": [], "image_id": [], "model_id": []}
+"""Of jobs, pictures and models that there are: made-up ones are never found."""
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,7 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[schemathesis.Ba
             while len(page := client.get("/api/v1/history").json()["items"]) < 4:
                 time.sleep(0.02)
             ids["image_id"] = [item["id"] for item in page]
+            ids["model_id"] = [item["id"] for item in client.get("/api/v1/models").json()["items"]]
         yield schemathesis.openapi.from_url(f"{url}/api/v1/openapi.json")
 
 

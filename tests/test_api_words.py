@@ -103,3 +103,19 @@ def test_ways_on_are_offered(client: httpx.Client) -> None:
     assert client.get("/api/v1/completions", params={"text": "two quo", "negative": True}).json() == {"items": []}
     assert client.get("/api/v1/completions").json() == {"items": []}
     assert client.get("/api/v1/completions", params={"text": "x" * 1001}).json()["error"]["field"] == "text"
+
+
+def test_styles_are_kept_and_asked_for_by_name(client: httpx.Client) -> None:
+    saved = client.put("/api/v1/styles", json={"name": "Oil", "prompt": "oil {prompt}"}).json()
+    assert saved == {"name": "Oil", "prompt": "oil {prompt}", "negative_prompt": "", "file": "styles.csv", "more": {}, "place": 0}
+    job = client.post("/api/v1/jobs", json={"prompt": "a fox", "styles": ["Oil"], "steps": 1, "width": 64, "height": 64}).json()
+    assert job["prompt"] == "oil a fox"
+    refused = client.post("/api/v1/jobs", json={"prompt": "a fox", "styles": ["Ink"]})
+    assert (refused.status_code, refused.json()["error"]["field"], refused.json()["error"]["allowed"]) == (422, "styles", "Oil")
+    renamed = client.put("/api/v1/styles", json={"name": "Oils", "was": "Oil", "prompt": "oil"}).json()
+    assert [one["name"] for one in client.get("/api/v1/styles").json()["items"]] == [renamed["name"]] == ["Oils"]
+    assert client.put("/api/v1/styles", json={"name": "Oils", "colour": 1}).json()["error"]["field"] == "colour"
+    assert client.put("/api/v1/styles", json={"name": "None", "was": "Oil", "prompt": "x"}).status_code == 404
+    assert client.delete("/api/v1/styles", params={"name": "Oils"}).json() == renamed
+    assert client.get("/api/v1/styles").json() == {"items": [], "problems": []}
+    assert client.delete("/api/v1/styles", params={"name": "Oils"}).status_code == 404

@@ -52,6 +52,7 @@ LORA = {
         ("a <lora:ink:0.", Typed(phrase="0.", word="0.")),
         ("a <hypernet:x", Typed()),
         ("a <b", Typed()),
+        ("a <lora:in\n", Typed()),
         ("a <lora:ink:1> fo", Typed(phrase="fo", word="fo")),
     ],
 )

@@ -27,7 +27,7 @@ from webui.planning.memory import (
     make_plan,
     rows_choices,
 )
-from webui.planning.peaks import DECODE, DENOISE, Peak, PictureActivations, merge
+from webui.planning.peaks import DECODE, DENOISE, ENCODE, Peak, PictureActivations, merge
 
 MB = 1024**2
 GB = 1024**3
@@ -54,7 +54,8 @@ def activations(draw: st.DrawFn) -> PictureActivations:
         st.integers(1, 8),
         bytes_of,
     )
-    return PictureActivations(draw(side), draw(side), draw(st.sampled_from((2, 4))), draw(st.lists(known, max_size=5)))
+    made = draw(st.dictionaries(st.sampled_from((ENCODE, DENOISE, DECODE)), bytes_of))
+    return PictureActivations(draw(side), draw(side), draw(st.sampled_from((2, 4))), draw(st.lists(known, max_size=5)), made)
 
 
 ways = st.fixed_dictionaries({"pictures": st.integers(1, 8), "guided": st.booleans(), "attention": st.sampled_from((SDPA, SLICED))})
@@ -104,6 +105,20 @@ def test_what_would_fit_is_never_streamed(free: int, weights: Sizes, needs: Pict
                     assert plan.residency not in STREAMING
 
 
+@given(bytes_of, st.booleans(), sizes(), activations(), ways, st.sampled_from((ENCODE, DENOISE, DECODE)), bytes_of)
+def test_weights_that_loras_make_are_planned_for(
+    free: int, copies: bool, weights: Sizes, needs: PictureActivations, way: dict, stage: str, more: int
+) -> None:
+    """More of them is never a faster plan, and none that predicts less."""
+    heavier = dataclasses.replace(needs, made={**needs.made, stage: needs.made.get(stage, 0) + more})
+    light, heavy = (make_plan(Budget(free, 0, copies), weights, one, **way) for one in (needs, heavier))
+    assert not heavy.fits or (light.fits and slowness(light) <= slowness(heavy))
+    if heavy.residency == RESIDENT:
+        assert heavy.peak >= weights.total + heavier.made[stage]
+    if (light.residency, light.rows, light.vae, light.attention) == (heavy.residency, heavy.rows, heavy.vae, heavy.attention):
+        assert heavy.peak >= light.peak or heavy.residency == PARTIAL
+
+
 SD15 = Sizes(text=int(0.25 * GB), denoiser=int(1.72 * GB), vae=int(0.17 * GB), largest_block=int(0.4 * GB), largest_layer=30 * MB)
 AT_512 = PictureActivations(512, 512, 2)
 AT_1024 = PictureActivations(1024, 1024, 2)
@@ -123,6 +138,13 @@ PAIR = {"pictures": 1, "guided": True, "attention": SDPA}
 )
 def test_stable_diffusion_on_small_cards(free: float, needs: PictureActivations, words: str) -> None:
     assert make_plan(Budget(int(free * GB), 0, True), SD15, needs, **PAIR).words == words
+
+
+def test_a_lora_can_make_parts_take_turns() -> None:
+    budget = Budget(int(3.4 * GB), 0, True)
+    with_lora = dataclasses.replace(AT_512, made={DENOISE: int(1.2 * GB)})
+    assert make_plan(budget, SD15, AT_512, **PAIR).residency == RESIDENT
+    assert make_plan(budget, SD15, with_lora, **PAIR).residency == SWAP
 
 
 def test_only_what_fails_is_made_smaller() -> None:

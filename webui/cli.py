@@ -29,6 +29,7 @@ Host = Annotated[str | None, typer.Option(help=_HELP["host"])]
 Port = Annotated[int | None, typer.Option(help=_HELP["port"])]
 DataDir = Annotated[Path | None, typer.Option(help=_HELP["data_dir"])]
 ModelsDir = Annotated[list[Path] | None, typer.Option(help=_HELP["models_dirs"])]
+StylesFile = Annotated[list[str] | None, typer.Option(help=_HELP["styles_files"])]
 ExecutorName = Annotated[str | None, typer.Option(help=_HELP["executor"])]
 LogLevel = Annotated[str | None, typer.Option(help=_HELP["log_level"])]
 Threads = Annotated[int | None, typer.Option(help=_HELP["threads"])]
@@ -50,6 +51,7 @@ def serve(
     port: Port = None,
     data_dir: DataDir = None,
     models_dir: ModelsDir = None,
+    styles_file: StylesFile = None,
     executor: ExecutorName = None,
     log_level: LogLevel = None,
     threads: Threads = None,
@@ -61,6 +63,7 @@ def serve(
         port=port,
         data_dir=data_dir,
         models_dirs=tuple(models_dir) if models_dir else None,
+        styles_files=tuple(styles_file) if styles_file else None,
         executor=executor,
         log_level=log_level,
         threads=threads,
@@ -76,6 +79,7 @@ def generate(
     prompt: Annotated[str, typer.Argument(help=_WORDS["prompt"].help)],
     out: Annotated[Path, typer.Option(help="Where the picture goes; with several pictures a number is added.")] = Path("picture.png"),
     negative: Annotated[str, typer.Option(help=_WORDS["negative_prompt"].help)] = "",
+    style: Annotated[list[str] | None, typer.Option(help="Name of a style whose words are added; may be given several times.")] = None,
     steps: Annotated[int | None, typer.Option(help=_WORDS["steps"].help)] = None,
     seed: Annotated[int | None, typer.Option(help=_WORDS["seed"].help)] = None,
     size: Annotated[str | None, typer.Option(help="Width x height in pixels, for example 512x768.")] = None,
@@ -86,6 +90,7 @@ def generate(
     checkpoint: Annotated[str, typer.Option(help=_WORDS["checkpoint"].help)] = "",
     data_dir: DataDir = None,
     models_dir: ModelsDir = None,
+    styles_file: StylesFile = None,
     executor: ExecutorName = None,
     log_level: LogLevel = None,
     threads: Threads = None,
@@ -103,13 +108,14 @@ def generate(
         "batch_count": pictures,
         **_parse_size(size),
     }
-    asked = {"prompt": prompt, "negative_prompt": negative, "checkpoint": checkpoint}
+    asked = {"prompt": prompt, "negative_prompt": negative, "styles": style or [], "checkpoint": checkpoint}
     fields = asked | {name: value for name, value in given.items() if value is not None}
     parse_request(fields)  # a wrong value is told before anything is loaded
     _check_target(out)
     settings = _settings(
         data_dir=data_dir,
         models_dirs=tuple(models_dir) if models_dir else None,
+        styles_files=tuple(styles_file) if styles_file else None,
         executor=executor,
         log_level=log_level or "warning",
         threads=threads,

@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     download_limit_gb: int = setting(
         100, section="Folders", label="Largest download", help="Longer model files are not fetched.", live=True, unit="GB", ge=1, le=10_000
     )
+    styles_files: tuple[Path, ...] = setting(
+        (),
+        section="Folders",
+        label="Styles files",
+        help="Files of styles in AUTOMATIC1111's form; * is any name. New ones go into the first. Usual: styles.csv in the data folder.",
+    )
     hash_models: bool = setting(
         True,
         section="Folders",
@@ -106,6 +112,13 @@ class Settings(BaseSettings):
         unit="h",
         ge=1,
         le=100_000,
+    )
+    styles_on_paste: Literal["Apply if any", "Apply", "Discard", "Ignore"] = setting(
+        "Apply if any",
+        section="Prompts",
+        label="Styles in pasted parameters",
+        help="Words of known styles leave the prompt, and these are picked (Apply: and no others). Discard only takes the words away.",
+        live=True,
     )
     queue_limit: int = setting(
         10_000,
@@ -206,13 +219,13 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().resolve()
 
-    @field_validator("models_dirs", mode="before")
+    @field_validator("models_dirs", "styles_files", mode="before")
     @classmethod
     def _split_path_list(cls, value: Any) -> Any:
         # The environment gives one string, as PATH does: /a:/b (or C:\a;D:\b).
         return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
 
-    @field_validator("models_dirs")
+    @field_validator("models_dirs", "styles_files")
     @classmethod
     def _absolute_all(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(path.expanduser().resolve() for path in value)
@@ -227,6 +240,11 @@ class Settings(BaseSettings):
     def pictures_dir(self) -> Path:
         """Where finished pictures go."""
         return self.outputs_dir or self.data_dir / "outputs"
+
+    @property
+    def style_patterns(self) -> tuple[Path, ...]:
+        """The files of styles, or patterns of their names."""
+        return self.styles_files or (self.data_dir / "styles.csv",)
 
     @property
     def file(self) -> Path:

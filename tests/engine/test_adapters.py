@@ -178,3 +178,18 @@ def test_over_the_pipe(run: Callable[[JobSpec], list[WorkerEvent]], ink: Path, f
     assert failed.error["code"] == "adapter_unusable"
     assert "gone.safetensors" in failed.error["message"]
     assert digests(run(job(**SIZE)))
+
+
+def test_weights_that_loras_make_are_in_the_plan(family: StableDiffusion, device: Device, ink: Path) -> None:
+    """Counted while they are to be made, known by the names that the file changes, and not again while they are kept."""
+    recorder = Recorder(engine_on(family, device))
+    spec = with_loras(job(**SIZE), LoraUse("ink", str(ink), 0.0, 1.0))
+    plain, first, second = (next(event for event in recorder.run(one) if isinstance(event, Picture)) for one in (job(**SIZE), spec, spec))
+    changed = sum(
+        module.weight.nbytes
+        for name, module in family.unet.named_modules()
+        if isinstance(module, torch.nn.Linear) and name.endswith("attn2.to_v")
+    )
+    made = [picture.facts["memory"]["made"] for picture in (plain, first, second)]
+    assert made[1] == {"encode": 0, "denoise": changed, "decode": changed}
+    assert not any(made[0].values()) and not any(made[2].values())

@@ -259,6 +259,26 @@ def test_unloaded_weights_come_back(folders: dict[str, Path], half: Device, tmp_
     assert watched.draw(folders["a"]) == first
 
 
+def test_one_checkpoint_leaves_and_what_others_share_with_it_stays(folders: dict[str, Path], half: Device, tmp_path: Path) -> None:
+    watched = Watched(half, tmp_path)
+    first = {name: watched.draw(folders[name]) for name in "ab"}
+    owners = {part["kind"]: [] for part in watched.manager.resident()}
+    for part in watched.manager.resident():
+        owners[part["kind"]].append([Path(path).name for path in part["checkpoints"]])
+    assert owners == {"denoiser": [["b"], ["a"]], "text_encoder": [["a", "b"]], "vae": [["a", "b"]]}
+    watched.manager.unload(folders["a"])
+    left = {part["kind"]: ([Path(path).name for path in part["checkpoints"]], part["in_use"]) for part in watched.manager.resident()}
+    assert left == dict.fromkeys(("denoiser", "text_encoder", "vae"), (["b"], True))
+    assert watched.draw(folders["b"]) == first["b"]
+    assert watched.opened == ["a", "b"], "it was not touched"
+    watched.manager.unload(folders["b"])
+    assert watched.manager.resident() == []
+    if sys.platform == "linux":
+        gc.collect()
+        assert str(folders["b"]) not in mapped_files()
+    assert [watched.draw(folders[name]) for name in "ab"] == [first["a"], first["b"]]
+
+
 def test_many_switches_leave_nothing_behind(folders: dict[str, Path], half: Device, tmp_path: Path) -> None:
     watched = Watched(half, tmp_path)
 

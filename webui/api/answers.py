@@ -532,6 +532,24 @@ class PromptAnswer(BaseModel):
     negative_prompt: PromptTold
 
 
+class StyleAnswer(BaseModel):
+    """Texts kept by name. `more` and `place` put a deleted one back as it was."""
+
+    name: str
+    prompt: str
+    negative_prompt: str
+    file: str = Field(description="Name of the file it stands in.")
+    more: dict[str, str] = Field(description="What other columns of its row say.")
+    place: int = Field(description="How many rows stand before it.")
+
+
+class StyleList(BaseModel):
+    """All styles."""
+
+    items: list[StyleAnswer]
+    problems: list[str] = Field(description="Files that can't be read, in words.")
+
+
 class CompletionAnswer(BaseModel):
     """A way on from the end of a text."""
 

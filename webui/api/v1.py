@@ -79,8 +79,8 @@ def build_studio_router(studio: Studio, streams: Streams) -> APIRouter:
         """Server-sent events of everything; resumes after Last-Event-ID or `after`.
 
         Types: job, jobs (many changed: look at the queue again), progress, picture, note, queue, notices, worker, catalog,
-        memory (look at /models/memory again), order, order_progress, order_removed, settings, system, and reset (too far behind: fetch
-        /snapshot again).
+        memory (look at /models/memory again), order, order_progress, order_removed, styles, settings, system, and reset (too far
+        behind: fetch /snapshot again).
         """
         start = number_of(last_event_id, after, studio.events.seq)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from webui.api import answers
 from webui.api.jobs import TXT2IMG_SCHEMA, schema_of
@@ -14,7 +15,10 @@ from webui.api.problems import PREFIX, UnsupportedMedia, json_object, new_router
 from webui.errors import InvalidRequest
 from webui.generation.infotext import MAX_INFOTEXT_CHARACTERS
 from webui.generation.prompt.completion import Completion
+from webui.generation.prompt.styles import Style
+from webui.generation.request import explain_validation
 from webui.studio.studio import Studio
+from webui.studio.style_book import KnownStyle
 
 PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/avif", "image/gif")
 
@@ -44,6 +48,35 @@ def _way_on(completion: Completion) -> dict[str, Any]:
     }
 
 
+StyleName = Annotated[str, Query(max_length=200, description="Its name.")]
+
+
+class _StyleBody(BaseModel):
+    """A style to save, and how."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    prompt: str = ""
+    negative_prompt: str = ""
+    was: str | None = Field(None, description="Its name so far, to rename it.")
+    more: dict[str, str] | None = Field(None, description="For other columns of its row; null leaves them.")
+    file: str | None = Field(None, description="Name of the file for a new one; null: the first.")
+    place: int | None = Field(None, ge=0, le=1_000_000, description="How many rows stand before a new one; null: it is the last.")
+
+
+_STYLE = _StyleBody.model_json_schema()
+
+
+def _style(one: KnownStyle) -> dict[str, Any]:
+    style = one.style
+    return {"name": style.name, "prompt": style.prompt, "negative_prompt": style.negative_prompt} | {
+        "file": one.file.name,
+        "more": dict(one.more),
+        "place": one.place,
+    }
+
+
 async def _text_of(request: Request) -> str:
     """The one field of the body. Raises InvalidRequest."""
     body = await json_object(request)
@@ -59,7 +92,7 @@ async def _text_of(request: Request) -> str:
 
 
 def build_word_router(studio: Studio) -> APIRouter:
-    """Routes below /prompt, /completions and /metadata."""
+    """Routes below /prompt, /completions, /styles and /metadata."""
     router = new_router("words")
 
     @router.post(
@@ -79,6 +112,29 @@ def build_word_router(studio: Studio) -> APIRouter:
         """Ways on for a prompt that is being typed: LoRAs in a tag, embeddings, wildcards, and words from history, most used first."""
         found = studio.completer.complete(text, negative=negative)
         return {"items": [_way_on(completion) for completion in found]}
+
+    @router.get("/styles", response_model=answers.StyleList, responses=problems())
+    def styles() -> Any:
+        """All styles in the order of their files; names of these go into a request's `styles`."""
+        known, troubles = studio.styles.all()
+        return {"items": [_style(one) for one in known], "problems": troubles}
+
+    @router.put("/styles", response_model=answers.StyleAnswer, responses=problems(404, 409, body=True), openapi_extra=schema_of(_STYLE))
+    async def save_style(request: Request) -> Any:
+        """Save a style: a new one, another text for the one of that name, or (with `was`) another name for one."""
+        body = await json_object(request)
+        try:
+            asked = _StyleBody.model_validate(body)
+        except ValidationError as error:
+            raise explain_validation(error, _StyleBody) from None
+        style = Style(asked.name, asked.prompt, asked.negative_prompt)
+        how = {"was": asked.was, "more": asked.more, "file": asked.file, "place": asked.place}
+        return _style(await to_thread.run_sync(lambda: studio.save_style(style, **how)))
+
+    @router.delete("/styles", response_model=answers.StyleAnswer, responses=problems(404, body=True))
+    def delete_style(name: StyleName) -> Any:
+        """Delete a style. The answer, sent back by PUT, puts it where it was."""
+        return _style(studio.delete_style(name))
 
     @router.post("/metadata", response_model=answers.MetadataAnswer, responses=problems(body=True), openapi_extra=_BODY)
     async def metadata(request: Request) -> Any:

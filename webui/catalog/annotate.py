@@ -82,14 +82,15 @@ def annotate(path: Path, changes: Mapping[str, Any]) -> None:
 
     Raises InvalidRequest for what can't be said, Conflict for a file that is no table, DataUnusable where it can't be written.
     """
-    placed = [(_IN_FILE[name][0], _fitting(name, value)) for name, value in changes.items()]
+    placed = [_fitting(name, value) for name, value in changes.items()]
     data = _read(path)
     for place, value in placed:
         _put(data, place, value)
     _write(path, json.dumps(data, ensure_ascii=False, indent=4).encode("utf-8", "replace"))
 
 
-def _fitting(name: str, value: Any) -> Any:
+def _fitting(name: str, value: Any) -> tuple[tuple[str, ...], Any]:
+    """Where it stands in the file, and what stands there. Raises InvalidRequest."""
     if name not in _IN_FILE:
         raise InvalidRequest(
             f"There is no field called {name[:80]!r}.",
@@ -97,8 +98,9 @@ def _fitting(name: str, value: Any) -> Any:
             allowed=", ".join(_IN_FILE),
             hint="Leave it out, or check its spelling.",
         )
+    place, form = _IN_FILE[name]
     try:
-        return _IN_FILE[name][1](value)
+        return place, form(value)
     except ValueError as error:
         raise InvalidRequest(
             f"{name} can't be {value!r:.60}.", field=name, allowed=str(error), hint=f"Use {error}, or null for none."

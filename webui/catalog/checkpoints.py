@@ -30,7 +30,9 @@ log = logging.getLogger(__name__)
 
 DEFAULTS_FILE = "easel.json"
 
-NO_DEFAULTS = frozenset(("kind", "prompt", "checkpoint", "seed", "variation_seed", "batch_count", "batch_size", "extensions"))
+NO_DEFAULTS = frozenset(
+    ("kind", "prompt", "styles", "controls", "checkpoint", "seed", "variation_seed", "batch_count", "batch_size", "extensions")
+)
 """Fields of a request that are the picture's own affair: no checkpoint has a say in them."""
 
 _SHORT_HASH = 10

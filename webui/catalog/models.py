@@ -511,11 +511,14 @@ class ModelCatalog:
         """Describe pending files for a moment. Returns whether there were any."""
         with self._scan_lock:
             fresh: list[Known] = []
-            until = time.monotonic() + _BATCH_SECONDS
+            until = 0.0
             listed: list[tuple[Found, Facts | None]] = []
             for found in find_models(self._places):
                 facts = self._facts(found, 0, fresh)
-                if facts is None and time.monotonic() < until and not self._closed.is_set():
+                # From the first one on: on a busy machine the way to that one alone may take longer.
+                if facts is None and not fresh:
+                    until = time.monotonic() + _BATCH_SECONDS
+                if facts is None and (not fresh or time.monotonic() < until) and not self._closed.is_set():
                     facts = self._describe(found, fresh)
                 listed.append((found, facts))
             if not fresh:

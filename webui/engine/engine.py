@@ -27,7 +27,8 @@ from webui.engine.guidance import left_out
 from webui.engine.hires import as_input, cut, enlarge_latents, enlarge_pixels
 from webui.engine.hooks import EngineHooks, NoHooks
 from webui.engine.memory.drawing import MemoryBook, PictureMemory, memory_facts
-from webui.engine.memory.loaded import Loaded
+from webui.engine.memory.loaded import DENOISER, Loaded
+from webui.engine.memory.loaded import VAE as VAE_KIND
 from webui.engine.memory.manager import Checkpoints, ModelManager
 from webui.engine.noise import PictureNoise
 from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
@@ -35,6 +36,7 @@ from webui.engine.samplers import NoisePath
 from webui.engine.schedules import ModelSigmas, sigmas_of
 from webui.engine.stock_pipeline import StockRun
 from webui.engine.stopwatch import Stopwatch
+from webui.engine.tiling import overlapped, seamless, without_overlap
 from webui.generation.enlarging import find_upscaler
 from webui.generation.events import Done, InMemory, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
 from webui.generation.job import JobSpec
@@ -46,6 +48,7 @@ from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
 from webui.generation.stock_pipelines import STOCK_PIPELINES
 from webui.planning.estimate import picture_work
+from webui.planning.memory import TILED
 from webui.planning.peaks import DECODE, DENOISE, ENCODE
 
 Emit = Callable[[WorkerEvent], None]
@@ -260,6 +263,7 @@ class Engine:
                 run.control,
                 lambda text: run.emit(Note(text)),
                 ready.adapters.controls.nbytes,
+                ready.adapters.bytes_made(self.device.dtype.itemsize, stay=not self.device.copies),
             )
         memory = group.memories[stage.hires]
         memory.loaded = ready.loaded
@@ -368,7 +372,8 @@ class Engine:
             )
             if not context.steps:
                 return context
-            with ready.adapters.on_denoiser(work.family, context):
+            x, y = work.request.tiles
+            with seamless(work.family.modules[DENOISER], x=x, y=y), ready.adapters.on_denoiser(work.family, context):
                 denoise_latents(
                     work.family,
                     context,
@@ -395,9 +400,16 @@ class Engine:
     def _decoded(self, work: _Work, context: DenoiseContext) -> _Drawn:
         """The pictures of finished latents."""
         with work.group.watch.stage("decode"):
-            pixels, facts = self._by_vae(work, lambda family: family.decode(context.latents), of_one_colour)
+            pixels, facts = self._by_vae(work, lambda family: self._decode(work, family, context.latents), of_one_colour)
         work.run.control.check()
         return _Drawn(context, pixels, facts)
+
+    def _decode(self, work: _Work, family: Family, latents: torch.Tensor) -> torch.Tensor:
+        """Pixels of latents; seamless ones are shown beyond their edges where the VAE decodes in tiles, which can't look around."""
+        x, y = work.request.tiles
+        if work.memory.plan.vae != TILED or not (x or y):
+            return family.decode(latents)
+        return without_overlap(family.decode(overlapped(latents, x=x, y=y)), latents, x=x, y=y)
 
     def _encode(self, work: _Work) -> tuple[tuple[Pull, ...], Timeline[Conditioning] | None]:
         """Conditioning of prompt and negative prompt over the calls of the denoiser; no negative where guidance is off."""
@@ -442,11 +454,16 @@ class Engine:
 
         broken: whether what it made is a sign of that. Encoding needs no more memory than decoding the same picture.
         """
-        family = work.family
+        family, (x, y) = work.family, work.request.tiles
+
+        def asked() -> torch.Tensor:
+            whole = work.memory.plan.vae != TILED
+            with seamless(family.modules[VAE_KIND], x=x and whole, y=y and whole):
+                return ask(family)
 
         def made() -> tuple[torch.Tensor, dict[str, Any]]:
             try:
-                result = ask(family)
+                result = asked()
                 if family.dtype not in HALF or not broken(result):
                     return result, {}
                 fault = f"the picture was {ONE_COLOUR}"
@@ -455,7 +472,7 @@ class Engine:
                     raise
                 fault = "the VAE produced NaN"
             with family.vae_in_float32():
-                result = ask(family)
+                result = asked()
             return result, {"vae_dtype": "float32", "retried": f"{fault} in {self.device.dtype_name}"}
 
         return work.memory.stage(DECODE, made)

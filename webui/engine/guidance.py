@@ -15,6 +15,7 @@ from webui.engine.conditioning import stretch_to
 from webui.engine.context import DenoiseContext
 from webui.engine.families.base import Conditioning, Family
 from webui.engine.samplers import Denoise, NoisePath
+from webui.engine.tiling import padded_layers
 from webui.generation.request import ResolvedRequest
 
 Ask = Callable[[torch.Tensor, float, int, bool], list[torch.Tensor]]
@@ -223,4 +224,5 @@ def _freeu(unet: Any, factors: Sequence[float]) -> Iterator[None]:
 def left_out(family: Family, request: ResolvedRequest) -> list[str]:
     """What of a request this checkpoint can't do, for a note."""
     asked = {"Perturbed attention": request.pag_scale != 0, "FreeU": set(freeu_of(request)) != {1.0}}
-    return [name for name, wanted in asked.items() if wanted and patchable(family) is None]
+    left = [name for name, wanted in asked.items() if wanted and patchable(family) is None]
+    return [*left, *(["Tiling"] if any(request.tiles) and not padded_layers(family.modules["denoiser"]) else [])]

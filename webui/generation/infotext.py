@@ -44,7 +44,18 @@ ORDER = (
     *ALWAYS[:4],
     "Distilled CFG Scale",
     *ALWAYS[4:],
-    *("VAE hash", "VAE", "Variation seed", "Variation seed strength", "Seed resize from", "Denoising strength", "Clip skip", "ENSD", "RNG"),
+    *(
+        "VAE hash",
+        "VAE",
+        "Variation seed",
+        "Variation seed strength",
+        "Seed resize from",
+        "Denoising strength",
+        "Clip skip",
+        "ENSD",
+        "RNG",
+        "Tiling",
+    ),
 )
 """The first keys, in AUTOMATIC1111's order. The rest follow as their fields are declared, the version at last."""
 
@@ -80,6 +91,10 @@ def _unquote(value: str) -> str:
     return value
 
 
+AS_A1111 = MappingProxyType({("Tiling", "X and Y"): "True"})
+"""Key and value -> what AUTOMATIC1111 writes there."""
+
+
 def _written(value: Any) -> str:
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else repr(value)
@@ -92,7 +107,7 @@ def write_infotext(request: ResolvedRequest, seed: int, version: str) -> str:
     for key, name in _fields_by_key(ResolvedTxt2Img).items():
         value = _written(seed if name == "seed" else getattr(request, name))
         if key in ALWAYS or (request.hires and key in HIRES_KEYS) or value != _granted(key, name):
-            pairs[key] = value
+            pairs[key] = AS_A1111.get((key, value), value)
     pairs |= _hashes(request) | {f"ControlNet {number}": write_unit(unit) for number, unit in enumerate(request.controls)}
     pairs = _with_hires_size(pairs, request) if request.hires else _without_hires(pairs)
     ordered = sorted(pairs, key=lambda key: ORDER.index(key) if key in ORDER else len(ORDER))

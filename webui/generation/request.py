@@ -34,6 +34,10 @@ MAX_SEED = 2**63 - 1
 RANDOM_SEED = -1
 NoiseSource = Literal["CPU", "GPU", "NV"]
 NOISE_SOURCES = get_args(NoiseSource)
+Tiling = Literal["Off", "X and Y", "X", "Y"]
+TILINGS = get_args(Tiling)
+_TILING_SWITCHED = {"true": "X and Y", "false": "Off"}
+"""AUTOMATIC1111 knows both ways at once or none."""
 SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULE = "Use same checkpoint", "Use same sampler", "Use same scheduler"
 """What the hires pass takes over from the first, in AUTOMATIC1111's words."""
 
@@ -62,6 +66,12 @@ class Txt2Img(BaseModel):
         help="What to leave out.",
         infotext="Negative prompt",
         max_length=MAX_PROMPT_CHARACTERS,
+    )
+    styles: tuple[Annotated[str, Field(max_length=200)], ...] = parameter(
+        (),
+        label="Styles",
+        help="Names of styles whose words are added to both prompts, in this order. What is drawn has the words and no names.",
+        max_length=50,
     )
     checkpoint: str = parameter(
         "",
@@ -357,6 +367,12 @@ class Txt2Img(BaseModel):
     freeu_s2: float = parameter(
         1.0, label="FreeU s2", help="The same in the next layers. 1: off.", infotext="FreeU s2", step=0.01, ge=0, le=4
     )
+    tiling: Tiling = parameter(
+        "Off",
+        label="Tiling",
+        help="Makes a picture that goes on seamlessly where copies of it are laid side by side, one above the other, or both.",
+        infotext="Tiling",
+    )
     hires: bool = parameter(
         False,
         label="Hires fix",
@@ -491,6 +507,11 @@ class Txt2Img(BaseModel):
         label = samplers.find_schedule_label(value)
         return samplers.AUTOMATIC if label == samplers.PIPELINES_OWN else label
 
+    @field_validator("tiling", mode="before")
+    @classmethod
+    def _switched(cls, value: Any) -> Any:
+        return _TILING_SWITCHED.get(str(value).casefold(), value)
+
     @field_validator("hires_upscaler")
     @classmethod
     def _known_upscaler(cls, value: str) -> str:
@@ -562,6 +583,11 @@ class Txt2Img(BaseModel):
     def other_hires_checkpoint(self) -> str | None:
         """The checkpoint that the hires pass wants, where that is another one."""
         return self.hires_checkpoint if self.hires and self.hires_checkpoint != SAME_CHECKPOINT else None
+
+    @property
+    def tiles(self) -> tuple[bool, bool]:
+        """Whether the picture goes on along x, and along y."""
+        return "X" in self.tiling, "Y" in self.tiling
 
     @property
     def guidance_scale(self) -> float:

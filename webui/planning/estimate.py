@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from webui.generation.adapters import loras_named
 from webui.generation.attention import SDPA
 from webui.generation.passes import passes_of
 from webui.generation.request import GenerationRequest
@@ -49,20 +50,22 @@ class Sample:
 
 @dataclass(frozen=True)
 class MeasuredMemory:
-    """What an engine told of the memory of one picture. number: bytes of one number. device: its name."""
+    """What an engine told of the memory of one picture. number: bytes of one number. device: its name. made: as in PictureActivations."""
 
     device: str
     number: int
     sizes: Sizes
     budget: Budget
     peaks: tuple[Peak, ...]
+    made: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> MeasuredMemory:
         """From a picture's facts. Raises KeyError, TypeError or ValueError for anything else."""
         told = facts["memory"]
         sizes, budget = Sizes(**told["sizes"]), Budget(**told["budget"])
-        return cls(str(facts["device"]), int(told["number"]), sizes, budget, tuple(Peak.of(peak) for peak in told["peaks"]))
+        made = {str(stage): int(size) for stage, size in told.get("made", {}).items()}
+        return cls(str(facts["device"]), int(told["number"]), sizes, budget, tuple(Peak.of(peak) for peak in told["peaks"]), made)
 
 
 @dataclass(frozen=True)
@@ -143,8 +146,11 @@ def plan_memory(request: GenerationRequest, samples: Sequence[Sample], available
     if newest is None:
         return None
     budget = newest.budget if newest.budget.copies else replace(newest.budget, free=available)
+    # What LoRAs need is known from the last picture that had some.
+    made = next((memory.made for sample in samples if (memory := sample.memory) and any(memory.made.values())), {})
+    loras = made if loras_named(request.prompt) else {}
     asked = max((one.request for one in passes_of(request)), key=lambda own: own.width * own.height)
-    activations = PictureActivations(asked.width, asked.height, newest.number, known_peaks(samples))
+    activations = PictureActivations(asked.width, asked.height, newest.number, known_peaks(samples), loras)
     return make_plan(
         budget,
         newest.sizes,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from webui.planning.memory import ONE_BY_ONE, TILED, WHOLE
@@ -75,22 +75,24 @@ def merge(known: Iterable[Peak], fresh: Iterable[Peak]) -> tuple[Peak, ...]:
 class PictureActivations:
     """Peaks for pictures of one size (see webui.planning.memory.Activations).
 
-    number: bytes of one number. peaks: those known for this architecture and dtype.
+    number: bytes of one number. peaks: those known for this architecture and dtype. made: stage -> bytes of weights that are
+    there in it beside the checkpoint's own, as LoRAs make them; measured peaks are without.
     """
 
     width: int
     height: int
     number: int
     peaks: Sequence[Peak] = ()
+    made: Mapping[str, int] = field(default_factory=dict)
 
     def encode(self) -> int:
         """The text encoder's."""
         known = [peak.bytes for peak in self.peaks if peak.stage == ENCODE]
-        return round(max(known) * MARGIN) if known else _ENCODE_BYTES
+        return self._made(ENCODE) + (round(max(known) * MARGIN) if known else _ENCODE_BYTES)
 
     def denoise(self, rows: int, attention: str) -> int:
         """The denoiser's, with that many latents in one pass."""
-        return self._known(DENOISE, attention, rows) or _DENOISE_BYTES * self.number * rows * self._latents
+        return self._made(DENOISE) + (self._known(DENOISE, attention, rows) or _DENOISE_BYTES * self.number * rows * self._latents)
 
     def decode(self, pictures: int, vae: str) -> int:
         """The VAE's, for that many pictures drawn together."""
@@ -98,7 +100,10 @@ class PictureActivations:
         # One by one is the same work as a single picture.
         how = WHOLE if vae == ONE_BY_ONE else vae
         latents = min(self._latents, (tile_side(self.width, self.height) // LATENT) ** 2) if vae == TILED else self._latents
-        return self._known(DECODE, how, rows) or _DECODE_BYTES * self.number * rows * latents
+        return self._made(DECODE) + (self._known(DECODE, how, rows) or _DECODE_BYTES * self.number * rows * latents)
+
+    def _made(self, stage: str) -> int:
+        return self.made.get(stage, 0)
 
     @property
     def _latents(self) -> int:

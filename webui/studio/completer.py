@@ -1,4 +1,4 @@
-"""Ways on for a prompt that is being typed: LoRAs, embeddings, what add-ons know, and words from one's own history."""
+"""Ways on for a prompt that is being typed: LoRAs, embeddings, styles, what add-ons know, and words from one's own history."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from webui.catalog.models import ModelCatalog, ModelFile
 from webui.extensions.registry import ExtensionRegistry
 from webui.generation.prompt.completion import Completion, Typed, escaped, rank, tag_of, typed
 from webui.studio.history import History
+from webui.studio.style_book import StyleBook
 from webui.studio.vocabulary import Vocabulary
 
 MOST = 12
 _LEAST_LETTERS = 2
 _FROM_HISTORY = 8
+_FROM_STYLES = 3
+_WITHIN_WORDS = 2
 _TRIGGERS_SHOWN = 3
 
 
 class Completer:
     """Ways on from the end of a text. May be used from any thread; nothing here reads a weight."""
 
-    def __init__(self, models: ModelCatalog, history: History, extensions: ExtensionRegistry) -> None:
+    def __init__(self, models: ModelCatalog, styles: StyleBook, history: History, extensions: ExtensionRegistry) -> None:
         self._models = models
+        self._styles = styles
         self._extensions = extensions
         self._words = {negative: Vocabulary(history, negative=negative) for negative in (False, True)}
 
@@ -30,7 +34,7 @@ class Completer:
         now = typed(text)
         if now.tag is not None:
             return [] if negative else list(islice(self._loras(now), MOST))
-        found = [*self._extensions.complete(text), *self._embeddings(now), *self._from_history(now, negative)]
+        found = [*self._extensions.complete(text), *self._embeddings(now), *self._style_names(now), *self._from_history(now, negative)]
         return found[:MOST]
 
     def _named(self, kind: str, begin: str) -> Iterator[ModelFile]:
@@ -50,6 +54,15 @@ class Completer:
         if len(now.word) >= _LEAST_LETTERS:
             for model in islice(self._named("embedding", now.word), MOST):
                 yield Completion("embedding", model.name, escaped(model.name), now.word, model=model.id if model.preview else "")
+
+    def _style_names(self, now: Typed) -> Iterator[Completion]:
+        if len(now.word) >= _LEAST_LETTERS:
+            for begin in dict.fromkeys((now.phrase, now.word)):
+                names = [one.style.name for one in self._styles.all()[0]]
+                found = sorted((place, name) for name in names if (place := rank(name, begin)) is not None and place < _WITHIN_WORDS)
+                if found:
+                    yield from (Completion("style", name, name, begin) for _, name in found[:_FROM_STYLES])
+                    return
 
     def _from_history(self, now: Typed, negative: bool) -> Iterator[Completion]:
         told: set[str] = set()

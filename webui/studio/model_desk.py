@@ -36,7 +36,7 @@ class ModelDesk:
         """The same in one list, each part with its slot, and with names of checkpoints in place of their paths."""
         names = {str(entry.path.absolute()): entry.name for entry in self._catalog.all()}
         return [
-            {"slot": slot.id, **part, "checkpoints": [names.get(path, Path(path).name) for path in part["checkpoints"]]}
+            {"slot": slot.id, **part, "checkpoints": sorted(names.get(path, Path(path).name) for path in part["checkpoints"])}
             for slot in self._executor.slots()
             for part in slot.resident
         ]

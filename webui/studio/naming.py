@@ -208,7 +208,7 @@ TOKENS: dict[str, Token] = {
         "Place in the job; nothing in jobs of one picture", lambda it, _: _one_of_many(it.request.picture_count, it.index + 1)
     ),
     "denoising": Token("Denoising strength; nothing, since pictures from words have none", lambda it, _: None),
-    "styles": Token("Styles; nothing, since Easel has none yet", lambda it, _: None),
+    "styles": Token("Styles; nothing, since their words stand in the prompt", lambda it, _: None),
     "user": Token("Who asked; nothing, since Easel has no logins yet", lambda it, _: None),
     "vae_filename": Token("File of a separate VAE; nothing, since Easel uses the checkpoint's", lambda it, _: None),
     "none": Token("Nothing: the number alone", lambda it, _: ""),

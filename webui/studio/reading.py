@@ -9,13 +9,14 @@ from typing import Any
 from webui.errors import EaselError
 from webui.generation.infotext import Mapped, Unmapped, map_fields
 from webui.generation.metadata.tools import Told, read_text, read_texts
+from webui.generation.prompt.styles import Style, extract_styles
 from webui.generation.request import ResolvedRequest, Txt2Img, load_resolved, parameters_of
 from webui.studio.picture_texts import read_picture_texts
 
 Answer = dict[str, Any]
 
-_NOT_TAKEN_OVER = frozenset({"kind", "batch_count", "batch_size"})
-"""How many pictures were made is no matter of the picture."""
+_NOT_TAKEN_OVER = frozenset({"kind", "batch_count", "batch_size", "styles"})
+"""How many pictures were made is no matter of the picture; the words of its styles are in its prompts."""
 
 PARAMETERS = parameters_of(Txt2Img)
 
@@ -50,6 +51,18 @@ def _answer(told: Told, checkpoints: Iterable[str]) -> Answer:
         },
         "unmapped": [{"key": entry.key, "value": entry.value, "reason": entry.reason} for entry in unmapped],
     }
+
+
+def without_styles(answer: Answer, styles: Iterable[Style], how: str) -> Answer:
+    """The answer with the words of known styles as these styles' names. how: a value of the setting `styles_on_paste`."""
+    fields = answer["fields"]
+    if how == "Ignore" or "prompt" not in fields:
+        return answer
+    prompt, negative, found = extract_styles(fields["prompt"], fields.get("negative_prompt", ""), styles)
+    changed: dict[str, Any] = {"prompt": prompt, "negative_prompt": negative} if found else {}
+    if how == "Apply" or (how == "Apply if any" and found):
+        changed["styles"] = [style.name for style in found]
+    return answer | {"fields": fields | changed}
 
 
 def _exact(record: Mapping[str, Any]) -> dict[str, Any] | None:

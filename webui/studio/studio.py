@@ -7,6 +7,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from webui.generation.control import ControlUnit
 from webui.generation.images import images_of
 from webui.generation.prompt.explain import Explanation, Reader, explain
 from webui.generation.prompt.schedules import Steps
+from webui.generation.prompt.styles import Style
 from webui.generation.request import (
     HIRES_FIELDS,
     MAX_SEED,
@@ -65,6 +67,7 @@ from webui.studio.picture_keeper import PictureKeeper
 from webui.studio.preferences import Preferences
 from webui.studio.progress import PreviewBoard
 from webui.studio.queue_view import QueueView
+from webui.studio.style_book import KnownStyle, StyleBook
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +106,8 @@ class Studio:
         self.database = open_database(settings.data_dir)
         self._journal = Journal(self.database, IdClock(self.database.last_id()))
         self.history = History(self.database)
-        self.completer = Completer(catalog.models, self.history, extensions)
+        self.styles = StyleBook(settings.style_patterns)
+        self.completer = Completer(catalog.models, self.styles, self.history, extensions)
         self._pictures = PictureFolder(settings.pictures_dir, settings.data_dir / "cache")
         self.images = ImageStore(settings.data_dir / FOLDER, self.database, lambda: self.preferences.current, self._history_file)
         self._previews = PreviewBoard()
@@ -219,7 +223,7 @@ class Studio:
         return [self.job_view(job) for job in self._journal.submitted_before(key) or ()]
 
     def _prepared(self, request: GenerationRequest, **how: Any) -> NewJob:
-        prepared = self.extensions.prepare(request)
+        prepared = self.extensions.prepare(self.styles.apply(request))
         notes = tuple(self.extensions.notes())
         for field, digest in (*images_of(request), *images_of(prepared)):
             self.images.require(digest, field)
@@ -662,11 +666,15 @@ class Studio:
 
     def read_picture(self, data: bytes) -> reading.Answer:
         """What a picture file says of how it was made, by whichever program. Raises InvalidRequest or TooLarge."""
-        return reading.read_picture(data, [entry.name for entry in self.checkpoints()])
+        return self._without_styles(reading.read_picture(data, [entry.name for entry in self.checkpoints()]))
 
     def read_pasted(self, text: str) -> reading.Answer:
         """What pasted text says of how a picture is made."""
-        return reading.read_pasted(text, [entry.name for entry in self.checkpoints()])
+        return self._without_styles(reading.read_pasted(text, [entry.name for entry in self.checkpoints()]))
+
+    def _without_styles(self, answer: reading.Answer) -> reading.Answer:
+        known = [one.style for one in self.styles.all()[0]]
+        return reading.without_styles(answer, known, self.preferences.current.styles_on_paste)
 
     def explain(self, fields: Any) -> dict[str, Explanation]:
         """Prompt and negative prompt of a request, explained as its checkpoint reads them.
@@ -683,10 +691,29 @@ class Studio:
             knows=lambda kind, name: knows_network(self.catalog.models, kind, name),
         )
         steps = Steps(request.steps * find_sampler(request.sampler).calls, old=request.old_prompt_editing)
-        return {
-            "prompt": explain(request.prompt, steps, reader),
-            "negative_prompt": explain(request.negative_prompt, steps, reader, negative=True),
-        }
+        # One that is gone is told when the request is submitted.
+        known = {one.style.name for one in self.styles.all()[0]} if request.styles else ()
+        styled = self.styles.apply(request.model_copy(update={"styles": tuple(name for name in request.styles if name in known)}))
+        told = {}
+        for name, negative in (("prompt", False), ("negative_prompt", True)):
+            own, drawn = getattr(request, name), getattr(styled, name)
+            told[name] = explain(drawn, steps, reader, negative=negative)
+            if own != drawn:
+                # What can be mended is the text that was written, not that of its styles.
+                told[name] = replace(told[name], warnings=explain(own, steps, reader, negative=negative).warnings)
+        return told
+
+    def save_style(self, style: Style, **how: Any) -> KnownStyle:
+        """Write a style down (`StyleBook.save` says how), and tell all pages."""
+        saved = self.styles.save(style, **how)
+        self.events.publish("styles")
+        return saved
+
+    def delete_style(self, name: str) -> KnownStyle:
+        """Take a style away, and tell all pages. Raises NotFound or DataUnusable."""
+        gone = self.styles.delete(name)
+        self.events.publish("styles")
+        return gone
 
     def follow(self, job_id: str, on_event: Callable[[dict[str, Any]], None], *, patient: bool = True) -> JobView:
         """Wait until the job has ended, handing each of its events to `on_event`; returns the ended job.

@@ -34,6 +34,7 @@ def build(studio: Studio) -> gr.Blocks:
         with gr.Row(elem_id="ez-bar"):
             piece(assets, "brand.js", elem_id="ez-brand")
             checkpoint = fields.add("checkpoint", _checkpoint_picker(studio))
+            piece(assets, "quick.js", elem_id="ez-quick-settings")
             piece(assets, "queue.js", elem_id="ez-queue")
         with gr.Tabs(elem_id="ez-pages"):
             # Both pages are in the document from the start, so that scripts and restored values find them.
@@ -135,7 +136,10 @@ def _checkpoint_picker(studio: Studio) -> gr.Dropdown:
 
 
 def _checkpoint_rows(studio: Studio) -> list[dict[str, Any]]:
-    return [{"name": entry.name, "usable": entry.usable, "defaults": dict(entry.defaults)} for entry in studio.checkpoints()]
+    return [
+        {"name": entry.name, "usable": entry.usable, "family": entry.kind.family, "defaults": dict(entry.defaults)}
+        for entry in studio.checkpoints()
+    ]
 
 
 def _example_rows(studio: Studio) -> list[dict[str, str]]:

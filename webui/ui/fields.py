@@ -14,7 +14,16 @@ from gradio.blocks import Block
 from gradio.components import Component
 
 from webui.errors import InvalidRequest
-from webui.generation.request import RANDOM_SEED, Txt2Img, parameters_of, parse_request
+from webui.generation.request import (
+    RANDOM_SEED,
+    REQUEST_TYPES,
+    GenerationRequest,
+    Img2Img,
+    Inpaint,
+    Txt2Img,
+    parameters_of,
+    parse_request,
+)
 
 EXTENSION_SWITCHES = {"dynamic_prompts": "dynamic-prompts"}
 """Checkboxes that switch an add-on on for one request: name on the page -> id of the add-on."""
@@ -22,11 +31,16 @@ EXTENSION_SWITCHES = {"dynamic_prompts": "dynamic-prompts"}
 SEEDS = ("seed", "variation_seed")
 """Fields that are shown as text, empty for random, because a number field of a browser loses digits beyond 2**53."""
 
-OF_SOURCE = {"source_denoising_strength": "denoising_strength"}
-"""Fields that img2img and Inpaint show for themselves, as they mean another thing in a hires pass: name on the page -> of the request."""
+NAMES = ("styles",)
+"""Fields that are lists of names, one a line in their (hidden) component."""
 
-PARAMETERS = parameters_of(Txt2Img)
-PARAMETERS |= {name: PARAMETERS[field] for name, field in OF_SOURCE.items()}
+OF_SOURCE = {"source_denoising_strength": "denoising_strength"}
+"""Fields that stand twice on the page, since a picture that one starts from and a hires pass want them each for itself:
+name of the former on the page -> field of the request."""
+
+_FROM_PICTURE = {name: info for kind in (Img2Img, Inpaint) for name, info in parameters_of(kind).items()}
+PARAMETERS = {**_FROM_PICTURE, **parameters_of(Txt2Img), **{name: _FROM_PICTURE[field] for name, field in OF_SOURCE.items()}}
+"""What every field of the page is, whatever kind of request it belongs to."""
 
 AnyComponent = TypeVar("AnyComponent", bound=Component)
 
@@ -41,9 +55,18 @@ def unchecked(component: AnyComponent) -> AnyComponent:
     return component
 
 
-def source_of(request: Txt2Img) -> dict[str, str]:
+def source_of(request: GenerationRequest) -> dict[str, str]:
     """The kind of a request and the pictures that it starts from, by name."""
     return request.model_dump(include={"kind", "init_image", "mask"})
+
+
+def _field_of(name: str, request_type: type[GenerationRequest]) -> str | None:
+    """Which field of such a request a name on the page stands for; None where it has none."""
+    own, usual = (name in OF_SOURCE, name in OF_SOURCE.values())
+    if (own and request_type is Txt2Img) or (usual and request_type is not Txt2Img):
+        return None
+    field = OF_SOURCE.get(name, name)
+    return field if field in request_type.model_fields or name in EXTENSION_SWITCHES else None
 
 
 class Fields:
@@ -77,45 +100,54 @@ class Fields:
         """All components, for events whose handler takes one dict."""
         return {*self.components.values()}
 
-    def read(self, values: Mapping[Component, Any], source: Mapping[str, Any], over: Txt2Img | None = None) -> Txt2Img:
+    def read(self, values: Mapping[Component, Any], source: Mapping[str, Any], over: GenerationRequest | None = None) -> GenerationRequest:
         """The request that the page shows; what the page has no field for is kept from `over`.
 
         source: the kind of request, and the pictures that it starts from. Raises InvalidRequest naming the field at fault.
         """
         data: dict[str, Any] = {**(over.model_dump() if over else {}), **source}
+        # An unknown kind is refused by parse_request.
+        request_type = REQUEST_TYPES.get(str(data.get("kind", "txt2img")), Txt2Img)
+        data = {name: value for name, value in data.items() if name in request_type.model_fields}
         switched = EXTENSION_SWITCHES.values()
         extensions: dict[str, dict[str, Any]] = {key: value for key, value in data.get("extensions", {}).items() if key not in switched}
         for name, component in self.components.items():
+            field = _field_of(name, request_type)
             value = values[component]
+            if field is None:
+                continue
             if name in EXTENSION_SWITCHES:
                 if value:
                     extensions[EXTENSION_SWITCHES[name]] = {"enabled": True}
             elif name in SEEDS:
-                data[name] = str(value or "").strip() or RANDOM_SEED
+                data[field] = str(value or "").strip() or RANDOM_SEED
+            elif name in NAMES:
+                data[field] = [line for line in (value or "").split("\n") if line]
             elif name == "checkpoint":
-                data[name] = value or ""
+                data[field] = value or ""
             elif value is None:
                 info = PARAMETERS[name]
                 raise InvalidRequest(f"{info.label} is empty.", field=name, allowed=info.allowed, hint=f"Use {info.allowed}.")
             else:
-                data[name] = value
-        for name, field in OF_SOURCE.items():
-            data[field] = data.pop(name)
+                data[field] = value
         return parse_request({**data, "extensions": extensions})
 
-    def show(self, request: Txt2Img) -> dict[Component, Any]:
-        """What to set so that the page shows `request`."""
+    def show(self, request: GenerationRequest) -> dict[Component, Any]:
+        """What to set so that the page shows `request`; fields that it doesn't have stay as they are."""
         result: dict[Component, Any] = {}
         for name, component in self.components.items():
-            if name == "checkpoint" and not request.checkpoint:
-                continue  # "the one in use": what the picker shows stays
+            field = _field_of(name, type(request))
+            if field is None or (name == "checkpoint" and not request.checkpoint):
+                continue  # no checkpoint is "the one in use": what the picker shows stays
             if name in EXTENSION_SWITCHES:
                 result[component] = bool(request.extensions.get(EXTENSION_SWITCHES[name], {}).get("enabled"))
             elif name in SEEDS:
-                seed = getattr(request, name)
+                seed = getattr(request, field)
                 result[component] = "" if seed == RANDOM_SEED else str(seed)
+            elif name in NAMES:
+                result[component] = "\n".join(getattr(request, field))
             else:
-                result[component] = getattr(request, OF_SOURCE.get(name, name))
+                result[component] = getattr(request, field)
         return result
 
     def table(self) -> list[dict[str, Any]]:

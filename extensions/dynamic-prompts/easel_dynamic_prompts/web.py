@@ -21,7 +21,7 @@ from webui.generation.request import RANDOM_SEED, GenerationRequest
 ID = "dynamic-prompts"
 WILDCARDS = Path(__file__).resolve().parent.parent / "wildcards"
 
-_OPENED = re.compile(r"__([\w/-]*)$")
+_OPENED = re.compile(r"__([\w/-]*)\Z")
 
 
 def expand(text: str, seed: int) -> str:

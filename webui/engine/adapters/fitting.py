@@ -12,6 +12,7 @@ from webui.engine.adapters.lora import DENOISER, Loras, LoraSet
 from webui.engine.context import DenoiseContext
 from webui.engine.families.base import Family
 from webui.generation.job import JobSpec
+from webui.planning.peaks import DECODE, DENOISE, ENCODE
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,12 @@ class Adapters:
         """LoRAs on the denoiser, and controls that steer it, within the block."""
         with self.loras.on(DENOISER), self.controls.on(family, context):
             yield
+
+    def bytes_made(self, number: int, *, stay: bool) -> dict[str, int]:
+        """Stage -> bytes of weights that LoRAs make and that are there in it. stay: whether they are kept from stage to stage."""
+        text = sum(self.loras.bytes_to_make(part, number) for part in self._text_parts)
+        denoiser = self.loras.bytes_to_make(DENOISER, number)
+        return {ENCODE: text, DENOISE: denoiser + text * stay, DECODE: (denoiser + text) * stay}
 
     @property
     def _text_parts(self) -> list[str]:

@@ -77,7 +77,7 @@ class Loras:
         fitted = [self._fitted(use, parts, note) for use in uses]
         # In an order of their own, so that the order of the prompt changes no bit.
         fitted.sort(key=lambda lora: (lora.fingerprint, lora.use.text_encoder_weight, lora.use.unet_weight))
-        return LoraSet(tuple(fitted), parts, content, self._kept)
+        return LoraSet(tuple(fitted), parts, content, self._kept, self._weights.__contains__)
 
     def free(self) -> None:
         """Give the memory of all computed weights back."""
@@ -120,16 +120,31 @@ class Loras:
 
 @dataclass(frozen=True)
 class LoraSet:
-    """LoRAs fitted to one checkpoint, not on it yet."""
+    """LoRAs fitted to one checkpoint, not on it yet. kept: computed weights by key, made where there are none; has: whether there are."""
 
     loras: tuple[_FittedLora, ...]
     parts: Mapping[str, Module]
     content: str
     kept: Callable[[Hashable, Callable[[], dict[str, Parameter]]], dict[str, Parameter]]
+    has: Callable[[Hashable], bool]
 
     def key(self, part: str) -> tuple[tuple[str, float], ...]:
         """Which LoRAs change a part, and how strongly: equal keys, equal weights. Empty where none does."""
         return tuple((lora.fingerprint, _weight(lora.use, part)) for lora in self._active(part))
+
+    def bytes_to_make(self, part: str, number: int) -> int:
+        """Bytes of the weights that putting them on a part makes, in numbers of `number` bytes; none where they are kept."""
+        active = self._active(part)
+        if not active:
+            return 0
+        slots = slots_of(self.parts[part])
+        names = {name for lora in active for change in lora.changes[part] for name in change.slots}
+        if self.has(self._kept_as(part, slots[next(iter(names))].weight.dtype)):
+            return 0
+        return sum(math.prod(_shape(slots[name])) for name in names) * number
+
+    def _kept_as(self, part: str, dtype: torch.dtype) -> Hashable:
+        return self.content, part, dtype, self.key(part)
 
     def on(self, *parts: str) -> AbstractContextManager[None]:
         """On these parts within the block. After it the checkpoint has its own weights, the same objects, whatever happened.
@@ -150,8 +165,7 @@ class LoraSet:
         active = self._active(part)
         touched = [slots[name].weight for lora in active for change in lora.changes[part] for name in change.slots]
         if all(weight.device.type == "cpu" for weight in touched):
-            key = (self.content, part, touched[0].dtype, self.key(part))
-            weights = self.kept(key, lambda: _changed(slots, part, active))
+            weights = self.kept(self._kept_as(part, touched[0].dtype), lambda: _changed(slots, part, active))
         else:
             weights = _changed(slots, part, active)
         return replaced({slots[name]: weight for name, weight in weights.items()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from webui.engine.control import JobControl
@@ -45,8 +46,9 @@ class MemoryBook:
         control: JobControl,
         told: Callable[[str], None],
         beside: int = 0,
+        made: Mapping[str, int] = MappingProxyType({}),
     ) -> PictureMemory:
-        """Plan one pass over some pictures that are drawn together. request: of that pass.
+        """Plan one pass over some pictures that are drawn together. request: of that pass. made: as in PictureActivations.
 
         beside: bytes of weights that are needed, and not the checkpoint's. Raises GenerationFailed for an attention that
         doesn't work here.
@@ -56,7 +58,8 @@ class MemoryBook:
         # What lies on a device of its own is not free there already.
         taken = 0 if self._device.copies else beside
         budget = Budget(max(0, self._device.free_bytes() + loaded.held() - taken), self._device.reserve, self._device.copies)
-        activations = PictureActivations(request.width, request.height, self._device.dtype.itemsize, self.known(loaded.architecture))
+        number = self._device.dtype.itemsize
+        activations = PictureActivations(request.width, request.height, number, self.known(loaded.architecture), made)
         plan = make_plan(
             budget,
             loaded.sizes,
@@ -65,7 +68,7 @@ class MemoryBook:
             guided=request.guidance_scale != 1,
             attention=choose_kernel(request.attention, self._device.attention),
         )
-        memory = PictureMemory(self, loaded, self._device, budget, request.width, request.height, pictures)
+        memory = PictureMemory(self, loaded, self._device, budget, request.width, request.height, pictures, made)
         memory.ladder = Ladder(plan, self._device, pictures, job.try_with_less, control, told, memory.ran_out)
         return memory
 
@@ -76,7 +79,7 @@ def _peaks_of(known: Iterable[Mapping[str, Any]]) -> Iterable[Peak]:
 
 @dataclass
 class PictureMemory:
-    """The memory of one pass over some pictures drawn together."""
+    """The memory of one pass over some pictures drawn together. made: as in PictureActivations."""
 
     book: MemoryBook
     loaded: Loaded
@@ -85,6 +88,7 @@ class PictureMemory:
     width: int
     height: int
     pictures: int
+    made: Mapping[str, int]
     ladder: Ladder = field(init=False)
     peaks: list[Peak] = field(default_factory=list)
 
@@ -104,8 +108,9 @@ class PictureMemory:
         with carrying_out(plan, stage, self.loaded, self.device, width=self.width, height=self.height):
             with peak_of(self.device.torch_device) as measured:
                 made = attempt()
-        if measured.bytes > 0:
-            self._note(Peak(stage, how, self.width, self.height, rows, measured.bytes))
+        # What LoRAs made in it is no activation.
+        if (seen := measured.bytes - self.made.get(stage, 0)) > 0:
+            self._note(Peak(stage, how, self.width, self.height, rows, seen))
         return made
 
     def ran_out(self, stage: str, plan: Plan) -> None:
@@ -139,6 +144,7 @@ def memory_facts(passes: Sequence[PictureMemory]) -> dict[str, Any]:
             "peaks": [peak.as_dict() for peak in merge((), peaks)],
             "budget": asdict(first.budget),
             "number": first.device.dtype.itemsize,
+            "made": dict(first.made),
         },
     }
 

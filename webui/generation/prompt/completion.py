@@ -14,9 +14,9 @@ CompletionKind = Literal["lora", "embedding", "style", "wildcard", "history"]
 MOST_TYPED = 200
 """Characters before the caret that matter: names and phrases are shorter."""
 
-_TAG = re.compile(r"<(\w*)(?::([^<>:\n]*))?$")
-_PHRASE = re.compile(r"(?s:.*)(?:^|[,\n()\[\]{}|:<>]|\b(?:AND|BREAK)\b)[^\S\n]*([^,\n()\[\]{}|:<>]*)$")
-_WORD = re.compile(r"\S*$")
+_TAG = re.compile(r"<(\w*)(?::([^<>:\n]*))?\Z")
+_PHRASE = re.compile(r"(?s:.*)(?:^|[,\n()\[\]{}|:<>]|\b(?:AND|BREAK)\b)[^\S\n]*([^,\n()\[\]{}|:<>]*)\Z")
+_WORD = re.compile(r"\S*\Z")
 _MARK = re.compile(r"[\\()\[\]]")
 _NOT_IN_TAGS = re.compile(r"[<>:\n]")
 
@@ -29,9 +29,9 @@ _SHORTEST, _LONGEST = 3, 60
 
 @dataclass(frozen=True)
 class Completion:
-    """A way on. replaces: the end of the text that `insert` takes the place of. uses: how often it was used; 0 where nobody counts.
+    """A way on. replaces: the end of the text that `insert` takes the place of (of a style: its name, for a request's `styles`).
 
-    model: the id of the model that it names, for a preview; empty for none.
+    uses: how often it was used; 0 where nobody counts. model: the id of the model that it names, for a preview; empty for none.
     """
 
     kind: CompletionKind

@@ -4,16 +4,18 @@ import { onChange, put, row, snapshot, values } from "./fields.js";
 import { icon } from "./icons.js";
 import { linked } from "./link.js";
 import { fill, h } from "./markup.js";
+import { toggleNetworks } from "./networks-sheet.js";
 import { onLeftOut, pasteParameters, showLeftOut, startPaste } from "./paste.js";
 import { onBracket, startPromptKeys } from "./prompt-keys.js";
 import { openSheet, showSheet } from "./sheet.js";
+import { pickedStyles, showPicked, toggleStyles } from "./styles.js";
 import { toast } from "./toasts.js";
 import { count } from "./words.js";
 
 const ASK_AFTER_MS = 250;
 const MOST_CHARACTERS = 20_000;
 const NUMBERS = ["steps", "comma_backtrack"];
-const ASKED = ["prompt", "negative_prompt", "checkpoint", "sampler", "emphasis", "old_prompt_editing", ...NUMBERS];
+const ASKED = ["prompt", "negative_prompt", "styles", "checkpoint", "sampler", "emphasis", "old_prompt_editing", ...NUMBERS];
 
 let told = null;
 let leftOut = [];
@@ -26,12 +28,16 @@ export function mount(element) {
   const bracket = h("span", { class: "dim xs cut end" });
   const warnings = h("div", { class: "ez-warnings" });
   const explain = h("button", { class: "ez-link xs", type: "button", onclick: showAll }, "Explain");
+  const styles = h("button", { class: "ez-link xs", type: "button", title: "Words kept by name", onclick: toggleStyles }, "Styles");
+  const picked = h("div", { class: "row wrap ez-picked" });
   const paste = h(
     "button",
     { class: "ez-link xs", type: "button", title: "From the clipboard; or drop a picture on the prompt", onclick: pasteParameters },
     "Paste parameters",
   );
-  fill(element, h("div", { class: "row s ez-inspect" }, number, explain, paste, badges, bracket), warnings);
+  const networks = h("button", { class: "ez-link xs", type: "button", title: "LoRA and embeddings, into the prompt with a click", onclick: toggleNetworks }, "LoRA");
+  fill(element, h("div", { class: "row s ez-inspect" }, number, explain, styles, networks, paste, badges, bracket), picked, warnings);
+  showPicked(picked);
 
   const show = () => {
     number.textContent = told ? `${told.prompt.tokens} / ${told.prompt.room}` : "";
@@ -63,7 +69,7 @@ function askSoon(show) {
 
 async function explainNow(show) {
   const fields = {};
-  for (const name of ASKED) if (isUsable(name)) fields[name] = values[name];
+  for (const name of ASKED) if (isUsable(name)) fields[name] = name === "styles" ? pickedStyles() : values[name];
   if ([fields.prompt, fields.negative_prompt].some((text) => (text ?? "").length > MOST_CHARACTERS)) return;
   const mine = (asked += 1);
   const response = await fetch("/api/v1/prompt/explain", {

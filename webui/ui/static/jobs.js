@@ -22,7 +22,7 @@ let plan = new Map(); // id -> place in the order in which they will run, as far
 
 /**
  * Events: "snapshot", "job" {job, before}, "progress" {…}, "picture" {image, job, live}, "note", "queue", "notices", "worker",
- * "catalog", "memory", "settings", "connection".
+ * "catalog", "memory", "styles", "settings", "connection".
  */
 export const changes = new EventTarget();
 
@@ -113,6 +113,9 @@ const TAKE = {
   },
   system({ doing }) {
     tell("system", { doing });
+  },
+  styles() {
+    tell("styles");
   },
   settings({ revision }) {
     tell("settings", { revision });

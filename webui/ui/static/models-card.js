@@ -7,9 +7,10 @@ import { cardAct, isInUse } from "./models-acts.js";
 import { fileSize } from "./words.js";
 
 const NAMED = ["lora", "embedding"];
+const OBVIOUS = new Set(["checkpoint", "vae", "upscaler", "text_encoder", ...NAMED]); // the tab says it
 
-/** resident: the parts of it that are in memory. open(model): shows everything about it. */
-export function modelCard(model, { resident, chosen, open }) {
+/** resident: the parts of it that are in memory. roomy: whether there is room for its notes. open(model): shows everything about it. */
+export function modelCard(model, { resident, chosen, roomy, open }) {
   const act = cardAct(model, resident);
   const named = NAMED.includes(model.kind);
   const run = named && act ? () => act.run(model) : () => open(model);
@@ -34,14 +35,16 @@ export function modelCard(model, { resident, chosen, open }) {
     h(
       "div",
       { class: "body" },
-      h("div", { class: "row ez-model-name" }, h("b", { class: "cut grow", title: model.name }, model.name), more),
+      h("div", { class: "row ez-model-name" }, h("b", { class: "cut grow", title: [model.name, model.note].filter(Boolean).join("\n") }, model.name), more),
       h(
         "div",
         { class: "row ez-model-facts" },
         family && h("span", { class: "ez-badge" }, family),
+        !OBVIOUS.has(model.kind) && h("span", { class: "ez-badge" }, kindWords(model.kind)),
         state && h("span", { class: `ez-badge ${tone}`, title: model.problem || null }, state),
         h("span", { class: "end dim xs num" }, fileSize(model.bytes)),
       ),
+      roomy && h("p", { class: "ez-model-said mid xs cut", title: model.note || null }, model.note),
       h("div", { class: "row ez-model-foot" }, foot(model, named), act && button(model, act), !act && isInUse(model) && inUse()),
     ),
   );

@@ -118,7 +118,7 @@ function defaultsPart(model, say) {
 function asShown() {
   const wanted = {};
   for (const { name, default: usual, label } of told.table) {
-    if (!label || NEVER.has(name) || values[name] === undefined || values[name] === null) continue;
+    if (!label || NEVER.has(name) || !["string", "number", "boolean"].includes(typeof values[name])) continue;
     if (ALWAYS.includes(name) || !same(values[name], usual)) wanted[name] = values[name];
   }
   return wanted;

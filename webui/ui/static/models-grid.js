@@ -190,8 +190,13 @@ export function createGrid({ label, fetchPage, cardOf, onKey, onTotal }) {
   // Which of them scrolls depends on the width of the window.
   addEventListener("scroll", drawSoon, { capture: true, passive: true });
   new ResizeObserver(() => {
+    // More or fewer columns move everything; the card one was at stays in sight.
+    const node = nodes.get(active);
+    const box = node?.getBoundingClientRect();
+    const seen = box && box.bottom > 0 && box.top < innerHeight;
     measure();
     nodes.forEach(place);
+    if (seen) node.scrollIntoView({ block: "nearest" });
     drawSoon();
   }).observe(element);
 
@@ -207,8 +212,21 @@ export function createGrid({ label, fetchPage, cardOf, onKey, onTotal }) {
       redraw();
       draw();
     },
-    /** The drawn card of the model with that id, or null. */
-    cardOf: (id) => [...nodes].find(([index]) => itemAt(index)?.id === id)?.[1] ?? null,
+    /** An item is another one now. */
+    put(item) {
+      const index = this.indexOf(item.id);
+      if (index < 0) return;
+      pages.get(Math.floor(index / PAGE))[index % PAGE] = item;
+      replace(index);
+    },
+    /** The index of the item with that id, or -1 where it is not known. */
+    indexOf(id) {
+      for (const [number, items] of pages) {
+        const at = items?.findIndex((item) => item.id === id) ?? -1;
+        if (at >= 0) return number * PAGE + at;
+      }
+      return -1;
+    },
     get total() {
       return total;
     },

@@ -20,7 +20,7 @@ const ASK_AFTER_MS = 150;
 const SIZES = {
   S: { least: 156, picture: 0.625, body: 98 },
   M: { least: 216, picture: 0.625, body: 106 },
-  L: { least: 300, picture: 0.8, body: 106 },
+  L: { least: 300, picture: 0.8, body: 130 },
 };
 const SORTS = { folder: "By folder", name: "By name", newest: "Newest", largest: "Largest", used: "Last used" };
 const SHOWN_FIELDS = ["checkpoint", "vae", "prompt"];
@@ -289,7 +289,7 @@ function emptyState() {
 // ---- cards
 
 function cardOf(model) {
-  return modelCard(model, { resident: residentOf(model.name), chosen: model.id === chosen?.id, open: openModel });
+  return modelCard(model, { resident: residentOf(model.name), chosen: model.id === chosen?.id, roomy: cardSize() === SIZES.L, open: openModel });
 }
 
 function cardKey(event, model) {
@@ -341,14 +341,14 @@ export function openedSheet() {
 /** Closes the sheet; false if none was open. */
 export function closeModelSheet() {
   if (currentPage() !== PAGE || parts.side.hidden) return false;
-  const card = chosen && grid.cardOf(chosen.id);
+  const index = chosen ? grid.indexOf(chosen.id) : -1;
   chosen = sheet = null;
   choosePicture(PAGE, null);
   parts.side.hidden = true;
   parts.main.classList.remove("with-sheet");
   fill(parts.side);
   grid.redraw();
-  if (card) grid.focus(Number(card.dataset.index));
+  if (index >= 0) grid.focus(index);
   return true;
 }
 
@@ -381,6 +381,7 @@ function showSide(title, body) {
 
 /** Called with the model as it is after something was said about it. */
 function take(model) {
+  grid.put(model);
   if (chosen?.id !== model.id) return;
   chosen = model;
   drawSheet({ said: true });

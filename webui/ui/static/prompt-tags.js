@@ -33,7 +33,8 @@ export function wordsIn(prompt, word) {
 export function added(prompt, { words = [], tag = "" }) {
   const { head, tail } = split(prompt);
   const text = words.filter((word) => !wordsIn(head, word.toLowerCase()).length).join(", ");
-  const said = text ? [head, text].filter(Boolean).join(/[,\n]\s*$|^$/.test(head) ? "" : ", ") : head;
+  const glue = !head || head.endsWith("\n") ? "" : head.endsWith(",") ? " " : ", ";
+  const said = text ? head + glue + text : head;
   const whole = tag ? [said, tag].filter(Boolean).join(said && !/\s$/.test(said) ? " " : "") : said;
   return whole + tail;
 }

@@ -14,6 +14,7 @@ const DETAILS = [
   ["discard_next_to_last", "one level less"],
   ["rng", "noise"],
   ["seed_delta", "delta"],
+  ["tiling", "tiling"],
 ];
 const HIRES = [
   ["hires_steps", "steps"],

@@ -11,7 +11,7 @@ from webui.generation import samplers
 from webui.generation.attention import ATTENTION_LABELS
 from webui.generation.enlarging import UPSCALER_LABELS
 from webui.generation.prompt.emphasis import EMPHASIS_MODES
-from webui.generation.request import NOISE_SOURCES, SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULE
+from webui.generation.request import NOISE_SOURCES, SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULE, TILINGS
 from webui.ui.fields import PARAMETERS, Fields, element_id, unchecked, words
 from webui.ui.pieces import Assets, piece
 from webui.ui.tabs import canvas_pages
@@ -49,6 +49,8 @@ def _words(fields: Fields, assets: Assets) -> None:
         "prompt",
         gr.Textbox(placeholder="A red apple on a blue background", lines=3, max_lines=12, elem_classes="ez-prompt", **words("prompt")),
     )
+    # The inspector shows them as chips.
+    fields.add("styles", gr.Textbox("", visible="hidden", **words("styles")))
     piece(assets, "inspector.js", elem_id="ez-inspector")
     fields.add("negative_prompt", gr.Textbox(placeholder="What to leave out", lines=1, max_lines=6, **words("negative_prompt")))
 
@@ -145,6 +147,7 @@ def _sampling_details(fields: Fields, vaes: Sequence[str]) -> None:
         with gr.Row():
             fields.add("rng", _choice(fields, "rng", NOISE_SOURCES))
             fields.add("seed_delta", _number(fields, "seed_delta"))
+            fields.add("tiling", _choice(fields, "tiling", TILINGS))
 
 
 def _pairs(fields: Fields, *rows: Sequence[str]) -> None:
