@@ -62,8 +62,8 @@ def source_of(request: GenerationRequest) -> dict[str, str]:
 
 def _field_of(name: str, request_type: type[GenerationRequest]) -> str | None:
     """Which field of such a request a name on the page stands for; None where it has none."""
-    own, usual = (name in OF_SOURCE, name in OF_SOURCE.values())
-    if (own and request_type is Txt2Img) or (usual and request_type is not Txt2Img):
+    hidden = OF_SOURCE if issubclass(request_type, Txt2Img) else OF_SOURCE.values()
+    if name in hidden:
         return None
     field = OF_SOURCE.get(name, name)
     return field if field in request_type.model_fields or name in EXTENSION_SWITCHES else None
@@ -155,7 +155,7 @@ class Fields:
         rows = []
         for name, component in self.components.items():
             info = PARAMETERS.get(name)
-            row: dict[str, Any] = {"name": name, "element": component.elem_id, "default": component.value}
+            row: dict[str, Any] = {"name": name, "element": component.elem_id, "default": component.value, "of": OF_SOURCE.get(name)}
             if info is not None:
                 row |= {"label": info.label, "help": info.help, "minimum": info.minimum, "maximum": info.maximum, "step": info.step}
             rows.append(row)

@@ -31,6 +31,14 @@ const GUIDANCE = [
   ["mimic_scale", "mimic"],
   ["threshold_percentile", "percentile"],
 ];
+const SOURCE = [
+  ["mask_mode"],
+  ["mask_weight", "mask weight"],
+  ["noise_multiplier", "noise ×"],
+  ["extra_noise", "extra noise"],
+  ["exact_steps", "all steps"],
+  ["color_correction", "colours kept"],
+];
 const FREEU = ["freeu_b1", "freeu_b2", "freeu_s1", "freeu_s2"];
 
 const SECTIONS = {
@@ -49,6 +57,7 @@ const SECTIONS = {
     const size = given.some(Boolean) ? given.map((side) => side || "auto").join(" × ") : `${values.hires_scale} ×`;
     return [size, values.hires_upscaler, `strength ${values.denoising_strength}`, told(HIRES), ["hires_prompt", "hires_negative_prompt"].some(differs) && "own words"].filter(Boolean).join(", ");
   },
+  "ez-acc-source": () => told(SOURCE),
   "ez-acc-variation": () => {
     const parts = [];
     if (Number(values.variation_strength)) parts.push(`${values.variation_strength} of ${values.variation_seed || "random"}`);
@@ -58,7 +67,7 @@ const SECTIONS = {
   "ez-acc-guidance": () => [told(GUIDANCE), FREEU.some(differs) && "FreeU"].filter(Boolean).join(", "),
   "ez-acc-dynamic": () => (values.dynamic_prompts ? "On" : ""),
 };
-const USUAL = { "ez-acc-hires": "Off", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-dynamic": "Off" };
+const USUAL = { "ez-acc-hires": "Off", "ez-acc-source": "Default", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-dynamic": "Off" };
 
 /** What differs of some fields, in their order; a word before the value, none for what speaks for itself. */
 function told(fields) {

@@ -12,6 +12,7 @@ IMG2IMG, INPAINT, EITHER = "ez-only-img2img", "ez-only-inpaint", "ez-only-source
 
 RESIZE_MODES = {"Stretch": "Just resize", "Crop": "Crop and resize", "Fill": "Resize and fill", "Latent": "Just resize (latent upscale)"}
 AREAS = {"Only masked": "Only masked", "Whole picture": "Whole picture"}
+MASK_MODES = {"What is masked": "Inpaint masked", "All else": "Inpaint not masked"}
 MASKED_CONTENT = {"Original": "original", "Fill": "fill", "Noise": "latent noise", "Nothing": "latent nothing"}
 
 
@@ -36,6 +37,19 @@ def ask(fields: Fields, assets: Assets) -> None:
         _segments(fields, "resize_mode", RESIZE_MODES)
     with gr.Column(elem_classes=EITHER):
         piece(assets, "size-by.js", elem_id="ez-size-by")
+
+
+def details(fields: Fields) -> None:
+    """What most people never touch on these pages."""
+    with gr.Accordion("Start and mask", open=False, elem_id="ez-acc-source", elem_classes=["ez-acc-g", EITHER]):
+        with gr.Column(elem_classes=INPAINT):
+            _segments(fields, "mask_mode", MASK_MODES)
+            fields.add("mask_weight", _slider(fields, "mask_weight"))
+        with gr.Row():
+            fields.add("noise_multiplier", _slider(fields, "noise_multiplier"))
+            fields.add("extra_noise", _slider(fields, "extra_noise"))
+        for name in ("exact_steps", "color_correction"):
+            fields.add(name, gr.Checkbox(fields.start(name), **words(name)))
 
 
 def _segments(fields: Fields, name: str, choices: dict[str, str]) -> None:

@@ -28,6 +28,7 @@ def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequ
                 _sampling(fields)
                 _seed_and_count(fields, assets)
                 _hires(fields, checkpoints)
+                canvas_pages.details(fields)
                 _sampling_details(fields, vaes)
                 _prompt_details(fields)
                 _variation(fields)
