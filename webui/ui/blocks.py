@@ -23,6 +23,8 @@ from webui.ui.pieces import STATIC_FOLDER, Assets, piece
 from webui.ui.tabs import canvas_pages, history, models, settings, system, txt2img
 
 MAX_UPLOAD = "50mb"
+ANY_PICTURE = "0" * 64
+"""Where only the time is asked for: it doesn't depend on what is in a picture."""
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -185,8 +187,9 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
         request = fields.read(values, {}).model_copy(update={"batch_count": 1, "batch_size": 1, "hires": False})
         return {"receipt": {"job": studio.submit(request, live_client=str(event.client))["id"]}}
 
-    def plan(values: dict[Component, Any]) -> dict[Any, Any]:
-        return {"receipt": {"text": studio.estimate(fields.read(values, {})).text}}
+    def plan(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
+        source = {"kind": event.kind, "init_image": ANY_PICTURE, "mask": ANY_PICTURE}
+        return {"receipt": {"text": studio.estimate(fields.read(values, source)).text}}
 
     def use(event: gr.EventData) -> dict[Any, Any]:
         request = studio.request_of(str(event.image))

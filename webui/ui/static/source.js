@@ -33,9 +33,14 @@ function deferred() {
   return parts;
 }
 
+/** The kind of request that a page asks for. */
+export function kindOf(page = currentPage()) {
+  return CANVAS_PAGES.includes(page) ? page : "txt2img";
+}
+
 /** What a job of that page starts from, by the names of the request. Throws what can be told: {message, hint}. */
 export async function sourceOf(page) {
-  if (!CANVAS_PAGES.includes(page)) return { kind: "txt2img" };
+  if (kindOf(page) === "txt2img") return { kind: "txt2img" };
   const canvas = canvasOf(page);
   const painting = canvas?.painting;
   if (!painting) throw { message: "There is no picture to start from.", hint: "Drop one on the canvas, paste one, or choose one there." };
@@ -49,7 +54,7 @@ export async function sourceOf(page) {
  * Returns what brings back the canvas as it was.
  */
 export async function showSource({ kind, init_image, mask }) {
-  if (!CANVAS_PAGES.includes(kind)) {
+  if (kind === "txt2img") {
     open(kind);
     return () => {};
   }
