@@ -182,6 +182,7 @@ def test_the_last_stroke_before_the_page_is_closed_is_kept(context: BrowserConte
     again.close()
 
 
+@pytest.mark.slow
 def test_a_second_tab_goes_on_with_a_copy(page: Page, context: BrowserContext, served: tuple[str, Store]) -> None:
     set_brush(page, size=24)
     stroke(page, (30, 30), (100, 100))
@@ -304,6 +305,7 @@ def test_grow_shrink_and_blur(page: Page) -> None:
     assert np.array_equal(mask(page), before)
 
 
+@pytest.mark.slow
 def test_masks_are_saved_named_and_used_on_another_size(page: Page) -> None:
     page.keyboard.press("r")
     stroke(page, (0, 0), (160, 240))

@@ -169,6 +169,7 @@ def test_what_is_missing_is_said(page: Page) -> None:
     expect(page.locator(".ez-toast").last).to_contain_text("Nothing is masked.")
 
 
+@pytest.mark.slow
 def test_the_parameters_of_an_inpainted_picture_bring_its_mask_back(sent: Page) -> None:
     page = sent
     paint(page)
@@ -189,6 +190,7 @@ def test_the_parameters_of_an_inpainted_picture_bring_its_mask_back(sent: Page) 
     assert np.array_equal(mask(page), before)
 
 
+@pytest.mark.slow
 def test_pictures_are_dropped_and_pasted(page: Page) -> None:
     open_page(page, "Inpaint")
     for kind in ("drop", "paste"):
@@ -210,7 +212,8 @@ def test_pictures_are_dropped_and_pasted(page: Page) -> None:
         expect(page.locator("#ez-page-inpaint .ez-layers")).to_contain_text(f"{name}, 40 × 30")
 
 
-def test_narrow_and_nameless(new_visitor: Callable[..., Visitor], server: Server) -> None:
+@pytest.mark.slow
+def test_in_a_narrow_window_the_canvas_stands_above_what_is_asked(new_visitor: Callable[..., Visitor], server: Server) -> None:
     page = new_visitor(server, viewport={"width": 420, "height": 900}).open("/#inpaint")
     page.locator("#ez-page-inpaint").get_by_role("button", name="Try it with an example").click()
     expect(canvas(page).get_by_role("toolbar", name="Tools")).to_be_visible()
