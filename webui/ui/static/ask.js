@@ -10,11 +10,13 @@ export function isDrawing(page = currentPage()) {
   return DRAWING.includes(page);
 }
 
+// Gradio draws a page when it is first opened, which may be after it has said so.
 function settle(page) {
-  if (!isDrawing(page)) return;
+  if (isDrawing(page)) whenThere(`#ez-page-${page} .ez-main`, (main) => page === currentPage() && moveTo(main, page));
+}
+
+function moveTo(main, page) {
   const ask = document.querySelector(".ez-ask");
-  const main = document.querySelector(`#ez-page-${page} .ez-main`);
-  if (!ask || !main) return;
   ask.dataset.page = page;
   if (ask.parentElement === main) return;
   const scroll = ask.querySelector(".ez-scroll");
@@ -25,5 +27,4 @@ function settle(page) {
 
 export function startAsk() {
   onPage(settle);
-  whenThere("#ez-page-inpaint .ez-main", () => settle(currentPage()));
 }
