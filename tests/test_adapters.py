@@ -15,7 +15,15 @@ import pytest
 from safetensors.numpy import save_file
 from small_checkpoint import make_checkpoint
 
-from webui.catalog.adapters import AdapterPaths, find_adapters, knows_network, paths_of, vae_choices
+from webui.catalog.adapters import (
+    AdapterPaths,
+    embedding_sizes,
+    find_adapters,
+    knows_network,
+    near_names,
+    paths_of,
+    vae_choices,
+)
 from webui.catalog.checkpoints import CheckpointCatalog
 from webui.errors import AdapterUnusable, InvalidRequest
 from webui.executors.fake import FakeExecutor
@@ -141,6 +149,22 @@ def test_what_is_not_there_is_said_and_left_out(catalog: CheckpointCatalog) -> N
 def test_what_the_catalog_says_of_a_tag(catalog: CheckpointCatalog) -> None:
     assert [knows_network(catalog.models, kind, "ink") for kind in ("lora", "lyco", "hypernet")] == [True, True, None]
     assert knows_network(catalog.models, "lora", "nope") is False
+
+
+def test_how_many_tokens_an_embedding_counts(catalog: CheckpointCatalog, root: Path) -> None:
+    write(root / "embeddings" / "lone.safetensors", {"emb_params": zeros(768)})
+    write(root / "embeddings" / "both.safetensors", {"clip_l": zeros(4, 768), "clip_g": zeros(4, 1280)})
+    write(root / "embeddings" / "learned.safetensors", {"<cat>": zeros(3, 768)})
+    catalog.models.refresh()
+    vectors = {model.name: model.kind.vectors for model in catalog.models.select(("embedding",))}
+    assert vectors == {"EasyNegative": 2, "lone": 1, "both": 4, "learned": 3}
+    assert embedding_sizes(catalog.models, catalog.find("small")).keys() == {"EasyNegative", "lone", "learned"}
+
+
+def test_near_names(catalog: CheckpointCatalog) -> None:
+    assert near_names(catalog.models, "lora", "oilpaint") == ["Oil Paint"]
+    assert near_names(catalog.models, "embedding", "easynegativ") == ["EasyNegative"]
+    assert near_names(catalog.models, "embedding", "easy") == []
 
 
 def test_the_vaes_that_can_be_picked(catalog: CheckpointCatalog) -> None:

@@ -153,3 +153,57 @@ def test_a_broken_tokenizer_is_told_in_words(tmp_path: Path) -> None:
     (tmp_path / "tokenizer" / "tokenizer.json").write_text("{}")
     with pytest.raises(CheckpointUnusable, match="tokenizer"):
         tokenizer_of(tmp_path)
+
+
+LEARNED = Reader(
+    words,
+    5,
+    knows=lambda kind, name: name == "here",
+    embeddings={"EasyNegative": 3, "bad hands": 1, "huge": 9},
+    near=lambda kind, name: {"inc": ["ink"], "easynegativ": ["EasyNegative"]}.get(name.casefold(), []),
+)
+
+
+def learned(text: str) -> Explanation:
+    return explain(text, Steps(20), LEARNED, negative=True)
+
+
+def test_an_embedding_counts_its_vectors() -> None:
+    numbers: dict[str, int] = {}
+
+    def numbered(text: str) -> list[Word]:
+        return [Word(numbers.setdefault(word.text.lower(), len(numbers)), word.text) for word in words(text)]
+
+    reader = Reader(numbered, 5, embeddings={"EasyNegative": 3, "bad hands": 1, "huge": 9})
+    found = explain("a (easynegative:1.2) bad hands b", Steps(20), reader)
+    assert [[(word.text, word.weight) for word in chunk] for chunk in found.parts[0].chunks] == [
+        [("a", 1), ("EasyNegative", 1.2), ("", 1.2), ("", 1.2), ("bad hands", 1)],
+        [("b", 1)],
+    ]
+    assert (found.tokens, found.room) == (6, 10)
+    assert [(one.name, one.vectors) for one in found.embeddings] == [("EasyNegative", 3), ("bad hands", 1)]
+    # One that is longer than a chunk is cut, as the engine does.
+    assert explain("huge b", Steps(20), reader).tokens == 6
+    assert explain("", Steps(20), reader).embeddings == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "fix"),
+    [
+        ("ugly, EasyNegativ", "embedding_near", "ugly, EasyNegative"),
+        ("ugly, (embedding:easynegative:1.2)", "embedding_near", "ugly, (easynegative:1.2)"),
+        ("ugly, embedding:EasyNegativ", "embedding_near", "ugly, EasyNegative"),
+        ("embedding:nothing-like-it, ugly", "embedding_missing", "ugly"),
+    ],
+)
+def test_names_of_embeddings_that_are_written_otherwise_are_mended(text: str, code: str, fix: str) -> None:
+    (warning,) = learned(text).warnings
+    assert (warning.code, warning.fix) == (code, fix)
+    assert not learned(fix).warnings
+
+
+def test_a_missing_lora_is_mended_with_a_near_name() -> None:
+    (warning,) = explain("a fox <lora:inc:0.5:1>", Steps(20), LEARNED).warnings
+    assert (warning.code, warning.fix, warning.way) == ("network_missing", "a fox <lora:ink:0.5:1>", "Use ink")
+    (warning,) = explain("a fox <lora:none:0.5>", Steps(20), LEARNED).warnings
+    assert (warning.fix, warning.way) == ("a fox", "Take it out")

@@ -506,6 +506,13 @@ class NetworkUse(BaseModel):
     found: bool | None = Field(description="Whether it is here; null where that isn't known.")
 
 
+class EmbeddingSaid(BaseModel):
+    """An embedding that the prompt says."""
+
+    name: str
+    vectors: int = Field(description="How many tokens it counts.")
+
+
 class PromptWarning(BaseModel):
     """Something that may be meant otherwise."""
 
@@ -522,6 +529,7 @@ class PromptTold(BaseModel):
     room: int = Field(description="Of the chunks that this text needs.")
     parts: list[PromptPart]
     networks: list[NetworkUse]
+    embeddings: list[EmbeddingSaid]
     warnings: list[PromptWarning]
 
 

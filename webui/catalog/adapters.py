@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from webui.catalog.checkpoints import Checkpoint
 from webui.catalog.detect import Kind
@@ -72,6 +73,26 @@ def prompt_names(models: ModelCatalog, model: ModelFile) -> list[str]:
 def _means(models: ModelCatalog, name: str, model: ModelFile) -> bool:
     found = models.find(name, frozenset((model.role,)))
     return found is not None and found.id == model.id
+
+
+def embedding_sizes(models: ModelCatalog, checkpoint: Checkpoint) -> dict[str, int]:
+    """The embeddings that a checkpoint can read, with how many tokens each counts."""
+    family = next((model.kind.family for model in models.all() if model.path == checkpoint.path), "")
+    return {
+        model.name: model.kind.vectors
+        for model in models.select(_EMBEDDING)
+        if model.kind.vectors and not model.facts.problem and (not family or model.kind.family in ("", family))
+    }
+
+
+def near_names(models: ModelCatalog, kind: str, name: str) -> list[str]:
+    """Names of LoRAs or embeddings that are nearly `name`, the nearest first. kind: "lora" or "embedding"."""
+    names = {model.name.casefold(): model.name for model in models.select((kind,)) if not model.facts.problem}
+    return [names[found] for found in get_close_matches(name.casefold(), names, n=3, cutoff=_NEAR[kind])]
+
+
+_NEAR = {"lora": 0.6, "embedding": 0.8}
+"""How alike names must be, from 0 to 1 (difflib). Words of a prompt are more often meant as they are than the name in a tag."""
 
 
 def vae_choices(models: ModelCatalog) -> list[str]:

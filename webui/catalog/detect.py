@@ -61,6 +61,7 @@ class ModelKind:
     variant: "base", or what else its denoiser wants to see. prediction: what the denoiser predicts; "needs weights" means
     that `read_prediction` can tell. zero_snr: trained down to a signal-to-noise ratio of zero. network: of a LoRA: "lora",
     "loha", ...; dialect: whose names it uses: "kohya", "peft", "diffusers". latent_channels: of the VAE or denoiser.
+    vectors: of an embedding: how many tokens it counts; 0 where the file does not tell.
     """
 
     kind: Kind
@@ -72,6 +73,7 @@ class ModelKind:
     network: str = ""
     dialect: str = ""
     latent_channels: int = 0
+    vectors: int = 0
     parts: tuple[Part, ...] = ()
 
     def part(self, name: str) -> Part | None:
@@ -540,14 +542,19 @@ def _as_embedding(header: Header, shapes: Shapes) -> ModelKind | None:
     if not vectors or len(shapes) > 4:
         return None
     if {"clip_l", "clip_g"} <= vectors.keys():
-        return ModelKind("embedding", "sdxl")
+        return ModelKind("embedding", "sdxl", vectors=_rows(vectors["clip_l"]))
     known = next((shape for name, shape in vectors.items() if name in _EMBEDDING_NAMES or name.startswith("string_to_param.")), None)
     # diffusers saves a token's vectors under the token itself.
     lone = next(iter(vectors.values())) if len(shapes) == 1 and next(iter(vectors)).startswith("<") else None
     shape = known or lone
     if shape is None or (len(shape) == 2 and shape[0] > 1024):
         return None
-    return ModelKind("embedding", {768: "sd1", 1024: "sd2", 1280: "sdxl"}.get(shape[-1], ""))
+    return ModelKind("embedding", {768: "sd1", 1024: "sd2", 1280: "sdxl"}.get(shape[-1], ""), vectors=_rows(shape))
+
+
+def _rows(shape: tuple[int, ...]) -> int:
+    """How many vectors there are; a lone one has no number of its own."""
+    return shape[0] if len(shape) == 2 else 1
 
 
 def _as_hypernetwork(header: Header, shapes: Shapes) -> ModelKind | None:

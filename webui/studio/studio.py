@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from webui.catalog.adapters import CONTROL_FAMILIES, control_models, find_adapters, knows_network, vae_choices
+from webui.catalog.adapters import CONTROL_FAMILIES, control_models, embedding_sizes, find_adapters, knows_network, near_names, vae_choices
 from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog, Example
 from webui.catalog.models import ModelFile
 from webui.catalog.tokenizer import tokenizer_of
@@ -682,13 +682,16 @@ class Studio:
         Raises InvalidRequest or CheckpointUnusable.
         """
         request = parse_request(fields)
-        tokenizer = tokenizer_of(self.catalog.find(request.checkpoint).path)
+        checkpoint, models = self.catalog.find(request.checkpoint), self.catalog.models
+        tokenizer = tokenizer_of(checkpoint.path)
         reader = Reader(
             tokenizer.words,
             tokenizer.room,
             request.emphasis,
             request.comma_backtrack,
-            knows=lambda kind, name: knows_network(self.catalog.models, kind, name),
+            knows=lambda kind, name: knows_network(models, kind, name),
+            embeddings=embedding_sizes(models, checkpoint),
+            near=lambda kind, name: near_names(models, kind, name),
         )
         steps = Steps(request.steps * find_sampler(request.sampler).calls, old=request.old_prompt_editing)
         # One that is gone is told when the request is submitted.

@@ -6,13 +6,22 @@ Each warning comes with the whole prompt as it would be without its cause, where
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 
-from webui.generation.prompt.chunks import Word, plan_chunks
+from webui.generation.adapters import words_named
+from webui.generation.prompt.chunks import Chunk, Embedding, FindEmbedding, Word, plan_chunks
 from webui.generation.prompt.emphasis import EmphasisMode, weighted
-from webui.generation.prompt.reading import LORA_KINDS, ExtraNetwork, Prompt, read_negative_prompt, read_prompt, without_networks
+from webui.generation.prompt.reading import (
+    LORA_KINDS,
+    ExtraNetwork,
+    Prompt,
+    read_negative_prompt,
+    read_prompt,
+    without_comments,
+    without_networks,
+)
 from webui.generation.prompt.schedules import Alternation, Scheduled, Steps, Text, expressions, parse_schedules
 
 MOST_ENTRIES = 40
@@ -28,6 +37,7 @@ class Reader:
     """How the checkpoint reads words, and what is known here.
 
     words: tokens of a text. room: tokens of a chunk. knows: whether there is an extra network of that kind and name; None: not known.
+    embeddings: the learned words that there are, by how many vectors each has. near: names of that kind that are nearly the same.
     """
 
     words: Callable[[str], Sequence[Word]]
@@ -35,6 +45,8 @@ class Reader:
     mode: EmphasisMode = "Original"
     comma_backtrack: int = 20
     knows: Callable[[str, str], bool | None] = lambda kind, name: None
+    embeddings: Mapping[str, int] = field(default_factory=dict)
+    near: Callable[[str, str], Sequence[str]] = lambda kind, name: ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +87,14 @@ class NetworkTold:
 
 
 @dataclass(frozen=True)
+class EmbeddingTold:
+    """A learned word that the prompt says. vectors: how many tokens it counts."""
+
+    name: str
+    vectors: int
+
+
+@dataclass(frozen=True)
 class Warned:
     """Something that may be meant otherwise. fix: the whole prompt without it, empty where that isn't clear; way: what the fix does."""
 
@@ -92,17 +112,19 @@ class Explanation:
     room: int
     parts: tuple[PartTold, ...]
     networks: tuple[NetworkTold, ...]
+    embeddings: tuple[EmbeddingTold, ...]
     warnings: tuple[Warned, ...]
 
 
 def explain(text: str, steps: Steps, reader: Reader, *, negative: bool = False) -> Explanation:
     """Explain a prompt as it is read at so many steps."""
     prompt = read_negative_prompt(text) if negative else read_prompt(text)
+    learned = {name: reader.embeddings[name] for name in words_named([text], reader.embeddings)}
     lengths = [(1, 0)]
     parts = []
     for part in prompt.parts:
         told = part.over(steps)
-        chunked = {entry: _chunks(entry, reader) for entry in dict.fromkeys(told.entries[:MOST_ENTRIES])}
+        chunked = {entry: _chunks(entry, reader, learned) for entry in dict.fromkeys(told.entries[:MOST_ENTRIES])}
         lengths += [(len(chunks), _used(chunks, reader.room)) for chunks in chunked.values()]
         firsts = (1, *(last + 1 for last in told.lasts))
         entries = [Entry(first, last, entry) for first, last, entry in zip(firsts, told.lasts, told.entries, strict=False)]
@@ -113,11 +135,29 @@ def explain(text: str, steps: Steps, reader: Reader, *, negative: bool = False) 
         for one in prompt.networks
     )
     return Explanation(
-        tokens, chunks * reader.room, tuple(parts), networks, tuple(islice(_warnings(text, prompt, steps, reader, negative), MOST_WARNINGS))
+        tokens,
+        chunks * reader.room,
+        tuple(parts),
+        networks,
+        tuple(EmbeddingTold(name, vectors) for name, vectors in learned.items()),
+        tuple(islice(_warnings(text, prompt, steps, reader, negative), MOST_WARNINGS)),
     )
 
 
-def _chunks(text: str, reader: Reader) -> tuple[tuple[WeighedWord, ...], ...]:
+def _finder(reader: Reader, learned: Mapping[str, int]) -> FindEmbedding:
+    """Finds learned words among tokens, the longest first."""
+    names = sorted((([word.token for word in reader.words(name)], name) for name in learned), key=lambda entry: -len(entry[0]))
+
+    def find(tokens: Sequence[int], position: int) -> Embedding | None:
+        for wanted, name in names:
+            if wanted and list(tokens[position : position + len(wanted)]) == wanted:
+                return Embedding(name, len(wanted), learned[name])
+        return None
+
+    return find
+
+
+def _chunks(text: str, reader: Reader, learned: Mapping[str, int]) -> tuple[tuple[WeighedWord, ...], ...]:
     shown: list[str] = []
 
     def tokenize(part: str) -> list[int]:
@@ -126,9 +166,29 @@ def _chunks(text: str, reader: Reader) -> tuple[tuple[WeighedWord, ...], ...]:
         return [word.token for word in words]
 
     *_, comma = (None, *(word.token for word in reader.words(",")))
-    chunks = plan_chunks(weighted(text, reader.mode), tokenize, reader.room, comma=comma, backtrack=reader.comma_backtrack)
+    chunks = plan_chunks(
+        weighted(text, reader.mode),
+        tokenize,
+        reader.room,
+        comma=comma,
+        backtrack=reader.comma_backtrack,
+        find_embedding=_finder(reader, learned),
+    )
     texts = iter(shown)
-    return tuple(tuple(WeighedWord(next(texts), round(weight, 4)) for weight in chunk.weights) for chunk in chunks)
+    return tuple(tuple(_told(chunk, texts)) for chunk in chunks)
+
+
+def _told(chunk: Chunk, texts: Iterator[str]) -> Iterator[WeighedWord]:
+    """The tokens of a chunk. A learned word has its name at its first vector."""
+    learned = dict(chunk.embeddings)
+    names: list[str] = []
+    for place, weight in enumerate(chunk.weights):
+        if place in learned:
+            word = learned[place]
+            names = [word.name, *([""] * (word.vectors - 1))]
+            for _ in range(word.length):
+                next(texts)
+        yield WeighedWord(names.pop(0) if names else next(texts), round(weight, 4))
 
 
 def _used(chunks: tuple[tuple[WeighedWord, ...], ...], room: int) -> int:
@@ -143,6 +203,7 @@ def _warnings(text: str, prompt: Prompt, steps: Steps, reader: Reader, negative:
     yield from _about_brackets(text)
     yield from _about_breaks(text, prompt, steps, reader)
     yield from _about_schedules(text, prompt, steps)
+    yield from _about_embeddings(text, reader)
     if negative:
         yield from _about_negatives(text)
     else:
@@ -250,7 +311,41 @@ def _about_networks(text: str, networks: Sequence[ExtraNetwork], reader: Reader)
         if network.kind not in LORA_KINDS:
             yield Warned("unknown_network", f"<{network.kind}:…> is not known here and does nothing.", without, "Take it out")
         elif reader.knows(network.kind, network.name) is False:
-            yield Warned("network_missing", f"There is no LoRA called {network.name[:60]} here.", without, "Take it out")
+            words = f"There is no LoRA called {network.name[:60]} here."
+            near = next(iter(reader.near("lora", network.name)), None)
+            if near is None:
+                yield Warned("network_missing", words, without, "Take it out")
+            else:
+                instead = re.sub(
+                    rf"(<{re.escape(network.kind)}:){re.escape(network.name)}(?=[:>])", lambda match, near=near: match[1] + near, text
+                )
+                yield Warned("network_missing", words, instead, f"Use {near}")
+
+
+_NAME_LIKE = re.compile(r"(?:(?<!\w)embedding:\s*)?[\w.-]{5,60}")
+_MOST_NAMES = 60
+
+
+def _about_embeddings(text: str, reader: Reader) -> Iterator[Warned]:
+    """Words that are nearly the name of an embedding, and ComfyUI's way to name one."""
+    if not reader.embeddings and "embedding:" not in text:
+        return
+    known = {name.casefold() for name in reader.embeddings}
+    plain = without_networks(without_comments(text))[0]
+    for written in islice(dict.fromkeys(_NAME_LIKE.findall(plain)), _MOST_NAMES):
+        mark, _, name = written.rpartition(":")
+        name = name.strip()
+        if not mark and name.casefold() in known:
+            continue
+        near = name if name.casefold() in known else next(iter(reader.near("embedding", name)), None)
+        if near is not None:
+            words = f"An embedding is asked for by its name alone: {near}." if mark else f"{name} is no embedding, but {near} is."
+            yield Warned(
+                "embedding_near", words, re.sub(rf"(?<!\w){re.escape(written)}(?!\w)", lambda _, near=near: near, text), f"Use {near}"
+            )
+        elif mark:
+            without = re.sub(rf"{re.escape(written)}\s*,?\s*", "", text)
+            yield Warned("embedding_missing", f"There is no embedding called {name} here.", without, "Take it out")
 
 
 def _about_negatives(text: str) -> Iterator[Warned]:

@@ -91,7 +91,7 @@ function isUsable(name) {
   return Number.isInteger(Number(value)) && value >= minimum && value <= maximum;
 }
 
-function summary({ parts, networks }) {
+function summary({ parts, networks, embeddings }) {
   const words = parts.flatMap((part) => part.chunks.flat());
   const weights = words.filter((word, index) => word.weight !== 1 && words[index - 1]?.weight !== word.weight).length;
   return [
@@ -99,6 +99,7 @@ function summary({ parts, networks }) {
     parts.length > 1 && `${parts.length} parts`,
     parts.some((part) => part.entries.length > 1) && "changes on the way",
     networks.length && count(networks.length, "LoRA"),
+    embeddings.length && count(embeddings.length, "embedding"),
   ].filter(Boolean);
 }
 
@@ -141,13 +142,14 @@ function showAll() {
   showSheet("explain", "The prompt explained", body);
 }
 
-function section(name, { tokens, room, parts, networks }) {
+function section(name, { tokens, room, parts, networks, embeddings }) {
   return h(
     "section",
     {},
     h("div", { class: "ez-label" }, name, h("span", { class: "val" }, `${tokens} / ${room}`)),
     parts.map((part, index) => partView(part, parts.length > 1 ? index + 1 : 0)),
     networks.length > 0 && h("dl", { class: "ez-dl" }, networks.map(networkView)),
+    embeddings.length > 0 && h("dl", { class: "ez-dl" }, embeddings.map(embeddingView)),
   );
 }
 
@@ -167,6 +169,10 @@ function partView({ weight, entries, chunks }, number) {
 function tokenView({ text, weight }) {
   const kind = weight >= 1.3 ? "up2" : weight > 1 ? "up" : weight < 1 ? "dn" : "";
   return h("span", { class: kind }, text || "·", weight !== 1 && h("sup", {}, String(Math.round(weight * 100) / 100)));
+}
+
+function embeddingView({ name, vectors }) {
+  return [h("dt", {}, "embedding"), h("dd", {}, `${name}, ${count(vectors, "token")}`)];
 }
 
 function networkView({ kind, name, text_encoder_weight: text, unet_weight: unet, found }) {
