@@ -8,6 +8,7 @@ Needs the test extras (Playwright) and a Chromium; takes a few minutes on two CP
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import socket
 import subprocess
@@ -18,7 +19,9 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from safetensors.numpy import save_file
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDE = {"width": 1440, "height": 900}
@@ -37,7 +40,31 @@ WAITING = (
     ("birthday cake on a sky blue background", 6),
     ("frog on an orange background", 1),
 )
+LORAS = (
+    ("ink-wash", "ink wash, sumi-e", "cat"),
+    ("knitted-wool", "wool, knitted", "fox"),
+    ("paper-cut", "paper cut", "cake"),
+    ("night-sky", "starry", "star"),
+    ("more-detail", "", ""),
+)
 PATIENCE = 180_000  # ms
+
+
+def _stock(models: Path) -> None:
+    """Something to show on the Models page: a copy of the shipped checkpoint that shares its parts, and small LoRAs with their words."""
+    shipped = ROOT / "models" / "checkpoints" / "easel-emoji"
+    shutil.copytree(shipped, models / "checkpoints" / "emoji-of-mine")
+    shutil.copy(shipped / "examples" / "penguin.png", models / "checkpoints" / "emoji-of-mine.preview.png")
+    layer = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+    (models / "loras").mkdir()
+    for name, words, example in LORAS:
+        tensors = {f"{layer}.lora_down.weight": np.zeros((8, 768), "f2"), f"{layer}.lora_up.weight": np.zeros((320, 8), "f2")}
+        save_file(tensors, models / "loras" / f"{name}.safetensors")
+        if words:
+            said = {"activation text": words, "preferred weight": 0.7, "notes": "Best between 0.5 and 0.8."}
+            (models / "loras" / f"{name}.json").write_text(json.dumps(said))
+        if example:
+            shutil.copy(shipped / "examples" / f"{example}.png", models / "loras" / f"{name}.preview.png")
 
 
 def _start(data_dir: Path) -> tuple[subprocess.Popen[bytes], str]:
@@ -45,6 +72,7 @@ def _start(data_dir: Path) -> tuple[subprocess.Popen[bytes], str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "webui.cli", "serve", "--port", str(port), "--data-dir", str(data_dir)]
+    command += ["--models-dir", str(data_dir / "models")]
     process = subprocess.Popen(command, cwd=ROOT)
     url = f"http://127.0.0.1:{port}"
     for _ in range(600):
@@ -109,7 +137,32 @@ def _take(browser: Browser, url: str, out: Path) -> None:
     system.get_by_role("button", name="Check again").click()
     expect(system.locator('.ez-finding[data-check="integrity"]')).to_have_attribute("data-state", "ok", timeout=PATIENCE)
     keep(system, "system-light")
+    _take_models(browser, url, keep)
     _take_queue(_open(browser, url, size=WIDE), keep)
+
+
+def _take_models(browser: Browser, url: str, keep: Callable[[Page, str], None]) -> None:
+    light, dark = (_open(browser, url, size=WIDE, dark=dark, at="#models") for dark in (False, True))
+    card = light.locator(".ez-model", has_text="emoji-of-mine")
+    card.get_by_role("button", name="Use", exact=True).click()
+    expect(card).to_contain_text("In memory", timeout=PATIENCE)
+    light.reload()
+    expect(light.locator(".ez-memory .ez-lane i").nth(1)).to_be_visible(timeout=PATIENCE)
+    expect(card).to_be_visible()
+    keep(light, "models-light")
+    keep(_open(browser, url, size=NARROW, at="#models"), "models-narrow")
+    for page in (light, dark):
+        page.locator("#ez-models").get_by_role("tab", name="LoRA").click()
+        expect(page.locator(".ez-model", has_text="knitted-wool")).to_be_visible()
+    dark.locator(".ez-model", has_text="knitted-wool").get_by_role("button", name="All about").click()
+    expect(dark.locator("#ez-models .ez-side img")).to_be_visible()
+    keep(dark, "models-dark")
+    light.get_by_role("tab", name="txt2img").click()
+    light.get_by_label("Prompt", exact=True).fill("fox on a green background")
+    light.get_by_role("button", name="LoRA", exact=True).click()
+    light.locator(".ez-network-main", has_text="knitted-wool").click()
+    light.locator(".ez-toast").get_by_role("button", name="Close").click()
+    keep(light, "loras-light")
 
 
 def _take_queue(page: Page, keep: Callable[[Page, str], None]) -> None:
@@ -131,6 +184,7 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     system = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        _stock(Path(folder) / "models")
         process, url = _start(Path(folder))
         try:
             browser = playwright.chromium.launch(executable_path=system, args=["--no-sandbox", "--disable-gpu"])

@@ -32,7 +32,7 @@ from webui.tokens import TokenStore
 from webui.workshop.folders import ModelFolders
 from webui.workshop.order_book import MOST_ATTEMPTS, OrderBook
 from webui.workshop.process import ChildProcess
-from webui.workshop.recipes import RECIPES, block_shares, dump_recipe, load_recipe, parse_recipe
+from webui.workshop.recipes import RECIPES, dump_recipe, load_recipe, parse_recipe
 from webui.workshop.workshop import Workshop
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -298,13 +298,17 @@ def test_recipes_are_stored_and_read_back() -> None:
 
 
 def test_shares_of_blocks_as_people_write_them() -> None:
-    names = ["IN00", "M00", "OUT00"]
-    assert block_shares("in00=0.5, OUT00=1", names) == {"IN00": 0.5, "OUT00": 1}
-    assert block_shares("0, 0.5, 1", names) == {"IN00": 0, "M00": 0.5, "OUT00": 1}
-    assert block_shares("0.2, 0, 0.5, 1", names) == {"BASE": 0.2, "IN00": 0, "M00": 0.5, "OUT00": 1}
-    for wrong in ("0,1", "IN00=x", "0,x,1"):
-        with pytest.raises(InvalidRequest, match="can't be read"):
-            block_shares(wrong, names)
+
+    def shares(text: str) -> dict[str, float]:
+        recipe = parse_recipe({"kind": "merge", "first": "a", "second": "b", "blocks": text})
+        return dict(recipe.blocks)  # type: ignore[union-attr]
+
+    assert shares("in00=0.5, OUT00=1") == {"IN00": 0.5, "OUT00": 1} and shares("") == {}
+    assert list(shares(",".join(["0.5"] * 25)))[::12] == ["IN00", "M00", "OUT11"]
+    assert list(shares(",".join(["0"] * 20)))[0::10] == ["BASE", "M00"]
+    for wrong in ("0,1", "IN00=x", "IN00=2", ",".join("x" * 25)):
+        with pytest.raises(InvalidRequest, match="Shares by block can't be"):
+            shares(wrong)
 
 
 # folders
@@ -469,7 +473,7 @@ def test_the_command_line_takes_a_token_and_never_shows_it(tmp_path: Path, easel
     ("arguments", "words"),
     [
         (("merge", "easel-emoji", "nobody"), "There is no such model: 'nobody'"),
-        (("merge", "a", "b", "--blocks", "x"), "--blocks can't be 'x'"),
+        (("merge", "a", "b", "--blocks", "x"), "Shares by block can't be 'x'"),
         (("download", "http://example.com/x"), "by https only"),
         (("adopt", "/no/such/folder"), "There is no folder"),
     ],

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 from model_files import write_safetensors
 
+from webui.app import build_web
 from webui.catalog.checkpoints import CheckpointCatalog
 from webui.catalog.stock_folder import check_stock_folder
 from webui.errors import CheckpointUnusable, InvalidRequest
@@ -57,6 +59,13 @@ def test_the_catalog_says_how_it_is_drawn_with(models_dir: Path, tmp_path: Path)
     assert entry.usable and entry.pipeline == "PixArtSigmaPipeline"
     assert any("through diffusers' own pipeline (PixArtSigmaPipeline)" in note for note in entry.notes)
     assert entry.defaults == {"width": 1024, "height": 1024, "steps": 20, "cfg_scale": 4.5}
+
+
+def test_the_api_says_it_too(new_studio: Callable[..., Studio], models_dir: Path) -> None:
+    make_pixart(models_dir / "checkpoints" / "pixart")
+    client = TestClient(build_web(new_studio(start=False)), base_url="http://127.0.0.1")
+    (told,) = [item for item in client.get("/api/v1/models").json()["items"] if item["name"] == "pixart"]
+    assert told["usable"] and "through diffusers' own pipeline" in told["notes"][0]
 
 
 def test_its_hash_is_of_all_its_parts(models_dir: Path, tmp_path: Path) -> None:

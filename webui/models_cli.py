@@ -214,7 +214,7 @@ def merge(
     second: Annotated[str, _argument(Merge, "second")],
     third: Annotated[str, _option(Merge, "third")] = "",
     share: Annotated[float, _option(Merge, "share")] = 0.5,
-    blocks: Annotated[str, typer.Option(help=f"{_help(Merge, 'blocks')} Write them like IN00=0.2,M00=1.")] = "",
+    blocks: Annotated[str, _option(Merge, "blocks")] = "",
     vae: Annotated[str, _option(Merge, "vae")] = "first",
     text_encoder: Annotated[str, _option(Merge, "text_encoder")] = "merge",
     precision: Annotated[str, _option(Merge, "precision")] = "as it is",
@@ -230,7 +230,7 @@ def merge(
         "third": third,
         "method": "add difference" if third else "weighted sum",
         "share": share,
-        "blocks": _shares(blocks),
+        "blocks": blocks,
         "vae": vae,
         "text_encoder": text_encoder,
         "precision": precision,
@@ -238,19 +238,6 @@ def merge(
     }
     with _bench(data_dir, models_dir) as bench:
         _order(bench, fields)
-
-
-def _shares(text: str) -> dict[str, float]:
-    try:
-        pairs = [part.split("=") for part in text.split(",") if part.strip()]
-        return {name.strip().upper(): float(value) for name, value in pairs}
-    except ValueError:
-        raise InvalidRequest(
-            f"--blocks can't be {text[:80]!r}.",
-            field="blocks",
-            allowed="NAME=SHARE, with commas between",
-            hint="Write it like IN00=0.2,M00=1.",
-        ) from None
 
 
 @models_cli.command()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import FileResponse
+from fastapi.responses import Response
 
 from webui.api import answers
 from webui.api.jobs import schema_of
@@ -20,7 +21,7 @@ from webui.catalog.detect import Kind
 from webui.catalog.header import readable
 from webui.catalog.models import DRAWS, ModelFile
 from webui.catalog.sidecar import MOST_WEIGHT, TEXT_LIMIT, WORD_LIMIT, WORDS_LIMIT
-from webui.errors import InvalidRequest
+from webui.errors import InvalidRequest, NotFound
 from webui.generation.request import Txt2Img
 from webui.studio.studio import Studio
 
@@ -128,7 +129,7 @@ def build_model_router(studio: Studio) -> APIRouter:
             "usable": checkpoint.usable if checkpoint else None,
             "problem": problem,
             "hint": hint,
-            "notes": list(model.notes),
+            "notes": list(checkpoint.notes if checkpoint else model.notes),
             "hash": short,
             "preview": f"{address}/preview?v={_version(model)}" if model.preview else None,
             "thumbnail": f"{address}/thumbnail?v={_version(model)}" if model.preview else None,
@@ -265,23 +266,23 @@ def build_model_router(studio: Studio) -> APIRouter:
 
     @router.get(
         "/models/{model_id}/preview",
-        response_class=FileResponse,
+        response_class=Response,
         responses={200: {"content": {"image/*": {}}, "description": "The picture."}, **problems(404)},
     )
-    def model_preview(model_id: str) -> FileResponse:
+    def model_preview(model_id: str) -> Response:
         """The picture that lies beside a model, if it is a PNG, JPEG or WebP."""
         path, kind = models.preview_path(models.get(model_id))
-        return FileResponse(path, media_type=kind, headers={"cache-control": "private, no-cache"})
+        return _picture(path, kind)
 
     @router.get(
         "/models/{model_id}/thumbnail",
-        response_class=FileResponse,
+        response_class=Response,
         responses={200: {"content": {"image/webp": {}}, "description": "The small picture."}, **problems(404)},
     )
-    def model_thumbnail(model_id: str) -> FileResponse:
+    def model_thumbnail(model_id: str) -> Response:
         """The same as a WebP of at most 480 px."""
         path = studio.models.thumbnail(models.get(model_id))
-        return FileResponse(path, media_type="image/webp", headers={"cache-control": "private, no-cache"})
+        return _picture(path, "image/webp")
 
     @router.put(
         "/models/{model_id}/preview", response_model=answers.ModelDetails, responses=problems(404, body=True), openapi_extra=_PREVIEW
@@ -309,6 +310,14 @@ def build_model_router(studio: Studio) -> APIRouter:
         return details(models.take_preview_back(models.get(model_id)))
 
     return router
+
+
+def _picture(path: Path, kind: str) -> Response:
+    # Read at once: sent piece by piece, it could be replaced by another one on the way.
+    try:
+        return Response(path.read_bytes(), media_type=kind, headers={"cache-control": "private, no-cache"})
+    except OSError:
+        raise NotFound("The preview of this model is gone.", hint="Look at the model again.") from None
 
 
 def _version(model: ModelFile) -> str:

@@ -79,6 +79,11 @@ def build_workshop_router(workshop: Workshop, folders: ModelFolders) -> APIRoute
         fields = await json_object(request)
         return await _in_thread(lambda: workshop.submit(fields))
 
+    @router.get("/workshop/recipes", response_model=dict[str, dict[str, Any]], responses=problems())
+    def recipes() -> Any:
+        """What can be ordered: for each kind the JSON schema of its fields, with labels, help, ranges and defaults."""
+        return {kind: recipe.model_json_schema() for kind, recipe in RECIPES.items()}
+
     @router.get("/workshop/orders/{order_id}", response_model=answers.Order, responses=problems(404))
     def order(order_id: str) -> Any:
         """One order."""

@@ -14,6 +14,7 @@ import torch
 from webui.engine.conditioning import stretch_to
 from webui.engine.context import DenoiseContext
 from webui.engine.families.base import Conditioning, Family
+from webui.engine.memory.measures import with_attributes
 from webui.engine.samplers import Denoise, NoisePath
 from webui.engine.tiling import padded_layers
 from webui.generation.request import ResolvedRequest
@@ -214,10 +215,7 @@ def with_freeu(family: Family, request: ResolvedRequest) -> AbstractContextManag
 def _freeu(unet: Any, factors: Sequence[float]) -> Iterator[None]:
     with ExitStack() as stack:
         for block in unet.up_blocks:
-            for name, factor in zip(FREEU, factors, strict=True):
-                had = vars(block).get(name)
-                stack.callback(setattr, block, name, had)
-                setattr(block, name, factor)
+            stack.enter_context(with_attributes(block, **dict(zip(FREEU, factors, strict=True))))
         yield
 
 

@@ -767,11 +767,13 @@ def _place_of(loc: tuple[int | str, ...], model: type[BaseModel]) -> tuple[str |
         if isinstance(step, int):
             field += f"[{step}]"
             continue
+        inner = model
         if info is not None:
             parts = [part for part in get_args(model.model_fields[info.name].annotation) if isinstance(part, type)]
-            model = next((part for part in parts if issubclass(part, BaseModel)), model)
+            inner = next((part for part in parts if issubclass(part, BaseModel)), model)
         field += f".{step}" if field else str(step)
-        info = parameters_of(model).get(str(step))
+        if info is None or inner is not model:  # else it is a key in a table, whose own words are those to say
+            model, info = inner, parameters_of(inner).get(str(step))
     return field or None, info, model
 
 

@@ -60,7 +60,8 @@ class Merge(Recipe):
     blocks: Mapping[str, Share] = Field(
         default_factory=dict,
         title="Shares by block",
-        description="Other shares for single blocks of the U-Net: IN00 to IN11, M00, OUT00 to OUT11 (SDXL: up to 08), BASE for the rest.",
+        description="Other shares for single blocks of the U-Net, such as IN00=0.2, M00=1: IN00 to IN11, M00, OUT00 to OUT11 "
+        "(SDXL: up to 08), BASE for the rest. Or a list of 25 numbers (SDXL: 19), with one more before them for BASE.",
         max_length=100,
     )
     vae: Take = _choice("VAE", "Merge the VAEs as well, or take the first or the second model's as it is.", "first")
@@ -68,11 +69,38 @@ class Merge(Recipe):
     precision: Precision = _choice("Precision", _PRECISION_HELP, "as it is")
     name: str = _text("Name", _NAME_HELP, "")
 
+    @field_validator("blocks", mode="before")
+    @classmethod
+    def _as_people_write_them(cls, value: Any) -> Any:
+        return read_shares(value) if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _third_where_needed(self) -> Merge:
         if (self.method == "add difference") != bool(self.third):
             raise ValueError("add difference takes a third model, and weighted sum takes none")
         return self
+
+
+def read_shares(text: str) -> dict[str, float]:
+    """Shares by block as people write and share them: NAME=SHARE with commas between, or a list of numbers. Raises ValueError."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if all("=" in part for part in parts):
+        return {name.strip().upper(): float(value) for name, _, value in (part.partition("=") for part in parts)}
+    names = _NAMES_OF_LISTS.get(len(parts))
+    if names is None:
+        raise ValueError(f"there are lists of {', '.join(map(str, _NAMES_OF_LISTS))} numbers, and this has {len(parts)}")
+    return dict(zip(names, map(float, parts), strict=True))
+
+
+def _block_names(last: int) -> list[str]:
+    levels = range(last + 1)
+    return [*(f"IN{level:02}" for level in levels), "M00", *(f"OUT{level:02}" for level in levels)]
+
+
+_NAMES_OF_LISTS: Mapping[int, list[str]] = {
+    len(names): names for last in (11, 8) for names in (_block_names(last), [BASE, *_block_names(last)])
+}
+"""How many numbers a list has -> the blocks they are for: those of SD 1 and 2, and of SDXL, without and with BASE."""
 
 
 class Convert(Recipe):
@@ -171,23 +199,3 @@ def load_recipe(text: str) -> AnyRecipe:
     if data.pop("version", None) != RECIPE_VERSION:
         raise InvalidRequest("This order was stored by another version of Easel.", field="version", hint="Remove it and order it again.")
     return parse_recipe(data)
-
-
-def block_shares(text: str, names: list[str]) -> dict[str, float]:
-    """Shares as people write them: "IN00=0.2,OUT11=1", or a list as long as the blocks, with or without BASE before them.
-
-    names: all blocks in order. Raises InvalidRequest.
-    """
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    try:
-        if all("=" in part for part in parts):
-            return {name.strip().upper(): float(value) for name, _, value in (part.partition("=") for part in parts)}
-        keys = names if len(parts) == len(names) else [BASE, *names]
-        return dict(zip(keys, map(float, parts), strict=True))
-    except ValueError:
-        raise InvalidRequest(
-            f"These shares can't be read: {text[:80]!r}.",
-            field="blocks",
-            allowed=f"{len(names)} numbers, or {len(names) + 1} with {BASE} first, or NAME=number; names: {BASE}, {', '.join(names)}",
-            hint="Write them like IN00=0.2,M00=0.5, or as a list of numbers.",
-        ) from None

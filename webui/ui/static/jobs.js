@@ -22,7 +22,7 @@ let plan = new Map(); // id -> place in the order in which they will run, as far
 
 /**
  * Events: "snapshot", "job" {job, before}, "progress" {…}, "picture" {image, job, live}, "note", "queue", "notices", "worker",
- * "catalog", "memory", "styles", "settings", "connection".
+ * "catalog", "memory", "order", "order_progress", "order_removed", "styles", "settings", "connection".
  */
 export const changes = new EventTarget();
 
@@ -110,6 +110,15 @@ const TAKE = {
   },
   memory() {
     tell("memory");
+  },
+  order({ order }) {
+    tell("order", order);
+  },
+  order_progress({ order, progress }) {
+    tell("order_progress", { order, progress });
+  },
+  order_removed({ order }) {
+    tell("order_removed", order);
   },
   system({ doing }) {
     tell("system", { doing });

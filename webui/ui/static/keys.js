@@ -41,6 +41,8 @@ const LIST = [
   ["Space held, wheel, 0", "Move the picture, scale it, fit it in"],
   ["Ctrl Z, Ctrl Shift Z", "Undo and redo a stroke"],
   ["M, \\ held", "Canvas as large as the window; the picture as it was before"],
+  ["Enter", "On the Models page: use, insert, or open"],
+  ["I", "On the Models page: all about the model"],
   ["?", "All keys"],
 ];
 

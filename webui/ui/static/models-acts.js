@@ -4,13 +4,21 @@ import { put, values } from "./fields.js";
 import { insertModel, isInPrompt } from "./networks.js";
 import { change } from "./rest.js";
 import { useCheckpoint } from "./checkpoint.js";
+import { openAdd } from "./models-add.js";
+import { openConvert, openMerge, openVae } from "./models-work.js";
 import { toast } from "./toasts.js";
 
 /**
  * Buttons at the head of the page, in order: {icon, words, title, run, primary}. One of them may be `primary`.
  * `run(button)` may open a sheet beside the list with `openModelSheet` of models.js.
  */
-export const HEAD_ACTS = [{ icon: "restore", words: "Refresh", title: "Look at the model folders again", run: lookAgain }];
+export const HEAD_ACTS = [
+  { icon: "restore", words: "Refresh", title: "Look at the model folders again", run: lookAgain },
+  { icon: "layers", words: "Merge", title: "Mix checkpoints into a new one", run: () => openMerge() },
+  { icon: "swap", words: "Convert", title: "Write a model anew in other numbers", run: () => openConvert() },
+  { icon: "eject", words: "VAE", title: "Put a VAE into a checkpoint, or take it out", run: () => openVae() },
+  { icon: "add", words: "Add models", title: "Folders that you have, and downloads", run: () => openAdd(), primary: true },
+];
 
 /**
  * What can be done with one model, in order: {icon, words, title, fits, run, primary}. words: text, or a function of the model.
@@ -21,6 +29,9 @@ export const MODEL_ACTS = [
   { icon: "add", words: "Insert", fits: (model) => isNamed(model) && !isInPrompt(model), run: insertModel, primary: true },
   { icon: "ok", words: "In prompt", title: "Take it out of the prompt again", fits: (model) => isNamed(model) && isInPrompt(model), run: insertModel, primary: true, on: true },
   { icon: "play", words: "Use", fits: (model) => model.kind === "vae" && !model.problem && !isInUse(model), run: useVae, primary: true },
+  { icon: "layers", words: "Merge", title: "Mix it with another checkpoint", fits: isDrawn, run: openMerge },
+  { icon: "swap", words: "Convert", title: "Write it anew in other numbers", fits: (model) => !model.problem && model.form !== "gguf", run: openConvert },
+  { icon: "eject", words: "VAE", title: "Put a VAE into it, or take its own out", fits: isDrawn, run: openVae },
   { icon: "eject", words: "Unload", title: "Let go of the weights that only this checkpoint has", fits: (model, resident) => resident.length > 0, run: unload },
 ];
 

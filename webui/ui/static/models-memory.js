@@ -52,7 +52,8 @@ function draw(card) {
   const open = recall("memory-open", false);
   const focused = card.contains(document.activeElement) ? document.activeElement.dataset.does : null;
   card.hidden = false;
-  const parts = told.parts;
+  // What is at work stands first, the largest in front.
+  const parts = (told.parts = told.parts.toSorted((a, b) => b.in_use - a.in_use || b.bytes - a.bytes));
   const lanes = LANES.filter(([state]) => parts.some((part) => part.state === state));
   if (!lanes.length) lanes.push(LANES[3]);
   fill(
