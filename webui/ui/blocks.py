@@ -217,7 +217,7 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
         lists = {component: gr.Dropdown(choices=several) for component, several in zip(lists_of_models, choices, strict=True)}
         return {**lists, "receipt": {"checkpoints": _checkpoint_rows(studio)}}
 
-    own = {fields.components[name] for name in (*SEEDS, "batch_count", "batch_size")}  # stay as they are when a picture is sent on
+    own = {fields.components[name] for name in (*SEEDS, "batch_count", "batch_size", "vae")}  # stay as they are when a picture is sent on
     # queue=False: the answer comes at once, past Gradio's own queue and its event stream.
     quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     sets = [receipt, *fields.outputs]

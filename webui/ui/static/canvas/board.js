@@ -48,7 +48,7 @@ export class Board {
     };
     for (const surface of Object.values(this.surfaces)) surface.renew();
     painting.addEventListener("paint", ({ detail }) => this.#paint(detail), { signal });
-    painting.addEventListener("look", () => this.redraw(), { signal });
+    for (const type of ["look", "step"]) painting.addEventListener(type, () => this.redraw(), { signal });
     this.view.frame(painting);
   }
 
@@ -171,11 +171,17 @@ export class Board {
     if (!this.plain) {
       this.#smooth(context);
       const visible = this.#visible(area);
-      for (const layer of this.result ? ["mask"] : ["sketch", "mask"]) {
+      for (const layer of this.#shownLayers()) {
         if (!this.painting.hidden.has(layer) && !isEmpty(visible)) this.surfaces[layer].draw(context, visible, (part) => this.#place(part));
       }
     }
     context.restore();
+  }
+
+  // Over a result the mask is its edge alone, so that nothing tints what one judges; filled only while it is painted on.
+  #shownLayers() {
+    if (!this.result) return ["sketch", "mask"];
+    return this.painting.edit ? ["mask"] : [];
   }
 
   #visible(area) {
