@@ -48,7 +48,8 @@ export class Board {
     };
     for (const surface of Object.values(this.surfaces)) surface.renew();
     painting.addEventListener("paint", ({ detail }) => this.#paint(detail), { signal });
-    for (const type of ["look", "step"]) painting.addEventListener(type, () => this.redraw(), { signal });
+    painting.addEventListener("look", () => this.redraw(), { signal });
+    painting.addEventListener("step", () => this.result && this.redraw(), { signal });
     this.view.frame(painting);
   }
 
