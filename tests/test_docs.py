@@ -30,6 +30,7 @@ from webui.generation.prompt.schedules import Steps
 from webui.generation.request import Txt2Img, parameters_of, parse_request
 from webui.generation.samplers import SAMPLERS, SCHEDULES
 from webui.logs import about_job, log_to_file
+from webui.pictures.preprocessors import PREPROCESSORS, Preprocessor
 from webui.settings import Settings, load_settings
 from webui.studio.naming import NOT_POSSIBLE, TOKENS, OutputStyle, Subject, place
 from webui.workshop.recipes import RECIPES, parse_recipe
@@ -65,6 +66,17 @@ def test_every_word_of_name_patterns_is_documented_with_what_it_gives() -> None:
     text = (DOCS / "where-pictures-go.md").read_text("utf-8")
     assert re.findall(r"^\| `\[.*$", text, re.M) == rows
     assert all(f"`[{word}]`" in text for word in NOT_POSSIBLE)
+
+
+def test_every_preprocessor_is_documented() -> None:
+    def numbers(one: Preprocessor) -> str:
+        return ", ".join(f"{number.label} ({number.default:g})" for number in one.thresholds) or "none"
+
+    rows = [f"| {one.label} | `{one.name}` | {one.help} | {numbers(one)} |" for one in PREPROCESSORS]
+    text = (DOCS / "control.md").read_text("utf-8")
+    assert re.findall(r"^\| [^|]+ \| `\w+` \| .*$", text, re.M) == rows
+    told = dict(re.findall(r"^\| ([^|]+?) \| (.*) \|$", text.split("## What can be set")[1].split("## ")[0], re.M))
+    assert {"Control mode", "Resize mode", "Weight"} <= told.keys()
 
 
 def test_lora_tags_mean_what_their_table_says() -> None:

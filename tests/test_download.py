@@ -351,10 +351,12 @@ def test_only_https_is_asked(url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["https://me:secret7@example.com/a", "https://example.com/a?token=secret7", "https://example.com/?x=1&api_key=secret7"]
 )
-def test_secrets_in_addresses_are_refused_and_not_repeated(url: str) -> None:
-    with pytest.raises(InvalidRequest) as refused:
-        checked_url(url)
-    assert "secret7" not in str(refused.value)
+def test_secrets_in_addresses_are_refused_not_repeated_and_not_written_down(workshop: Workshop, url: str) -> None:
+    for ask in (workshop.submit, workshop.look_up):
+        with pytest.raises(InvalidRequest) as refused:
+            ask({"kind": "download", "source": url})
+        assert "secret7" not in str(refused.value)
+    assert workshop.orders() == []
 
 
 def test_a_token_goes_to_its_host_and_not_on_to_where_that_redirects(

@@ -110,6 +110,34 @@ def test_a_job_goes_through(make: Callable[..., LocalExecutor]) -> None:
     assert kinds(run(executor)) == ["step", "done"]
 
 
+ROOTS = """
+hello()
+roots = [word for before, word in zip(sys.argv, sys.argv[1:]) if before == "--models"]
+while (message := read_frame(commands)) is not None:
+    if message["type"] == "models":
+        roots = message["roots"]
+    if message["type"] == "run":
+        job = message["job"]["job_id"]
+        send(Begun(), job)
+        if job == "die":
+            os._exit(3)
+        send(Done({"roots": roots}), job)
+"""
+
+
+def test_new_folders_of_models_are_told_to_this_worker_and_the_next(make: Callable[..., LocalExecutor], tmp_path: Path) -> None:
+    executor = make(ROOTS, model_roots=[tmp_path / "a"])
+
+    def roots(job_id: str) -> Any:
+        return list(executor.run(SLOT, job(job_id=job_id)))[-1].facts["roots"]  # type: ignore[union-attr]
+
+    assert roots("one") == [str(tmp_path / "a")]
+    executor.use_models([tmp_path / "a", tmp_path / "b"])
+    assert roots("two") == [str(tmp_path / "a"), str(tmp_path / "b")]
+    list(executor.run(SLOT, job(job_id="die")))
+    assert roots("three") == [str(tmp_path / "a"), str(tmp_path / "b")]
+
+
 def test_buttons(make: Callable[..., LocalExecutor]) -> None:
     executor = make(GOOD)
     events: list[WorkerEvent] = []

@@ -26,6 +26,7 @@ from typer.testing import CliRunner, Result
 from webui.catalog.header import read_header
 from webui.cli import cli
 from webui.errors import CheckpointUnusable, Conflict, EaselError, InvalidRequest, NotFound, StartupOnly
+from webui.remote import RemoteWorkshop
 from webui.settings import load_settings
 from webui.studio.studio import Studio
 from webui.tokens import TokenStore
@@ -436,6 +437,21 @@ def test_tokens_are_never_told(url: str) -> None:
 def easel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     monkeypatch.setenv("EASEL_HASH_MODELS", "false")
     return lambda *arguments, typed="": CliRunner().invoke(cli, ["models", *arguments, "--data-dir", str(tmp_path / "data")], input=typed)
+
+
+def test_the_command_line_can_ask_the_easel_that_runs(url: str, elsewhere: Path) -> None:
+    remote = RemoteWorkshop(url)
+    assert "small" in [model["name"] for model in remote.models()]
+    assert remote.look(str(elsewhere))["total"] == 3
+    remote.adopt(str(elsewhere))
+    try:
+        seen: list[str] = []
+        view = remote.do({"kind": "extract_vae", "model": "theirs", "name": "from afar"}, lambda view: seen.append(view["status"]))
+        assert view["result"]["file"] == "vae/from afar.safetensors" and seen
+        with pytest.raises(EaselError, match="no such model"):
+            remote.do({"kind": "extract_vae", "model": "nobody"}, lambda view: None)
+    finally:
+        call(f"{url}/api/v1/models/folders/release", {"path": str(elsewhere)})
 
 
 def test_the_command_line_lists_and_adopts(tmp_path: Path, elsewhere: Path, easel: Callable[..., Result]) -> None:

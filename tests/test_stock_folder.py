@@ -149,6 +149,8 @@ def test_its_infotext_says_so_and_reads_back() -> None:
     # Asked again as it was resolved, with another checkpoint: in the usual way.
     again = Txt2Img(sampler=resolved.sampler, schedule_type=resolved.schedule_type)
     assert (again.sampler, again.schedule_type) == ("DPM++ 2M", "Automatic")
+    hires = Txt2Img(hires_sampler=PIPELINES_OWN, hires_schedule_type=PIPELINES_OWN)
+    assert (hires.hires_sampler, hires.hires_schedule_type) == ("Use same sampler", "Use same scheduler")
 
 
 def test_a_job_says_it(new_studio: Callable[..., Studio], models_dir: Path) -> None:

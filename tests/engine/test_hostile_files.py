@@ -130,7 +130,10 @@ def bench(tmp_path: Path, sound: Path, device: Device) -> Workbench:
     return Workbench(tmp_path, sound, device)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+QUICK = ("a pickle that runs code", "a LoRA", "truncated", "NaN in the denoiser")
+
+
+@pytest.mark.parametrize("name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in HOSTILE])
 def test_it_is_refused_in_words_and_the_model_in_use_goes_on(bench: Workbench, sound: Path, name: str) -> None:
     spoil, words = HOSTILE[name]
     path = Path(shutil.copy(sound, bench.folder / "hostile.safetensors"))
@@ -144,6 +147,7 @@ def test_it_is_refused_in_words_and_the_model_in_use_goes_on(bench: Workbench, s
     assert bench.is_as_before(loaded_again=words == "NaN")
 
 
+@pytest.mark.slow
 def test_a_pickle_with_code_beside_its_tensors_draws_and_runs_none_of_it(bench: Workbench, sound: Path) -> None:
     path = _pickled(Path(shutil.copy(sound, bench.folder / "hostile.safetensors")), "model_ema.num_updates")
     found = CheckpointCatalog([bench.root], bench.root / "catalog").find("hostile")

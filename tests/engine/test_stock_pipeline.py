@@ -99,6 +99,7 @@ def test_the_picture_is_the_pipelines_own(recorder: Recorder, folders: dict[str,
         assert view.size == (256, 256)
 
 
+@pytest.mark.slow
 def test_each_picture_has_a_seed_of_its_own(recorder: Recorder, folders: dict[str, Path]) -> None:
     several = digests(recorder.run(stock_job(folders["pixart"], batch_count=2, batch_size=2)))
     assert len(set(several.values())) == 4
@@ -121,7 +122,7 @@ def test_the_size_is_the_one_asked_for_or_the_pipeline_says_why_not(recorder: Re
         recorder.run(stock_job(folders["sana"], width=72))
 
 
-@pytest.mark.parametrize("name", ["pixart", "sana"])
+@pytest.mark.parametrize("name", ["pixart", pytest.param("sana", marks=pytest.mark.slow)])
 def test_interrupt_in_the_middle_keeps_what_is_done(recorder: Recorder, folders: dict[str, Path], name: str) -> None:
     """Once with the callback of today's pipelines, once with that of older ones."""
 
@@ -135,6 +136,7 @@ def test_interrupt_in_the_middle_keeps_what_is_done(recorder: Recorder, folders:
     assert list(digests(recorder.run(stock_job(folders[name])))) == [0], "the next job runs"
 
 
+@pytest.mark.slow
 def test_skip_ends_one_picture(recorder: Recorder, folders: dict[str, Path]) -> None:
     def press(control: JobControl, event: WorkerEvent) -> None:
         if isinstance(event, Step) and event.image == 0 and event.step == 1:
@@ -293,6 +295,7 @@ def test_when_memory_runs_out_it_is_drawn_again_with_less(
     assert digests(recorder.run(stock_job(folders["sana"]))) == first
 
 
+@pytest.mark.slow
 def test_weights_on_a_card_are_taken_off_again(folders: dict[str, Path]) -> None:
     """With main memory in the card's place."""
     card = dataclasses.replace(open_device("cpu", "float32"), copies=True, free_bytes=lambda: 10**12)
@@ -316,6 +319,7 @@ def test_half_precision_is_what_the_device_computes_with(folders: dict[str, Path
 # the table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STOCK_PIPELINES)
 def test_the_table_says_what_diffusers_has(name: str) -> None:
     import diffusers

@@ -497,15 +497,12 @@ class Txt2Img(BaseModel):
     @field_validator("sampler")
     @classmethod
     def _known_sampler(cls, value: str) -> str:
-        # What a pipeline drew its own way is asked for again in the usual one, should another checkpoint draw it.
-        label = samplers.find_sampler(value).label
-        return str(cls.model_fields["sampler"].get_default()) if label == samplers.PIPELINES_OWN else label
+        return _of_ours(samplers.find_sampler(value).label, str(cls.model_fields["sampler"].get_default()))
 
     @field_validator("schedule_type")
     @classmethod
     def _known_schedule(cls, value: str) -> str:
-        label = samplers.find_schedule_label(value)
-        return samplers.AUTOMATIC if label == samplers.PIPELINES_OWN else label
+        return _of_ours(samplers.find_schedule_label(value), samplers.AUTOMATIC)
 
     @field_validator("tiling", mode="before")
     @classmethod
@@ -520,12 +517,14 @@ class Txt2Img(BaseModel):
     @field_validator("hires_sampler")
     @classmethod
     def _known_hires_sampler(cls, value: str) -> str:
-        return _same_or(SAME_SAMPLER, "hires_sampler", value, lambda name: samplers.find_sampler(name).label)
+        return _same_or(SAME_SAMPLER, "hires_sampler", value, lambda name: _of_ours(samplers.find_sampler(name).label, SAME_SAMPLER))
 
     @field_validator("hires_schedule_type")
     @classmethod
     def _known_hires_schedule(cls, value: str) -> str:
-        return _same_or(SAME_SCHEDULE, "hires_schedule_type", value, samplers.find_schedule_label)
+        return _same_or(
+            SAME_SCHEDULE, "hires_schedule_type", value, lambda name: _of_ours(samplers.find_schedule_label(name), SAME_SCHEDULE)
+        )
 
     @field_validator("hires_checkpoint")
     @classmethod
@@ -593,6 +592,11 @@ class Txt2Img(BaseModel):
     def guidance_scale(self) -> float:
         """The CFG scale as the sampler takes it; 1 asks nothing of the negative prompt."""
         return self.cfg_scale * samplers.find_sampler(self.sampler).cfg_factor
+
+
+def _of_ours(label: str, usual: str) -> str:
+    """A label; the usual one for what a pipeline drew its own way, should another checkpoint draw it again."""
+    return usual if label == samplers.PIPELINES_OWN else label
 
 
 def _same_or(same: str, field: str, value: str, find: Callable[[str], str]) -> str:

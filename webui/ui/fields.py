@@ -31,6 +31,9 @@ EXTENSION_SWITCHES = {"dynamic_prompts": "dynamic-prompts"}
 SEEDS = ("seed", "variation_seed")
 """Fields that are shown as text, empty for random, because a number field of a browser loses digits beyond 2**53."""
 
+AS_JSON = ("controls",)
+"""Fields that a script of ours shows; their component holds JSON."""
+
 NAMES = ("styles",)
 """Fields that are lists of names, one a line in their (hidden) component."""
 
@@ -121,6 +124,8 @@ class Fields:
                     extensions[EXTENSION_SWITCHES[name]] = {"enabled": True}
             elif name in SEEDS:
                 data[field] = str(value or "").strip() or RANDOM_SEED
+            elif name in AS_JSON:
+                data[field] = _parsed(name, str(value or "[]"))
             elif name in NAMES:
                 data[field] = [line for line in (value or "").split("\n") if line]
             elif name == "checkpoint":
@@ -144,6 +149,8 @@ class Fields:
             elif name in SEEDS:
                 seed = getattr(request, field)
                 result[component] = "" if seed == RANDOM_SEED else str(seed)
+            elif name in AS_JSON:
+                result[component] = json.dumps(request.model_dump(mode="json", include={name})[name], ensure_ascii=False)
             elif name in NAMES:
                 result[component] = "\n".join(getattr(request, field))
             else:
@@ -164,6 +171,13 @@ class Fields:
     def script(self, module: str, call: str) -> str:
         """Source of a browser-side event: calls a function of a module with the field names, then the event's inputs."""
         return f'async (...values) => (await import("{module}")).{call}({json.dumps(self.names)}, values)'
+
+
+def _parsed(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise InvalidRequest(f"{PARAMETERS[name].label} can't be read.", field=name, hint="Reload the page.") from None
 
 
 def element_id(name: str) -> str:

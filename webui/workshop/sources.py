@@ -115,6 +115,12 @@ class Offer:
         }
 
 
+def check_source(recipe: Download) -> None:
+    """Raise InvalidRequest for an address that would not be asked, before it is written down: it may hold a secret."""
+    if not _REPOSITORY.fullmatch(recipe.source.strip()):
+        checked_url(recipe.source.strip())
+
+
 def look_up(recipe: Download, fetcher: Fetcher, hosts: Hosts) -> Offer:
     """What there is to be fetched, from its source and the file's own beginning; the weights stay where they are.
 

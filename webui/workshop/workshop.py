@@ -33,7 +33,7 @@ from webui.workshop.process import Cancelled, ChildProcess, WorkFailed, parts_of
 from webui.workshop.progress import Gauge
 from webui.workshop.provenance import in_words
 from webui.workshop.recipes import AnyRecipe, BakeVae, Convert, Download, ExtractVae, Merge, parse_recipe
-from webui.workshop.sources import FOLDER_OF, Hosts, Offer, look_up
+from webui.workshop.sources import FOLDER_OF, Hosts, Offer, check_source, look_up
 from webui.workshop.weights import Weights, open_weights
 
 log = logging.getLogger(__name__)
@@ -127,7 +127,9 @@ class Workshop:
         Raises InvalidRequest, Conflict (the name is taken), CheckpointUnusable for models that can't be read.
         """
         recipe = parse_recipe(fields)
-        if not isinstance(recipe, Download):
+        if isinstance(recipe, Download):
+            check_source(recipe)
+        else:
             self._check(recipe)
         order = self._book.add(recipe)
         self._tell(order)

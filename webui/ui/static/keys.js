@@ -24,7 +24,7 @@ const LIST = [
   ["Q", "Queue"],
   ["Left, Right", "Previous, next picture"],
   ["Space", "Full screen"],
-  ["S, then 1 or 2", "Send to img2img or Inpaint"],
+  ["S, then 1 to 3", "Send to img2img, Inpaint or Control"],
   ["U", "Use parameters"],
   ["D", "Download"],
   ["Ctrl C", "Copy the picture"],

@@ -57,7 +57,8 @@ function take({ tool, fields, unusual, unmapped }) {
   const given = {};
   const left = [...unmapped];
   for (const [name, value] of Object.entries(fields)) {
-    if (name === "extensions") given.dynamic_prompts = Boolean(value["dynamic-prompts"]?.enabled);
+    if (name === "controls") given.controls = JSON.stringify(value);
+    else if (name === "extensions") given.dynamic_prompts = Boolean(value["dynamic-prompts"]?.enabled);
     else if (name === "styles") given.styles = value.join("\n");
     else if (name in values) given[name] = SEEDS.includes(name) ? (value === -1 ? "" : String(value)) : value;
     else if (name in unusual) left.push({ key: unusual[name], value: String(value), reason: "It has no place on this page." });

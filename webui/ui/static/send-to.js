@@ -1,5 +1,6 @@
 // Send to: a picture and what made it go to another page. What was there is kept, and one Undo brings everything back.
 
+import { steerWith } from "./control.js";
 import { clearErrors, put, snapshot } from "./fields.js";
 import { ask, onReceipt } from "./link.js";
 import { toggleMenu } from "./menu.js";
@@ -10,8 +11,9 @@ import { openCanvas } from "./source.js";
 import { errorToast, toast } from "./toasts.js";
 
 const TARGETS = [
-  { page: "img2img", words: "img2img", icon: "swap" },
-  { page: "inpaint", words: "Inpaint", icon: "brush" },
+  { words: "img2img", icon: "swap", send: (image) => sendTo(image, "img2img", "img2img") },
+  { words: "Inpaint", icon: "brush", send: (image) => sendTo(image, "inpaint", "Inpaint") },
+  { words: "Control", icon: "layers", send: steerWith },
 ];
 
 /** The button that opens the menu; S presses the one in sight. */
@@ -24,7 +26,7 @@ export function sendButton(image) {
 }
 
 function items(image) {
-  return TARGETS.map(({ page, words, icon }, index) => ({ words, icon, key: String(index + 1), run: () => sendTo(image, page) }));
+  return TARGETS.map(({ words, icon, send }, index) => ({ words, icon, key: String(index + 1), run: () => send(image) }));
 }
 
 /** Opens the menu of the picture that is shown. False if none is. */
@@ -34,7 +36,7 @@ export function openSendMenu() {
   return Boolean(opener);
 }
 
-async function sendTo(image, page) {
+async function sendTo(image, page, words) {
   const before = { page: currentPage(), fields: snapshot() };
   const canvas = await openCanvas(page);
   const found = await canvas.work(fetched(image.url, image.file));
@@ -43,7 +45,7 @@ async function sendTo(image, page) {
   ask("carry", { image: image.id });
   toast({
     icon: "ok",
-    title: `Sent to ${TARGETS.find((target) => target.page === page).words}`,
+    title: `Sent to ${words}`,
     text: draft ? "What was on the canvas is kept." : "With its prompt and parameters; the seed stays yours.",
     undo: () => {
       put(before.fields);

@@ -65,9 +65,19 @@ const SECTIONS = {
     return parts.join(", ");
   },
   "ez-acc-guidance": () => [told(GUIDANCE), FREEU.some(differs) && "FreeU"].filter(Boolean).join(", "),
+  "ez-acc-control": () => controlled(values.controls).join(", "),
   "ez-acc-dynamic": () => (values.dynamic_prompts ? "On" : ""),
 };
-const USUAL = { "ez-acc-hires": "Off", "ez-acc-source": "Default", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-dynamic": "Off" };
+const USUAL = { "ez-acc-hires": "Off", "ez-acc-source": "Default", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-control": "Off", "ez-acc-dynamic": "Off" };
+
+/** The models that pictures steer through. */
+function controlled(text) {
+  try {
+    return JSON.parse(text || "[]").map(({ model, weight }) => (weight === 1 ? model : `${model} ${weight}`));
+  } catch {
+    return [];
+  }
+}
 
 /** What differs of some fields, in their order; a word before the value, none for what speaks for itself. */
 function told(fields) {

@@ -33,6 +33,7 @@ def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequ
                 _prompt_details(fields)
                 _variation(fields)
                 _guidance(fields)
+                _control(fields, assets)
                 _dynamic_prompts(fields)
             with gr.Column(elem_classes="ez-foot"):
                 piece(assets, "standing.js", elem_id="ez-standing")
@@ -180,6 +181,13 @@ def _prompt_details(fields: Fields) -> None:
             fields.add("comma_backtrack", _slider(fields, "comma_backtrack"))
         for name in ("pad_conds", "old_prompt_editing"):
             fields.add(name, gr.Checkbox(fields.start(name), **words(name)))
+
+
+def _control(fields: Fields, assets: Assets) -> None:
+    with gr.Accordion("Control", open=False, elem_id="ez-acc-control", elem_classes="ez-acc-g"):
+        piece(assets, "control.js", elem_id="ez-control")
+        # What the piece says, for the request; nobody reads it.
+        fields.add("controls", gr.Textbox(value="[]", visible="hidden", **words("controls")))
 
 
 def _dynamic_prompts(fields: Fields) -> None:
