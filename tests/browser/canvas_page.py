@@ -40,7 +40,7 @@ main{display:grid;grid-template-columns:minmax(0,1fr) 296px;height:100vh} #stage
 import { Canvas } from "/static/canvas/canvas.js";
 import { mountMenu } from "/static/menu.js";
 import { mountToasts } from "/static/toasts.js";
-import { upload } from "/static/canvas/uploads.js";
+import { upload } from "/static/uploads.js";
 mountMenu(document.getElementById("menu"));
 mountToasts(document.getElementById("toasts"));
 const canvas = new Canvas("test");

@@ -49,6 +49,7 @@ class Image(BaseModel):
     steps: int = Field(ge=1)
     cfg_scale: float = Field(ge=1)
     clip_skip: int = Field(ge=1)
+    kind: Literal["txt2img", "img2img", "inpaint"] = Field(description="What it was made from.")
     hires: bool = Field(description="Whether it had a hires pass.")
     infotext: str = Field(description="AUTOMATIC1111's generation parameters.")
     width: int = Field(ge=1, description="Pixels.")
@@ -469,6 +470,10 @@ class MetadataAnswer(BaseModel):
     tool: str | None = Field(description="The program that wrote it; null where nothing was found.")
     exact: bool = Field(description="Read from Easel's own record: the same request, field by field.")
     fields: dict[str, Any] = Field(description="Fields of a request, ready for /jobs.")
+    of_source: dict[str, Any] = Field(
+        description="Of a picture that was made from another one: its kind of request and the further fields of that. "
+        "Only Easel's own record knows init_image and mask."
+    )
     unusual: dict[str, str] = Field(description="Labels of those fields that differ from their defaults.")
     unmapped: list[UnmappedParameter] = Field(description="What found no place, and why.")
 

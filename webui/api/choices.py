@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
@@ -11,7 +11,7 @@ from webui.api import answers
 from webui.api.problems import json_object, new_router, problems
 from webui.errors import InvalidRequest
 from webui.generation import samplers
-from webui.generation.request import Txt2Img, parameters_of
+from webui.generation.request import REQUEST_TYPES, parameters_of
 from webui.studio.studio import Studio
 
 _CHANGE: dict[str, Any] = {
@@ -61,8 +61,8 @@ def build_choice_router(studio: Studio) -> APIRouter:
         }
 
     @router.get("/parameters", response_model=list[answers.ParameterAnswer], responses=problems())
-    def parameters() -> Any:
-        """Every field of a txt2img request: label, help, default, range, unit."""
+    def parameters(kind: Literal["txt2img", "img2img", "inpaint"] = "txt2img") -> Any:
+        """Every field of a request of that kind: label, help, default, range, unit."""
         return [
             {
                 "name": info.name,
@@ -74,7 +74,7 @@ def build_choice_router(studio: Studio) -> APIRouter:
                 "step": info.step,
                 "unit": info.unit,
             }
-            for info in parameters_of(Txt2Img).values()
+            for info in parameters_of(REQUEST_TYPES[kind]).values()
         ]
 
     @router.get("/settings", response_model=answers.SettingsAnswer, responses=problems(), tags=["settings"])

@@ -14,7 +14,7 @@ from webui.api import answers
 from webui.api.problems import json_body, json_object, new_router, problems
 from webui.api.streams import Streams, as_message, number_of
 from webui.errors import InvalidRequest
-from webui.generation.request import HIRES_FIELDS, Txt2Img
+from webui.generation.request import HIRES_FIELDS, REQUEST_TYPES, GenerationRequest, Txt2Img
 from webui.studio.journal import ENDED, HIGHEST_PRIORITY, LOWEST_PRIORITY, NORMAL_PRIORITY, SubmissionKey, parse_id
 from webui.studio.studio import MOST_AT_ONCE, Studio
 
@@ -44,13 +44,16 @@ def _object(**properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
-TXT2IMG_SCHEMA: dict[str, Any] = Txt2Img.model_json_schema()
+REF = "#/components/schemas/{model}"
+REQUEST_SCHEMA: dict[str, Any] = {"oneOf": [{"$ref": REF.format(model=kind.__name__)} for kind in REQUEST_TYPES.values()]}
+"""A request of any kind; OpenAPI has them among its components, because one is answered below."""
+_TXT2IMG_SCHEMA = Txt2Img.model_json_schema(ref_template=REF)
 HIRES_SCHEMA: dict[str, Any] = {
     "type": "object",
-    "properties": {name: TXT2IMG_SCHEMA["properties"][name] for name in HIRES_FIELDS},
+    "properties": {name: _TXT2IMG_SCHEMA["properties"][name] for name in HIRES_FIELDS},
     "additionalProperties": False,
 }
-_BATCH = _object(requests={"type": "array", "items": TXT2IMG_SCHEMA, "minItems": 1, "maxItems": MOST_AT_ONCE})
+_BATCH = _object(requests={"type": "array", "items": REQUEST_SCHEMA, "minItems": 1, "maxItems": MOST_AT_ONCE})
 _PRIORITY = _object(priority={"type": "integer", "minimum": LOWEST_PRIORITY, "maximum": HIGHEST_PRIORITY})
 _BEFORE = _object(before={"type": ["string", "null"], "description": "Id of a waiting job; null: behind all of its own priority."})
 _STAMP = _object(stamp={"type": "string", "description": "What /queue/clear answered."})
@@ -82,7 +85,7 @@ def build_job_router(studio: Studio, streams: Streams) -> APIRouter:
         status_code=202,
         response_model=answers.Job,
         responses=problems(409, 429, body=True),
-        openapi_extra=schema_of(TXT2IMG_SCHEMA),
+        openapi_extra=schema_of(REQUEST_SCHEMA),
     )
     async def submit(
         request: Request, priority: Priority = NORMAL_PRIORITY, forever: bool = False, idempotency_key: IdempotencyKey = None
@@ -131,7 +134,7 @@ def build_job_router(studio: Studio, streams: Streams) -> APIRouter:
         """One job with its pictures."""
         return studio.job(job_id)
 
-    @router.get("/jobs/{job_id}/request", responses=problems(404), response_model=Txt2Img)
+    @router.get("/jobs/{job_id}/request", responses=problems(404), response_model=GenerationRequest)
     def job_request(job_id: str) -> Any:
         """What was asked, as it came: submit it again, or change it and send it back."""
         return studio.asked_of(job_id)
@@ -140,7 +143,7 @@ def build_job_router(studio: Studio, streams: Streams) -> APIRouter:
         "/jobs/{job_id}/request",
         response_model=answers.Job,
         responses=problems(404, 409, body=True),
-        openapi_extra=schema_of(TXT2IMG_SCHEMA),
+        openapi_extra=schema_of(REQUEST_SCHEMA),
     )
     async def edit(job_id: str, request: Request) -> Any:
         """Give a waiting job another request; it keeps its place in line."""

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from webui.api import answers
-from webui.api.jobs import schema_of
+from webui.api.jobs import REF, schema_of
 from webui.api.problems import PREFIX, UnsupportedMedia, json_object, new_router, problems
 from webui.catalog.adapters import prompt_name, prompt_names
 from webui.catalog.checkpoints import NO_DEFAULTS
@@ -60,7 +60,11 @@ _SAID = schema_of(
             "defaults": {
                 "type": ["object", "null"],
                 "description": "Of a checkpoint: fields of a request that it is drawn with unless something else is asked for.",
-                "properties": {name: field for name, field in Txt2Img.model_json_schema()["properties"].items() if name not in NO_DEFAULTS},
+                "properties": {
+                    name: field
+                    for name, field in Txt2Img.model_json_schema(ref_template=REF)["properties"].items()
+                    if name not in NO_DEFAULTS
+                },
                 "additionalProperties": False,
             },
         },

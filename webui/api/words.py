@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from webui.api import answers
-from webui.api.jobs import TXT2IMG_SCHEMA, schema_of
+from webui.api.jobs import REQUEST_SCHEMA, schema_of
 from webui.api.problems import PREFIX, UnsupportedMedia, json_object, new_router, problems
 from webui.errors import InvalidRequest
 from webui.generation.infotext import MAX_INFOTEXT_CHARACTERS
@@ -96,7 +96,7 @@ def build_word_router(studio: Studio) -> APIRouter:
     router = new_router("words")
 
     @router.post(
-        "/prompt/explain", response_model=answers.PromptAnswer, responses=problems(body=True), openapi_extra=schema_of(TXT2IMG_SCHEMA)
+        "/prompt/explain", response_model=answers.PromptAnswer, responses=problems(body=True), openapi_extra=schema_of(REQUEST_SCHEMA)
     )
     async def explain_prompt(request: Request) -> Any:
         """Explain the prompts of a request: tokens by chunk with their weights, what changes when, extra networks, warnings with fixes.

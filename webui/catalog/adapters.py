@@ -24,7 +24,7 @@ from webui.generation.adapters import (
 from webui.generation.control import ControlUnit
 from webui.generation.job import ControlUse, EmbeddingUse, LoraUse
 from webui.generation.prompt.reading import LORA_KINDS
-from webui.generation.request import GenerationRequest, ResolvedRequest
+from webui.generation.request import GenerationRequest, ResolvedRequest, ResolvedTxt2Img, Txt2Img
 
 LORA_DIGITS, EMBEDDING_DIGITS = 12, 12
 
@@ -107,18 +107,12 @@ def find_adapters(models: ModelCatalog, request: GenerationRequest, checkpoint: 
     """
     notes: list[str] = []
     loras = tuple(_loras(models, request.prompt, notes))
-    hires_loras = tuple(_loras(models, request.hires_prompt, notes)) if request.hires else ()
-    words = words_named(texts_of(request), [model.name for model in models.select(_EMBEDDING)])
+    hires_loras = tuple(_loras(models, request.hires_prompt, notes)) if isinstance(request, Txt2Img) and request.hires else ()
+    words = words_named(request.texts, [model.name for model in models.select(_EMBEDDING)])
     embeddings = tuple(_embedding(models, word) for word in words)
     vae, digest = _vae(models, request.vae, checkpoint)
     controls = tuple(_controls(models, request, checkpoint))
     return FoundAdapters(loras, hires_loras, embeddings, vae, digest, controls), tuple(dict.fromkeys(notes))
-
-
-def texts_of(request: GenerationRequest) -> tuple[str, ...]:
-    """All texts of a request that are asked for."""
-    hires = (request.hires_prompt, request.hires_negative_prompt) if request.hires else ()
-    return (request.prompt, request.negative_prompt, *hires)
 
 
 @dataclass(frozen=True)
@@ -142,7 +136,7 @@ def paths_of(models: ModelCatalog, request: ResolvedRequest, checkpoint: Checkpo
             LoraUse(used.name, str(_again(models, used.name, used.hash, _LORA, "LoRA").path), used.text_encoder_weight, used.unet_weight)
             for used in several
         )
-        for several in (request.loras, request.hires_loras)
+        for several in (request.loras, request.hires_loras if isinstance(request, ResolvedTxt2Img) else ())
     )
     embeddings = tuple(
         EmbeddingUse(used.name, str(_again(models, used.name, used.hash, _EMBEDDING, "embedding").path)) for used in request.embeddings

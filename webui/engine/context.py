@@ -8,6 +8,7 @@ import torch
 
 from webui.engine.conditioning import Pull
 from webui.engine.families.base import Conditioning
+from webui.engine.masks import LatentMask
 from webui.engine.schedules import ModelSigmas
 from webui.generation.prompt.schedules import Timeline
 from webui.generation.request import ResolvedRequest
@@ -23,6 +24,7 @@ class DenoiseContext:
         sigmas: steps + 1 noise levels, falling, the last one 0. model_sigmas: those that the model was trained on.
         positive, negative: conditioning over the calls of the denoiser, one row, tokens (1, n, width) in compute dtype.
             positive: a pull for each part between ANDs. negative: None where nothing is asked of it (guidance_scale 1).
+        mask: what stays of a picture that is inpainted; None elsewhere.
     In each step, changing with it:
         step: 0-based; samplers that choose their own steps may stay at one or leave some out. sigma: noise level of `latents`.
         latents: (batch, channels, height / 8, width / 8), fp32: the noisy picture at the step's start.
@@ -43,6 +45,7 @@ class DenoiseContext:
     negative: Timeline[Conditioning] | None
     latents: torch.Tensor
     hires: bool = False
+    mask: LatentMask | None = None
     step: int = 0
     sigma: float = 0.0
     level: float = 0.0

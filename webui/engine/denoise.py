@@ -31,7 +31,7 @@ def denoise_latents(
 
     The moments of each step, in order:
         before_step(): may raise to end the picture here.
-        the denoiser guesses x0 -> context.step, sigma, latents and denoised are valid
+        the denoiser guesses x0, and what is not masked is put back -> context.step, sigma, latents and denoised are valid
         guessed(context): may change context.denoised, which the sampler then goes towards.
         every CHECK_EVERY steps, and once more after the last: raises ModelProducedNan when numbers broke.
         step_done(context): for progress and preview.
@@ -40,7 +40,8 @@ def denoise_latents(
 
     def ask(x: torch.Tensor, sigma: float) -> torch.Tensor:
         before_step()
-        return denoise(x, sigma)
+        guess = denoise(x, sigma)
+        return guess if context.mask is None else context.mask.kept(guess)
 
     def on_step(step: int, sigma: float, x: torch.Tensor, denoised: torch.Tensor) -> torch.Tensor:
         context.step, context.sigma = step, sigma
@@ -63,5 +64,7 @@ def denoise_latents(
     with with_freeu(family, context.request):
         context.latents = SAMPLE_FUNCTIONS[context.request.sampler](run, context.latents, context.sigmas)
     require_finite(context.latents, DENOISER)
+    if context.mask is not None:
+        context.latents = context.mask.kept(context.latents)
     context.sigma = 0.0
     return context.latents

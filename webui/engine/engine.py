@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -22,10 +24,11 @@ from webui.engine.context import DenoiseContext
 from webui.engine.control import JobControl, JobInterrupted, PictureSkipped
 from webui.engine.denoise import denoise_latents
 from webui.engine.device import Device
-from webui.engine.families.base import GUIDANCE, Conditioning, Family
+from webui.engine.families.base import GUIDANCE, MASKED, Conditioning, Family
 from webui.engine.guidance import left_out
 from webui.engine.hires import as_input, cut, enlarge_latents, enlarge_pixels
 from webui.engine.hooks import EngineHooks, NoHooks
+from webui.engine.masks import Beginning, LatentMask, as_latent_mask, as_pixels, hidden, resized, shown
 from webui.engine.memory.drawing import MemoryBook, PictureMemory, memory_facts
 from webui.engine.memory.loaded import DENOISER, Loaded
 from webui.engine.memory.loaded import VAE as VAE_KIND
@@ -43,10 +46,13 @@ from webui.generation.job import JobSpec
 from webui.generation.passes import Pass, passes_of
 from webui.generation.prompt.reading import read_negative_prompt, read_prompt
 from webui.generation.prompt.schedules import Timeline
-from webui.generation.request import ResolvedRequest
+from webui.generation.request import Inpaint, PictureFromPicture, ResolvedRequest, ResolvedTxt2Img
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
 from webui.generation.stock_pipelines import STOCK_PIPELINES
+from webui.pictures.decoding import read_stored, read_upright
+from webui.pictures.masking import as_mask, check_mask
+from webui.pictures.starting import Masking, Start, starting_inpaint, starting_picture
 from webui.planning.estimate import picture_work
 from webui.planning.memory import TILED
 from webui.planning.peaks import DECODE, DENOISE, ENCODE
@@ -94,6 +100,11 @@ class _Run:
     def steps(self) -> int:
         """Of a whole picture."""
         return sum(one.steps.taken for one in self.passes)
+
+    @cached_property
+    def start(self) -> Start | None:
+        """The picture that is drawn on, and its mask; None where it is drawn from noise alone. Raises InvalidRequest."""
+        return read_start(self.job)
 
     def note(self, text: str) -> None:
         """Tell the user something, once in a job."""
@@ -150,6 +161,28 @@ class _Drawn:
     context: DenoiseContext
     pixels: torch.Tensor
     facts: dict[str, Any]
+
+
+def read_start(job: JobSpec) -> Start | None:
+    """The picture that a job draws on, and its mask; None where it draws from noise alone. Raises InvalidRequest."""
+    request = job.request
+    if not isinstance(request, PictureFromPicture):
+        return None
+    size, keeps_colours = (request.width, request.height), request.color_correction
+    picture = read_stored(Path(job.image_paths[request.init_image]), request.init_image)
+    if not isinstance(request, Inpaint):
+        return starting_picture(picture, size, request.resize_mode, keeps_colours=keeps_colours)
+    mask = as_mask(read_upright(Path(job.image_paths[request.mask]), request.mask))
+    check_mask(mask, picture.size, inverted=request.inverted)
+    padding = request.masked_padding if request.only_masked else None
+    how = Masking(request.mask_blur, request.inverted, request.masked_content != "original", padding)
+    return starting_inpaint(picture, mask, size, request.resize_mode, how, keeps_colours=keeps_colours)
+
+
+def _with_hires(request: ResolvedRequest) -> ResolvedTxt2Img:
+    """The request of a job that has a hires pass, which only pictures from words have."""
+    assert isinstance(request, ResolvedTxt2Img)
+    return request
 
 
 class _DrawAlone(Exception):
@@ -240,7 +273,7 @@ class Engine:
             return replace(known, loaded=loaded)
         family = loaded.family
         levels = family.sigmas_at(request.width, request.height)
-        own = replace(job, request=request, loras=job.hires_loras if stage.hires and job.request.hires_prompt else job.loras)
+        own = replace(job, request=request, loras=job.hires_loras if stage.hires and _with_hires(job.request).hires_prompt else job.loras)
         adapters = self._adapters.fit(own, family, run.note, self._checkpoints.controlnets)
         if request.clip_skip > family.text_layers:
             run.note(f"Clip skip {request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
@@ -282,7 +315,7 @@ class Engine:
         else:
             measured = {**group.watch.seconds, **memory_facts(list(group.memories.values()))}
             facts = self._facts(run) | measured | {"work": picture_work(run.job.request)} | drawn.facts
-            for image, picture in zip(images, self._finished(drawn), strict=True):
+            for image, picture in zip(images, self._finished(drawn, run.start), strict=True):
                 seconds = (time.perf_counter() - started) / len(images)
                 run.emit(Picture(image, picture.width, picture.height, picture.tobytes(), facts | {"seconds": seconds}))
         finally:
@@ -326,9 +359,12 @@ class Engine:
         """Draw the pictures of one batch. Raises ModelProducedNan, PictureSkipped, JobInterrupted, OutOfMemory, CheckpointUnusable."""
         first, *hires = run.passes
         with self._at_work(run, first, group, full) as work:
-            context = self._denoise(work)
+            start, facts = self._beginning(work)
+            context = self._denoise(work, start)
             if not hires:
-                return self._decoded(work, context)
+                drawn = self._decoded(work, context)
+                drawn.facts = facts | drawn.facts
+                return drawn
             carried, facts = self._carried_over(work, context)
         with self._at_work(run, hires[0], group, full) as work:
             start, more = self._enlarged(work, carried)
@@ -336,39 +372,61 @@ class Engine:
         drawn.facts = facts | more | drawn.facts
         return drawn
 
+    def _beginning(self, work: _Work) -> tuple[Beginning | None, dict[str, Any]]:
+        """What the first pass begins with, and facts; None: noise alone."""
+        request, start = work.request, work.run.start
+        if start is None or not isinstance(request, PictureFromPicture):
+            return None, {}
+        pixels = as_input(as_pixels(start.picture))
+        _, height, width = work.family.latent_shape(request.width, request.height)
+        with work.group.watch.stage("encode picture"):
+            latents, facts = self._by_vae(work, lambda family: family.encode(pixels))
+            seen = None
+            if work.family.sees_masks:
+                masked, more = self._by_vae(work, lambda family: family.encode(hidden(pixels, start.mask, request.mask_weight)))
+                seen, facts = shown(resized(masked, width, height), start.mask), facts | more
+        redrawn = None if start.mask is None else as_latent_mask(start.mask, width, height).to(latents)
+        return Beginning(resized(latents, width, height), redrawn, seen), facts
+
     def _carried_over(self, work: _Work, context: DenoiseContext) -> tuple[torch.Tensor, dict[str, Any]]:
         """What the hires pass begins with: the latents, or the picture for upscalers that work on pixels; and facts."""
-        if find_upscaler(work.request.hires_upscaler).latent:
+        if find_upscaler(_with_hires(work.run.job.request).hires_upscaler).latent:
             return context.latents, {}
         drawn = self._decoded(work, context)
         return drawn.pixels, drawn.facts
 
-    def _enlarged(self, work: _Work, carried: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
+    def _enlarged(self, work: _Work, carried: torch.Tensor) -> tuple[Beginning, dict[str, Any]]:
         """The latents that the hires pass draws on, and facts."""
-        asked = work.run.job.request
+        asked = _with_hires(work.run.job.request)
         by, upscaler = asked.enlargement, find_upscaler(asked.hires_upscaler)
         assert by is not None, "there is a hires pass"
         if upscaler.latent:
-            return cut(enlarge_latents(carried, by, upscaler), by), {}
+            return Beginning(cut(enlarge_latents(carried, by, upscaler), by)), {}
         pixels = as_input(enlarge_pixels(carried, by, upscaler))
         with work.group.watch.stage("enlarge"):
             latents, facts = self._by_vae(work, lambda family: family.encode(pixels))
-        return cut(latents, by), facts
+        return Beginning(cut(latents, by)), facts
 
-    def _denoise(self, work: _Work, start: torch.Tensor | None = None) -> DenoiseContext:
+    def _denoise(self, work: _Work, start: Beginning | None) -> DenoiseContext:
         """One pass, from noise alone or from clean latents with noise on them."""
         run, group, ready = work.run, work.group, work.ready
         with run.watch.stage("encode"):
-            positive, negative = self._encode(work)
-        path = NoisePath(ready.levels.flow)
+            positive, negative = self._encode(work, {} if start is None or start.shown is None else {MASKED: start.shown})
 
         def denoise() -> DenoiseContext:
             # All anew at each try, the noise too: what comes out is the picture of the seed.
             noise = PictureNoise.of(work.request, group.images, work.family.latent_shape, self.device.torch_device, ready.schedule)
-            clean = torch.zeros(()) if start is None else start
-            latents = path.noised(clean.to(self.device.torch_device), noise.first(), ready.sigmas[0])
+            latents, mask = self._noised(work, start, noise.first())
             context = DenoiseContext(
-                work.request, group.images, ready.sigmas, ready.levels, positive, negative, latents, hires=ready.stage.hires
+                work.request,
+                group.images,
+                ready.sigmas,
+                ready.levels,
+                positive,
+                negative,
+                latents,
+                hires=ready.stage.hires,
+                mask=mask,
             )
             if not context.steps:
                 return context
@@ -392,6 +450,19 @@ class Engine:
         run.control.check()
         return context
 
+    def _noised(self, work: _Work, start: Beginning | None, noise: torch.Tensor) -> tuple[torch.Tensor, LatentMask | None]:
+        """The noisy latents that a pass begins with, and what stays of the picture below. noise: unit noise."""
+        request, sigma = work.request, work.ready.sigmas[0]
+        path = NoisePath(work.ready.levels.flow)
+        if start is None:
+            return path.noised(torch.zeros((), device=noise.device), noise, sigma), None
+        mask = start.mask(noise, request.masked_content if isinstance(request, Inpaint) else "")
+        clean = start.latents.to(noise.device) if mask is None else mask.clean
+        if not isinstance(request, PictureFromPicture) or not sigma:
+            return path.noised(clean, noise, sigma), mask
+        noise = noise * request.noise_multiplier
+        return path.noised(clean, noise, sigma) + noise * request.extra_noise, mask
+
     def _progress(self, work: _Work) -> _Progress:
         run, stage = work.run, work.ready.stage
         before = run.passes[0].steps.taken if stage.hires else 0
@@ -411,8 +482,13 @@ class Engine:
             return family.decode(latents)
         return without_overlap(family.decode(overlapped(latents, x=x, y=y)), latents, x=x, y=y)
 
-    def _encode(self, work: _Work) -> tuple[tuple[Pull, ...], Timeline[Conditioning] | None]:
-        """Conditioning of prompt and negative prompt over the calls of the denoiser; no negative where guidance is off."""
+    def _encode(
+        self, work: _Work, further: Mapping[str, torch.Tensor] = MappingProxyType({})
+    ) -> tuple[tuple[Pull, ...], Timeline[Conditioning] | None]:
+        """Conditioning of prompt and negative prompt over the calls of the denoiser; no negative where guidance is off.
+
+        further: what each of them is told beside the words.
+        """
         request, adapters, memory, family = work.request, work.ready.adapters, work.memory, work.family
         wording = Wording(request.clip_skip, request.emphasis, request.comma_backtrack)
         steps = work.ready.stage.prompt_steps
@@ -420,10 +496,10 @@ class Engine:
         def encoded(text: str, negative: bool = False) -> Conditioning:
             key = (memory.loaded.text_identity, family.dtype, adapters.text_key, text, wording, negative)
             made = self._conditioning.get(key, lambda: memory.stage(ENCODE, lambda: encode(text, negative)))
-            if not family.distilled_guidance:
-                return made
-            guidance = torch.full((1,), request.distilled_cfg_scale, device=made.tokens.device)
-            return replace(made, further={**made.further, GUIDANCE: guidance})
+            told = dict(further)
+            if family.distilled_guidance:
+                told[GUIDANCE] = torch.full((1,), request.distilled_cfg_scale, device=made.tokens.device)
+            return replace(made, further={**made.further, **told}) if told else made
 
         def encode(text: str, negative: bool) -> Conditioning:
             with adapters.on_text_encoders():
@@ -477,9 +553,11 @@ class Engine:
 
         return work.memory.stage(DECODE, made)
 
-    def _finished(self, drawn: _Drawn) -> Iterator[Image.Image]:
+    def _finished(self, drawn: _Drawn, start: Start | None) -> Iterator[Image.Image]:
         for row in drawn.pixels:
-            yield self._hooks.image_ready(Image.fromarray(row.numpy(), "RGB"), drawn.context).convert("RGB")
+            picture = Image.fromarray(row.numpy(), "RGB")
+            picture = picture if start is None else start.finished(picture)
+            yield self._hooks.image_ready(picture, drawn.context).convert("RGB")
 
     def _facts(self, run: _Run) -> dict[str, Any]:
         """What was measured so far, for Picture and Done."""

@@ -23,7 +23,16 @@ from typing import Any
 from webui.errors import InvalidRequest
 from webui.generation.adapters import hashes_text
 from webui.generation.control import INFOTEXT_KEY, read_unit, write_unit
-from webui.generation.request import ResolvedRequest, ResolvedTxt2Img, Txt2Img, parameters_of, parse_request
+from webui.generation.request import (
+    Img2Img,
+    Inpaint,
+    PictureRequest,
+    ResolvedRequest,
+    ResolvedTxt2Img,
+    Txt2Img,
+    parameters_of,
+    parse_request,
+)
 from webui.generation.samplers import PIPELINES_OWN
 
 PNG_TEXT_KEY = "parameters"
@@ -65,7 +74,7 @@ HIRES_KEYS = ("Denoising strength", "Hires upscale", "Hires upscaler")
 HIRES_SIZE = "Hires resize"
 """In place of "Hires upscale": width x height, one of them 0 where it follows from the other."""
 
-TAKEN_FOR_GRANTED: Mapping[str, str] = MappingProxyType({"RNG": "GPU"})
+TAKEN_FOR_GRANTED: Mapping[str, str] = MappingProxyType({"RNG": "GPU", "Mask blur": "0"})
 """What a missing key means in AUTOMATIC1111, where that isn't the field's default."""
 
 TELLING = frozenset(
@@ -104,12 +113,15 @@ def _written(value: Any) -> str:
 def write_infotext(request: ResolvedRequest, seed: int, version: str) -> str:
     """The infotext of one picture. seed: this picture's own."""
     pairs = {"Size": f"{request.width}x{request.height}", "Model hash": request.checkpoint_hash}
-    for key, name in _fields_by_key(ResolvedTxt2Img).items():
+    kind = type(request)
+    always = {*ALWAYS, *_always_told(request)}
+    for key, name in _fields_by_key(kind).items():
         value = _written(seed if name == "seed" else getattr(request, name))
-        if key in ALWAYS or (request.hires and key in HIRES_KEYS) or value != _granted(key, name):
+        if key in always or value != _granted(key, name, kind):
             pairs[key] = AS_A1111.get((key, value), value)
     pairs |= _hashes(request) | {f"ControlNet {number}": write_unit(unit) for number, unit in enumerate(request.controls)}
-    pairs = _with_hires_size(pairs, request) if request.hires else _without_hires(pairs)
+    if isinstance(request, ResolvedTxt2Img):
+        pairs = _with_hires_size(pairs, request) if request.hires else _without_hires(pairs)
     ordered = sorted(pairs, key=lambda key: ORDER.index(key) if key in ORDER else len(ORDER))
     lines = [request.prompt]
     if request.negative_prompt:
@@ -118,7 +130,15 @@ def write_infotext(request: ResolvedRequest, seed: int, version: str) -> str:
     return "\n".join(lines)
 
 
-def _with_hires_size(pairs: dict[str, str], request: ResolvedRequest) -> dict[str, str]:
+def _always_told(request: ResolvedRequest) -> tuple[str, ...]:
+    """The keys that an infotext has beside ALWAYS, by the kind of its request."""
+    if isinstance(request, Txt2Img):
+        return HIRES_KEYS if request.hires else ()
+    padding = ("Masked area padding",) if isinstance(request, Inpaint) and request.only_masked else ()
+    return ("Denoising strength", *padding)
+
+
+def _with_hires_size(pairs: dict[str, str], request: ResolvedTxt2Img) -> dict[str, str]:
     if request.hires_checkpoint_hash:
         pairs["Hires checkpoint"] += f" [{request.hires_checkpoint_hash}]"
     if not request.hires_width and not request.hires_height:
@@ -133,21 +153,22 @@ def _without_hires(pairs: dict[str, str]) -> dict[str, str]:
 
 def _hashes(request: ResolvedRequest) -> dict[str, str]:
     """The hashes of what was used beside the checkpoint; keys without any are left out."""
-    loras = dict.fromkeys((*request.loras, *request.hires_loras))
+    loras = dict.fromkeys((*request.loras, *(request.hires_loras if isinstance(request, ResolvedTxt2Img) else ())))
     texts = {"VAE hash": request.vae_hash, "Lora hashes": hashes_text(loras), "TI hashes": hashes_text(request.embeddings)}
     return {key: text for key, text in texts.items() if text}
 
 
 @functools.cache
-def _fields_by_key(request_type: type[Txt2Img]) -> Mapping[str, str]:
+def _fields_by_key(request_type: type[PictureRequest]) -> Mapping[str, str]:
     """Infotext key -> field, of all fields that stand in the line of parameters."""
     # A resolved request narrows fields without telling their keys again.
-    declared = {info.infotext: name for kind in (Txt2Img, request_type) for name, info in parameters_of(kind).items() if info.infotext}
+    kinds = [kind for kind in reversed(request_type.mro()) if issubclass(kind, PictureRequest)]
+    declared = {info.infotext: name for kind in kinds for name, info in parameters_of(kind).items() if info.infotext}
     return {key: name for key, name in declared.items() if name != "negative_prompt"}
 
 
-def _granted(key: str, name: str) -> str:
-    return TAKEN_FOR_GRANTED.get(key) or _written(ResolvedTxt2Img.model_fields[name].get_default())
+def _granted(key: str, name: str, kind: type[PictureRequest] = ResolvedTxt2Img) -> str:
+    return TAKEN_FOR_GRANTED.get(key) or _written(kind.model_fields[name].get_default())
 
 
 @dataclass(frozen=True)
@@ -195,10 +216,14 @@ class Unmapped:
 
 @dataclass(frozen=True)
 class Mapped:
-    """Valid values for the fields of a request, and what found no place."""
+    """Valid values for the fields of a request for a picture from words, and what found no place.
+
+    of_source: where the picture was made from another one, the kind of request and its further fields; only the pictures are missing.
+    """
 
     fields: Mapping[str, Any]
     unmapped: tuple[Unmapped, ...] = ()
+    of_source: Mapping[str, Any] = field(default_factory=dict)
 
 
 def map_fields(infotext: Infotext) -> Mapped:
@@ -207,6 +232,9 @@ def map_fields(infotext: Infotext) -> Mapped:
     fields: dict[str, Any] = {}
     unmapped: list[Unmapped] = []
     names = _fields_by_key(Txt2Img)
+    source = _source_of(infotext.parameters)
+    source_keys = _source_keys(type(source)) if source else {}
+    of_source = _of_source(infotext.parameters, source, unmapped) if source else {}
 
     def take(key: str, value: str, given: dict[str, Any]) -> None:
         try:
@@ -228,7 +256,13 @@ def map_fields(infotext: Infotext) -> Mapped:
         if size:
             for name, side in zip(_SIZES[key], size.groups(), strict=True):
                 take(key, value, {name: side})
-        elif key not in told and key not in TELLING and not INFOTEXT_KEY.fullmatch(key) and not _is_how_easel_does_it(key, value):
+        elif (
+            key not in told
+            and key not in source_keys
+            and key not in TELLING
+            and not INFOTEXT_KEY.fullmatch(key)
+            and not _is_how_easel_does_it(key, value)
+        ):
             unmapped.append(Unmapped(key, value[:200], "Easel has no such setting."))
     for key, value in infotext.parameters.items():
         if INFOTEXT_KEY.fullmatch(key):
@@ -245,7 +279,39 @@ def map_fields(infotext: Infotext) -> Mapped:
         fields.setdefault("schedule_type", Txt2Img.model_fields["schedule_type"].get_default())
         fields["hires"] = any(key in infotext.parameters for key in (*HIRES_KEYS[1:], HIRES_SIZE))
         fields = {"hires_width": 0, "hires_height": 0} | fields
-    return Mapped(fields, tuple(unmapped))
+    return Mapped(fields, tuple(unmapped), of_source)
+
+
+_NO_PICTURE = "0" * 64
+_MASK_KEYS = ("Mask blur", "Mask mode", "Masked content", "Inpaint area", "Masked area padding")
+
+
+def _source_of(parameters: Mapping[str, str]) -> Img2Img | Inpaint | None:
+    """A request of the kind that an infotext tells of, if that started from a picture."""
+    if any(key in parameters for key in _MASK_KEYS):
+        return Inpaint(kind="inpaint", init_image=_NO_PICTURE, mask=_NO_PICTURE)
+    hires = any(key in parameters for key in (*HIRES_KEYS[1:], HIRES_SIZE))
+    return Img2Img(kind="img2img", init_image=_NO_PICTURE) if "Denoising strength" in parameters and not hires else None
+
+
+def _source_keys(kind: type[PictureRequest]) -> Mapping[str, str]:
+    """Infotext key -> field, of what only requests from a picture have, and of the denoising strength, which means another thing there."""
+    keys = _fields_by_key(kind).items()
+    return {key: name for key, name in keys if name == "denoising_strength" or name not in Txt2Img.model_fields}
+
+
+def _of_source(parameters: Mapping[str, str], source: Img2Img | Inpaint, unmapped: list[Unmapped]) -> dict[str, Any]:
+    """What an infotext tells of the fields that only requests from a picture have, and of the denoising strength; and the kind."""
+    kind = type(source)
+    pictures = source.model_dump(include={"kind", "init_image", "mask"})
+    asked: dict[str, Any] = {"kind": source.kind}
+    for key, name in _source_keys(kind).items():
+        value = parameters.get(key, _granted(key, name, kind))
+        try:
+            asked[name] = getattr(parse_request({**pictures, name: value}), name)
+        except InvalidRequest as error:
+            unmapped.append(Unmapped(key, value[:200], error.message))
+    return asked
 
 
 def _is_how_easel_does_it(key: str, value: str) -> bool:
@@ -254,7 +320,7 @@ def _is_how_easel_does_it(key: str, value: str) -> bool:
     return name is not None and value == _written(ResolvedTxt2Img.model_fields[name].get_default())
 
 
-def _joined(request: Txt2Img, given: Mapping[str, Any]) -> dict[str, Any]:
+def _joined(request: PictureRequest, given: Mapping[str, Any]) -> dict[str, Any]:
     return {"schedule_type": request.schedule_type} if "sampler" in given and "schedule_type" in request.model_fields_set else {}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from webui.generation.request import ResolvedRequest, ResolvedTxt2Img
+from webui.generation.request import ResolvedRequest, parse_resolved
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class JobSpec:
         """The job that `to_wire` wrote."""
         return cls(
             job_id=data["job_id"],
-            request=ResolvedTxt2Img.model_validate(data["request"]),
+            request=parse_resolved(data["request"]),
             checkpoint_path=data["checkpoint_path"],
             images=tuple(data["images"]),
             preview_interval=data["preview_interval"],

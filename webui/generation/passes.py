@@ -7,10 +7,19 @@ from typing import Any, Generic, TypeVar
 
 from webui.generation.img2img_steps import PartialSteps, partial_steps
 from webui.generation.prompt.schedules import Steps
-from webui.generation.request import SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULE, ResolvedTxt2Img, Txt2Img
+from webui.generation.request import (
+    SAME_CHECKPOINT,
+    SAME_SAMPLER,
+    SAME_SCHEDULE,
+    PictureFromPicture,
+    PictureRequest,
+    ResolvedTxt2Img,
+    Txt2Img,
+)
 from webui.generation.samplers import find_sampler
 
-AnyRequest = TypeVar("AnyRequest", bound=Txt2Img)
+AnyRequest = TypeVar("AnyRequest", bound=PictureRequest)
+AnyTxt2Img = TypeVar("AnyTxt2Img", bound=Txt2Img)
 
 
 @dataclass(frozen=True)
@@ -29,23 +38,33 @@ class Pass(Generic[AnyRequest]):
 
 def passes_of(request: AnyRequest) -> tuple[Pass[AnyRequest], ...]:
     """The first pass, and the hires pass where one is asked for."""
-    first = Pass(request, PartialSteps(request.steps, request.steps), _prompt_steps(request))
-    if not request.hires:
+    first = Pass(request, first_steps(request), _prompt_steps(request))
+    if not isinstance(request, Txt2Img) or not request.hires:
         return (first,)
     hires = hires_request(request)
-    steps = partial_steps(hires.steps, hires.denoising_strength, exactly=True)
-    if hires.denoising_strength == 0:
-        steps = PartialSteps(hires.steps, 0)
+    steps = _steps_on_picture(hires.steps, request.denoising_strength, exactly=True)
     # By the old rule the first pass's timeline is gone through once more.
     prompt_steps = first.prompt_steps if request.old_prompt_editing else _prompt_steps(hires, before=first.prompt_steps.count)
     return first, Pass(hires, steps, prompt_steps, hires=True)
 
 
-def _prompt_steps(request: Txt2Img, before: int | None = None) -> Steps:
+def first_steps(request: PictureRequest) -> PartialSteps:
+    """The steps of the first pass: all of the schedule, or its last ones where it starts from a picture."""
+    if isinstance(request, PictureFromPicture):
+        return _steps_on_picture(request.steps, request.denoising_strength, exactly=request.exact_steps)
+    return PartialSteps(request.steps, request.steps)
+
+
+def _steps_on_picture(steps: int, denoising_strength: float, *, exactly: bool) -> PartialSteps:
+    # AUTOMATIC1111 takes one step at 0, too, which changes a picture that was to stay as it is.
+    return PartialSteps(steps, 0) if denoising_strength == 0 else partial_steps(steps, denoising_strength, exactly=exactly)
+
+
+def _prompt_steps(request: PictureRequest, before: int | None = None) -> Steps:
     return Steps(request.steps * find_sampler(request.sampler).calls, before, old=request.old_prompt_editing)
 
 
-def hires_request(request: AnyRequest) -> AnyRequest:
+def hires_request(request: AnyTxt2Img) -> AnyTxt2Img:
     """The hires pass of a request, as if it were asked for by itself: its size, words, steps, sampler and checkpoint are its own."""
     width, height = request.picture_size
     own: dict[str, Any] = {"width": width, "height": height, "steps": request.hires_steps or request.steps}

@@ -10,9 +10,10 @@ import functools
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -23,6 +24,7 @@ from webui.generation.adapters import VAE_AUTOMATIC, VAE_NONE, UsedEmbedding, Us
 from webui.generation.attention import find_attention_label
 from webui.generation.control import MOST_CONTROLS, ControlUnit
 from webui.generation.enlarging import Enlargement, enlargement, find_upscaler
+from webui.generation.images import ImageHash
 from webui.generation.parameter import parameter
 from webui.generation.prompt.emphasis import EmphasisMode
 
@@ -34,6 +36,12 @@ MAX_SEED = 2**63 - 1
 RANDOM_SEED = -1
 NoiseSource = Literal["CPU", "GPU", "NV"]
 NOISE_SOURCES = get_args(NoiseSource)
+ResizeMode = Literal["Just resize", "Crop and resize", "Resize and fill", "Just resize (latent upscale)"]
+MaskMode = Literal["Inpaint masked", "Inpaint not masked"]
+MaskedContent = Literal["fill", "original", "latent noise", "latent nothing"]
+InpaintArea = Literal["Whole picture", "Only masked"]
+"""AUTOMATIC1111's words, as they stand in infotexts."""
+
 Tiling = Literal["Off", "X and Y", "X", "Y"]
 TILINGS = get_args(Tiling)
 _TILING_SWITCHED = {"true": "X and Y", "false": "Off"}
@@ -48,12 +56,11 @@ _SAMPLERS_AND_SCHEDULES = (("sampler", "schedule_type", samplers.AUTOMATIC), ("h
 """Fields of a sampler and its schedule, and what stands in the latter where nothing was chosen."""
 
 
-class Txt2Img(BaseModel):
-    """A picture from words."""
+class PictureRequest(BaseModel):
+    """What every request for pictures asks for, whatever they start from."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    kind: Literal["txt2img"] = "txt2img"
     prompt: str = parameter(
         "",
         label="Prompt",
@@ -373,6 +380,125 @@ class Txt2Img(BaseModel):
         help="Makes a picture that goes on seamlessly where copies of it are laid side by side, one above the other, or both.",
         infotext="Tiling",
     )
+    controls: tuple[ControlUnit, ...] = parameter(
+        (), label="Control", help="Pictures that steer the picture, each through a ControlNet or an IP-Adapter.", max_length=MOST_CONTROLS
+    )
+    batch_count: int = parameter(1, label="Pictures", help="How many pictures to make, one after another.", step=1, ge=1, le=100)
+    batch_size: int = parameter(
+        1, label="Batch size", help="How many pictures a graphics card draws at once. A CPU draws one by one.", step=1, ge=1, le=8
+    )
+    extensions: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, title="Add-on values", description="Values for add-ons, by add-on id.", max_length=50
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_joined_sampler_names(cls, data: Any) -> Any:
+        for name, schedule_name, unset in _SAMPLERS_AND_SCHEDULES:
+            if isinstance(data, dict) and isinstance(data.get(name), str):
+                sampler, schedule = samplers.split_joined_name(data[name])
+                if schedule is not None:
+                    data = {**data, name: sampler}
+                    if data.get(schedule_name, unset) == unset:
+                        data[schedule_name] = schedule
+        return data
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        # Pydantic takes false for 0 otherwise.
+        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation in (int, float):
+            raise ValueError("Send a number")
+        return value
+
+    @field_validator("sampler")
+    @classmethod
+    def _known_sampler(cls, value: str) -> str:
+        return _of_ours(samplers.find_sampler(value).label, str(cls.model_fields["sampler"].get_default()))
+
+    @field_validator("schedule_type")
+    @classmethod
+    def _known_schedule(cls, value: str) -> str:
+        return _of_ours(samplers.find_schedule_label(value), samplers.AUTOMATIC)
+
+    @field_validator("tiling", mode="before")
+    @classmethod
+    def _switched(cls, value: Any) -> Any:
+        return _TILING_SWITCHED.get(str(value).casefold(), value)
+
+    @field_validator("seed_resize_from", mode="before")
+    @classmethod
+    def _known_size(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        size = re.fullmatch(r"(-?\d{1,4})\s*[x×]\s*(-?\d{1,4})", value.strip())
+        if size is None and value.strip():
+            raise ValueError(SIZE_FORM)
+        width, height = map(int, size.groups()) if size else (0, 0)
+        # AUTOMATIC1111 writes 0x0 and -1x-1 for none.
+        return f"{width}x{height}" if width > 0 and height > 0 else ""
+
+    @field_validator("attention")
+    @classmethod
+    def _known_attention(cls, value: str) -> str:
+        return find_attention_label(value)
+
+    @field_validator("prompt", "negative_prompt", "checkpoint", "vae", mode="before")
+    @classmethod
+    def _clean_text(cls, value: Any) -> Any:
+        return _storable(value)
+
+    @property
+    def picture_count(self) -> int:
+        """How many pictures this request makes in all."""
+        return self.batch_count * self.batch_size
+
+    @property
+    def seed_resize(self) -> tuple[int, int] | None:
+        """Width and height in pixels at which noise is drawn; None: at the picture's own."""
+        width, _, height = self.seed_resize_from.partition("x")
+        return (int(width), int(height)) if height else None
+
+    @property
+    def guidance_scale(self) -> float:
+        """The CFG scale as the sampler takes it; 1 asks nothing of the negative prompt."""
+        return self.cfg_scale * samplers.find_sampler(self.sampler).cfg_factor
+
+    @property
+    def tiles(self) -> tuple[bool, bool]:
+        """Whether the picture goes on along x, and along y."""
+        return "X" in self.tiling, "Y" in self.tiling
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All its prompts that are asked for."""
+        return self.prompt, self.negative_prompt
+
+    @property
+    def enlargement(self) -> Enlargement | None:
+        """How a hires pass enlarges the picture; None without one."""
+        return None
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """Width and height in pixels of what comes out at the end."""
+        return self.enlargement.size if self.enlargement else (self.width, self.height)
+
+    @property
+    def other_hires_checkpoint(self) -> str | None:
+        """The checkpoint that a hires pass wants, where that is another one."""
+        return None
+
+
+def _storable(value: Any) -> Any:
+    # Lone surrogates cannot be stored as UTF-8, NUL ends strings in C libraries and databases.
+    return value.encode("utf-8", "replace").decode("utf-8").replace("\x00", "") if isinstance(value, str) else value
+
+
+class Txt2Img(PictureRequest):
+    """A picture from words."""
+
+    kind: Literal["txt2img"] = "txt2img"
     hires: bool = parameter(
         False,
         label="Hires fix",
@@ -463,51 +589,6 @@ class Txt2Img(BaseModel):
         infotext="Hires negative prompt",
         max_length=MAX_PROMPT_CHARACTERS,
     )
-    controls: tuple[ControlUnit, ...] = parameter(
-        (), label="Control", help="Pictures that steer the picture, each through a ControlNet or an IP-Adapter.", max_length=MOST_CONTROLS
-    )
-    batch_count: int = parameter(1, label="Pictures", help="How many pictures to make, one after another.", step=1, ge=1, le=100)
-    batch_size: int = parameter(
-        1, label="Batch size", help="How many pictures a graphics card draws at once. A CPU draws one by one.", step=1, ge=1, le=8
-    )
-    extensions: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, title="Add-on values", description="Values for add-ons, by add-on id.", max_length=50
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _split_joined_sampler_names(cls, data: Any) -> Any:
-        for name, schedule_name, unset in _SAMPLERS_AND_SCHEDULES:
-            if isinstance(data, dict) and isinstance(data.get(name), str):
-                sampler, schedule = samplers.split_joined_name(data[name])
-                if schedule is not None:
-                    data = {**data, name: sampler}
-                    if data.get(schedule_name, unset) == unset:
-                        data[schedule_name] = schedule
-        return data
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _numbers_are_numbers(cls, value: Any, info: ValidationInfo) -> Any:
-        # Pydantic takes false for 0 otherwise.
-        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation in (int, float):
-            raise ValueError("Send a number")
-        return value
-
-    @field_validator("sampler")
-    @classmethod
-    def _known_sampler(cls, value: str) -> str:
-        return _of_ours(samplers.find_sampler(value).label, str(cls.model_fields["sampler"].get_default()))
-
-    @field_validator("schedule_type")
-    @classmethod
-    def _known_schedule(cls, value: str) -> str:
-        return _of_ours(samplers.find_schedule_label(value), samplers.AUTOMATIC)
-
-    @field_validator("tiling", mode="before")
-    @classmethod
-    def _switched(cls, value: Any) -> Any:
-        return _TILING_SWITCHED.get(str(value).casefold(), value)
 
     @field_validator("hires_upscaler")
     @classmethod
@@ -531,41 +612,15 @@ class Txt2Img(BaseModel):
     def _named_hires_checkpoint(cls, value: str) -> str:
         return _same_or(SAME_CHECKPOINT, "hires_checkpoint", value, lambda name: name)
 
-    @field_validator("seed_resize_from", mode="before")
+    @field_validator("hires_prompt", "hires_negative_prompt", "hires_checkpoint", mode="before")
     @classmethod
-    def _known_size(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        size = re.fullmatch(r"(-?\d{1,4})\s*[x×]\s*(-?\d{1,4})", value.strip())
-        if size is None and value.strip():
-            raise ValueError(SIZE_FORM)
-        width, height = map(int, size.groups()) if size else (0, 0)
-        # AUTOMATIC1111 writes 0x0 and -1x-1 for none.
-        return f"{width}x{height}" if width > 0 and height > 0 else ""
-
-    @field_validator("attention")
-    @classmethod
-    def _known_attention(cls, value: str) -> str:
-        return find_attention_label(value)
-
-    @field_validator(
-        "prompt", "negative_prompt", "hires_prompt", "hires_negative_prompt", "checkpoint", "vae", "hires_checkpoint", mode="before"
-    )
-    @classmethod
-    def _clean_text(cls, value: Any) -> Any:
-        # Lone surrogates cannot be stored as UTF-8, NUL ends strings in C libraries and databases.
-        return value.encode("utf-8", "replace").decode("utf-8").replace("\x00", "") if isinstance(value, str) else value
+    def _clean_hires_text(cls, value: Any) -> Any:
+        return _storable(value)
 
     @property
-    def picture_count(self) -> int:
-        """How many pictures this request makes in all."""
-        return self.batch_count * self.batch_size
-
-    @property
-    def seed_resize(self) -> tuple[int, int] | None:
-        """Width and height in pixels at which noise is drawn; None: at the picture's own."""
-        width, _, height = self.seed_resize_from.partition("x")
-        return (int(width), int(height)) if height else None
+    def texts(self) -> tuple[str, ...]:
+        """All its prompts that are asked for."""
+        return (*super().texts, *((self.hires_prompt, self.hires_negative_prompt) if self.hires else ()))
 
     @property
     def enlargement(self) -> Enlargement | None:
@@ -574,24 +629,127 @@ class Txt2Img(BaseModel):
         return enlargement(self.width, self.height, self.hires_scale, wanted) if self.hires else None
 
     @property
-    def picture_size(self) -> tuple[int, int]:
-        """Width and height in pixels of what comes out at the end."""
-        return self.enlargement.size if self.enlargement else (self.width, self.height)
-
-    @property
     def other_hires_checkpoint(self) -> str | None:
         """The checkpoint that the hires pass wants, where that is another one."""
         return self.hires_checkpoint if self.hires and self.hires_checkpoint != SAME_CHECKPOINT else None
 
-    @property
-    def tiles(self) -> tuple[bool, bool]:
-        """Whether the picture goes on along x, and along y."""
-        return "X" in self.tiling, "Y" in self.tiling
+
+class PictureFromPicture(PictureRequest):
+    """What every request asks for that starts from a picture."""
+
+    init_image: ImageHash = parameter(
+        ..., label="Picture", help="What is drawn on: the SHA-256 of a picture that was uploaded (POST /images) or made here."
+    )
+    denoising_strength: float = parameter(
+        0.75,
+        label="Denoising strength",
+        help="How much is drawn anew. 0 gives the picture back; 1 keeps next to nothing of it.",
+        infotext="Denoising strength",
+        step=0.01,
+        ge=0,
+        le=1,
+    )
+    resize_mode: ResizeMode = parameter(
+        "Just resize",
+        label="Resize mode",
+        help="How the picture comes to the size that is drawn: stretched; cut; whole, its edges drawn out; or stretched as latents.",
+        infotext="Resize mode",
+    )
+    exact_steps: bool = parameter(
+        False,
+        label="Take all steps",
+        help="Takes as many steps as Steps says, of a longer schedule; else only its last ones, by the denoising strength.",
+        infotext="Exact steps",
+    )
+    noise_multiplier: float = parameter(
+        1.0,
+        label="Noise multiplier",
+        help="Factor on the noise that is put on the picture. Less is smoother, more is richer in detail.",
+        infotext="Noise multiplier",
+        step=0.001,
+        ge=0,
+        le=1.5,
+    )
+    extra_noise: float = parameter(
+        0.0,
+        label="Extra noise",
+        help="Noise that is put on the picture beyond what the steps take away. Gives more detail.",
+        infotext="Extra noise",
+        step=0.01,
+        ge=0,
+        le=1,
+    )
+    color_correction: bool = parameter(
+        False,
+        label="Keep the colours",
+        help="Brings the colours of the result back to those of the picture that it started from.",
+        infotext="Color correction",
+    )
+    mask_weight: float = parameter(
+        1.0,
+        label="Inpainting conditioning mask strength",
+        help="For inpainting checkpoints: how much of what is under the mask is hidden from the model. 0 shows it all.",
+        infotext="Conditional mask weight",
+        step=0.01,
+        ge=0,
+        le=1,
+    )
+
+
+class Img2Img(PictureFromPicture):
+    """A picture from words and a picture."""
+
+    kind: Literal["img2img"]
+
+
+class Inpaint(PictureFromPicture):
+    """A picture of which only what is masked is drawn anew."""
+
+    kind: Literal["inpaint"]
+    mask: ImageHash = parameter(
+        ...,
+        label="Mask",
+        help="What is drawn anew: the SHA-256 of a picture of the same size, white there and black elsewhere; "
+        "if it is transparent somewhere, its alpha is the mask.",
+    )
+    mask_blur: float = parameter(
+        4.0, label="Mask blur", help="How softly the mask ends.", infotext="Mask blur", unit="px", step=1, ge=0, le=64
+    )
+    mask_mode: MaskMode = parameter(
+        "Inpaint masked", label="Mask mode", help="Whether what is masked is drawn anew, or all else.", infotext="Mask mode"
+    )
+    masked_content: MaskedContent = parameter(
+        "original",
+        label="Masked content",
+        help="What drawing begins with under the mask: the colours around it, the picture itself, noise, or nothing.",
+        infotext="Masked content",
+    )
+    inpaint_area: InpaintArea = parameter(
+        "Whole picture",
+        label="Inpaint area",
+        help="Whole picture: all of it at the size that is drawn. Only masked: what is masked, at that size, pasted back into the picture.",
+        infotext="Inpaint area",
+    )
+    masked_padding: int = parameter(
+        32,
+        label="Masked area padding",
+        help="How much around the mask the model sees with Only masked.",
+        infotext="Masked area padding",
+        unit="px",
+        step=4,
+        ge=0,
+        le=256,
+    )
 
     @property
-    def guidance_scale(self) -> float:
-        """The CFG scale as the sampler takes it; 1 asks nothing of the negative prompt."""
-        return self.cfg_scale * samplers.find_sampler(self.sampler).cfg_factor
+    def only_masked(self) -> bool:
+        """Whether what is masked is drawn by itself and pasted back into the whole picture."""
+        return self.inpaint_area == "Only masked"
+
+    @property
+    def inverted(self) -> bool:
+        """Whether all but what is masked is drawn anew."""
+        return self.mask_mode == "Inpaint not masked"
 
 
 def _of_ours(label: str, usual: str) -> str:
@@ -613,11 +771,11 @@ def _same_or(same: str, field: str, value: str, find: Callable[[str], str]) -> s
 HIRES_FIELDS = tuple(name for name in Txt2Img.model_fields if name.startswith("hires_") or name == "denoising_strength")
 """What can be chosen about the hires pass."""
 
-GenerationRequest = Txt2Img
-"""Any request. Further tasks join as a discriminated union over `kind`."""
+GenerationRequest = Txt2Img | Img2Img | Inpaint
+"""Any request; its `kind` says which. Further tasks join here."""
 
 
-class ResolvedTxt2Img(Txt2Img):
+class Resolved(PictureRequest):
     """What will run: nothing random or automatic is left in it. Made by `webui.generation.resolve`."""
 
     # No default on purpose: a resolved request without these can't be made.
@@ -631,14 +789,6 @@ class ResolvedTxt2Img(Txt2Img):
     vae: str = parameter(VAE_NONE, label="VAE", help="The VAE in place of the checkpoint's own.", infotext="VAE", max_length=500)
     vae_hash: str = Field(default="", title="VAE hash", description="First 10 hex digits of the VAE's content hash.")
     loras: tuple[UsedLora, ...] = Field(default=(), title="LoRAs", description="Those that the prompt names and that are there, in order.")
-    hires_checkpoint_hash: str = Field(
-        default="",
-        title="Hires model hash",
-        description="First 10 hex digits of the content hash of the hires pass's own checkpoint.",
-    )
-    hires_loras: tuple[UsedLora, ...] = Field(
-        default=(), title="Hires LoRAs", description="Those that the hires prompt names and that are there, in order."
-    )
     embeddings: tuple[UsedEmbedding, ...] = Field(
         default=(), title="Embeddings", description="Those that the prompts name and that are there."
     )
@@ -665,13 +815,49 @@ class ResolvedTxt2Img(Txt2Img):
         step = 1 if self.variation_strength else 0
         return tuple((self.variation_seed + step * index) % (MAX_SEED + 1) for index in range(self.picture_count))
 
-    def alone(self, index: int) -> ResolvedTxt2Img:
+    def alone(self, index: int) -> Self:
         """The request that makes the picture of that index by itself."""
         seeds = {"seed": self.image_seeds[index], "variation_seed": self.image_variation_seeds[index]}
         return self.model_copy(update={**seeds, "batch_count": 1, "batch_size": 1})
 
 
-ResolvedRequest = ResolvedTxt2Img
+class ResolvedTxt2Img(Resolved, Txt2Img):
+    """A picture from words, as it will be drawn."""
+
+    hires_checkpoint_hash: str = Field(
+        default="",
+        title="Hires model hash",
+        description="First 10 hex digits of the content hash of the hires pass's own checkpoint.",
+    )
+    hires_loras: tuple[UsedLora, ...] = Field(
+        default=(), title="Hires LoRAs", description="Those that the hires prompt names and that are there, in order."
+    )
+
+
+class ResolvedImg2Img(Resolved, Img2Img):
+    """A picture from words and a picture, as it will be drawn."""
+
+
+class ResolvedInpaint(Resolved, Inpaint):
+    """A picture of which only what is masked is drawn anew, as that will be done. picture_width, picture_height: of the source, in px."""
+
+    picture_width: int = Field(title="Width of the picture", description="Of the one that it starts from.", ge=1)
+    picture_height: int = Field(title="Height of the picture", description="Of the one that it starts from.", ge=1)
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """Width and height in pixels of what comes out at the end."""
+        return (self.picture_width, self.picture_height) if self.only_masked else (self.width, self.height)
+
+
+ResolvedRequest = ResolvedTxt2Img | ResolvedImg2Img | ResolvedInpaint
+"""Any request as it will be drawn."""
+
+REQUEST_TYPES: Mapping[str, type[GenerationRequest]] = MappingProxyType({"txt2img": Txt2Img, "img2img": Img2Img, "inpaint": Inpaint})
+RESOLVED_TYPES: Mapping[str, type[ResolvedRequest]] = MappingProxyType(
+    {"txt2img": ResolvedTxt2Img, "img2img": ResolvedImg2Img, "inpaint": ResolvedInpaint}
+)
+"""By their kind; a request that names none is one for a picture from words."""
 
 
 @dataclass(frozen=True)
@@ -783,10 +969,22 @@ def _place_of(loc: tuple[int | str, ...], model: type[BaseModel]) -> tuple[str |
 
 def parse_request(data: Any) -> GenerationRequest:
     """A request from untrusted JSON-like data. Raises InvalidRequest naming field, allowed range and way out."""
+    return _of_kind(data, REQUEST_TYPES)
+
+
+AnyType = TypeVar("AnyType", bound=PictureRequest)
+
+
+def _of_kind(data: Any, types: Mapping[str, type[AnyType]]) -> AnyType:
+    kind = data.get("kind", "txt2img") if isinstance(data, dict) else "txt2img"
+    request_type = types.get(kind) if isinstance(kind, str) else None
+    if request_type is None:
+        known = ", ".join(types)
+        raise InvalidRequest(f"The kind of a request can't be {repr(kind)[:60]}.", field="kind", allowed=known, hint=f"Use {known}.")
     try:
-        return Txt2Img.model_validate(data)
+        return request_type.model_validate(data)
     except ValidationError as error:
-        raise explain_validation(error, Txt2Img) from None
+        raise explain_validation(error, request_type) from None
 
 
 def _before_prompt_grammar(fields: dict[str, Any]) -> dict[str, Any]:
@@ -826,7 +1024,9 @@ def load_request(text: str) -> GenerationRequest:
 @functools.lru_cache(maxsize=256)  # frozen, and every look at queue and history asks for the same ones
 def load_resolved(text: str) -> ResolvedRequest:
     """The resolved request that `dump_request` wrote, upgraded from older versions."""
-    try:
-        return ResolvedTxt2Img.model_validate(_stored_fields(text))
-    except ValidationError as error:
-        raise explain_validation(error, ResolvedTxt2Img) from None
+    return parse_resolved(_stored_fields(text))
+
+
+def parse_resolved(fields: Mapping[str, Any]) -> ResolvedRequest:
+    """A resolved request from its fields. Raises InvalidRequest."""
+    return _of_kind(fields, RESOLVED_TYPES)

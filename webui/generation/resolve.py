@@ -9,7 +9,7 @@ from typing import Any
 
 from webui.generation import samplers
 from webui.generation.adapters import NO_ADAPTERS, FoundAdapters
-from webui.generation.request import RANDOM_SEED, SAME_SAMPLER, SAME_SCHEDULE, GenerationRequest, ResolvedRequest, ResolvedTxt2Img
+from webui.generation.request import RANDOM_SEED, SAME_SAMPLER, SAME_SCHEDULE, GenerationRequest, ResolvedRequest, Txt2Img, parse_resolved
 from webui.generation.stock_pipelines import fields_for
 
 LAST_RANDOM_SEED = 4_294_967_293
@@ -31,10 +31,11 @@ def resolve(
     rng: random.Random,
     adapters: FoundAdapters = NO_ADAPTERS,
     hires_checkpoint: CheckpointIdentity | None = None,
+    picture_size: tuple[int, int] | None = None,
 ) -> ResolvedRequest:
     """Fill in every value that was left open. Pure but for `rng`, which draws random seeds. adapters: what the request names.
 
-    hires_checkpoint: that of the hires pass, where it wants another one.
+    hires_checkpoint: that of the hires pass, where it wants another one. picture_size: width and height of the picture that is inpainted.
     Where a pipeline of diffusers draws, what it takes no notice of is put back to its default, adapters among it.
     Raises InvalidRequest for what such a pipeline can't make at all.
     """
@@ -46,7 +47,11 @@ def resolve(
         fields["seed"] = rng.randint(0, LAST_RANDOM_SEED)
     if fields["variation_seed"] == RANDOM_SEED:
         fields["variation_seed"] = rng.randint(0, LAST_RANDOM_SEED) if fields["variation_strength"] else 0
-    fields["hires_schedule_type"] = _hires_schedule(fields)
+    if isinstance(request, Txt2Img):
+        fields["hires_schedule_type"] = _hires_schedule(fields)
+        fields["hires_loras"] = adapters.hires_loras
+    if picture_size is not None:
+        fields["picture_width"], fields["picture_height"] = picture_size
     if fields["schedule_type"] == samplers.AUTOMATIC:
         fields["schedule_type"] = samplers.find_sampler(request.sampler).default_schedule
     if hires_checkpoint is not None:
@@ -55,9 +60,8 @@ def resolve(
     fields["checkpoint_hash"] = checkpoint.hash
     fields["pipeline"] = checkpoint.pipeline
     fields |= {"vae": adapters.vae, "vae_hash": adapters.vae_hash, "embeddings": adapters.embeddings}
-    fields |= {"loras": adapters.loras, "hires_loras": adapters.hires_loras}
-    fields["controls"] = adapters.controls
-    return ResolvedTxt2Img.model_validate(fields)
+    fields |= {"loras": adapters.loras, "controls": adapters.controls}
+    return parse_resolved(fields)
 
 
 def _hires_schedule(fields: Mapping[str, Any]) -> str:

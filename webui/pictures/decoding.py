@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from webui.errors import InvalidRequest, TooLarge
 
@@ -34,6 +34,8 @@ _PHONES_JPEG = "MPO"
 _UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, SyntaxError, RuntimeError, Image.DecompressionBombError)
 _WHITE = (255, 255, 255, 255)
 _SIXTEEN_BITS = 257
+_LYING = (5, 6, 7, 8)
+"""EXIF orientations in which width and height change places."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,11 @@ def read_rgb(data: bytes, most_megapixels: int = MOST_MEGAPIXELS) -> Image.Image
 
 def read_stored(path: Path, sha256: str) -> Image.Image:
     """Upright RGB pixels of a file of the image store. Raises InvalidRequest when it is not what its hash says."""
+    return as_rgb(read_upright(path, sha256))
+
+
+def read_upright(path: Path, sha256: str) -> Image.Image:
+    """A picture of the image store, upright, in the mode that it has. Raises InvalidRequest when it is not what its hash says."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -65,7 +72,14 @@ def read_stored(path: Path, sha256: str) -> Image.Image:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise InvalidRequest(f"The picture {sha256[:10]} was changed on disk.", hint="Choose it again.")
     # It was within the limit of the day when it was taken.
-    return as_rgb(_decoded(data, None)[0])
+    return _decoded(data, None)[0]
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """Width and height of a file that was checked before, as it is looked at; its pixels aren't decoded."""
+    with _opened(path) as picture:
+        turned = picture.getexif().get(ExifTags.Base.Orientation, 1) in _LYING
+        return (picture.height, picture.width) if turned else picture.size
 
 
 def media_type_of(path: Path) -> str:

@@ -13,7 +13,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
+
+from webui.pictures.framing import cropped, filled, stretched
 
 Pixels = NDArray[np.uint8]
 ResizeMode = Literal["Just Resize", "Crop and Resize", "Resize and Fill"]
@@ -28,15 +30,8 @@ _TAN_22_5 = 13573
 
 def fitted(picture: Image.Image, width: int, height: int, mode: ResizeMode) -> Image.Image:
     """The picture at another size: stretched; cut to the shape from its middle; or whole, its edges drawn out where it is too short."""
-    if picture.size == (width, height):
-        return picture
-    if mode == "Just Resize":
-        return picture.resize((width, height), Image.Resampling.LANCZOS)
-    if mode == "Crop and Resize":
-        return ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
-    whole = np.asarray(ImageOps.contain(picture, (width, height), Image.Resampling.LANCZOS))
-    down, across = height - whole.shape[0], width - whole.shape[1]
-    return Image.fromarray(np.pad(whole, ((down // 2, down - down // 2), (across // 2, across - across // 2), (0, 0)), "edge"))
+    ways = {"Just Resize": stretched, "Crop and Resize": cropped, "Resize and Fill": filled}
+    return ways[mode](picture, (width, height))
 
 
 def control_picture(

@@ -36,7 +36,7 @@ class Sample:
     def work(self) -> float:
         """What the denoiser did for it (see `picture_work`)."""
         told = self.facts.get("work")
-        known = isinstance(told, int | float) and told > 0
+        known = isinstance(told, int | float) and told >= 0
         return float(told) if known else _work(self.steps, self.width, self.height, self.cfg_scale, self.sampler)  # type: ignore[arg-type]
 
     @property
@@ -116,7 +116,8 @@ def picture_work(request: GenerationRequest) -> float:
 def shares_done(request: GenerationRequest) -> tuple[float, ...]:
     """Which share of a picture is done after 0, 1, 2 ... steps of the denoiser, 0 to 1."""
     done = [0.0, *itertools.accumulate(_works(request))]
-    return tuple(work / done[-1] for work in done)
+    # A picture that is given back as it was has no steps.
+    return tuple(work / done[-1] for work in done) if done[-1] else (1.0,)
 
 
 def work_of(request: GenerationRequest) -> float:
@@ -126,7 +127,7 @@ def work_of(request: GenerationRequest) -> float:
 
 def pace(samples: Sequence[Sample]) -> float | None:
     """Median seconds for one unit of work in `samples` (same checkpoint, newest first); None when nothing is known yet."""
-    speeds = [sample.seconds / sample.work for sample in samples if sample.seconds > 0]
+    speeds = [sample.seconds / sample.work for sample in samples if sample.seconds > 0 and sample.work > 0]
     return statistics.median(speeds) if speeds else None
 
 

@@ -57,7 +57,8 @@ def image_view(
         "steps": request.steps,
         "cfg_scale": request.cfg_scale,
         "clip_skip": request.clip_skip,
-        "hires": request.hires,
+        "kind": request.kind,
+        "hires": request.enlargement is not None,
         "infotext": write_infotext(request.alone(index), seed, __version__),
         **made,
     }

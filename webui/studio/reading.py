@@ -10,7 +10,7 @@ from webui.errors import EaselError
 from webui.generation.infotext import Mapped, Unmapped, map_fields
 from webui.generation.metadata.tools import Told, read_text, read_texts
 from webui.generation.prompt.styles import Style, extract_styles
-from webui.generation.request import ResolvedRequest, Txt2Img, load_resolved, parameters_of
+from webui.generation.request import REQUEST_TYPES, ResolvedRequest, Txt2Img, load_resolved, parameters_of
 from webui.studio.picture_texts import read_picture_texts
 
 Answer = dict[str, Any]
@@ -20,7 +20,7 @@ _NOT_TAKEN_OVER = frozenset({"kind", "batch_count", "batch_size", "styles"})
 
 PARAMETERS = parameters_of(Txt2Img)
 
-NOTHING: Answer = {"tool": None, "exact": False, "fields": {}, "unusual": {}, "unmapped": []}
+NOTHING: Answer = {"tool": None, "exact": False, "fields": {}, "of_source": {}, "unusual": {}, "unmapped": []}
 
 
 def read_picture(data: bytes, checkpoints: Iterable[str]) -> Answer:
@@ -36,7 +36,7 @@ def read_pasted(text: str, checkpoints: Iterable[str]) -> Answer:
 
 def _answer(told: Told, checkpoints: Iterable[str]) -> Answer:
     exact = _exact(told.record) if told.record else None
-    mapped = Mapped(exact) if exact is not None else map_fields(told.infotext)
+    mapped = exact or map_fields(told.infotext)
     fields, unmapped = dict(mapped.fields), list(mapped.unmapped)
     name = fields.get("checkpoint")
     if name and name not in set(checkpoints):
@@ -46,6 +46,7 @@ def _answer(told: Told, checkpoints: Iterable[str]) -> Answer:
         "tool": told.tool,
         "exact": exact is not None,
         "fields": fields,
+        "of_source": dict(mapped.of_source),
         "unusual": {
             name: PARAMETERS[name].label for name, value in fields.items() if name in PARAMETERS and value != PARAMETERS[name].default
         },
@@ -65,12 +66,15 @@ def without_styles(answer: Answer, styles: Iterable[Style], how: str) -> Answer:
     return answer | {"fields": fields | changed}
 
 
-def _exact(record: Mapping[str, Any]) -> dict[str, Any] | None:
+def _exact(record: Mapping[str, Any]) -> Mapped | None:
     """The fields of Easel's own record; None where it can't be read, so that its infotext has the word."""
     try:
         request: ResolvedRequest = load_resolved(json.dumps(record["request"]))
         seed = request.image_seeds[int(record.get("image", 0))]
     except (EaselError, LookupError, TypeError, ValueError, AttributeError):
         return None
-    known = {name: getattr(request, name) for name in Txt2Img.model_fields if name not in _NOT_TAKEN_OVER}
-    return known | {"seed": seed}
+    asked = {name: getattr(request, name) for name in REQUEST_TYPES[request.kind].model_fields}
+    fields = {name: value for name, value in asked.items() if name in Txt2Img.model_fields and name not in _NOT_TAKEN_OVER}
+    own = {name: value for name, value in asked.items() if name in ("kind", "denoising_strength") or name not in Txt2Img.model_fields}
+    of_source = {} if isinstance(request, Txt2Img) else own
+    return Mapped(fields | {"seed": seed}, of_source=of_source)

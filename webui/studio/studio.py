@@ -32,6 +32,7 @@ from webui.generation.request import (
     MAX_SEED,
     RANDOM_SEED,
     GenerationRequest,
+    Inpaint,
     ResolvedRequest,
     ResolvedTxt2Img,
     Txt2Img,
@@ -42,7 +43,8 @@ from webui.generation.resolve import CheckpointIdentity, resolve
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
 from webui.generation.stock_pipelines import notes_for
-from webui.pictures.decoding import read_stored
+from webui.pictures.decoding import read_stored, read_upright, upright_size
+from webui.pictures.masking import as_mask, check_mask
 from webui.pictures.preprocessors import control_picture
 from webui.planning.estimate import Estimate, estimate
 from webui.planning.machine import host_memory
@@ -158,7 +160,9 @@ class Studio:
         """
         asked = parse_request(fields)
         given = {name: getattr(asked, name) for name in asked.model_fields_set}
-        return parse_request({**self.catalog.find(asked.checkpoint).defaults, **given})
+        known = type(asked).model_fields
+        defaults = {name: value for name, value in self.catalog.find(asked.checkpoint).defaults.items() if name in known}
+        return parse_request({**defaults, **given})
 
     def complete_all(self, many: Sequence[Any]) -> list[GenerationRequest]:
         """Requests from a list of untrusted fields. Raises InvalidRequest that says which one is wrong."""
@@ -234,8 +238,17 @@ class Studio:
         else:
             adapters, told = find_adapters(self.catalog.models, prepared, checkpoint)
             hires = self._further("hires_checkpoint", prepared.other_hires_checkpoint)
-        resolved = resolve(prepared, identity, self._rng, adapters, hires)
+        resolved = resolve(prepared, identity, self._rng, adapters, hires, self._inpainted_size(prepared))
         return NewJob(asked=request, resolved=resolved, notes=(*notes, *told), **how)
+
+    def _inpainted_size(self, request: GenerationRequest) -> tuple[int, int] | None:
+        """Width and height of the picture that is inpainted. Raises InvalidRequest for a mask that doesn't fit it, or masks nothing."""
+        if not isinstance(request, Inpaint):
+            return None
+        size = upright_size(self.images.require(request.init_image, "init_image"))
+        mask = as_mask(read_upright(self.images.require(request.mask, "mask"), request.mask))
+        check_mask(mask, size, inverted=request.inverted)
+        return size
 
     def _identity(self, checkpoint: Checkpoint) -> CheckpointIdentity:
         return CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint), checkpoint.pipeline)
@@ -389,6 +402,8 @@ class Studio:
                 hint="Leave it out: all else is as the picture was made.",
             )
         made = self.request_of(image_id)
+        if not isinstance(made, Txt2Img):
+            raise Conflict("This picture was made from another one.", field="id", hint="Pictures from words alone have a hires pass.")
         own = {name: getattr(made, name) for name in Txt2Img.model_fields}
         return self.submit(parse_request({**own, **fields, "hires": True}))
 

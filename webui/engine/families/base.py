@@ -15,6 +15,10 @@ from webui.engine.schedules import ModelSigmas
 GUIDANCE = "guidance"
 """Name in Conditioning.further: the distilled guidance, (rows,), for families that have `distilled_guidance`."""
 
+MASKED = "masked"
+"""Name in Conditioning.further: for families that see masks, (rows, 1 + channels, h, w): the mask, 1 where it is drawn anew, and the
+latents of the picture with that hidden. Without it all is drawn anew."""
+
 
 @dataclass(frozen=True)
 class Conditioning:
@@ -132,6 +136,11 @@ class Family(Protocol):
     @property
     def distilled_guidance(self) -> bool:
         """Whether the denoiser is told how closely to follow the prompt, instead of being asked twice."""
+        ...
+
+    @property
+    def sees_masks(self) -> bool:
+        """Whether the denoiser was trained to be shown the mask and what is left of the picture (see MASKED)."""
         ...
 
     @property

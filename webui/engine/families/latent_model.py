@@ -38,6 +38,11 @@ class LatentModel:
         """Whether the denoiser is told how closely to follow the prompt, instead of being asked twice."""
         return False
 
+    @property
+    def sees_masks(self) -> bool:
+        """Whether the denoiser is shown the mask and what is left of the picture."""
+        return False
+
     def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
         """(channels, h, w) of the latents of a picture of that many pixels."""
         return int(self.vae.config.latent_channels), height // self.pixels_per_latent, width // self.pixels_per_latent

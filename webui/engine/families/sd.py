@@ -17,7 +17,7 @@ import torch
 
 from webui.engine import latents as latent_space
 from webui.engine.device import Device
-from webui.engine.families.base import Conditioning, Encoded
+from webui.engine.families.base import MASKED, Conditioning, Encoded
 from webui.engine.families.latent_model import LatentModel
 from webui.engine.schedules import ModelSigmas
 from webui.engine.text_encoders import ClipText
@@ -62,7 +62,7 @@ class UNetModel(LatentModel):
 
     def denoise(self, x: torch.Tensor, sigma: float, conditioning: Conditioning) -> torch.Tensor:
         """The guess of x0 from x = x0 + sigma * noise, (batch, channels, h, w) fp32."""
-        scaled = self._with_blank(x / math.sqrt(sigma**2 + 1)).to(self.dtype, memory_format=self.device.memory_format)
+        scaled = self._with_masked(x / math.sqrt(sigma**2 + 1), conditioning).to(self.dtype, memory_format=self.device.memory_format)
         timestep = torch.full((), self.sigmas.timestep_of(sigma), dtype=torch.float32, device=x.device)
         output = self.unet(
             scaled,
@@ -77,10 +77,18 @@ class UNetModel(LatentModel):
         """What the U-Net is told beside the tokens."""
         return None
 
-    def _with_blank(self, scaled: torch.Tensor) -> torch.Tensor:
-        """For an inpainting U-Net: the latents, a mask that is 1 everywhere, and the latents of grey."""
-        if self.unet.config.in_channels == scaled.shape[1]:
+    @property
+    def sees_masks(self) -> bool:
+        """Whether it is an inpainting U-Net, which takes a mask and the latents of the masked picture beside the latents."""
+        return self.unet.config.in_channels > self.vae.config.latent_channels
+
+    def _with_masked(self, scaled: torch.Tensor, conditioning: Conditioning) -> torch.Tensor:
+        """For an inpainting U-Net: the latents, the mask, and the latents of the masked picture; without one a mask of all and grey."""
+        if not self.sees_masks:
             return scaled
+        masked = conditioning.further.get(MASKED)
+        if masked is not None:
+            return torch.cat([scaled, masked.to(scaled)], dim=1)
         blank = self._blank_of(scaled.shape[-2:])
         return torch.cat([scaled, torch.ones_like(scaled[:, :1]), blank.expand(scaled.shape[0], -1, -1, -1)], dim=1)
 

@@ -2,8 +2,8 @@
 
 import { combine } from "./canvas/mask-acts.js";
 import { readMask } from "./canvas/png.js";
-import { upload } from "./canvas/uploads.js";
 import { currentPage, open } from "./pages.js";
+import { addressOf, upload } from "./uploads.js";
 
 const CANVAS_PAGES = ["img2img", "inpaint"];
 
@@ -72,7 +72,7 @@ async function putStored(canvas, picture, mask) {
 }
 
 async function stored(hash) {
-  const response = await fetch(`/api/v1/images/${hash}`);
+  const response = await fetch(addressOf(hash));
   if (!response.ok) throw new Error("The picture that this started from is not here any more.");
   return response.blob();
 }

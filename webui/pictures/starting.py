@@ -1,0 +1,89 @@
+"""What drawing starts from: a picture and perhaps a mask, at the size that is drawn, and how what was drawn goes back to the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from PIL import Image
+
+from webui.pictures.colours import with_colours_of
+from webui.pictures.framing import CutOut, Size, box_around, cropped, filled, stretched
+from webui.pictures.masking import blurred, bounds, filled_in, hardened, turned
+
+LATENT = "Just resize (latent upscale)"
+
+WAYS: Mapping[str, Callable[[Image.Image, Size], Image.Image]] = MappingProxyType(
+    {"Just resize": stretched, "Crop and resize": cropped, "Resize and fill": filled, LATENT: stretched}
+)
+"""Resize mode -> how pixels come to another size. For latents see `starting_picture`."""
+
+LONGEST_SIDE = 2048
+"""Of a picture that goes to the VAE as it is, in pixels."""
+_VAE_MULTIPLE = 8
+
+
+@dataclass(frozen=True)
+class Start:
+    """picture: what is drawn on, RGB. mask: what of it is drawn anew (mode L, of its size); None: all.
+
+    whole: what the result is laid into, only where `overlay` (of its size) says. cut: which part of that was drawn.
+    keeps_colours: whether the result gets the colours of `picture`.
+    """
+
+    picture: Image.Image
+    mask: Image.Image | None = None
+    whole: Image.Image | None = None
+    overlay: Image.Image | None = None
+    cut: CutOut | None = None
+    keeps_colours: bool = False
+
+    def finished(self, drawn: Image.Image) -> Image.Image:
+        """The picture that comes of what was drawn. What isn't masked at all has the very pixels of the source."""
+        if self.keeps_colours:
+            drawn = with_colours_of(drawn, self.picture)
+        if self.whole is None or self.overlay is None:
+            return drawn
+        laid = self.cut.put_back(drawn, self.whole) if self.cut else drawn
+        return Image.composite(laid, self.whole, self.overlay)
+
+
+def starting_picture(picture: Image.Image, size: Size, resize_mode: str, *, keeps_colours: bool = False) -> Start:
+    """All of a picture is drawn anew. By the mode LATENT it keeps its own size, and its latents are resized instead."""
+    if resize_mode == LATENT:
+        factor = min(1.0, LONGEST_SIDE / max(picture.size))
+        width, height = (max(int(side * factor) // _VAE_MULTIPLE, 1) * _VAE_MULTIPLE for side in picture.size)
+        return Start(stretched(picture, (width, height)), keeps_colours=keeps_colours)
+    return Start(WAYS[resize_mode](picture, size), keeps_colours=keeps_colours)
+
+
+@dataclass(frozen=True)
+class Masking:
+    """How a mask is used. blur: of its edge, in pixels. inverted: all but what is masked is drawn. fills: with what is around it first.
+
+    padding: pixels around the masked area that are drawn by themselves with it; None: the whole picture is drawn.
+    """
+
+    blur: float = 4.0
+    inverted: bool = False
+    fills: bool = False
+    padding: int | None = None
+
+
+def starting_inpaint(
+    picture: Image.Image, mask: Image.Image, size: Size, resize_mode: str, how: Masking, *, keeps_colours: bool = False
+) -> Start:
+    """What is masked is drawn anew, at `size`, in the order of AUTOMATIC1111. mask: mode L, as large as the picture."""
+    soft = blurred(turned(mask, how.inverted), how.blur)
+    area = bounds(soft)
+    if how.padding is not None and area is not None:
+        cut = CutOut(box_around(area, how.padding, size, picture.size), size)
+        whole, overlay, drawn_on, drawn_mask = picture, soft, cut.taken(picture), cut.taken(soft)
+    else:
+        resized = WAYS[resize_mode]
+        cut = None
+        whole, drawn_mask = resized(picture, size), resized(soft, size)
+        drawn_on, overlay = whole, hardened(drawn_mask)
+    start = filled_in(drawn_on, drawn_mask) if how.fills else drawn_on
+    return Start(start, drawn_mask, whole, overlay, cut, keeps_colours)
