@@ -51,6 +51,7 @@ function takeDefaults(name, before) {
 }
 
 on("catalog", () => ask("catalog"));
+linked.then(() => ask("catalog")); // what the page was built with may be days old
 onReceipt("catalog", ({ checkpoints }) => checkpoints && (told.checkpoints = checkpoints));
 
 /** A dot at the picker says whether the worker is ready. */

@@ -7,7 +7,7 @@ import { cardAct, isInUse } from "./models-acts.js";
 import { fileSize } from "./words.js";
 
 const NAMED = ["lora", "embedding"];
-const OBVIOUS = new Set(["checkpoint", "vae", "upscaler", "text_encoder", ...NAMED]); // the tab says it
+const OBVIOUS = new Set(["checkpoint", "denoiser", "vae", "upscaler", "text_encoder", ...NAMED]); // the tab says it
 
 /** resident: the parts of it that are in memory. roomy: whether there is room for its notes. open(model): shows everything about it. */
 export function modelCard(model, { resident, chosen, roomy, open }) {
