@@ -9,7 +9,7 @@ import { errorToast } from "./toasts.js";
 /** way: "generate", "soon" or "forever". */
 export async function order(way) {
   const page = currentPage();
-  expectJob();
+  if (way !== "generate") expectJob(); // a click on Generate is counted before Gradio tells of it
   try {
     ask(way, { page, source: await sourceOf(page) });
   } catch (error) {

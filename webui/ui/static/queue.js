@@ -42,6 +42,7 @@ export function mount(element) {
   for (const type of ["snapshot", "job", "picture", "queue"]) on(type, show);
   on("progress", showProgress);
   for (const about of ["generate", "example", "enlarge", "soon", "forever"]) onReceipt(about, forgetJob);
+  document.addEventListener("click", (event) => event.target.closest?.("#ez-generate") && expectJob());
   onSheet((name) => pill.setAttribute("aria-expanded", String(name === "queue")));
   show();
 }
