@@ -177,7 +177,7 @@ def test_over_the_queue_to_the_worker_and_into_the_picture(new_studio: Callable[
     (unit,) = spec.request.controls
     assert (unit.model, unit.threshold_a, unit.threshold_b, unit.weight) == ("canny", 100, 200, 0.5)
     assert len(unit.hash) == 10
-    assert [(use.kind, use.path) for use in spec.controls] == [("controlnet", str(path))]
+    assert [use.path for use in spec.controls] == [str(path)]
     assert Path(spec.image_paths[digest]).read_bytes() == png()
     (image,) = job["images"]
     assert "ControlNet 0: " in image["infotext"]

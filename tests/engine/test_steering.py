@@ -70,7 +70,7 @@ def steered(path: Path | list[Path], ring: tuple[str, Path], spec: JobSpec | Non
     return dataclasses.replace(
         spec,
         request=spec.request.model_copy(update={"controls": (unit,) * len(paths)}),
-        controls=tuple(ControlUse("controlnet", str(one)) for one in paths),
+        controls=tuple(ControlUse(str(one)) for one in paths),
         image_paths={ring[0]: str(ring[1])},
     )
 
@@ -232,3 +232,12 @@ def test_rows_of_the_negative_prompt(asked: tuple[int, ...], there: bool, rows: 
     negative: Any = object() if there else None
     context = DenoiseContext(job().request, (0, 1), (1.0, 0.0), model_sigmas({}), (), negative, torch.zeros(1), asked=asked)
     assert context.negative_rows == rows
+
+
+def test_it_steers_the_hires_pass_at_its_own_size(family: StableDiffusion, tiny: Path, ring: tuple[str, Path]) -> None:
+    recorder = recorder_of(family)
+    spec = job(**QUICK, hires=True, hires_scale=2.0, hires_upscaler="Latent")
+    plain, told = drawn(recorder, spec), drawn(recorder, steered(tiny, ring, spec))
+    assert plain.size == told.size == 128 * 128 * 3
+    assert np.abs(told - plain).max() > 3
+    assert (drawn(recorder, steered(tiny, ring, spec, weight=0.0)) == plain).all()

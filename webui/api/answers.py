@@ -97,7 +97,7 @@ class ControlModelAnswer(BaseModel):
     """A model that a picture can steer through."""
 
     name: str = Field(description="As a control's `model`.")
-    kind: str = Field(description="controlnet or ip_adapter.")
+    kind: str = Field(description="controlnet.")
     family: str = Field(description="sd1, sd2 or sdxl; empty where the file doesn't tell.")
 
 

@@ -34,7 +34,7 @@ _SPOILED_BY: Mapping[Kind, frozenset[str]] = {"lora": frozenset("<>:#\n"), "embe
 _LORA, _EMBEDDING, _VAE = frozenset(("lora",)), frozenset(("embedding",)), frozenset(("vae",))
 CONTROL_KINDS: frozenset[Kind] = frozenset(("controlnet",))
 CONTROL_FAMILIES = frozenset(("sd1", "sd2", "sdxl"))
-"""Families of checkpoints that ControlNets and IP-Adapters steer."""
+"""Families of checkpoints that ControlNets steer."""
 
 
 def knows_network(models: ModelCatalog, kind: str, name: str) -> bool | None:
@@ -189,7 +189,7 @@ def _vae(models: ModelCatalog, asked: str, checkpoint: Checkpoint) -> tuple[str,
 
 
 def control_models(models: ModelCatalog, family: str = "") -> list[ModelFile]:
-    """ControlNets and IP-Adapters that can be used; with a family only those that may fit it."""
+    """ControlNets that can be used; with a family only those that may fit it."""
     return [
         model
         for model in models.select(CONTROL_KINDS)
@@ -216,10 +216,10 @@ def _control_model(models: ModelCatalog, unit: ControlUnit, field: str, family: 
     if model is None:
         known = [one.name for one in control_models(models, family)]
         raise InvalidRequest(
-            f"There is no ControlNet or IP-Adapter called {unit.model[:80]!r}.",
+            f"There is no ControlNet called {unit.model[:80]!r}.",
             field=field,
             allowed=", ".join(known[:20]) or "none is here yet",
-            hint="Pick one of these, or put yours into models/controlnet or models/ip_adapter.",
+            hint="Pick one of these, or put yours into models/controlnet.",
         )
     if model.facts.problem:
         raise AdapterUnusable(f"{model.name} can't be used: {model.facts.problem}", field=field, hint=model.facts.hint)
@@ -235,7 +235,7 @@ def _control_model(models: ModelCatalog, unit: ControlUnit, field: str, family: 
 
 def _control_use(models: ModelCatalog, unit: ControlUnit) -> ControlUse:
     model = _again(models, unit.model, unit.hash, CONTROL_KINDS, "ControlNet")
-    return ControlUse(model.role, str(model.path))
+    return ControlUse(str(model.path))
 
 
 def _sound(model: ModelFile) -> ModelFile:

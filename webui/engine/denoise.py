@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
 from webui.engine.context import DenoiseContext
 from webui.engine.families.base import Family
-from webui.engine.guidance import guided, with_freeu
+from webui.engine.guidance import guided
 from webui.engine.precision import DENOISER, require_finite
 from webui.engine.samplers import SAMPLE_FUNCTIONS, NoisePath, NoiseSource, SamplerOptions, SamplerRun
 
@@ -16,6 +18,17 @@ Moment = Callable[[DenoiseContext], None]
 
 CHECK_EVERY = 5
 """Steps from one look for NaN to the next: the device is waited for at each, so not at all of them. The first step is looked at."""
+
+
+@dataclass(frozen=True)
+class TakeOver:
+    """Another denoiser for the rest of a run. due: whether its turn has come, by noise level and number of the call, from 0.
+
+    put_on: puts it in place of the first, with its conditioning in the context; returns it.
+    """
+
+    due: Callable[[float, int], bool]
+    put_on: Callable[[], Family]
 
 
 def denoise_latents(
@@ -26,20 +39,27 @@ def denoise_latents(
     before_step: Callable[[], None],
     guessed: Moment,
     step_done: Moment,
+    take_over: TakeOver | None = None,
 ) -> torch.Tensor:
     """Run the sampler of the request over `context.sigmas`; returns the finished latents (also in `context.latents`).
 
     The moments of each step, in order:
         before_step(): may raise to end the picture here.
+        take_over: from the call on for which it is due, another denoiser is asked; the sampler goes on as if nothing had happened.
         the denoiser guesses x0, and what is not masked is put back -> context.step, sigma, latents and denoised are valid
         guessed(context): may change context.denoised, which the sampler then goes towards.
         every CHECK_EVERY steps, and once more after the last: raises ModelProducedNan when numbers broke.
         step_done(context): for progress and preview.
     """
-    denoise = guided(family, context)
+    calls, asked = itertools.count(), itertools.count()
+    denoise, waiting = guided(family, context, calls), take_over
 
     def ask(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        nonlocal denoise, waiting
         before_step()
+        call = next(asked)
+        if waiting is not None and waiting.due(sigma, call):
+            denoise, waiting = guided(waiting.put_on(), context, calls), None
         guess = denoise(x, sigma)
         return guess if context.mask is None else context.mask.kept(guess)
 
@@ -61,8 +81,7 @@ def denoise_latents(
         unguided=lambda: context.unguided,
         earlier=context.model_sigmas.earlier,
     )
-    with with_freeu(family, context.request):
-        context.latents = SAMPLE_FUNCTIONS[context.request.sampler](run, context.latents, context.sigmas)
+    context.latents = SAMPLE_FUNCTIONS[context.request.sampler](run, context.latents, context.sigmas)
     require_finite(context.latents, DENOISER)
     if context.mask is not None:
         context.latents = context.mask.kept(context.latents)

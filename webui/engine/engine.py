@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -22,19 +21,20 @@ from webui.engine.conditioning import ConditioningCache, Pull, Wording, encode_t
 from webui.engine.conditioning_files import ConditioningFiles
 from webui.engine.context import DenoiseContext
 from webui.engine.control import JobControl, JobInterrupted, PictureSkipped
-from webui.engine.denoise import denoise_latents
+from webui.engine.denoise import TakeOver, denoise_latents
 from webui.engine.device import Device
 from webui.engine.families.base import GUIDANCE, MASKED, Conditioning, Family
-from webui.engine.guidance import left_out
+from webui.engine.guidance import left_out, with_freeu
 from webui.engine.hires import as_input, cut, enlarge_latents, enlarge_pixels
 from webui.engine.hooks import EngineHooks, NoHooks
 from webui.engine.masks import Beginning, LatentMask, as_latent_mask, as_pixels, hidden, resized, shown
-from webui.engine.memory.drawing import MemoryBook, PictureMemory, memory_facts
+from webui.engine.memory.drawing import Carrying, MemoryBook, PictureMemory, memory_facts
 from webui.engine.memory.loaded import DENOISER, Loaded
 from webui.engine.memory.loaded import VAE as VAE_KIND
 from webui.engine.memory.manager import Checkpoints, ModelManager
 from webui.engine.noise import PictureNoise
 from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
+from webui.engine.refiner import refiner_due, require_same_latents
 from webui.engine.samplers import NoisePath
 from webui.engine.schedules import ModelSigmas, sigmas_of
 from webui.engine.stock_pipeline import StockRun
@@ -90,7 +90,7 @@ class _Run:
     watch: Stopwatch
     emit: Emit
     passes: tuple[Pass[ResolvedRequest], ...] = field(init=False)
-    ready: dict[bool, _Ready] = field(default_factory=dict)
+    ready: dict[tuple[bool, bool], _Ready] = field(default_factory=dict)
     _said: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -140,13 +140,18 @@ class _Group:
 
 @dataclass(frozen=True)
 class _Work:
-    """One pass over the pictures of a group, with its checkpoint put on. family: as it computes."""
+    """One pass over the pictures of a group, with its checkpoint put on. family: as it computes.
+
+    full: in fp32, whatever the checkpoint is in. until_done: what is taken off when the pass is done with.
+    """
 
     run: _Run
     group: _Group
     ready: _Ready
     memory: PictureMemory
     family: Family
+    full: bool
+    until_done: ExitStack
 
     @property
     def request(self) -> ResolvedRequest:
@@ -183,6 +188,21 @@ def _with_hires(request: ResolvedRequest) -> ResolvedTxt2Img:
     """The request of a job that has a hires pass, which only pictures from words have."""
     assert isinstance(request, ResolvedTxt2Img)
     return request
+
+
+def _computing(ready: _Ready, full: bool, until_done: ExitStack) -> Family:
+    """The checkpoint of a pass, in fp32 until then where that is asked for."""
+    family = ready.loaded.family
+    return until_done.enter_context(family.in_float32()) if full else family
+
+
+def _put_on(work: _Work, context: DenoiseContext, carrying: Carrying, patches: ExitStack) -> None:
+    """All that the denoiser of a pass wears while it is at work."""
+    x, y = work.request.tiles
+    patches.enter_context(carrying(work.ready.loaded))
+    patches.enter_context(seamless(work.family.modules[DENOISER], x=x, y=y))
+    patches.enter_context(work.ready.adapters.on_denoiser(work.family, context))
+    patches.enter_context(with_freeu(work.family, work.request))
 
 
 class _DrawAlone(Exception):
@@ -222,7 +242,7 @@ class Engine:
                 return
             run = _Run(job, control, watch, emit)
             # Before the first picture, so that what is wrong with the checkpoint or the schedule is told at once.
-            self._ready(run, run.passes[0])
+            self._ready_for_all(run)
             control.check_job()
             for images in groups_of(job.images, job.request, self.device):
                 try:
@@ -261,26 +281,37 @@ class Engine:
         """What is where."""
         return InMemory(tuple(self._checkpoints.resident()))
 
-    def _ready(self, run: _Run, stage: Pass[ResolvedRequest]) -> _Ready:
-        """Put the checkpoint of a pass on. What is fitted to it is kept for the job's other pictures."""
-        job, request = run.job, stage.request
+    def _ready_for_all(self, run: _Run) -> None:
+        """Put the first checkpoint on; before it the refiner, where there is one, to see whether it can go on with the picture."""
+        refined = next((one for one in run.passes if one.refined), None)
+        refiner = None if refined is None else self._ready(run, refined, refiner=True)
+        first = self._ready(run, run.passes[0])
+        if refiner is not None:
+            require_same_latents(first.loaded.family, refiner.loaded.family, run.job.request)
+
+    def _ready(self, run: _Run, stage: Pass[ResolvedRequest], *, refiner: bool = False) -> _Ready:
+        """Put the checkpoint of a pass on, or that of its refiner. What is fitted to it is kept for the job's other pictures."""
+        job, request, key = run.job, stage.request, (stage.hires, refiner)
         path = job.hires_checkpoint_path if stage.hires and job.hires_checkpoint_path else job.checkpoint_path
+        path = job.refiner_path if refiner else path
+        name = request.refiner if refiner else request.checkpoint
         vae = Path(job.vae_path) if job.vae_path else None
         with run.watch.stage("load"):
-            loaded = self._checkpoints.get(Path(path), lambda: run.emit(Stage(f"Loading {request.checkpoint}")), vae)
-        known = run.ready.get(stage.hires)
+            loaded = self._checkpoints.get(Path(path), lambda: run.emit(Stage(f"Loading {name}")), vae)
+        known = run.ready.get(key)
         if known is not None and known.loaded.family is loaded.family:
             return replace(known, loaded=loaded)
         family = loaded.family
         levels = family.sigmas_at(request.width, request.height)
         own = replace(job, request=request, loras=job.hires_loras if stage.hires and _with_hires(job.request).hires_prompt else job.loras)
-        adapters = self._adapters.fit(own, family, run.note, self._checkpoints.controlnets)
+        fit = self._adapters.fit_what_fits if refiner else self._adapters.fit
+        adapters = fit(own, family, run.note, self._checkpoints.controlnets)
         if request.clip_skip > family.text_layers:
             run.note(f"Clip skip {request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
         for name in left_out(family, request):
             run.note(f"{name} works in a U-Net, which this checkpoint has none of, so it was left out.")
         ready = _Ready(stage, loaded, levels, sigmas_of(request, levels, stage.steps.scheduled), adapters)
-        run.ready[stage.hires] = ready
+        run.ready[key] = ready
         return ready
 
     @contextmanager
@@ -300,8 +331,8 @@ class Engine:
             )
         memory = group.memories[stage.hires]
         memory.loaded = ready.loaded
-        with ready.loaded.family.in_float32() if full else nullcontext(ready.loaded.family) as family:
-            yield _Work(run, group, ready, memory, family)
+        with ExitStack() as until_done:
+            yield _Work(run, group, ready, memory, _computing(ready, full, until_done), full, until_done)
 
     def _draw(self, run: _Run, images: tuple[int, ...]) -> None:
         """Make the pictures of one batch and emit them, or say that they were skipped."""
@@ -331,7 +362,7 @@ class Engine:
         Where half precision gives NaN or a picture of one colour, all is done again in fp32: that picture's text,
         denoising and decoding, and no other's, so that a picture never depends on what came before it.
         """
-        half = run.ready[False].loaded.family.dtype in HALF
+        half = run.ready[False, False].loaded.family.dtype in HALF
         try:
             drawn = self._attempt(run, group, full=False)
             if not of_one_colour(drawn.pixels):
@@ -360,15 +391,15 @@ class Engine:
         first, *hires = run.passes
         with self._at_work(run, first, group, full) as work:
             start, facts = self._beginning(work)
-            context = self._denoise(work, start)
+            done, context = self._denoise(work, start)
             if not hires:
-                drawn = self._decoded(work, context)
+                drawn = self._decoded(done, context)
                 drawn.facts = facts | drawn.facts
                 return drawn
-            carried, facts = self._carried_over(work, context)
+            carried, facts = self._carried_over(done, context)
         with self._at_work(run, hires[0], group, full) as work:
             start, more = self._enlarged(work, carried)
-            drawn = self._decoded(work, self._denoise(work, start))
+            drawn = self._decoded(*self._denoise(work, start))
         drawn.facts = facts | more | drawn.facts
         return drawn
 
@@ -407,14 +438,15 @@ class Engine:
             latents, facts = self._by_vae(work, lambda family: family.encode(pixels))
         return Beginning(cut(latents, by)), facts
 
-    def _denoise(self, work: _Work, start: Beginning | None) -> DenoiseContext:
-        """One pass, from noise alone or from clean latents with noise on them."""
+    def _denoise(self, work: _Work, start: Beginning | None) -> tuple[_Work, DenoiseContext]:
+        """One pass, from noise alone or from clean latents with noise on them; and with which checkpoint it ended."""
         run, group, ready = work.run, work.group, work.ready
         with run.watch.stage("encode"):
-            positive, negative = self._encode(work, {} if start is None or start.shown is None else {MASKED: start.shown})
+            positive, negative = self._encode(work, start)
 
-        def denoise() -> DenoiseContext:
+        def denoise(carrying: Carrying) -> tuple[_Work, DenoiseContext]:
             # All anew at each try, the noise too: what comes out is the picture of the seed.
+            self._ready(run, ready.stage)
             noise = PictureNoise.of(work.request, group.images, work.family.latent_shape, self.device.torch_device, ready.schedule)
             latents, mask = self._noised(work, start, noise.first())
             context = DenoiseContext(
@@ -429,26 +461,37 @@ class Engine:
                 mask=mask,
             )
             if not context.steps:
-                return context
-            x, y = work.request.tiles
-            with seamless(work.family.modules[DENOISER], x=x, y=y), ready.adapters.on_denoiser(work.family, context):
+                return work, context
+            at_work = work
+            with ExitStack() as patches:
+                _put_on(work, context, carrying, patches)
+
+                def refine() -> Family:
+                    nonlocal at_work
+                    patches.close()
+                    at_work = self._refining(work)
+                    context.positive, context.negative = self._encode(at_work, start)
+                    _put_on(at_work, context, carrying, patches)
+                    return at_work.family
+
                 denoise_latents(
                     work.family,
                     context,
                     noise,
                     before_step=run.control.check,
                     guessed=self._hooks.denoise_step,
-                    step_done=self._progress(work),
+                    step_done=self._progress(work, lambda: at_work.family),
+                    take_over=TakeOver(refiner_due(ready.stage, ready.levels), refine) if ready.stage.refined else None,
                 )
             self.device.synchronize()
-            return context
+            return at_work, context
 
         shown = group.watch.seconds.get("preview", 0.0)
         with group.watch.stage("denoise"):
-            context = work.memory.stage(DENOISE, denoise)
+            done, context = work.memory.changing(DENOISE, denoise)
         group.watch.seconds["denoise"] -= group.watch.seconds.get("preview", 0.0) - shown
         run.control.check()
-        return context
+        return done, context
 
     def _noised(self, work: _Work, start: Beginning | None, noise: torch.Tensor) -> tuple[torch.Tensor, LatentMask | None]:
         """The noisy latents that a pass begins with, and what stays of the picture below. noise: unit noise."""
@@ -463,10 +506,16 @@ class Engine:
         noise = noise * request.noise_multiplier
         return path.noised(clean, noise, sigma) + noise * request.extra_noise, mask
 
-    def _progress(self, work: _Work) -> _Progress:
+    def _refining(self, work: _Work) -> _Work:
+        """The pass with the refiner in place of its checkpoint, until it is done."""
+        ready = self._ready(work.run, work.ready.stage, refiner=True)
+        family = _computing(ready, work.full, work.until_done)
+        return replace(work, ready=ready, memory=work.memory.of(ready.loaded), family=family)
+
+    def _progress(self, work: _Work, family: Callable[[], Family]) -> _Progress:
         run, stage = work.run, work.ready.stage
         before = run.passes[0].steps.taken if stage.hires else 0
-        return _Progress(work.ready.loaded.family, run.job.preview_interval, work.group.watch, run.emit, before, run.steps)
+        return _Progress(family, run.job.preview_interval, work.group.watch, run.emit, before, run.steps)
 
     def _decoded(self, work: _Work, context: DenoiseContext) -> _Drawn:
         """The pictures of finished latents."""
@@ -482,13 +531,8 @@ class Engine:
             return family.decode(latents)
         return without_overlap(family.decode(overlapped(latents, x=x, y=y)), latents, x=x, y=y)
 
-    def _encode(
-        self, work: _Work, further: Mapping[str, torch.Tensor] = MappingProxyType({})
-    ) -> tuple[tuple[Pull, ...], Timeline[Conditioning] | None]:
-        """Conditioning of prompt and negative prompt over the calls of the denoiser; no negative where guidance is off.
-
-        further: what each of them is told beside the words.
-        """
+    def _encode(self, work: _Work, start: Beginning | None) -> tuple[tuple[Pull, ...], Timeline[Conditioning] | None]:
+        """Conditioning of prompt and negative prompt over the calls of the denoiser; no negative where guidance is off."""
         request, adapters, memory, family = work.request, work.ready.adapters, work.memory, work.family
         wording = Wording(request.clip_skip, request.emphasis, request.comma_backtrack)
         steps = work.ready.stage.prompt_steps
@@ -496,7 +540,7 @@ class Engine:
         def encoded(text: str, negative: bool = False) -> Conditioning:
             key = (memory.loaded.text_identity, family.dtype, adapters.text_key, text, wording, negative)
             made = self._conditioning.get(key, lambda: memory.stage(ENCODE, lambda: encode(text, negative)))
-            told = dict(further)
+            told = {MASKED: start.shown} if start is not None and start.shown is not None and family.sees_masks else {}
             if family.distilled_guidance:
                 told[GUIDANCE] = torch.full((1,), request.distilled_cfg_scale, device=made.tokens.device)
             return replace(made, further={**made.further, **told}) if told else made
@@ -561,7 +605,7 @@ class Engine:
 
     def _facts(self, run: _Run) -> dict[str, Any]:
         """What was measured so far, for Picture and Done."""
-        return {**run.watch.seconds, **self._machine_facts(), "sigmas": len(run.ready[False].sigmas)}
+        return {**run.watch.seconds, **self._machine_facts(), "sigmas": len(run.ready[False, False].sigmas)}
 
     def _machine_facts(self) -> dict[str, Any]:
         return {"device": self.device.name, "dtype": self.device.dtype_name, "versions": self._versions}
@@ -570,8 +614,8 @@ class Engine:
 class _Progress:
     """Says each step, with a preview at most every so many seconds, at the first and at the last step always."""
 
-    def __init__(self, family: Family, interval: float, watch: Stopwatch, emit: Emit, before: int, steps: int) -> None:
-        """before: steps of the passes that are done. steps: of all passes."""
+    def __init__(self, family: Callable[[], Family], interval: float, watch: Stopwatch, emit: Emit, before: int, steps: int) -> None:
+        """family: the one that draws now. before: steps of the passes that are done. steps: of all passes."""
         self._family = family
         self._interval = interval
         self._watch = watch
@@ -591,4 +635,4 @@ class _Progress:
 
     def _preview(self, latents: torch.Tensor) -> bytes:
         with self._watch.stage("preview"):
-            return self._family.preview().jpeg(latents)
+            return self._family().preview().jpeg(latents)

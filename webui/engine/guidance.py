@@ -121,14 +121,14 @@ def guides_at(request: ResolvedRequest, sigmas: Sequence[float]) -> Callable[[fl
     return lambda sigma: above < sigma <= most * (1 + 1e-6)
 
 
-def guided(family: Family, context: DenoiseContext) -> Denoise:
+def guided(family: Family, context: DenoiseContext, calls: Iterator[int] | None = None) -> Denoise:
     """The denoiser with classifier-free guidance: away from the negative prompt, towards each part of the prompt by its weight.
 
     Without a negative (guidance_scale 1) only the prompt is asked. Written on x0, which is the same: Ho and Salimans 2022
-    (arXiv:2207.12598); several parts: Liu et al. 2022 (arXiv:2206.01714), equation 11.
+    (arXiv:2207.12598); several parts: Liu et al. 2022 (arXiv:2206.01714), equation 11. calls: numbers them, where others came before.
     """
     request = context.request
-    ask, calls = asking(family, context), itertools.count()
+    ask, calls = asking(family, context), calls or itertools.count()
     weights = [pull.weight for pull in context.positive]
     changes = changes_of(request, NoisePath(context.model_sigmas.flow))
     guides = guides_at(request, context.sigmas)

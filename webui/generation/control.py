@@ -1,4 +1,4 @@
-"""Pictures that steer a picture: ControlNets and IP-Adapters as a request asks for them, and as infotexts tell of them.
+"""Pictures that steer a picture: ControlNets as a request asks for them, and as infotexts tell of them.
 
 Infotexts have them in sd-webui-controlnet's form, one key for each: `ControlNet 0: "Module: canny, Model: name [hash], ..."`.
 """
@@ -31,7 +31,7 @@ class ControlUnit(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    model: str = parameter(..., label="Model", help="A ControlNet, or an IP-Adapter.", min_length=1, max_length=500)
+    model: str = parameter(..., label="Model", help="The ControlNet that heeds it.", min_length=1, max_length=500)
     image: ImageHash = parameter(..., label="Picture", help="SHA-256 of a picture that was uploaded (POST /images) or made here.")
     preprocessor: str = parameter(
         NONE, label="Preprocessor", help="What is made of the picture before the model looks at it.", max_length=100
@@ -43,7 +43,7 @@ class ControlUnit(BaseModel):
         BALANCED,
         label="Control mode",
         help="Whose word counts: both alike; the prompt's, deeper layers hearing less of the picture; or the picture's, "
-        "which then goes with the prompt alone. IP-Adapters know only Balanced.",
+        "which then goes with the prompt alone.",
     )
     resize_mode: ResizeMode = parameter(
         "Crop and Resize",

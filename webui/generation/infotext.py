@@ -122,6 +122,7 @@ def write_infotext(request: ResolvedRequest, seed: int, version: str) -> str:
     pairs |= _hashes(request) | {f"ControlNet {number}": write_unit(unit) for number, unit in enumerate(request.controls)}
     if isinstance(request, ResolvedTxt2Img):
         pairs = _with_hires_size(pairs, request) if request.hires else _without_hires(pairs)
+    pairs = _with_refiner(pairs, request)
     ordered = sorted(pairs, key=lambda key: ORDER.index(key) if key in ORDER else len(ORDER))
     lines = [request.prompt]
     if request.negative_prompt:
@@ -145,6 +146,13 @@ def _with_hires_size(pairs: dict[str, str], request: ResolvedTxt2Img) -> dict[st
         return pairs
     size = f"{request.hires_width}x{request.hires_height}"
     return {HIRES_SIZE if key == "Hires upscale" else key: size if key == "Hires upscale" else value for key, value in pairs.items()}
+
+
+def _with_refiner(pairs: dict[str, str], request: ResolvedRequest) -> dict[str, str]:
+    if request.other_refiner is None:
+        return {key: value for key, value in pairs.items() if not key.startswith("Refiner ") and key != "Hires refiner"}
+    title = f"{request.refiner} [{request.refiner_hash}]" if request.refiner_hash else request.refiner
+    return pairs | {"Refiner": title, "Refiner switch at": _written(request.refiner_switch_at)}
 
 
 def _without_hires(pairs: dict[str, str]) -> dict[str, str]:
@@ -340,6 +348,8 @@ def _modern(infotext: Infotext) -> Infotext:
     version = _VERSION.match(parameters.get("Version", ""))
     if version and tuple(map(int, version.groups())) < (1, 6, 0) and "[" in infotext.prompt + infotext.negative_prompt:
         parameters.setdefault("Old prompt editing timelines", "True")
+    if version and tuple(map(int, version.groups())) < (1, 8, 0) and "Refiner" in parameters:
+        parameters.setdefault("Refiner switch by sampling steps", "True")
     if parameters.get("Hypernet", "None") != "None":
         name, strength = (parameters.get(key, "") for key in _HYPERNET_KEYS)
         prompt += f"<hypernet:{name}:{strength or '1.0'}>"

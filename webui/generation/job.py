@@ -28,14 +28,9 @@ class EmbeddingUse:
 
 @dataclass(frozen=True)
 class ControlUse:
-    """What a control of the request is done with, in the request's order. kind: "controlnet" or "ip_adapter"; path: the file.
+    """The model of a control of the request, in the request's order. path: the file."""
 
-    image_encoders: files of which one fits an IP-Adapter.
-    """
-
-    kind: str
     path: str
-    image_encoders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +41,7 @@ class JobSpec:
     (after a restart the finished ones are left out). preview_interval: least seconds between previews.
     loras, embeddings: those that the request's prompts name; hires_loras: those of its hires prompt.
     vae_path: of the VAE in place of each checkpoint's own, or empty. hires_checkpoint_path: of another one for the hires pass, or empty.
+    refiner_path: of the checkpoint that takes over in the middle, or empty.
     controls: the files of the request's controls.
     image_paths: SHA-256 -> file of each picture that the request refers to.
     try_with_less: whether pictures that memory doesn't suffice for are drawn again in a way that needs less.
@@ -63,6 +59,7 @@ class JobSpec:
     embeddings: tuple[EmbeddingUse, ...] = ()
     vae_path: str = ""
     hires_checkpoint_path: str = ""
+    refiner_path: str = ""
     hires_loras: tuple[LoraUse, ...] = ()
     controls: tuple[ControlUse, ...] = ()
     image_paths: dict[str, str] = field(default_factory=dict)
@@ -79,6 +76,7 @@ class JobSpec:
             "embeddings": [asdict(embedding) for embedding in self.embeddings],
             "vae_path": self.vae_path,
             "hires_checkpoint_path": self.hires_checkpoint_path,
+            "refiner_path": self.refiner_path,
             "hires_loras": [asdict(lora) for lora in self.hires_loras],
             "controls": [asdict(control) for control in self.controls],
             "image_paths": self.image_paths,
@@ -99,8 +97,9 @@ class JobSpec:
             embeddings=tuple(EmbeddingUse(**embedding) for embedding in data["embeddings"]),
             vae_path=data["vae_path"],
             hires_checkpoint_path=data["hires_checkpoint_path"],
+            refiner_path=data["refiner_path"],
             hires_loras=tuple(LoraUse(**lora) for lora in data["hires_loras"]),
-            controls=tuple(ControlUse(control["kind"], control["path"], tuple(control["image_encoders"])) for control in data["controls"]),
+            controls=tuple(ControlUse(**control) for control in data["controls"]),
             image_paths=data["image_paths"],
             try_with_less=data["try_with_less"],
             known_peaks=tuple(data["known_peaks"]),

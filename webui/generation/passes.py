@@ -28,24 +28,34 @@ class Pass(Generic[AnyRequest]):
 
     request: with this run's own size, words, steps, sampler and checkpoint. steps: those that are taken of a schedule.
     prompt_steps: how the schedules of its prompts count. hires: whether it goes on from the enlarged picture of another pass.
+    refined: whether the refiner takes over in it.
     """
 
     request: AnyRequest
     steps: PartialSteps
     prompt_steps: Steps
     hires: bool = False
+    refined: bool = False
+
+    @property
+    def calls(self) -> int:
+        """How often the denoiser is asked in all its steps."""
+        return self.steps.taken * find_sampler(self.request.sampler).calls
 
 
 def passes_of(request: AnyRequest) -> tuple[Pass[AnyRequest], ...]:
     """The first pass, and the hires pass where one is asked for."""
-    first = Pass(request, first_steps(request), _prompt_steps(request))
-    if not isinstance(request, Txt2Img) or not request.hires:
+    refiner = request.other_refiner is not None
+    with_hires = isinstance(request, Txt2Img) and request.hires
+    refined = refiner and (not with_hires or request.hires_refiner != "second pass")
+    first = Pass(request, first_steps(request), _prompt_steps(request), refined=refined)
+    if not with_hires:
         return (first,)
     hires = hires_request(request)
     steps = _steps_on_picture(hires.steps, request.denoising_strength, exactly=True)
     # By the old rule the first pass's timeline is gone through once more.
     prompt_steps = first.prompt_steps if request.old_prompt_editing else _prompt_steps(hires, before=first.prompt_steps.count)
-    return first, Pass(hires, steps, prompt_steps, hires=True)
+    return first, Pass(hires, steps, prompt_steps, hires=True, refined=refiner and request.hires_refiner != "first pass")
 
 
 def first_steps(request: PictureRequest) -> PartialSteps:

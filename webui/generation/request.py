@@ -44,6 +44,9 @@ InpaintArea = Literal["Whole picture", "Only masked"]
 
 Tiling = Literal["Off", "X and Y", "X", "Y"]
 TILINGS = get_args(Tiling)
+RefinedPass = Literal["second pass", "first pass", "both passes"]
+REFINED_PASSES = get_args(RefinedPass)
+NO_REFINER = "None"
 _TILING_SWITCHED = {"true": "X and Y", "false": "Off"}
 """AUTOMATIC1111 knows both ways at once or none."""
 SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULE = "Use same checkpoint", "Use same sampler", "Use same scheduler"
@@ -380,8 +383,30 @@ class PictureRequest(BaseModel):
         help="Makes a picture that goes on seamlessly where copies of it are laid side by side, one above the other, or both.",
         infotext="Tiling",
     )
+    refiner: str = parameter(
+        NO_REFINER,
+        label="Refiner",
+        help="A checkpoint that takes over in the middle of a picture; its latents must be of the same kind (SDXL's refiner).",
+        infotext="Refiner",
+        max_length=500,
+    )
+    refiner_switch_at: float = parameter(
+        0.8,
+        label="Switch at",
+        help="Share of the noise levels, from the noisiest on, that the first checkpoint draws.",
+        infotext="Refiner switch at",
+        step=0.01,
+        ge=0,
+        le=1,
+    )
+    refiner_by_steps: bool = parameter(
+        False,
+        label="Count steps",
+        help="Switch at a share of the steps instead of the noise levels, as AUTOMATIC1111 did before 1.8.",
+        infotext="Refiner switch by sampling steps",
+    )
     controls: tuple[ControlUnit, ...] = parameter(
-        (), label="Control", help="Pictures that steer the picture, each through a ControlNet or an IP-Adapter.", max_length=MOST_CONTROLS
+        (), label="Control", help="Pictures that steer the picture, each through a ControlNet.", max_length=MOST_CONTROLS
     )
     batch_count: int = parameter(1, label="Pictures", help="How many pictures to make, one after another.", step=1, ge=1, le=100)
     batch_size: int = parameter(
@@ -421,6 +446,11 @@ class PictureRequest(BaseModel):
     def _known_schedule(cls, value: str) -> str:
         return _of_ours(samplers.find_schedule_label(value), samplers.AUTOMATIC)
 
+    @field_validator("refiner")
+    @classmethod
+    def _named_refiner(cls, value: str) -> str:
+        return _same_or(NO_REFINER, "refiner", value, lambda name: name)
+
     @field_validator("tiling", mode="before")
     @classmethod
     def _switched(cls, value: Any) -> Any:
@@ -443,7 +473,7 @@ class PictureRequest(BaseModel):
     def _known_attention(cls, value: str) -> str:
         return find_attention_label(value)
 
-    @field_validator("prompt", "negative_prompt", "checkpoint", "vae", mode="before")
+    @field_validator("prompt", "negative_prompt", "checkpoint", "vae", "refiner", mode="before")
     @classmethod
     def _clean_text(cls, value: Any) -> Any:
         return _storable(value)
@@ -468,6 +498,11 @@ class PictureRequest(BaseModel):
     def tiles(self) -> tuple[bool, bool]:
         """Whether the picture goes on along x, and along y."""
         return "X" in self.tiling, "Y" in self.tiling
+
+    @property
+    def other_refiner(self) -> str | None:
+        """The checkpoint that takes over, where one does."""
+        return None if self.refiner == NO_REFINER else self.refiner
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -499,6 +534,9 @@ class Txt2Img(PictureRequest):
     """A picture from words."""
 
     kind: Literal["txt2img"] = "txt2img"
+    hires_refiner: RefinedPass = parameter(
+        "second pass", label="Refines", help="Which passes the refiner takes part in, with hires fix.", infotext="Hires refiner"
+    )
     hires: bool = parameter(
         False,
         label="Hires fix",
@@ -758,7 +796,7 @@ def _of_ours(label: str, usual: str) -> str:
 
 
 def _same_or(same: str, field: str, value: str, find: Callable[[str], str]) -> str:
-    """The word for "as in the first pass", which being empty means too, or what is found by that name."""
+    """The word for no choice of one's own, which being empty means too, or what is found by that name."""
     if value.strip().casefold() in ("", same.casefold()):
         return same
     try:
@@ -788,6 +826,9 @@ class Resolved(PictureRequest):
     )
     vae: str = parameter(VAE_NONE, label="VAE", help="The VAE in place of the checkpoint's own.", infotext="VAE", max_length=500)
     vae_hash: str = Field(default="", title="VAE hash", description="First 10 hex digits of the VAE's content hash.")
+    refiner_hash: str = Field(
+        default="", title="Refiner hash", description="First 10 hex digits of the content hash of the checkpoint that takes over."
+    )
     loras: tuple[UsedLora, ...] = Field(default=(), title="LoRAs", description="Those that the prompt names and that are there, in order.")
     embeddings: tuple[UsedEmbedding, ...] = Field(
         default=(), title="Embeddings", description="Those that the prompts name and that are there."

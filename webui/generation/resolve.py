@@ -31,11 +31,13 @@ def resolve(
     rng: random.Random,
     adapters: FoundAdapters = NO_ADAPTERS,
     hires_checkpoint: CheckpointIdentity | None = None,
+    refiner: CheckpointIdentity | None = None,
     picture_size: tuple[int, int] | None = None,
 ) -> ResolvedRequest:
     """Fill in every value that was left open. Pure but for `rng`, which draws random seeds. adapters: what the request names.
 
-    hires_checkpoint: that of the hires pass, where it wants another one. picture_size: width and height of the picture that is inpainted.
+    hires_checkpoint: that of the hires pass, where it wants another one. refiner: the one that takes over, where one does.
+    picture_size: width and height of the picture that is inpainted.
     Where a pipeline of diffusers draws, what it takes no notice of is put back to its default, adapters among it.
     Raises InvalidRequest for what such a pipeline can't make at all.
     """
@@ -56,6 +58,8 @@ def resolve(
         fields["schedule_type"] = samplers.find_sampler(request.sampler).default_schedule
     if hires_checkpoint is not None:
         fields |= {"hires_checkpoint": hires_checkpoint.name, "hires_checkpoint_hash": hires_checkpoint.hash}
+    if refiner is not None:
+        fields |= {"refiner": refiner.name, "refiner_hash": refiner.hash}
     fields["checkpoint"] = checkpoint.name
     fields["checkpoint_hash"] = checkpoint.hash
     fields["pipeline"] = checkpoint.pipeline

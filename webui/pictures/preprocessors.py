@@ -203,17 +203,8 @@ PREPROCESSORS: tuple[Preprocessor, ...] = (
     Preprocessor(
         NONE,
         "None",
-        "The picture as it is: a finished map, or what an IP-Adapter looks at.",
+        "The picture as it is: a finished map.",
         _same,
-        aliases=(
-            "None",
-            "ip-adapter-auto",
-            "ip-adapter_clip_h",
-            "ip-adapter_clip_g",
-            "ip-adapter_clip_sd15",
-            "ip-adapter_clip_sdxl",
-            "ip-adapter_clip_sdxl_plus_vith",
-        ),
     ),
     Preprocessor(
         "canny",

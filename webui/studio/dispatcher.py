@@ -299,7 +299,6 @@ class Dispatcher:
         settings = self._settings()
         peaks = known_peaks(self._history.speed_samples(checkpoint.name))
         paths = paths_of(self._catalog.models, job.resolved, checkpoint)
-        hires_checkpoint = job.resolved.other_hires_checkpoint
         spec = JobSpec(
             str(job.id),
             job.resolved,
@@ -311,7 +310,8 @@ class Dispatcher:
             loras=paths.loras,
             embeddings=paths.embeddings,
             vae_path=paths.vae,
-            hires_checkpoint_path=str(self._catalog.find(hires_checkpoint).path) if hires_checkpoint else "",
+            hires_checkpoint_path=self._path_of(job.resolved.other_hires_checkpoint),
+            refiner_path=self._path_of(job.resolved.other_refiner),
             hires_loras=paths.hires_loras,
             controls=paths.controls,
             image_paths={digest: str(self._images.require(digest, field)) for field, digest in images_of(job.resolved)},
@@ -337,6 +337,9 @@ class Dispatcher:
                         last_published = now
                         self._events.publish("progress", **progress.as_dict())
         raise GenerationFailed("The worker ended the job without a word.", hint="Try again; look into the terminal for the cause.")
+
+    def _path_of(self, checkpoint: str | None) -> str:
+        return "" if checkpoint is None else str(self._catalog.find(checkpoint).path)
 
     def _add_note(self, job: Job, text: str) -> None:
         self._guard.insist(lambda: self._journal.add_note(job.id, text))

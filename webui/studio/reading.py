@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -22,6 +23,9 @@ PARAMETERS = parameters_of(Txt2Img)
 
 NOTHING: Answer = {"tool": None, "exact": False, "fields": {}, "of_source": {}, "unusual": {}, "unmapped": []}
 
+_HASH_BEHIND = re.compile(r" \[[0-9a-f]{8,64}\]$")
+"""AUTOMATIC1111's title of a checkpoint is its name with its short hash behind."""
+
 
 def read_picture(data: bytes, checkpoints: Iterable[str]) -> Answer:
     """What a picture file says. checkpoints: the names there are here. Raises InvalidRequest or TooLarge."""
@@ -38,10 +42,19 @@ def _answer(told: Told, checkpoints: Iterable[str]) -> Answer:
     exact = _exact(told.record) if told.record else None
     mapped = exact or map_fields(told.infotext)
     fields, unmapped = dict(mapped.fields), list(mapped.unmapped)
+    known = set(checkpoints)
     name = fields.get("checkpoint")
-    if name and name not in set(checkpoints):
+    if name and name not in known:
         del fields["checkpoint"]
         unmapped.append(Unmapped("Model", str(name), "There is no checkpoint of that name here; the one in use stays."))
+    for field in ("hires_checkpoint", "refiner"):
+        name = str(fields.get(field, PARAMETERS[field].default))
+        plain = _HASH_BEHIND.sub("", name)
+        if plain in known:
+            fields[field] = plain
+        elif name != PARAMETERS[field].default:
+            del fields[field]
+            unmapped.append(Unmapped(PARAMETERS[field].label, name, "There is no checkpoint of that name here."))
     return {
         "tool": told.tool,
         "exact": exact is not None,

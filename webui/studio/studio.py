@@ -234,11 +234,13 @@ class Studio:
         checkpoint = self.catalog.find(prepared.checkpoint)
         identity = self._identity(checkpoint)
         if checkpoint.pipeline:
-            adapters, told, hires = NO_ADAPTERS, notes_for(prepared, checkpoint.pipeline), None
+            adapters, told = NO_ADAPTERS, notes_for(prepared, checkpoint.pipeline)
+            hires = refiner = None
         else:
             adapters, told = find_adapters(self.catalog.models, prepared, checkpoint)
             hires = self._further("hires_checkpoint", prepared.other_hires_checkpoint)
-        resolved = resolve(prepared, identity, self._rng, adapters, hires, self._inpainted_size(prepared))
+            refiner = self._further("refiner", prepared.other_refiner)
+        resolved = resolve(prepared, identity, self._rng, adapters, hires, refiner, self._inpainted_size(prepared))
         return NewJob(asked=request, resolved=resolved, notes=(*notes, *told), **how)
 
     def _inpainted_size(self, request: GenerationRequest) -> tuple[int, int] | None:

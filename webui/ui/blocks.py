@@ -164,7 +164,7 @@ def _follow_tabs(tabs: dict[str, gr.Tab], assets: Assets) -> None:
 
 def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.HTML) -> None:
     """Tie what the page asks for to the studio. Handlers only hand over: pictures come by the event stream."""
-    lists_of_models = [checkpoint, fields.components["vae"], fields.components["hires_checkpoint"]]
+    lists_of_models = [checkpoint, fields.components["vae"], fields.components["hires_checkpoint"], fields.components["refiner"]]
 
     def submitting(**how: Any) -> Callable[..., dict[Any, Any]]:
         def submit(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
@@ -213,7 +213,7 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
 
     def catalog() -> dict[Any, Any]:
         names = _drawing_checkpoints(studio)
-        choices = (names, studio.vae_names(), txt2img.hires_checkpoints(names))
+        choices = (names, studio.vae_names(), txt2img.hires_checkpoints(names), txt2img.refiners(names))
         lists = {component: gr.Dropdown(choices=several) for component, several in zip(lists_of_models, choices, strict=True)}
         return {**lists, "receipt": {"checkpoints": _checkpoint_rows(studio)}}
 

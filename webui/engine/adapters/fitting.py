@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from webui.engine.adapters.controls import ControlSet, LoadControlNets, fit_controls
 from webui.engine.adapters.embeddings import Embeddings, EmbeddingSet
 from webui.engine.adapters.lora import DENOISER, Loras, LoraSet
 from webui.engine.context import DenoiseContext
 from webui.engine.families.base import Family
-from webui.generation.job import JobSpec
+from webui.errors import AdapterUnusable, InvalidRequest, LoraDoesNotFit
+from webui.generation.job import JobSpec, LoraUse
 from webui.planning.peaks import DECODE, DENOISE, ENCODE
 
 
@@ -55,6 +56,23 @@ class AdapterShelf:
     def __init__(self) -> None:
         self._loras = Loras()
         self._embeddings = Embeddings()
+
+    def fit_what_fits(self, job: JobSpec, family: Family, note: Callable[[str], None], controlnets: LoadControlNets) -> Adapters:
+        """The same for a checkpoint that takes over: what is made for another family is left out, and noted."""
+        fitting: list[LoraUse] = []
+        for lora in job.loras:
+            try:
+                self._loras.fit([lora], family.modules, family.content, note)
+                fitting.append(lora)
+            except LoraDoesNotFit as error:
+                note(f"The refiner draws without the LoRA {lora.name}: {error.message}")
+        own = replace(job, loras=tuple(fitting))
+        try:
+            return self.fit(own, family, note, controlnets)
+        except (AdapterUnusable, InvalidRequest) as error:
+            note(f"The refiner draws without controls: {error.message}")
+            without = replace(own, controls=(), request=own.request.model_copy(update={"controls": ()}))
+            return self.fit(without, family, note, controlnets)
 
     def fit(self, job: JobSpec, family: Family, note: Callable[[str], None], controlnets: LoadControlNets) -> Adapters:
         """The job's adapters. note: told what fits nothing. Raises AdapterUnusable, LoraDoesNotFit, InvalidRequest."""

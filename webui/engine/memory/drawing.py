@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -13,13 +14,15 @@ from webui.engine.memory.attention import choose_kernel
 from webui.engine.memory.carry_out import carrying_out
 from webui.engine.memory.exhaustion import Ladder
 from webui.engine.memory.loaded import Loaded
-from webui.engine.memory.meter import give_back, peak_of
+from webui.engine.memory.meter import Measured, give_back, peak_of
 from webui.generation.job import JobSpec
 from webui.generation.request import ResolvedRequest
 from webui.planning.memory import RESIDENT, WHOLE, Budget, Plan, make_plan
 from webui.planning.peaks import DECODE, DENOISE, ENCODE, Peak, PictureActivations, merge
 
 Made = TypeVar("Made")
+Carrying = Callable[[Loaded], AbstractContextManager[None]]
+"""A checkpoint -> a block in which it runs one stage as planned."""
 
 
 class MemoryBook:
@@ -99,18 +102,43 @@ class PictureMemory:
 
     def stage(self, stage: str, attempt: Callable[[], Made]) -> Made:
         """Do one stage as planned, and again one rung further down when memory runs out. Raises OutOfMemory, and what `attempt` raises."""
+
+        def carried_out(carrying: Carrying) -> Made:
+            with carrying(self.loaded):
+                return attempt()
+
+        return self.changing(stage, carried_out)
+
+    def changing(self, stage: str, attempt: Callable[[Carrying], Made]) -> Made:
+        """The same for a stage in which checkpoints change: `attempt` gets a block in which a checkpoint runs as planned."""
         return self.ladder.climb(stage, lambda plan: self._measured(stage, plan, attempt))
 
-    def _measured(self, stage: str, plan: Plan, attempt: Callable[[], Made]) -> Made:
+    def of(self, loaded: Loaded) -> PictureMemory:
+        """The same memory and plan, for another checkpoint that takes part in the pass."""
+        other = PictureMemory(self.book, loaded, self.device, self.budget, self.width, self.height, self.pictures, self.made)
+        other.ladder = self.ladder
+        return other
+
+    def _measured(self, stage: str, plan: Plan, attempt: Callable[[Carrying], Made]) -> Made:
         how, rows = _way(stage, plan, self.pictures)
         if not any((peak.stage, peak.how, peak.rows) == (stage, how, rows) for peak in self._alike()):
             give_back()
-        with carrying_out(plan, stage, self.loaded, self.device, width=self.width, height=self.height):
-            with peak_of(self.device.torch_device) as measured:
-                made = attempt()
+
+        seen: list[Measured] = []
+
+        @contextmanager
+        def carrying(loaded: Loaded) -> Iterator[None]:
+            # Weights come to a device of its own before anything is measured.
+            with carrying_out(plan, stage, loaded, self.device, width=self.width, height=self.height):
+                with peak_of(self.device.torch_device) as measured:
+                    seen.append(measured)
+                    yield
+
+        made = attempt(carrying)
         # What LoRAs made in it is no activation.
-        if (seen := measured.bytes - self.made.get(stage, 0)) > 0:
-            self._note(Peak(stage, how, self.width, self.height, rows, seen))
+        peak = max((measured.bytes for measured in seen), default=0) - self.made.get(stage, 0)
+        if peak > 0:
+            self._note(Peak(stage, how, self.width, self.height, rows, peak))
         return made
 
     def ran_out(self, stage: str, plan: Plan) -> None:

@@ -11,7 +11,7 @@ from webui.generation import samplers
 from webui.generation.attention import ATTENTION_LABELS
 from webui.generation.enlarging import UPSCALER_LABELS
 from webui.generation.prompt.emphasis import EMPHASIS_MODES
-from webui.generation.request import NOISE_SOURCES, SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULE, TILINGS
+from webui.generation.request import NO_REFINER, NOISE_SOURCES, REFINED_PASSES, SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULE, TILINGS
 from webui.ui.fields import PARAMETERS, Fields, element_id, unchecked, words
 from webui.ui.pieces import Assets, piece
 from webui.ui.tabs import canvas_pages
@@ -28,6 +28,7 @@ def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequ
                 _sampling(fields)
                 _seed_and_count(fields, assets)
                 _hires(fields, checkpoints)
+                _refiner(fields, checkpoints)
                 canvas_pages.details(fields)
                 _sampling_details(fields, vaes)
                 _prompt_details(fields)
@@ -132,6 +133,21 @@ def _hires(fields: Fields, checkpoints: Sequence[str]) -> None:
             fields.add("hires_schedule_type", _choice(fields, "hires_schedule_type", (SAME_SCHEDULE, *samplers.SCHEDULE_LABELS)))
         for name in ("hires_prompt", "hires_negative_prompt"):
             fields.add(name, gr.Textbox(fields.start(name), placeholder="The same", lines=1, max_lines=6, **words(name)))
+
+
+def refiners(checkpoints: Sequence[str]) -> list[str]:
+    """What the refiner can be."""
+    return [NO_REFINER, *checkpoints]
+
+
+def _refiner(fields: Fields, checkpoints: Sequence[str]) -> None:
+    with gr.Accordion("Refiner", open=False, elem_id="ez-acc-refiner", elem_classes="ez-acc-g"):
+        with gr.Row():
+            fields.add("refiner", _choice(fields, "refiner", refiners(checkpoints)))
+            fields.add("refiner_switch_at", _slider(fields, "refiner_switch_at"))
+        with gr.Row():
+            fields.add("refiner_by_steps", gr.Checkbox(fields.start("refiner_by_steps"), **words("refiner_by_steps")))
+            fields.add("hires_refiner", _choice(fields, "hires_refiner", REFINED_PASSES))
 
 
 def _sampling_details(fields: Fields, vaes: Sequence[str]) -> None:
