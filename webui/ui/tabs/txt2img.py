@@ -14,6 +14,7 @@ from webui.generation.prompt.emphasis import EMPHASIS_MODES
 from webui.generation.request import NO_REFINER, NOISE_SOURCES, REFINED_PASSES, SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULE, TILINGS
 from webui.ui.fields import PARAMETERS, Fields, element_id, unchecked, words
 from webui.ui.pieces import Assets, piece
+from webui.ui.tabs import canvas_pages
 
 
 def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequence[str]) -> gr.Button:
@@ -22,11 +23,13 @@ def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequ
         with gr.Column(elem_classes="ez-ask"):
             with gr.Column(elem_classes="ez-scroll"):
                 _words(fields, assets)
+                canvas_pages.ask(fields, assets)
                 _size(fields, assets)
                 _sampling(fields)
                 _seed_and_count(fields, assets)
                 _hires(fields, checkpoints)
                 _refiner(fields, checkpoints)
+                canvas_pages.details(fields)
                 _sampling_details(fields, vaes)
                 _prompt_details(fields)
                 _variation(fields)
