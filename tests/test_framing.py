@@ -90,7 +90,7 @@ def test_what_is_taken_comes_back_to_where_it_was(where: tuple[Size, Box], drawn
     outside = np.ones(was.shape[:2], bool)
     outside[cut.box.top : cut.box.bottom, cut.box.left : cut.box.right] = False
     assert np.array_equal(back[outside], was[outside])
-    if min(cut.place.size) >= max(cut.box.size):  # where it was made larger, hardly anything is lost
+    if min(cut.box.size) >= 16 and min(cut.place.size) >= max(cut.box.size):  # where it was made larger, hardly anything is lost
         assert np.abs(back - was).mean() < 6
 
 

@@ -139,7 +139,8 @@ def test_a_result_is_sent_to_control_without_an_upload(artist: Visitor, steered:
     expect_picture(page, "a source")
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.url) if request.method == "POST" and request.url.endswith("/images") else None)
-    page.get_by_role("button", name="Send to Control").first.click()
+    page.locator(".ez-send").locator("visible=true").first.click()
+    page.get_by_role("menuitem", name="Control").click()
     expect(unit(page).locator(".ez-unit-picture img")).to_be_visible()
     expect(summary(page)).to_have_attribute("data-sum", CANNY)
     generate(page, "from a result", steps=2)

@@ -55,7 +55,7 @@ def test_the_ways_to_end_a_job(page: Page) -> None:
     # Skip ends one picture and goes on; Interrupt keeps what is done.
     generate(page, "three cats", pictures=3, steps=60)
     expect(page.locator(".ez-progress")).to_contain_text("Picture 1 of 3")
-    page.get_by_role("button", name="Skip").click()
+    page.get_by_role("button", name="Skip", exact=True).click()
     expect(page.locator(".ez-progress")).to_contain_text("Picture 2 of 3")
     expect(page.locator(".ez-progress")).to_contain_text("Picture 3 of 3")
     page.locator(".ez-progress").get_by_role("button", name="Interrupt").click()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, R
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 FAST_STEP = "0.02"
+STORED = re.compile(r"/api/v1/images/[0-9a-f]{64}$")
+"""Addresses of the image store, which a page asks before it sends anything."""
 
 
 def _free_port() -> int:
@@ -70,6 +73,10 @@ class Server:
                 self.process.wait()
 
 
+def _asks_for_a_picture(answer: Response) -> bool:
+    return answer.request.method == "HEAD" and STORED.search(answer.url) is not None
+
+
 class Visitor:
     """Someone with a browser of their own. Whatever goes wrong in any of their tabs is kept in `trouble`."""
 
@@ -95,11 +102,12 @@ class Visitor:
             self.trouble.append(f"failed: {request.url} {request.failure}")
 
     def _note_answer(self, answer: Response) -> None:
-        if answer.status >= 400:
+        if answer.status >= 400 and not _asks_for_a_picture(answer):
             self.trouble.append(f"{answer.status} {answer.url}")
 
     def _note_console(self, said: ConsoleMessage) -> None:
-        if said.type == "error":
+        # The browser reports each 404, also where it answers the question whether a picture is there.
+        if said.type == "error" and not ("404" in said.text and STORED.search(said.location["url"])):
             self.trouble.append(f"console: {said.text} ({said.location['url']})")
 
     def open(self, address: str = "/") -> Page:

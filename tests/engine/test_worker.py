@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from webui.engine.worker import Inbox
 from webui.executors.local import SLOT, LocalExecutor
 from webui.generation.events import PROTOCOL_VERSION, Failed, Note, Picture, Stage, Step, WorkerEvent
 from webui.generation.job import JobSpec
@@ -49,6 +51,19 @@ def test_hello_says_who_and_what(executor: LocalExecutor, run: Run) -> None:
     assert slot.hello.samplers == SAMPLER_LABELS
     assert slot.hello.attention == ("SDPA", "Sliced")
     assert slot.hello.versions.keys() >= {"python", "torch", "diffusers", "transformers"}
+
+
+def test_a_job_that_comes_again_at_once_has_buttons_of_its_own() -> None:
+    inbox, spec = Inbox(io.BytesIO()), job()
+    inbox._take({"type": "run", "job": spec.to_wire()})  # pyright: ignore[reportPrivateUsage]
+    first = inbox.control(spec.job_id)
+    inbox._take({"type": "run", "job": spec.to_wire()})  # pyright: ignore[reportPrivateUsage]
+    inbox.forget(spec.job_id, first)
+    second = inbox.control(spec.job_id)
+    assert second is not first
+    inbox.forget(spec.job_id, second)
+    with pytest.raises(KeyError):
+        inbox.control(spec.job_id)
 
 
 def test_what_add_ons_print_never_comes_between_the_frames(run: Run) -> None:

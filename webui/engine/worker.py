@@ -92,10 +92,11 @@ class Inbox:
         with self._lock:
             return self._controls[job_id]
 
-    def forget(self, job_id: str) -> None:
-        """The job has ended; its buttons do nothing any more."""
+    def forget(self, job_id: str, control: JobControl) -> None:
+        """The job has ended; its buttons do nothing any more. One of the same name may have arrived, whose buttons stay."""
         with self._lock:
-            self._controls.pop(job_id, None)
+            if self._controls.get(job_id) is control:
+                del self._controls[job_id]
 
     def _read(self) -> None:
         try:
@@ -209,17 +210,18 @@ def serve(engine: Engine, inbox: Inbox, events: BinaryIO, problems: tuple[str, .
             run_errand(engine, job)
             send("", engine.in_memory())
             continue
+        control = inbox.control(job.job_id)
         with about_job(job.job_id, job.request.prompt, job.request.negative_prompt):
             try:
                 send(job.job_id, Begun())
-                engine.run(job, inbox.control(job.job_id), lambda event, job_id=job.job_id: send(job_id, event))
+                engine.run(job, control, lambda event, job_id=job.job_id: send(job_id, event))
             except EaselError as error:
                 send(job.job_id, Failed(error.as_dict()))
             except Exception as error:  # whatever a job does, the worker must be there for the next one
                 log.exception("Job %s failed", job.job_id)
                 send(job.job_id, Failed(unexpected(error).as_dict(), traceback.format_exc()))
             finally:
-                inbox.forget(job.job_id)
+                inbox.forget(job.job_id, control)
         send("", engine.in_memory())
 
 

@@ -46,11 +46,10 @@ class Pass(Generic[AnyRequest]):
 def passes_of(request: AnyRequest) -> tuple[Pass[AnyRequest], ...]:
     """The first pass, and the hires pass where one is asked for."""
     refiner = request.other_refiner is not None
-    with_hires = isinstance(request, Txt2Img) and request.hires
-    refined = refiner and (not with_hires or request.hires_refiner != "second pass")
+    if not isinstance(request, Txt2Img) or not request.hires:
+        return (Pass(request, first_steps(request), _prompt_steps(request), refined=refiner),)
+    refined = refiner and request.hires_refiner != "second pass"
     first = Pass(request, first_steps(request), _prompt_steps(request), refined=refined)
-    if not with_hires:
-        return (first,)
     hires = hires_request(request)
     steps = _steps_on_picture(hires.steps, request.denoising_strength, exactly=True)
     # By the old rule the first pass's timeline is gone through once more.

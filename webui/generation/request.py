@@ -915,7 +915,7 @@ RESOLVED_TYPES: Mapping[str, type[ResolvedRequest]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class ParameterInfo:
-    """The words and bounds of one parameter, as the page and the docs show them."""
+    """The words and bounds of one parameter, as the page and the docs show them. default: None where there is none."""
 
     name: str
     label: str
@@ -957,7 +957,7 @@ def parameters_of(request_type: type[BaseModel]) -> dict[str, ParameterInfo]:
             name=name,
             label=info.title or name,
             help=info.description or "",
-            default=info.get_default(call_default_factory=True),
+            default=None if info.is_required() else info.get_default(call_default_factory=True),
             minimum=_bound(info, "ge"),
             maximum=_bound(info, "le"),
             step=float(step) if isinstance(step, int | float) else None,

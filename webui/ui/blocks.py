@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -16,12 +17,14 @@ from webui.errors import NotFound
 from webui.generation.request import HIRES_FIELDS
 from webui.studio.journal import HIGHEST_PRIORITY
 from webui.studio.studio import Studio
-from webui.ui.fields import Fields, element_id, unchecked
+from webui.ui.fields import SEEDS, Fields, element_id, source_of, unchecked
 from webui.ui.link import answered, link
 from webui.ui.pieces import STATIC_FOLDER, Assets, piece
-from webui.ui.tabs import history, models, settings, system, txt2img
+from webui.ui.tabs import canvas_pages, history, models, settings, system, txt2img
 
 MAX_UPLOAD = "50mb"
+ANY_PICTURE = "0" * 64
+"""Where only the time is asked for: it doesn't depend on what is in a picture."""
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -39,6 +42,10 @@ def build(studio: Studio) -> gr.Blocks:
             # Both pages are in the document from the start, so that scripts and restored values find them.
             with gr.Tab("txt2img", id="txt2img", elem_id="ez-page-txt2img", render_children=True) as draw:
                 generate = txt2img.build(fields, assets, studio.vae_names(), _drawing_checkpoints(studio))
+            with gr.Tab("img2img", id="img2img", elem_id="ez-page-img2img", render_children=True) as redraw:
+                canvas_pages.build(assets, "img2img")
+            with gr.Tab("Inpaint", id="inpaint", elem_id="ez-page-inpaint", render_children=True) as paint:
+                canvas_pages.build(assets, "inpaint")
             with gr.Tab("History", id="history", elem_id="ez-page-history", render_children=True) as past:
                 history.build(assets)
             with gr.Tab("Models", id="models", elem_id="ez-page-models", render_children=True) as files:
@@ -50,8 +57,10 @@ def build(studio: Studio) -> gr.Blocks:
         piece(assets, "overlay.js", elem_id="ez-overlay")
         receipt = link(assets, table=fields.table(), checkpoints=_checkpoint_rows(studio), examples=_example_rows(studio))
         _remember(page, fields, receipt, assets)
-        _follow_tabs({"txt2img": draw, "history": past, "models": files, "settings": choices, "system": state}, assets)
-        _answer(studio, fields, generate, checkpoint, receipt)
+        drawing = {"txt2img": draw, "img2img": redraw, "inpaint": paint}
+        _follow_tabs({**drawing, "history": past, "models": files, "settings": choices, "system": state}, assets)
+        _answer(studio, fields, checkpoint, receipt)
+        generate.click(None, None, None, js=assets.call("order.js", 'order("generate")'), api_visibility="private")
         checkpoint.input(None, checkpoint, None, js=assets.call("checkpoint.js", "picked(values[0])"), api_visibility="private")
     page.queue(api_open=False)
     return page
@@ -77,7 +86,7 @@ def mount_page(app: FastAPI, page: gr.Blocks, head: str = "") -> FastAPI:
         page,
         path="/",
         theme=Base(font=["sans-serif"], font_mono=["monospace"]),
-        css_paths=[STATIC_FOLDER / name for name in ("easel.css", "gradio.css", "plain.css", "models.css", "control.css")],
+        css_paths=[STATIC_FOLDER / name for name in ("easel.css", "gradio.css", "plain.css", "canvas.css", "models.css", "control.css")],
         head=head,
         max_file_size=MAX_UPLOAD,
         run_history=False,
@@ -100,7 +109,7 @@ class _Immutable(StaticFiles):
 
 def _head(assets: Assets) -> str:
     # Named ahead, the modules come all at once instead of one import after the other.
-    modules = [name for name in assets.names if name.endswith(".js") and name != "events-worker.js"]
+    modules = [name for name in assets.names if name.endswith(".js") and not name.endswith("-worker.js")]
     return (
         f'<link rel="icon" href="{assets.url("favicon.svg")}" type="image/svg+xml">'
         f'<link rel="stylesheet" href="{assets.url("tokens.css")}">'
@@ -153,41 +162,45 @@ def _follow_tabs(tabs: dict[str, gr.Tab], assets: Assets) -> None:
         tab.select(None, None, None, js=assets.call("pages.js", f'shown("{name}")'), api_visibility="private")
 
 
-def _answer(studio: Studio, fields: Fields, generate: gr.Button, checkpoint: Component, receipt: gr.HTML) -> None:
+def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.HTML) -> None:
     """Tie what the page asks for to the studio. Handlers only hand over: pictures come by the event stream."""
     lists_of_models = [checkpoint, fields.components["vae"], fields.components["hires_checkpoint"], fields.components["refiner"]]
 
-    def submit(values: dict[Component, Any]) -> dict[Any, Any]:
-        return {"receipt": {"job": studio.submit(fields.read(values))["id"]}}
+    def submitting(**how: Any) -> Callable[..., dict[Any, Any]]:
+        def submit(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
+            return {"receipt": {"job": studio.submit(fields.read(values, event.source), **how)["id"], "page": event.page}}
 
-    def soon(values: dict[Component, Any]) -> dict[Any, Any]:
-        return {"receipt": {"job": studio.submit(fields.read(values), priority=HIGHEST_PRIORITY)["id"]}}
-
-    def forever(values: dict[Component, Any]) -> dict[Any, Any]:
-        return {"receipt": {"job": studio.submit(fields.read(values), forever=True)["id"]}}
+        return submit
 
     def reopen(event: gr.EventData) -> dict[Any, Any]:
         asked = studio.asked_of(str(event.job))
         # The checkpoint that the job has now, not the one which "the one in use" would mean today.
-        return fields.show(asked.model_copy(update={"checkpoint": studio.job(str(event.job))["checkpoint"]}))
+        shown = fields.show(asked.model_copy(update={"checkpoint": studio.job(str(event.job))["checkpoint"]}))
+        return {**shown, "receipt": {"source": source_of(asked)}}
 
     def save(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
         job = str(event.job)
-        return {"receipt": {"job": studio.edit(job, fields.read(values, over=studio.asked_of(job)))["id"]}}
+        return {"receipt": {"job": studio.edit(job, fields.read(values, event.source, over=studio.asked_of(job)))["id"]}}
 
     def live(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
         # Quick, while somebody types: one picture, and of that the first pass alone.
-        request = fields.read(values).model_copy(update={"batch_count": 1, "batch_size": 1, "hires": False})
+        request = fields.read(values, {}).model_copy(update={"batch_count": 1, "batch_size": 1, "hires": False})
         return {"receipt": {"job": studio.submit(request, live_client=str(event.client))["id"]}}
 
-    def plan(values: dict[Component, Any]) -> dict[Any, Any]:
-        return {"receipt": {"text": studio.estimate(fields.read(values)).text}}
+    def plan(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
+        source = {"kind": event.kind, "init_image": ANY_PICTURE, "mask": ANY_PICTURE}
+        return {"receipt": {"text": studio.estimate(fields.read(values, source)).text}}
 
     def use(event: gr.EventData) -> dict[Any, Any]:
-        return fields.show(studio.request_of(str(event.image)))
+        request = studio.request_of(str(event.image))
+        return {**fields.show(request), "receipt": {"source": source_of(request)}}
+
+    def carry(event: gr.EventData) -> dict[Any, Any]:
+        shown = fields.show(studio.request_of(str(event.image)))
+        return {component: value for component, value in shown.items() if component not in own}
 
     def enlarge(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
-        request = fields.read(values)
+        request = fields.read(values, {})
         job = studio.enlarge(str(event.image), {name: getattr(request, name) for name in HIRES_FIELDS})
         return {"receipt": {"job": job["id"]}}
 
@@ -204,17 +217,19 @@ def _answer(studio: Studio, fields: Fields, generate: gr.Button, checkpoint: Com
         lists = {component: gr.Dropdown(choices=several) for component, several in zip(lists_of_models, choices, strict=True)}
         return {**lists, "receipt": {"checkpoints": _checkpoint_rows(studio)}}
 
+    own = {fields.components[name] for name in (*SEEDS, "batch_count", "batch_size", "vae")}  # stay as they are when a picture is sent on
     # queue=False: the answer comes at once, past Gradio's own queue and its event stream.
     quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     sets = [receipt, *fields.outputs]
-    generate.click(answered("generate", receipt, submit), fields.inputs, receipt, trigger_mode="multiple", **quiet)
+    receipt.generate(answered("generate", receipt, submitting()), fields.inputs, receipt, trigger_mode="multiple", **quiet)
     receipt.live(answered("live", receipt, live), fields.inputs, receipt, trigger_mode="always_last", **quiet)
-    receipt.soon(answered("soon", receipt, soon), fields.inputs, receipt, trigger_mode="multiple", **quiet)
-    receipt.forever(answered("forever", receipt, forever), fields.inputs, receipt, trigger_mode="multiple", **quiet)
+    receipt.soon(answered("soon", receipt, submitting(priority=HIGHEST_PRIORITY)), fields.inputs, receipt, trigger_mode="multiple", **quiet)
+    receipt.forever(answered("forever", receipt, submitting(forever=True)), fields.inputs, receipt, trigger_mode="multiple", **quiet)
     receipt.reopen(answered("reopen", receipt, reopen), None, sets, trigger_mode="multiple", **quiet)
     receipt.save(answered("save", receipt, save), fields.inputs, receipt, trigger_mode="once", **quiet)
     receipt.plan(answered("plan", receipt, plan), fields.inputs, receipt, trigger_mode="always_last", **quiet)
     receipt.use(answered("use", receipt, use), None, sets, trigger_mode="multiple", **quiet)
+    receipt.carry(answered("carry", receipt, carry), None, sets, trigger_mode="multiple", **quiet)
     receipt.enlarge(answered("enlarge", receipt, enlarge), fields.inputs, receipt, trigger_mode="multiple", **quiet)
     receipt.example(answered("example", receipt, example), None, sets, trigger_mode="multiple", **quiet)
     receipt.catalog(answered("catalog", receipt, catalog), None, [receipt, *lists_of_models], trigger_mode="always_last", **quiet)

@@ -14,7 +14,16 @@ from gradio.blocks import Block
 from gradio.components import Component
 
 from webui.errors import InvalidRequest
-from webui.generation.request import RANDOM_SEED, REQUEST_TYPES, GenerationRequest, Txt2Img, parameters_of, parse_request
+from webui.generation.request import (
+    RANDOM_SEED,
+    REQUEST_TYPES,
+    GenerationRequest,
+    Img2Img,
+    Inpaint,
+    Txt2Img,
+    parameters_of,
+    parse_request,
+)
 
 EXTENSION_SWITCHES = {"dynamic_prompts": "dynamic-prompts"}
 """Checkboxes that switch an add-on on for one request: name on the page -> id of the add-on."""
@@ -28,7 +37,13 @@ AS_JSON = ("controls",)
 NAMES = ("styles",)
 """Fields that are lists of names, one a line in their (hidden) component."""
 
-PARAMETERS = parameters_of(Txt2Img)
+OF_SOURCE = {"source_denoising_strength": "denoising_strength"}
+"""Fields that stand twice on the page, since a picture that one starts from and a hires pass want them each for itself:
+name of the former on the page -> field of the request."""
+
+_FROM_PICTURE = {name: info for kind in (Img2Img, Inpaint) for name, info in parameters_of(kind).items()}
+PARAMETERS = {**_FROM_PICTURE, **parameters_of(Txt2Img), **{name: _FROM_PICTURE[field] for name, field in OF_SOURCE.items()}}
+"""What every field of the page is, whatever kind of request it belongs to."""
 
 AnyComponent = TypeVar("AnyComponent", bound=Component)
 
@@ -41,6 +56,20 @@ def unchecked(component: AnyComponent) -> AnyComponent:
     """
     component.preprocess = lambda payload: payload
     return component
+
+
+def source_of(request: GenerationRequest) -> dict[str, str]:
+    """The kind of a request and the pictures that it starts from, by name."""
+    return request.model_dump(include={"kind", "init_image", "mask"})
+
+
+def _field_of(name: str, request_type: type[GenerationRequest]) -> str | None:
+    """Which field of such a request a name on the page stands for; None where it has none."""
+    hidden = OF_SOURCE if issubclass(request_type, Txt2Img) else OF_SOURCE.values()
+    if name in hidden:
+        return None
+    field = OF_SOURCE.get(name, name)
+    return field if field in request_type.model_fields or name in EXTENSION_SWITCHES else None
 
 
 class Fields:
@@ -74,53 +103,58 @@ class Fields:
         """All components, for events whose handler takes one dict."""
         return {*self.components.values()}
 
-    def read(self, values: Mapping[Component, Any], over: GenerationRequest | None = None) -> GenerationRequest:
+    def read(self, values: Mapping[Component, Any], source: Mapping[str, Any], over: GenerationRequest | None = None) -> GenerationRequest:
         """The request that the page shows; what the page has no field for is kept from `over`.
 
-        Raises InvalidRequest naming the field at fault.
+        source: the kind of request, and the pictures that it starts from. Raises InvalidRequest naming the field at fault.
         """
-        data: dict[str, Any] = over.model_dump() if over else {}
+        data: dict[str, Any] = {**(over.model_dump() if over else {}), **source}
+        # An unknown kind is refused by parse_request.
+        request_type = REQUEST_TYPES.get(str(data.get("kind", "txt2img")), Txt2Img)
+        data = {name: value for name, value in data.items() if name in request_type.model_fields}
         switched = EXTENSION_SWITCHES.values()
         extensions: dict[str, dict[str, Any]] = {key: value for key, value in data.get("extensions", {}).items() if key not in switched}
         for name, component in self.components.items():
+            field = _field_of(name, request_type)
             value = values[component]
+            if field is None:
+                continue
             if name in EXTENSION_SWITCHES:
                 if value:
                     extensions[EXTENSION_SWITCHES[name]] = {"enabled": True}
             elif name in SEEDS:
-                data[name] = str(value or "").strip() or RANDOM_SEED
+                data[field] = str(value or "").strip() or RANDOM_SEED
             elif name in AS_JSON:
-                data[name] = _parsed(name, str(value or "[]"))
+                data[field] = _parsed(name, str(value or "[]"))
             elif name in NAMES:
-                data[name] = [line for line in (value or "").split("\n") if line]
+                data[field] = [line for line in (value or "").split("\n") if line]
             elif name == "checkpoint":
-                data[name] = value or ""
+                data[field] = value or ""
             elif value is None:
                 info = PARAMETERS[name]
                 raise InvalidRequest(f"{info.label} is empty.", field=name, allowed=info.allowed, hint=f"Use {info.allowed}.")
             else:
-                data[name] = value
-        known = REQUEST_TYPES[data.get("kind", "txt2img")].model_fields
-        asked = {name: value for name, value in data.items() if name in known}
-        return parse_request({**asked, "extensions": extensions})
+                data[field] = value
+        return parse_request({**data, "extensions": extensions})
 
     def show(self, request: GenerationRequest) -> dict[Component, Any]:
-        """What to set so that the page shows `request`."""
+        """What to set so that the page shows `request`; fields that it doesn't have stay as they are."""
         result: dict[Component, Any] = {}
         for name, component in self.components.items():
-            if name == "checkpoint" and not request.checkpoint:
-                continue  # "the one in use": what the picker shows stays
+            field = _field_of(name, type(request))
+            if field is None or (name == "checkpoint" and not request.checkpoint):
+                continue  # no checkpoint is "the one in use": what the picker shows stays
             if name in EXTENSION_SWITCHES:
                 result[component] = bool(request.extensions.get(EXTENSION_SWITCHES[name], {}).get("enabled"))
             elif name in SEEDS:
-                seed = getattr(request, name)
+                seed = getattr(request, field)
                 result[component] = "" if seed == RANDOM_SEED else str(seed)
             elif name in AS_JSON:
                 result[component] = json.dumps(request.model_dump(mode="json", include={name})[name], ensure_ascii=False)
             elif name in NAMES:
-                result[component] = "\n".join(getattr(request, name))
-            elif name in type(request).model_fields:
-                result[component] = getattr(request, name)
+                result[component] = "\n".join(getattr(request, field))
+            else:
+                result[component] = getattr(request, field)
         return result
 
     def table(self) -> list[dict[str, Any]]:
@@ -128,7 +162,7 @@ class Fields:
         rows = []
         for name, component in self.components.items():
             info = PARAMETERS.get(name)
-            row: dict[str, Any] = {"name": name, "element": component.elem_id, "default": component.value}
+            row: dict[str, Any] = {"name": name, "element": component.elem_id, "default": component.value, "of": OF_SOURCE.get(name)}
             if info is not None:
                 row |= {"label": info.label, "help": info.help, "minimum": info.minimum, "maximum": info.maximum, "step": info.step}
             rows.append(row)

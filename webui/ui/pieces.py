@@ -12,14 +12,17 @@ STATIC_FOLDER = Path(__file__).with_name("static")
 
 
 class Assets:
-    """Addresses of our scripts and styles. The version stands in the path, so modules that import each other share it."""
+    """Addresses of our scripts and styles. The version stands in the path, so modules that import each other share it.
+
+    names: all of them, those in folders as "canvas/canvas.js".
+    """
 
     def __init__(self, folder: Path = STATIC_FOLDER) -> None:
         digest = hashlib.sha256()
-        files = sorted(folder.iterdir())
-        self.names = [path.name for path in files]
-        for path in files:
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+        self.names = list(files)
+        for name, path in files.items():
+            digest.update(name.encode() + b"\0" + path.read_bytes())
         # Gradio serves its own files under /static, so ours take a folder of their own below it.
         self.prefix = f"/static/easel/{digest.hexdigest()[:12]}"
 

@@ -1,5 +1,6 @@
 // Control: pictures that steer the picture. The field holds what a request has of them, as JSON; half-made ones wait here.
 
+import { isDrawing } from "./ask.js";
 import { onChange, put, values } from "./fields.js";
 import { icon } from "./icons.js";
 import { on } from "./jobs.js";
@@ -149,7 +150,7 @@ export function steerWith(image) {
   if (!unit) units.push((unit = unitOf({})));
   unit.on = true;
   takeHash(unit, image.sha256);
-  open("txt2img");
+  if (!isDrawing()) open("txt2img");
   openSection();
   toast({
     icon: "ok",

@@ -3,16 +3,16 @@
 import { clearErrors, put, showError, snapshot } from "./fields.js";
 import { known, on } from "./jobs.js";
 import { ask, linked, onReceipt } from "./link.js";
-import { open } from "./pages.js";
 import { change, look } from "./rest.js";
 import { closeSheet } from "./sheet.js";
+import { showSource, sourceOf } from "./source.js";
 import { recall, remember } from "./storage.js";
 import { errorToast, toast } from "./toasts.js";
 import { title } from "./words.js";
 
 const narrow = matchMedia("(max-width: 760px)");
 
-let edited = null; // {id, prompt, draft, request}: draft: the fields before; request: what the job asked for before, as text
+let edited = null; // {id, kind, prompt, draft, request}: draft: the fields before; request: what the job asked for before, as text
 let asked = null; // the same, until the fields have it
 const listeners = new Set();
 
@@ -40,9 +40,13 @@ export async function reopen(job) {
   ask("reopen", { job: job.id });
 }
 
-/** Gives the job what the fields say. */
-export function save() {
-  ask("save", { job: edited.id });
+/** Gives the job what the fields say, and what is on the canvas that it starts from. */
+export async function save() {
+  try {
+    ask("save", { job: edited.id, source: await sourceOf(edited.kind) });
+  } catch (error) {
+    errorToast({ message: error.message, hint: error.hint ?? "Try again." });
+  }
 }
 
 /** Leaves the job as it is; the fields get back what stood there before. */
@@ -69,14 +73,18 @@ function set(job) {
   listeners.forEach((listener) => listener());
 }
 
-onReceipt("reopen", ({ error }) => {
+onReceipt("reopen", async ({ error, source }) => {
   if (error) return errorToast(error);
   clearErrors();
-  open("txt2img");
   if (narrow.matches) closeSheet(); // it covers the fields
   const { waits, ...job } = asked;
-  if (waits) return set(job);
-  toast({ icon: "ok", title: "Parameters taken over", text: "Generate makes it as a new job.", undo: () => put(job.draft) });
+  const back = await showSource(source);
+  if (waits) return set({ ...job, kind: source.kind });
+  const undo = () => {
+    put(job.draft);
+    back();
+  };
+  toast({ icon: "ok", title: "Parameters taken over", text: "Generate makes it as a new job.", undo });
 });
 
 onReceipt("save", ({ error }) => {

@@ -2,6 +2,7 @@
 
 import { ask, linked, told } from "./link.js";
 import { h, whenThere } from "./markup.js";
+import { currentPage } from "./pages.js";
 import { recall, remember } from "./storage.js";
 
 const SEEDS = ["seed", "variation_seed"]; // empty is random
@@ -78,22 +79,29 @@ export function explain() {
   });
 }
 
+// What a field of the request is called on the page that is open.
+function nameHere(field) {
+  const twin = currentPage() !== "txt2img" && told.table.find((entry) => entry.of === field);
+  return twin ? twin.name : field;
+}
+
 /** Shows an error at its field, with the allowed range and a button that mends it. False if it has no place here. */
 export function showError(error, { focus = true } = {}) {
-  const place = error.field && root(error.field);
+  const name = error.field && nameHere(error.field);
+  const place = name && root(name);
   if (!place) return false;
-  mended(error.field);
-  const mend = mendedValue(error.field);
+  mended(name);
+  const mend = mendedValue(name);
   const note = h(
     "p",
     { class: "ez-hint bad ez-html", role: "alert" },
     h("span", {}, `${error.message}${error.allowed ? ` Allowed: ${error.allowed}.` : ` ${error.hint}`}`),
     mend !== undefined &&
-      h("button", { class: "ez-link", type: "button", onclick: () => put({ [error.field]: mend }) }, mendWords(error.field, mend)),
+      h("button", { class: "ez-link", type: "button", onclick: () => put({ [name]: mend }) }, mendWords(name, mend)),
   );
   place.classList.add("ez-wrong");
   place.append(note);
-  faults.set(error.field, note);
+  faults.set(name, note);
   const input = place.querySelector("input, textarea");
   input?.setAttribute("aria-invalid", "true");
   if (focus) {

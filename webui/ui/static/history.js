@@ -1,6 +1,5 @@
 // Every picture, newest first: a grid that loads as one scrolls, and what made the chosen one.
 
-import { steerWith } from "./control.js";
 import { icon } from "./icons.js";
 import { on } from "./jobs.js";
 import { fill, h, roving } from "./markup.js";
@@ -8,6 +7,7 @@ import { choosePicture, chosenPicture, currentPage, onPage, open } from "./pages
 import { button, copyPicture, download, enlargeButton, parameters, useParameters } from "./picture.js";
 import { recall, remember } from "./storage.js";
 import { count, day, title } from "./words.js";
+import { sendButton } from "./send-to.js";
 import { view } from "./viewer.js";
 
 const PAGE = "history";
@@ -286,7 +286,7 @@ function drawDetail() {
         "div",
         { class: "row" },
         button("apply", "Use parameters", () => useParameters(image), { key: "U", kind: "primary grow" }),
-        button("layers", "Send to Control", () => steerWith(image), { bare: true }),
+        sendButton(image),
         enlargeButton(image, { bare: true }),
         button("copy", "Copy", () => copyPicture(image), { bare: true, key: "Ctrl C" }),
         button("download", "Download", () => download(image), { bare: true, key: "D" }),

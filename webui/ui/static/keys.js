@@ -1,5 +1,6 @@
 // The keyboard. Single letters act only while no text field has the focus.
 
+import { isDrawing } from "./ask.js";
 import { chosenImage, closeDetail, showChosenFull, step as stepHistory } from "./history.js";
 import { h } from "./markup.js";
 import { closeMenu } from "./menu.js";
@@ -7,8 +8,10 @@ import { closeModelSheet } from "./models.js";
 import { PAGES, currentPage, open } from "./pages.js";
 import { copyPicture, download, useParameters } from "./picture.js";
 import { toggleQueue } from "./queue-sheet.js";
+import { openSendMenu } from "./send-to.js";
 import { closeSheet, toggleSheet } from "./sheet.js";
 import { interruptRunning, showFull, shownPicture, step as stepStage } from "./stage.js";
+import { canvasOf } from "./source.js";
 import { undoLast } from "./toasts.js";
 import { closeViewer, stepViewer, viewed } from "./viewer.js";
 
@@ -17,10 +20,11 @@ const LIST = [
   ["Ctrl Up, Ctrl Down", "Weight of the word at the caret"],
   ["Down, then Tab or Enter", "Take what is offered at the caret"],
   ["Esc", "Close what is open, else interrupt"],
-  ["1 to 5", "txt2img, History, Models, Settings, System"],
+  ["1 to 7", "txt2img, img2img, Inpaint, History, Models, Settings, System"],
   ["Q", "Queue"],
   ["Left, Right", "Previous, next picture"],
   ["Space", "Full screen"],
+  ["S, then 1 to 3", "Send to img2img, Inpaint or Control"],
   ["U", "Use parameters"],
   ["D", "Download"],
   ["Ctrl C", "Copy the picture"],
@@ -31,13 +35,20 @@ const LIST = [
   ["E", "Edit it"],
   ["Del", "Cancel or interrupt it"],
   ["Enter", "All that can be done to it"],
+  ["B, E, L, R, G", "On a canvas: brush, eraser, lasso, rectangle, fill; with Alt they take away"],
+  ["[, ]", "Size of the brush; with Shift its softness"],
+  ["I, Del", "Invert the mask; clear the layer"],
+  ["Space held, wheel, 0", "Move the picture, scale it, fit it in"],
+  ["Ctrl Z, Ctrl Shift Z", "Undo and redo a stroke"],
+  ["M, \\ held", "Canvas as large as the window; the picture as it was before"],
   ["Enter", "On the Models page: use, insert, or open"],
   ["I", "On the Models page: all about the model"],
   ["?", "All keys"],
 ];
 
 function picture() {
-  return viewed() ?? (currentPage() === "history" ? chosenImage() : shownPicture());
+  if (viewed()) return viewed();
+  return { txt2img: shownPicture, history: chosenImage }[currentPage()]?.() ?? null;
 }
 
 function withPicture(run) {
@@ -51,7 +62,7 @@ function withPicture(run) {
 function step(direction) {
   if (viewed()) stepViewer(direction);
   else if (currentPage() === "history") stepHistory(direction);
-  else stepStage(direction);
+  else if (currentPage() === "txt2img") stepStage(direction);
 }
 
 const SINGLE = {
@@ -59,6 +70,7 @@ const SINGLE = {
   "?": () => toggleSheet("keys", "Keys", keysBody()),
   u: withPicture(useParameters),
   d: withPicture(download),
+  s: openSendMenu,
   ArrowLeft: () => step(-1),
   ArrowRight: () => step(1),
   ...Object.fromEntries(PAGES.map((page, index) => [String(index + 1), () => open(page)])),
@@ -78,9 +90,11 @@ function onKey(event) {
   const command = event.ctrlKey || event.metaKey;
   if (command && key === "Enter") {
     event.preventDefault();
-    if (currentPage() === "txt2img") document.getElementById("ez-generate")?.click();
+    if (isDrawing()) document.getElementById("ez-generate")?.click();
     return;
   }
+  const writes = isTyping(target) && !["range", "color"].includes(target.type);
+  if (!writes && !viewed() && canvasOf()?.onKey(event)) return event.preventDefault();
   if (key === "Escape") return escape(event);
   if (isTyping(target) || event.altKey) return;
   if (command) return withCommand(event);
@@ -111,11 +125,12 @@ function withCommand(event) {
 function escape(event) {
   if (document.querySelector('[role="option"]')) return; // an open list closes itself
   if (closeMenu() || closeViewer() || closeSheet()) return event.preventDefault();
-  if (isTyping(event.target) && currentPage() !== "txt2img") return;
+  if (isTyping(event.target) && !isDrawing()) return;
   if (closeModelSheet() || (currentPage() === "history" && closeDetail())) return event.preventDefault();
   if (interruptRunning()) event.preventDefault();
 }
 
 export function startKeys() {
   document.addEventListener("keydown", onKey);
+  document.addEventListener("keyup", (event) => canvasOf()?.onKeyUp(event));
 }

@@ -5,6 +5,8 @@ import { icon } from "./icons.js";
 import { ACTIVE, on } from "./jobs.js";
 import { ask, linked, onReceipt } from "./link.js";
 import { fill, h } from "./markup.js";
+import { onPage } from "./pages.js";
+import { kindOf } from "./source.js";
 import { recall, remember } from "./storage.js";
 import { errorToast } from "./toasts.js";
 
@@ -72,8 +74,8 @@ function debounced(run, wait) {
   };
 }
 
-const drawSoon = debounced(() => live && ask("live", { client }), DRAW_AFTER_MS);
-const planSoon = debounced(() => ask("plan"), PLAN_AFTER_MS);
+const drawSoon = debounced(() => live && kindOf() === "txt2img" && ask("live", { client }), DRAW_AFTER_MS);
+const planSoon = debounced(() => ask("plan", { kind: kindOf() }), PLAN_AFTER_MS);
 
 export function mount(element) {
   const text = h("span", {});
@@ -100,6 +102,7 @@ export function mount(element) {
   // Each finished job teaches the studio how long the next one takes.
   on("job", ({ job }) => !ACTIVE.has(job.status) && !job.live && planSoon());
   on("worker", planSoon);
+  onPage(planSoon);
   linked.then(() => {
     planSoon();
     if (recall("live", false)) setLive(true);

@@ -57,6 +57,7 @@ function entry(item) {
       "aria-checked": radio ? String(item.checked) : null,
       class: item.kind ?? "",
       tabindex: "-1",
+      "data-key": item.key,
       onclick: () => {
         closeMenu();
         item.run();
@@ -81,7 +82,9 @@ function onKey(event) {
   const items = [...place.querySelectorAll("button")];
   const at = items.indexOf(document.activeElement);
   const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key];
+  const named = items.find((item) => item.dataset.key === event.key);
   if (to !== undefined) items.at(to % items.length).focus();
+  else if (named) named.click();
   else if (event.key === "Escape" || event.key === "Tab") closeMenu();
   else if (event.key.length > 1 || event.ctrlKey || event.metaKey || event.altKey || event.key === " ") return;
   event.preventDefault();

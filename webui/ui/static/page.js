@@ -1,5 +1,6 @@
 // The page's own start: everything that doesn't wait for Gradio to draw a piece.
 
+import { startAsk } from "./ask.js";
 import { explain } from "./fields.js";
 import { start } from "./jobs.js";
 import { startKeys } from "./keys.js";
@@ -9,6 +10,7 @@ import { startSummaries } from "./summaries.js";
 import { startTheme } from "./theme.js";
 
 startTheme();
+startAsk();
 startPages();
 startKeys();
 start();

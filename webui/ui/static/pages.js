@@ -3,7 +3,7 @@
 import { whenThere } from "./markup.js";
 import { recall, remember } from "./storage.js";
 
-export const PAGES = ["txt2img", "history", "models", "settings", "system"];
+export const PAGES = ["txt2img", "img2img", "inpaint", "history", "models", "settings", "system"];
 const listeners = new Set();
 let current = null;
 let pictures = {};
@@ -28,7 +28,8 @@ export function open(page) {
 
 /** Called by Gradio when a page was opened. */
 export function shown(page) {
-  if (current === page) return;
+  // Gradio may open its first page before this page has read its address.
+  if (current === null || current === page) return;
   current = page;
   remember("page", page);
   write();

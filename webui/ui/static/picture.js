@@ -4,8 +4,8 @@ import { clearErrors, put, snapshot } from "./fields.js";
 import { icon } from "./icons.js";
 import { ask, onReceipt } from "./link.js";
 import { h } from "./markup.js";
-import { open } from "./pages.js";
 import { expectJob } from "./queue.js";
+import { showSource } from "./source.js";
 import { errorToast, toast } from "./toasts.js";
 import { bytes, moment, number, seconds, size, title } from "./words.js";
 
@@ -17,12 +17,16 @@ export function useParameters(image) {
   ask("use", { image: image.id });
 }
 
-onReceipt("use", ({ error }) => {
+onReceipt("use", async ({ error, source }) => {
   const old = before;
   if (error) return errorToast(error);
   clearErrors();
-  open("txt2img");
-  toast({ icon: "ok", title: "Parameters taken over", text: "With this seed Generate makes the same picture.", undo: () => put(old) });
+  const back = await showSource(source);
+  const undo = () => {
+    put(old);
+    back();
+  };
+  toast({ icon: "ok", title: "Parameters taken over", text: "With this seed Generate makes the same picture.", undo });
 });
 
 /** Makes this picture again, with a hires pass as the fields say. */

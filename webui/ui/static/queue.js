@@ -19,7 +19,8 @@ export function expectJob() {
   show();
 }
 
-function answered() {
+/** Its receipt has come, or it was not asked for after all. */
+export function forgetJob() {
   sent = Math.max(0, sent - 1);
   show();
 }
@@ -40,7 +41,7 @@ export function mount(element) {
   });
   for (const type of ["snapshot", "job", "picture", "queue"]) on(type, show);
   on("progress", showProgress);
-  for (const about of ["generate", "example", "enlarge", "soon", "forever"]) onReceipt(about, answered);
+  for (const about of ["generate", "example", "enlarge", "soon", "forever"]) onReceipt(about, forgetJob);
   document.addEventListener("click", (event) => event.target.closest?.("#ez-generate") && expectJob());
   onSheet((name) => pill.setAttribute("aria-expanded", String(name === "queue")));
   show();

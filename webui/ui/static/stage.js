@@ -1,7 +1,6 @@
 // The stage: examples on the first visit, the picture being drawn, the picture that is done, and the strip of this session.
 
 import { isLive, client, liveSwitch, onLive } from "./live.js";
-import { steerWith } from "./control.js";
 import { clearErrors, put, snapshot, values } from "./fields.js";
 import { ACTIVE, activeJobs, known, newestPicture, on, runningJob } from "./jobs.js";
 import { ask, linked, onReceipt, told } from "./link.js";
@@ -10,6 +9,7 @@ import { choosePicture, chosenPicture, open } from "./pages.js";
 import { button, copyPicture, download, enlargeButton, facts, parameters, reuseSeed, useParameters } from "./picture.js";
 import { end, progressCard } from "./progress-card.js";
 import { expectJob } from "./queue.js";
+import { sendButton } from "./send-to.js";
 import { showSheet } from "./sheet.js";
 import { errorToast, toast } from "./toasts.js";
 import { seconds, title } from "./words.js";
@@ -147,9 +147,9 @@ function pictureScene({ image }) {
     { class: "ez-actions", role: "toolbar", "aria-label": "Picture" },
     button("apply", "Use parameters", () => useParameters(image), { key: "U" }),
     button("seed", "Reuse seed", () => reuseSeed(image)),
+    sendButton(image),
     enlargeButton(image),
     h("span", { class: "sep" }),
-    button("layers", "Send to Control", () => steerWith(image), { bare: true }),
     button("copy", "Copy", () => copyPicture(image), { bare: true, key: "Ctrl C" }),
     button("download", "Download", () => download(image), { bare: true, key: "D" }),
     button("full", "Full screen", () => showFull(image), { bare: true, key: "Space" }),

@@ -32,6 +32,14 @@ const GUIDANCE = [
   ["mimic_scale", "mimic"],
   ["threshold_percentile", "percentile"],
 ];
+const SOURCE = [
+  ["mask_mode"],
+  ["mask_weight", "mask weight"],
+  ["noise_multiplier", "noise ×"],
+  ["extra_noise", "extra noise"],
+  ["exact_steps", "all steps"],
+  ["color_correction", "colours kept"],
+];
 const FREEU = ["freeu_b1", "freeu_b2", "freeu_s1", "freeu_s2"];
 
 const SECTIONS = {
@@ -50,6 +58,7 @@ const SECTIONS = {
     const size = given.some(Boolean) ? given.map((side) => side || "auto").join(" × ") : `${values.hires_scale} ×`;
     return [size, values.hires_upscaler, `strength ${values.denoising_strength}`, told(HIRES), ["hires_prompt", "hires_negative_prompt"].some(differs) && "own words"].filter(Boolean).join(", ");
   },
+  "ez-acc-source": () => told(SOURCE),
   "ez-acc-refiner": () => {
     if (!differs("refiner")) return "";
     return [values.refiner, `at ${values.refiner_switch_at}`, values.refiner_by_steps && "of the steps", differs("hires_refiner") && values.hires_refiner].filter(Boolean).join(", ");
@@ -64,7 +73,7 @@ const SECTIONS = {
   "ez-acc-control": () => controlled(values.controls).join(", "),
   "ez-acc-dynamic": () => (values.dynamic_prompts ? "On" : ""),
 };
-const USUAL = { "ez-acc-hires": "Off", "ez-acc-refiner": "Off", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-control": "Off", "ez-acc-dynamic": "Off" };
+const USUAL = { "ez-acc-hires": "Off", "ez-acc-refiner": "Off", "ez-acc-source": "Default", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-control": "Off", "ez-acc-dynamic": "Off" };
 
 /** The models that pictures steer through. */
 function controlled(text) {

@@ -3,11 +3,11 @@
 import { clearErrors, showError } from "./fields.js";
 import { icon } from "./icons.js";
 import { isForever, on } from "./jobs.js";
-import { ask, onReceipt } from "./link.js";
+import { onReceipt } from "./link.js";
 import { fill, h } from "./markup.js";
 import { toggleMenu } from "./menu.js";
+import { order } from "./order.js";
 import { endForever } from "./queue-acts.js";
-import { expectJob } from "./queue.js";
 import { follow } from "./stage.js";
 import { errorToast } from "./toasts.js";
 
@@ -32,16 +32,11 @@ export function mount(element) {
 
 function items() {
   return [
-    { icon: "top", words: "Generate next, before all that waits", run: () => send("soon") },
+    { icon: "top", words: "Generate next, before all that waits", run: () => order("soon") },
     isForever()
       ? { icon: "repeat", words: "End forever", run: endForever }
-      : { icon: "repeat", words: "Generate forever", run: () => send("forever") },
+      : { icon: "repeat", words: "Generate forever", run: () => order("forever") },
   ];
-}
-
-function send(way) {
-  expectJob();
-  ask(way);
 }
 
 for (const way of ["soon", "forever"]) {

@@ -15,6 +15,7 @@ from webui.generation.request import NO_REFINER, NOISE_SOURCES, REFINED_PASSES, 
 from webui.generation.weight_storage import WEIGHT_STORAGES
 from webui.ui.fields import PARAMETERS, Fields, element_id, unchecked, words
 from webui.ui.pieces import Assets, piece
+from webui.ui.tabs import canvas_pages
 
 
 def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequence[str]) -> gr.Button:
@@ -23,11 +24,13 @@ def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequ
         with gr.Column(elem_classes="ez-ask"):
             with gr.Column(elem_classes="ez-scroll"):
                 _words(fields, assets)
+                canvas_pages.ask(fields, assets)
                 _size(fields, assets)
                 _sampling(fields)
                 _seed_and_count(fields, assets)
                 _hires(fields, checkpoints)
                 _refiner(fields, checkpoints)
+                canvas_pages.details(fields)
                 _sampling_details(fields, vaes)
                 _prompt_details(fields)
                 _variation(fields)

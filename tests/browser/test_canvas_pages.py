@@ -1,0 +1,226 @@
+"""img2img and Inpaint: a picture comes in, is painted on, and what is made of it lies over it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from easel_page import expect_picture, field, generate, no_sideways_scroll, open_history, prompt, stage_picture
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+from visiting import Server, Visitor
+
+EXPORT = """async ([page, what]) => {
+    const address = performance.getEntriesByType("resource").map((entry) => entry.name).find((name) => name.endsWith("/source.js"));
+    const { canvasOf } = await import(address);
+    const file = await canvasOf(page)[what]();
+    return new Promise((resolve) => {
+        const reader = new FileReader();
+        reader.onload = () => resolve(reader.result.split(",")[1]);
+        reader.readAsDataURL(file);
+    });
+}"""
+
+
+def exported(page: Page, name: str, what: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(page.evaluate(EXPORT, [name, what]))))
+
+
+def mask(page: Page) -> np.ndarray:
+    return np.asarray(exported(page, "inpaint", "maskFile"))
+
+
+def canvas(page: Page, name: str = "inpaint") -> Locator:
+    return page.locator(f"#ez-page-{name} .ez-canvas")
+
+
+def paint(page: Page, name: str = "inpaint") -> None:
+    """A stroke over the middle."""
+    box = canvas(page, name).bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 60, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y + 10, steps=4)
+    page.mouse.up()
+
+
+def send(page: Page, target: str) -> None:
+    page.locator(".ez-send").locator("visible=true").first.click()
+    page.get_by_role("menuitem", name=target).click()
+
+
+def open_page(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name).click()
+
+
+@pytest.fixture
+def sent(page: Page) -> Page:
+    """A picture was made and sent to Inpaint."""
+    generate(page, "a round house", steps=2)
+    expect_picture(page, "a round house")
+    send(page, "Inpaint")
+    expect(canvas(page).get_by_role("toolbar", name="Tools")).to_be_visible()
+    return page
+
+
+def results(page: Page, name: str = "inpaint") -> Locator:
+    return page.locator(f"#ez-page-{name} .ez-results .ez-strip button.pic:not(.ez-wait)")
+
+
+def test_a_picture_is_sent_painted_on_and_drawn_anew(sent: Page) -> None:
+    page = sent
+    expect(prompt(page)).to_have_value("a round house")
+    paint(page)
+    before = mask(page)
+    assert before.any()
+    prompt(page).fill("a square house")
+    page.locator("#ez-generate").click()
+    expect(results(page)).to_have_count(1)
+    expect(results(page).first).to_have_attribute("title", "a square house")
+    expect(results(page).first).to_have_attribute("aria-current", "true")
+    page.get_by_role("button", name="The picture before", exact=True).click()
+    expect(results(page).first).not_to_have_attribute("aria-current", "true")
+
+    open_page(page, "txt2img")
+    expect(stage_picture(page)).to_be_visible()
+    expect(prompt(page)).to_have_value("a square house")
+    open_page(page, "Inpaint")
+    assert np.array_equal(mask(page), before)
+    page.reload()
+    expect(results(page)).to_have_count(1)
+    assert np.array_equal(mask(page), before)
+    results(page).first.click()
+    page.get_by_role("button", name="Go on with it").click()
+    expect(results(page)).to_have_count(0)
+    assert not mask(page).any()
+    page.locator(".ez-toast", has_text="Picture put in").get_by_role("button", name="Undo").click()
+    expect(page.locator("#ez-page-inpaint .ez-layers")).to_contain_text("% of the picture")
+    assert np.array_equal(mask(page), before)
+
+
+def test_a_second_generate_uploads_next_to_nothing(sent: Page) -> None:
+    page = sent
+    paint(page)
+    page.locator("#ez-generate").click()
+    expect(results(page)).to_have_count(1)
+    sizes: list[int] = []
+    page.on("request", lambda request: sizes.append(request.sizes()["requestBodySize"] if request.method == "POST" else 0))
+    prompt(page).fill("another house")
+    page.locator("#ez-generate").click()
+    expect(results(page)).to_have_count(2)
+    print(f"{sum(sizes)} bytes sent by the second Generate")
+    images = [size for size in sizes if size > 20_000]
+    assert images == []
+    assert not page.evaluate("performance.getEntriesByType('resource').filter(e => /api.v1.images$/.test(e.name)).length > 1")
+
+
+def test_send_to_from_history_and_back(page: Page) -> None:
+    generate(page, "the first", steps=2)
+    expect_picture(page, "the first")
+    prompt(page).fill("my own words")
+    open_history(page)
+    page.locator(".ez-cell").first.click()
+    page.keyboard.press("s")
+    page.keyboard.press("1")
+    expect(page.get_by_role("tab", name="img2img")).to_have_attribute("aria-selected", "true")
+    expect(prompt(page)).to_have_value("the first")
+    expect(canvas(page, "img2img").get_by_role("toolbar", name="Tools")).to_be_visible()
+    size = exported(page, "img2img", "pictureFile").size
+    assert (field(page, "width").input_value(), field(page, "height").input_value()) == (str(size[0]), str(size[1]))
+    page.locator(".ez-toast", has_text="Sent to img2img").get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("tab", name="History")).to_have_attribute("aria-selected", "true")
+    open_page(page, "img2img")
+    expect(prompt(page)).to_have_value("my own words")
+
+
+def test_img2img_with_a_sketch(page: Page) -> None:
+    open_page(page, "img2img")
+    page.locator("#ez-page-img2img").get_by_role("button", name="Try it with an example").click()
+    expect(canvas(page, "img2img").get_by_role("toolbar", name="Tools")).to_be_visible()
+    untouched = exported(page, "img2img", "pictureFile").tobytes()
+    paint(page, "img2img")
+    assert exported(page, "img2img", "pictureFile").convert("RGB").tobytes() != untouched
+    expect(page.locator("#ez-field-mask_blur")).to_be_hidden()
+    expect(page.locator("#ez-field-resize_mode")).to_be_visible()
+    prompt(page).fill("a red fruit")
+    field(page, "steps").fill("2")
+    page.locator("#ez-generate").click()
+    expect(results(page, "img2img")).to_have_count(1)
+    send(page, "Inpaint")
+    expect(page.get_by_role("tab", name="Inpaint")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#ez-field-mask_blur")).to_be_visible()
+
+
+def test_what_is_missing_is_said(page: Page) -> None:
+    open_page(page, "Inpaint")
+    page.locator("#ez-generate").click()
+    expect(page.locator(".ez-toast")).to_contain_text("There is no picture to start from.")
+    expect(page.locator(".ez-pill")).to_contain_text("Queue")
+    page.locator("#ez-page-inpaint").get_by_role("button", name="Try it with an example").click()
+    expect(page.locator("#ez-page-inpaint .ez-layers")).to_contain_text("25 % of the picture")
+    page.locator("#ez-page-inpaint .ez-canvas").click(position={"x": 5, "y": 200})
+    page.keyboard.press("Delete")
+    page.locator("#ez-generate").click()
+    expect(page.locator(".ez-toast").last).to_contain_text("Nothing is masked.")
+
+
+@pytest.mark.slow
+def test_the_parameters_of_an_inpainted_picture_bring_its_mask_back(sent: Page) -> None:
+    page = sent
+    paint(page)
+    before = mask(page)
+    field(page, "mask_blur").fill("9")
+    page.locator("#ez-generate").click()
+    expect(results(page)).to_have_count(1)
+    field(page, "mask_blur").fill("2")
+    canvas(page).click(position={"x": 5, "y": 200})
+    page.keyboard.press("Delete")
+    assert not mask(page).any()
+    open_history(page)
+    page.locator(".ez-cell").first.click()
+    page.get_by_role("button", name="Use parameters").locator("visible=true").click()
+    expect(page.get_by_role("tab", name="Inpaint")).to_have_attribute("aria-selected", "true")
+    expect(field(page, "mask_blur")).to_have_value("9")
+    expect(page.locator("#ez-page-inpaint .ez-layers")).to_contain_text("% of the picture")
+    assert np.array_equal(mask(page), before)
+
+
+@pytest.mark.slow
+def test_pictures_are_dropped_and_pasted(page: Page) -> None:
+    open_page(page, "Inpaint")
+    for kind in ("drop", "paste"):
+        page.evaluate(
+            """async (kind) => {
+                const drawn = new OffscreenCanvas(40, 30);
+                drawn.getContext("2d").fillRect(0, 0, 9, 9);
+                const transfer = new DataTransfer();
+                transfer.items.add(new File([await drawn.convertToBlob()], "dropped.png", {type: "image/png"}));
+                const place = document.querySelector("#ez-page-inpaint .ez-easel");
+                const event = kind === "drop"
+                    ? new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true})
+                    : new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true, cancelable: true});
+                place.dispatchEvent(event);
+            }""",
+            kind,
+        )
+        name = "dropped.png" if kind == "drop" else "pasted picture"
+        expect(page.locator("#ez-page-inpaint .ez-layers")).to_contain_text(f"{name}, 40 × 30")
+
+
+@pytest.mark.slow
+def test_in_a_narrow_window_the_canvas_stands_above_what_is_asked(new_visitor: Callable[..., Visitor], server: Server) -> None:
+    page = new_visitor(server, viewport={"width": 420, "height": 900}).open("/#inpaint")
+    page.locator("#ez-page-inpaint").get_by_role("button", name="Try it with an example").click()
+    expect(canvas(page).get_by_role("toolbar", name="Tools")).to_be_visible()
+    assert no_sideways_scroll(page)
+    order = page.evaluate(
+        """() => ["#ez-page-inpaint .ez-canvas", ".ez-prompt", "#ez-page-inpaint .ez-layers"]
+            .map((selector) => document.querySelector(selector).getBoundingClientRect().top)"""
+    )
+    assert order == sorted(order)
+    assert re.match(r"#inpaint", page.evaluate("location.hash"))

@@ -1,0 +1,83 @@
+// A page with a canvas, img2img or Inpaint: the picture in the middle, what came of it below, the layers beside it.
+
+import { Canvas } from "./canvas/canvas.js";
+import { Rectangle } from "./canvas/shapes.js";
+import { icon } from "./icons.js";
+import { known, newestPicture, on } from "./jobs.js";
+import { linked, told } from "./link.js";
+import { fill, h } from "./markup.js";
+import { fetched, putIn, putMade, takePictures } from "./put-in.js";
+import { showResults } from "./results.js";
+import { addCanvas } from "./source.js";
+import { title } from "./words.js";
+
+const OFFERED = 6; // pictures of this session to begin with
+
+/** props.page: "img2img" or "inpaint". */
+export function mount(element, { page }) {
+  const canvas = new Canvas(page, { hasMask: page === "inpaint" });
+  const place = h("div", { class: "ez-easel" });
+  const empty = h("div", { class: "ez-canvas-empty" });
+  const results = h("div", { class: "ez-results" });
+  const side = h("aside", { class: "ez-side", "aria-label": "Layers", hidden: !canvas.hasMask });
+  fill(element, h("div", { class: `ez-paint ${canvas.hasMask ? "has-layers" : ""}` }, h("section", { class: "ez-stage", "aria-label": "Canvas" }, place, results), side));
+  const mounted = canvas.mount(place, side);
+  place.append(empty);
+  takePictures(place, page, canvas);
+  // Where the layers lie over the board, a touch of the board puts them away.
+  place.addEventListener("pointerdown", (event) => event.target.closest(".ez-show-layers") || canvas.toggleLayers(false));
+  showResults(results, page, canvas);
+  const offer = () => !canvas.painting && fill(empty, welcome(canvas, page));
+  canvas.addEventListener("opened", () => fill(empty));
+  for (const type of ["snapshot", "picture"]) on(type, offer);
+  mounted.then(() => addCanvas(page, canvas));
+  Promise.all([linked, mounted]).then(offer);
+}
+
+function welcome(canvas, page) {
+  const recent = known.pictures.slice(0, OFFERED);
+  const example = told.examples[0];
+  return h(
+    "div",
+    { class: "ez-empty" },
+    icon("pictures"),
+    h("p", {}, page === "inpaint" ? "Put a picture in, paint over what should change, and say what should be there." : "Put a picture in, and say what it should become."),
+    h(
+      "div",
+      { class: "row wrap" },
+      h("button", { class: "ez-btn", type: "button", onclick: () => chooseFile(canvas) }, "Choose a file"),
+      newestPicture() && h("button", { class: "ez-btn", type: "button", onclick: () => putMade(canvas, newestPicture()) }, "The last picture"),
+      example && h("button", { class: "ez-btn", type: "button", onclick: () => tryOut(canvas, example) }, "Try it with an example"),
+    ),
+    h("p", { class: "dim s" }, "Or drop one here, or paste one."),
+    recent.length > 1 &&
+      h(
+        "div",
+        { class: "ez-offered" },
+        recent.map((image) =>
+          h(
+            "button",
+            { class: "pic", type: "button", title: title(image.prompt), "aria-label": `Put in: ${title(image.prompt)}`, onclick: () => putMade(canvas, image) },
+            h("img", { src: image.thumbnail, alt: "", loading: "lazy" }),
+          ),
+        ),
+      ),
+  );
+}
+
+function chooseFile(canvas) {
+  const input = h("input", { type: "file", accept: "image/*" });
+  input.addEventListener("change", () => input.files[0] && putIn(canvas, input.files[0]));
+  input.click();
+}
+
+// A picture to play with, and for Inpaint a mask over its middle.
+async function tryOut(canvas, example) {
+  const found = await canvas.work(fetched(example.picture, "example.png"));
+  if (!found || !(await putIn(canvas, ...found)) || !canvas.hasMask) return;
+  const { painting } = canvas;
+  const { width, height } = painting;
+  painting.begin(canvas.brush.ink());
+  painting.cover(new Rectangle({ left: Math.round(width / 4), top: Math.round(height / 4), right: Math.round((width * 3) / 4), bottom: Math.round((height * 3) / 4) }));
+  painting.keep("Example");
+}

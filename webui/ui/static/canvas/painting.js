@@ -1,0 +1,131 @@
+// What is being worked on: the picture, a mask and a colour layer of its size, and every step that led here.
+
+import { isEmpty } from "./boxes.js";
+import { Edit, applyDifferences } from "./edit.js";
+import { History } from "./history.js";
+import { Painter } from "./painter.js";
+import { Raster, TILE } from "./raster.js";
+
+export const LAYERS = { mask: { words: "Mask", channels: 1 }, sketch: { words: "Colour sketch", channels: 4 } };
+
+/**
+ * Events: "paint" {layer, area} pixels changed; "step" {layer, tiles, step, gone} a step was added, undone (step null) or done again;
+ * "look" what is shown or painted on changed.
+ */
+export class Painting extends EventTarget {
+  /** picture: an ImageBitmap or null for a blank one; file: its bytes as they came. */
+  constructor({ id, name, width, height, picture = null, file = null, history = new History() }) {
+    super();
+    Object.assign(this, { id, name, width, height, picture, file, history });
+    this.layers = Object.fromEntries(Object.entries(LAYERS).map(([layer, { channels }]) => [layer, new Raster(width, height, channels)]));
+    this.active = "mask";
+    this.hidden = new Set(); // layers that are not shown
+    this.revisions = { mask: 0, sketch: 0 }; // counts up with each change of a layer
+    this.edit = null; // the change that is being made
+  }
+
+  /** Begins a stroke on the active layer. Returns null while another change is being made. */
+  begin(ink) {
+    if (this.edit) return null;
+    this.edit = new Edit(this.layers[this.active]);
+    this.painter = new Painter(this.edit, ink);
+    return this.painter;
+  }
+
+  /** Adds to the stroke. */
+  cover(shape) {
+    this.#painted(this.active, this.painter.add(shape));
+  }
+
+  /** The stroke stays. */
+  keep(words) {
+    this.#finish(this.active, words);
+  }
+
+  /** The stroke was a mistake. */
+  giveUp() {
+    const area = this.edit.giveUp();
+    this.edit = null;
+    this.#painted(this.active, area);
+  }
+
+  /** One whole change at once: `change(edit, raster)` returns the area. False while another one is being made. */
+  change(layer, words, change) {
+    if (this.edit) return false;
+    this.edit = new Edit(this.layers[layer]);
+    const area = change(this.edit, this.layers[layer]);
+    this.#painted(layer, area);
+    this.#finish(layer, words);
+    return true;
+  }
+
+  invert() {
+    return this.change("mask", "Invert", (edit, raster) => {
+      for (const part of raster.parts(raster.box)) {
+        const { before, after } = edit.touch(part.key);
+        for (let y = 0; y < part.bottom - part.top; y++) {
+          for (let at = y * TILE; at < y * TILE + part.right - part.left; at++) after[at] = 255 - before[at];
+        }
+      }
+      return raster.box;
+    });
+  }
+
+  clear(layer = this.active) {
+    return this.change(layer, "Clear", (edit, raster) => {
+      const area = raster.painted();
+      for (const key of [...raster.tiles.keys()]) edit.touch(key).after.fill(0);
+      return area;
+    });
+  }
+
+  undo() {
+    return this.#step((history) => history.back());
+  }
+
+  redo() {
+    return this.#step((history) => history.forth());
+  }
+
+  choose(layer) {
+    this.active = layer;
+    this.#tell("look");
+  }
+
+  show(layer, visible) {
+    if (visible) this.hidden.delete(layer);
+    else this.hidden.add(layer);
+    this.#tell("look");
+  }
+
+  isBlank(layer) {
+    return this.layers[layer].tiles.size === 0;
+  }
+
+  #step(move) {
+    if (this.edit) return false;
+    const step = move(this.history);
+    if (!step) return false;
+    this.#painted(step.layer, applyDifferences(this.layers[step.layer], step.differences));
+    this.#tell("step", { layer: step.layer, tiles: step.differences.map(({ tile }) => tile), step: null });
+    return true;
+  }
+
+  #finish(layer, words) {
+    const differences = this.edit.finish();
+    this.edit = null;
+    if (!differences.length) return;
+    const step = this.history.add(layer, words, differences);
+    this.#tell("step", { layer, tiles: differences.map(({ tile }) => tile), step });
+  }
+
+  #painted(layer, area) {
+    if (isEmpty(area)) return;
+    this.revisions[layer] += 1;
+    this.#tell("paint", { layer, area });
+  }
+
+  #tell(type, detail = {}) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

@@ -1,0 +1,156 @@
+// What came of the jobs of a page with a canvas: drawn in place over the picture, one at a time, with a way back to before.
+
+import { values } from "./fields.js";
+import { icon } from "./icons.js";
+import { ACTIVE, known, on } from "./jobs.js";
+import { onReceipt } from "./link.js";
+import { fill, h, roving } from "./markup.js";
+import { button, download } from "./picture.js";
+import { progressCard } from "./progress-card.js";
+import { fetched, putIn } from "./put-in.js";
+import { sendButton } from "./send-to.js";
+import { recall, remember } from "./storage.js";
+import { title } from "./words.js";
+
+const KEPT = 24;
+
+/** The results of `page` at `element`, over its canvas. */
+export function showResults(element, page, canvas) {
+  const name = `results ${page}`;
+  const state = { images: [], laid: null, painting: null, ...recalled(name) };
+  state.parts = new Set(); // jobs whose previews show a part of the picture, which can't be laid over the whole
+  const strip = h("div", { class: "ez-strip", role: "toolbar", "aria-label": "Results", hidden: true });
+  const place = h("div", { class: "ez-float ez-under-way", hidden: true });
+  let card = null; // of the job that runs
+  let loading = null; // address of the picture that is being fetched
+  fill(element, strip);
+  canvas.element.append(place);
+  const stop = roving(strip, "button");
+
+  const keep = () => remember(name, { jobs: [...state.jobs].slice(-KEPT), images: state.images, laid: state.laid, painting: state.painting });
+  const find = (id) => state.images.find((image) => image.id === id) ?? null;
+
+  const lay = async (address) => {
+    loading = address;
+    const picture = address && (await bitmap(address));
+    if (loading !== address) return picture?.close?.(); // another one was chosen meanwhile
+    canvas.board.lay(picture || null);
+  };
+  const choose = (image) => {
+    state.laid = image?.id ?? null;
+    keep();
+    lay(image?.url ?? null);
+    draw();
+  };
+
+  const draw = () => {
+    strip.hidden = !state.images.length || !canvas.painting;
+    if (strip.hidden) return fill(strip);
+    const laid = find(state.laid);
+    const before = h(
+      "button",
+      { class: `pic ez-wait ${laid ? "" : "on"}`, type: "button", title: "The picture before", "aria-label": "The picture before", "aria-current": laid ? null : "true", onclick: () => choose(null) },
+      icon("pictures"),
+    );
+    fill(
+      strip,
+      h("h3", {}, "Results"),
+      before,
+      state.images.map((image) => thumbnail(image, image.id === state.laid, () => choose(image))),
+      laid ? actions(canvas, laid, () => choose(null)) : h("span", { class: "dim s only-wide" }, "Click one to lay it over the picture; hold ", h("kbd", {}, "\\"), " to see before."),
+    );
+    stop(strip.querySelector(".on") ?? before);
+  };
+
+  const showProgress = () => {
+    const job = [...known.jobs.values()].find((other) => state.jobs.has(other.id) && ACTIVE.has(other.status));
+    place.hidden = !job;
+    if (!job) card = null;
+    else {
+      if (card?.job !== job.id) {
+        card = { job: job.id, ...progressCard(job) };
+        fill(place, card.element);
+      }
+      card.update(job);
+    }
+  };
+
+  const take = (image) => {
+    if (state.images.some((other) => other.id === image.id)) return;
+    state.images = [image, ...state.images].slice(0, KEPT);
+    choose(image);
+  };
+
+  for (const way of ["generate", "soon", "forever"]) {
+    onReceipt(way, (receipt) => {
+      if (receipt.error || receipt.page !== page) return;
+      state.jobs.add(receipt.job);
+      if (canvas.hasMask && values.inpaint_area === "Only masked") state.parts.add(receipt.job);
+      keep();
+      known.jobs.get(receipt.job)?.images.forEach(take); // a quick one may be done by now
+      showProgress();
+    });
+  }
+  on("picture", ({ job, image, live }) => {
+    if (!live && job && state.jobs.has(job.id)) take(image);
+  });
+  on("progress", ({ job, progress }) => {
+    if (!state.jobs.has(job.id)) return;
+    showProgress();
+    if (progress.preview && !state.parts.has(job.id)) lay(progress.preview);
+  });
+  on("job", ({ job }) => {
+    if (!state.jobs.has(job.id)) return;
+    showProgress();
+    // What was only foretold goes: the picture itself, or what lay there before, takes its place.
+    if (!ACTIVE.has(job.status)) lay(find(state.laid)?.url ?? null);
+  });
+  on("snapshot", () => {
+    for (const job of known.jobs.values()) if (state.jobs.has(job.id)) job.images.forEach(take);
+    showProgress();
+  });
+  canvas.addEventListener("opened", () => {
+    // Results belong to the picture that they were made from.
+    if (state.painting && state.painting !== canvas.painting.id) Object.assign(state, { images: [], laid: null });
+    state.painting = canvas.painting.id;
+    keep();
+    lay(find(state.laid)?.url ?? null);
+    draw();
+  });
+  draw();
+}
+
+function recalled(name) {
+  const kept = recall(name, {});
+  return { ...kept, jobs: new Set(kept.jobs ?? []) };
+}
+
+async function bitmap(address) {
+  try {
+    return await createImageBitmap((await fetched(address))[0]);
+  } catch {
+    return null; // a preview that is gone by now, or a picture that was trashed
+  }
+}
+
+function thumbnail(image, on, run) {
+  return h(
+    "button",
+    { class: `pic ${on ? "on" : ""}`, type: "button", "aria-label": `${title(image.prompt)}, seed ${image.seed}`, "aria-current": on ? "true" : null, title: title(image.prompt), style: { "background-color": image.mean_colour }, onclick: run },
+    h("img", { src: image.thumbnail, alt: "", loading: "lazy" }),
+  );
+}
+
+function actions(canvas, image, done) {
+  const go = async () => {
+    const found = await canvas.work(fetched(image.url, image.file));
+    if (found && (await putIn(canvas, ...found))) done();
+  };
+  return h(
+    "span",
+    { class: "row ez-result-acts" },
+    button("apply", "Go on with it", go),
+    sendButton(image),
+    button("download", "Download", () => download(image), { bare: true }),
+  );
+}

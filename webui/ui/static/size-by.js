@@ -1,0 +1,38 @@
+// Width and height by the picture on the canvas: as it is, or so many times as large.
+
+import { onChange, put, row, values } from "./fields.js";
+import { fill, h, roving } from "./markup.js";
+import { onPage } from "./pages.js";
+import { sizeLike } from "./put-in.js";
+import { canvasOf } from "./source.js";
+
+const FACTORS = [0.5, 1, 1.5, 2];
+
+export function mount(element) {
+  const buttons = FACTORS.map((factor) =>
+    h("button", { type: "button", role: "radio", "aria-checked": "false", onclick: () => take(factor) }, factor === 1 ? "Same" : `${factor} ×`),
+  );
+  const group = h("div", { class: "ez-seg", role: "radiogroup", "aria-label": "Size by the picture" }, buttons);
+  fill(element, h("div", { class: "ez-label" }, "Size by the picture"), group);
+  const stop = roving(group, "button");
+  const show = () => {
+    const picture = canvasOf()?.painting;
+    let chosen = -1;
+    FACTORS.forEach((factor, index) => {
+      const size = picture && row("width") ? sizeLike(picture, factor) : {};
+      const on = size.width === Number(values.width) && size.height === Number(values.height);
+      if (on && chosen < 0) chosen = index;
+      buttons[index].classList.toggle("on", on && chosen === index);
+      buttons[index].setAttribute("aria-checked", String(on && chosen === index));
+    });
+    stop(buttons[Math.max(0, chosen)]);
+  };
+  onChange(show);
+  onPage(show);
+  show();
+}
+
+function take(factor) {
+  const picture = canvasOf()?.painting;
+  if (picture) put(sizeLike(picture, factor));
+}

@@ -1,0 +1,78 @@
+// What a job starts from: on the pages with a canvas its picture and mask, which the server has to have first.
+
+import { combine } from "./canvas/mask-acts.js";
+import { readMask } from "./canvas/png.js";
+import { currentPage, open } from "./pages.js";
+import { addressOf, upload } from "./uploads.js";
+
+const CANVAS_PAGES = ["img2img", "inpaint"];
+
+const canvases = new Map(); // page -> Canvas
+const expected = new Map(CANVAS_PAGES.map((page) => [page, deferred()])); // Gradio draws a page when it is first opened
+
+/** The canvas of a page; none on txt2img, nor where the page wasn't opened yet. */
+export function canvasOf(page = currentPage()) {
+  return canvases.get(page) ?? null;
+}
+
+/** The canvas of a page, opened now, as soon as it has back what was on it. */
+export function openCanvas(page) {
+  open(page);
+  return expected.get(page).promise;
+}
+
+/** The canvas of a page is there. */
+export function addCanvas(page, canvas) {
+  canvases.set(page, canvas);
+  expected.get(page).resolve(canvas);
+}
+
+function deferred() {
+  const parts = {};
+  parts.promise = new Promise((resolve) => (parts.resolve = resolve));
+  return parts;
+}
+
+/** The kind of request that a page asks for. */
+export function kindOf(page = currentPage()) {
+  return CANVAS_PAGES.includes(page) ? page : "txt2img";
+}
+
+/** What a job of that page starts from, by the names of the request. Throws what can be told: {message, hint}. */
+export async function sourceOf(page) {
+  if (kindOf(page) === "txt2img") return { kind: "txt2img" };
+  const canvas = canvasOf(page);
+  const painting = canvas?.painting;
+  if (!painting) throw { message: "There is no picture to start from.", hint: "Drop one on the canvas, paste one, or choose one there." };
+  if (canvas.hasMask && painting.isBlank("mask")) throw { message: "Nothing is masked.", hint: "Paint over what is to be redrawn." };
+  const init_image = await upload(await canvas.pictureFile());
+  return { kind: page, init_image, ...(canvas.hasMask && { mask: await upload(await canvas.maskFile()) }) };
+}
+
+/**
+ * Opens the page that asks for such a request, with the pictures that it starts from on its canvas: {kind, init_image, mask}.
+ * Returns what brings back the canvas as it was.
+ */
+export async function showSource({ kind, init_image, mask }) {
+  if (kind === "txt2img") {
+    open(kind);
+    return () => {};
+  }
+  const canvas = await openCanvas(kind);
+  const draft = await canvas.work(putStored(canvas, init_image, mask));
+  return () => draft && canvas.work(canvas.reopen(draft));
+}
+
+async function putStored(canvas, picture, mask) {
+  const draft = await canvas.open(await stored(picture), `${picture.slice(0, 10)}.png`);
+  if (!mask) return draft;
+  const { width, height } = canvas.painting;
+  combine(canvas.painting, "replace", await readMask(await stored(mask), width, height), "Mask");
+  return draft;
+}
+
+async function stored(hash) {
+  const response = await fetch(addressOf(hash));
+  if (!response.ok) throw new Error("The picture that this started from is not here any more.");
+  return response.blob();
+}

@@ -1,0 +1,61 @@
+"""The pages with a canvas, img2img and Inpaint: the canvas, and what they ask beside what every picture needs."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from webui.ui.fields import PARAMETERS, Fields, unchecked, words
+from webui.ui.pieces import Assets, piece
+
+IMG2IMG, INPAINT, EITHER = "ez-only-img2img", "ez-only-inpaint", "ez-only-source"
+"""Classes of what is shown on these pages alone."""
+
+RESIZE_MODES = {"Stretch": "Just resize", "Crop": "Crop and resize", "Fill": "Resize and fill", "Latent": "Just resize (latent upscale)"}
+AREAS = {"Only masked": "Only masked", "Whole picture": "Whole picture"}
+MASK_MODES = {"What is masked": "Inpaint masked", "All else": "Inpaint not masked"}
+MASKED_CONTENT = {"Original": "original", "Fill": "fill", "Noise": "latent noise", "Nothing": "latent nothing"}
+
+
+def build(assets: Assets, page: str) -> gr.HTML:
+    """Lay out one of the pages inside the current tab; the column that asks comes there by itself."""
+    with gr.Row(elem_classes="ez-main g-paint"):
+        return piece(assets, "canvas-page.js", elem_id=f"ez-canvas-{page}", page=page)
+
+
+def ask(fields: Fields, assets: Assets) -> None:
+    """What stands below the words on these pages."""
+    with gr.Column(elem_classes=INPAINT):
+        _segments(fields, "inpaint_area", AREAS)
+    with gr.Column(elem_classes=EITHER):
+        fields.add("source_denoising_strength", _slider(fields, "source_denoising_strength"))
+    with gr.Column(elem_classes=INPAINT):
+        _segments(fields, "masked_content", MASKED_CONTENT)
+        with gr.Row():
+            fields.add("mask_blur", _slider(fields, "mask_blur"))
+            fields.add("masked_padding", _slider(fields, "masked_padding"))
+    with gr.Column(elem_classes=IMG2IMG):
+        _segments(fields, "resize_mode", RESIZE_MODES)
+    with gr.Column(elem_classes=EITHER):
+        piece(assets, "size-by.js", elem_id="ez-size-by")
+
+
+def details(fields: Fields) -> None:
+    """What most people never touch on these pages."""
+    with gr.Accordion("Start and mask", open=False, elem_id="ez-acc-source", elem_classes=["ez-acc-g", EITHER]):
+        with gr.Column(elem_classes=INPAINT):
+            _segments(fields, "mask_mode", MASK_MODES)
+            fields.add("mask_weight", _slider(fields, "mask_weight"))
+        with gr.Row():
+            fields.add("noise_multiplier", _slider(fields, "noise_multiplier"))
+            fields.add("extra_noise", _slider(fields, "extra_noise"))
+        for name in ("exact_steps", "color_correction"):
+            fields.add(name, gr.Checkbox(fields.start(name), **words(name)))
+
+
+def _segments(fields: Fields, name: str, choices: dict[str, str]) -> None:
+    fields.add(name, unchecked(gr.Radio(list(choices.items()), value=fields.start(name), elem_classes="ez-seg-g", **words(name))))
+
+
+def _slider(fields: Fields, name: str) -> gr.Slider:
+    info = PARAMETERS[name]
+    return unchecked(gr.Slider(info.minimum or 0, info.maximum or 1, fields.start(name), step=info.step, buttons=[], **words(name)))
