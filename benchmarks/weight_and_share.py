@@ -1,6 +1,6 @@
 """A colour's weight against its share in the picture, on the shipped checkpoint: Spearman's rank correlation, by wording.
 
-    python -m benchmarks.weight_and_share [--steps 15] [--prompts 24] [--seeds 2]
+    python -m benchmarks.weight_and_share [--steps 15] [--prompts 24] [--seeds 2] [--cfg 5] [--only WORDING]
 
 The share is that of the pixels to which the colour is the nearest of the twelve that the model was trained with. Of each wording it
 prints the mean share at each weight and its correlation with the weight, that over all prompts and weights, and the mean and the median
@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -65,8 +66,9 @@ WORDINGS = {
     "{thing} on a ({colour}:{weight}) background": (0.0, 0.4, 0.8, 1.2, 1.6),
     "{thing} on a {other} background BREAK ({colour}:{weight}) background": (0.2, 0.8, 1.4, 2.0, 2.6),
     "{thing} on a {other} background :{rest} AND {thing} on a {colour} background :{weight}": (0.0, 0.25, 0.5, 0.75, 1.0),
+    "{thing} on a white background AND {thing} on a {colour} background :{weight}": (0.0, 0.4, 0.8, 1.2, 1.6),
 }
-"""Wordings, and the weights that are tried. In the last one two parts share a weight of 1."""
+"""Wordings, and the weights that are tried. In the third two parts share a weight of 1; the last keeps the first part whole."""
 
 
 def colour_share(image: NDArray[np.uint8], colour: str) -> float:
@@ -80,20 +82,20 @@ def _rank(weights: NDArray[np.float64], shares: NDArray[np.float64]) -> float:
     return float(np.corrcoef(rankdata(weights), rankdata(shares))[0, 1]) if np.ptp(shares) else 0.0
 
 
-def _job(prompt: str, steps: int, seed: int) -> JobSpec:
+def _job(prompt: str, given: argparse.Namespace, seed: int) -> JobSpec:
     request = ResolvedTxt2Img(
         prompt=prompt,
         width=128,
         height=128,
-        steps=steps,
-        cfg_scale=5.0,
+        steps=given.steps,
+        cfg_scale=given.cfg,
         sampler="DPM++ 2M",
         schedule_type="Karras",
         seed=seed,
         checkpoint=CHECKPOINT.name,
         checkpoint_hash="benchmark",
     )
-    return JobSpec(f"benchmark-{seed}", request, str(CHECKPOINT), (0,))
+    return JobSpec(uuid4().hex, request, str(CHECKPOINT), (0,))
 
 
 def _shares(executor: LocalExecutor, wording: str, weights: tuple[float, ...], given: argparse.Namespace) -> NDArray[np.float64]:
@@ -103,7 +105,7 @@ def _shares(executor: LocalExecutor, wording: str, weights: tuple[float, ...], g
         for place, weight in enumerate(weights):
             prompt = wording.format(thing=thing, colour=colour, other=other, weight=weight, rest=1 - weight)
             for seed in range(given.seeds):
-                events = executor.run(SLOT, _job(prompt, given.steps, 100 * number + seed))
+                events = executor.run(SLOT, _job(prompt, given, 100 * number + seed))
                 (picture,) = [event for event in events if isinstance(event, Picture)]
                 pixels = np.frombuffer(picture.rgb, np.uint8).reshape(picture.height, picture.width, 3)
                 shares[number, place] += colour_share(pixels, colour) / given.seeds
@@ -115,11 +117,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--prompts", type=int, default=len(PROMPTS), choices=range(1, len(PROMPTS) + 1), metavar="N")
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--cfg", type=float, default=5.0, help="CFG scale")
+    parser.add_argument("--only", type=int, choices=range(1, len(WORDINGS) + 1), help="number of the one wording to try")
     given = parser.parse_args()
     executor = LocalExecutor(threads=1)
     executor.start()
     try:
-        for wording, tried in WORDINGS.items():
+        wordings = list(WORDINGS.items())
+        for wording, tried in wordings if given.only is None else [wordings[given.only - 1]]:
             shares, weights = _shares(executor, wording, tried, given), np.array(tried)
             each = [_rank(weights, row) for row in shares]
             print(wording)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from webui.engine.conditioning import Wording, encode_text
 from webui.engine.context import DenoiseContext
 from webui.engine.device import Device
 from webui.engine.engine import Engine
@@ -218,6 +219,37 @@ def test_flux(tmp_path: Path, device: Device, schnell: bool) -> None:
     assert torch.equal(stronger, latents) == schnell, "schnell knows no guidance"
     guided, _ = drawn(path, tmp_path, device, cfg_scale=2.0)
     assert not torch.equal(guided, latents)
+
+
+LOUDER = {"sdxl": [2], "sd3": [2, 77 + 2], "flux": [2]}
+"""Where "red" of "a red apple" lies: behind a start token for CLIP, behind "a" in two tokens for T5, which SD 3 lays behind CLIP's."""
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=[] if kind == "flux" else pytest.mark.slow) for kind in LOUDER])
+@torch.no_grad()
+def test_weights_and_schedules_of_a_prompt_reach_every_family(tmp_path: Path, device: Device, kind: str) -> None:
+    tiny = getattr(tiny_checkpoints, kind)()
+    path = tiny.save(tmp_path / "checkpoints" / "tiny.safetensors")
+    if kind == "flux":
+        tiny_checkpoints.save_parts_of_flux(tiny, tmp_path)
+    models = ModelManager(device, lambda path: open_checkpoint(path, [tmp_path]))
+    family = models.get(path, lambda: None).family
+    plain = encode_text(family, "a red apple")
+    louder = encode_text(family, "a (red:1.5) apple", Wording(emphasis="No norm"))
+    expected = plain.tokens.clone()
+    expected[:, LOUDER[kind]] *= 1.5
+    assert torch.allclose(louder.tokens, expected, atol=1e-5)
+    assert louder.pooled is not None
+    assert plain.pooled is not None
+    assert torch.equal(louder.pooled, plain.pooled), "weights are no words"
+
+    def seen(prompt: str) -> bytes:
+        latents, _ = drawn(path, tmp_path, device, prompt=prompt, steps=4, cfg_scale=1.0)
+        return latents.numpy().tobytes()
+
+    pictures = {prompt: seen(prompt) for prompt in ("red apple", "green apple", "(red:1.5) apple", "[red:green:0.5] apple")}
+    assert len(set(pictures.values())) == len(pictures)
+    assert seen("(red:1.0) apple") == pictures["red apple"]
 
 
 @pytest.mark.parametrize("size", [(72, 64), pytest.param((64, 72), marks=pytest.mark.slow)])
