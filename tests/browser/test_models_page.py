@@ -364,8 +364,15 @@ def test_quick_settings_are_the_fields(models: Page) -> None:
 
 
 def test_it_fits_a_telephone(new_visitor: Callable[..., Visitor], stocked: Server) -> None:
-    page = open_models(new_visitor(stocked, viewport={"width": 390, "height": 800}).open())
+    page = new_visitor(stocked, viewport={"width": 390, "height": 800}).open()
+    page.get_by_role("button", name="More tabs").click()
+    page.get_by_role("button", name="Models", exact=True).click()
+    expect(card(page, "small")).to_be_visible()
     assert no_sideways_scroll(page)
+    page.keyboard.press("1")
+    expect(page.locator("#ez-generate")).to_be_visible()
+    page.keyboard.press("5")
+    expect(card(page, "small")).to_be_visible()
     details(page, "small")
     assert no_sideways_scroll(page)
     sheet(page).get_by_role("button", name="Close").click()

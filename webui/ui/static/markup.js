@@ -40,12 +40,13 @@ export function shape(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Calls back with the element as soon as Gradio has drawn it. */
-export function whenThere(selector, then) {
-  const found = document.querySelector(selector);
+/** Calls back with the element as soon as Gradio has drawn it. wanted: a selector, or a function that finds it. */
+export function whenThere(wanted, then) {
+  const find = typeof wanted === "function" ? wanted : () => document.querySelector(wanted);
+  const found = find();
   if (found) return then(found);
   const observer = new MutationObserver(() => {
-    const element = document.querySelector(selector);
+    const element = find();
     if (!element) return;
     observer.disconnect();
     then(element);

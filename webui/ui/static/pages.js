@@ -3,7 +3,8 @@
 import { whenThere } from "./markup.js";
 import { recall, remember } from "./storage.js";
 
-export const PAGES = ["txt2img", "img2img", "inpaint", "history", "models", "settings", "system"];
+const NAMES = { txt2img: "txt2img", img2img: "img2img", inpaint: "Inpaint", history: "History", models: "Models", settings: "Settings", system: "System" };
+export const PAGES = Object.keys(NAMES);
 const listeners = new Set();
 let current = null;
 let pictures = {};
@@ -21,9 +22,15 @@ export function onPage(listener) {
   listeners.add(listener);
 }
 
+// Where the window is narrow, Gradio moves the tabs that have no room into a menu, whose entries have nothing but their names.
+function tab(page) {
+  const entries = document.querySelectorAll("#ez-pages > :first-child > :not([aria-hidden=true]) button");
+  return document.getElementById(`ez-page-${page}-button`) ?? [...entries].find((entry) => entry.textContent.trim() === NAMES[page]);
+}
+
 /** Opens a page. */
 export function open(page) {
-  document.getElementById(`ez-page-${page}-button`)?.click();
+  tab(page)?.click();
 }
 
 /** Called by Gradio when a page was opened. */
@@ -58,7 +65,7 @@ export function startPages() {
   if (address?.picture) pictures[address.page] = address.picture;
   const page = address?.page ?? recall("page", "txt2img");
   current = "txt2img";
-  if (page !== current) whenThere(`#ez-page-${page}-button`, (button) => button.click());
+  if (page !== current) whenThere(() => tab(page), (button) => button.click());
   else write();
   addEventListener("hashchange", () => {
     const asked = fromAddress();
