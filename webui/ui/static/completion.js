@@ -42,7 +42,7 @@ export function mountCompletion(element) {
   document.addEventListener("keydown", onKey, true);
   document.addEventListener("selectionchange", onSelection);
   document.addEventListener("focusout", (event) => event.target === area && close(), true);
-  document.addEventListener("scroll", (event) => !place.contains(event.target) && close(), true);
+  document.addEventListener("scroll", (event) => area && !place.contains(event.target) && follow(), true);
   addEventListener("resize", close);
   for (const name of ["prompt", "negative_prompt"]) {
     whenThere(`#ez-field-${name} textarea`, (field) => {
@@ -140,6 +140,14 @@ function put() {
   const below = caret.bottom + GAP + height <= innerHeight - GAP;
   place.style.top = `${below ? caret.bottom + GAP : Math.max(GAP, caret.top - GAP - height)}px`;
   place.style.left = `${Math.max(GAP, Math.min(caret.left, innerWidth - width - GAP))}px`;
+}
+
+// A field that grows scrolls what is around it. The list goes along with its line until that is out of sight.
+function follow() {
+  const caret = caretBox(area);
+  const field = area.getBoundingClientRect();
+  if (caret.bottom < Math.max(0, field.top) || caret.top > Math.min(innerHeight, field.bottom)) close();
+  else put();
 }
 
 function mark(index) {
