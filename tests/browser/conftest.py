@@ -90,7 +90,10 @@ def regular(browser: Browser, server: Server) -> Iterator[Visitor]:
 def visitor(regular: Visitor) -> Iterator[Visitor]:
     """Someone who remembers nothing."""
     yield regular
-    regular.leave()
+    try:
+        regular.leave()
+    finally:
+        regular.forget()
 
 
 @pytest.fixture

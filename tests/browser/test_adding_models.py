@@ -42,7 +42,10 @@ def looking(browser: Browser, address: str) -> Iterator[Visitor]:
 @pytest.fixture
 def visitor(looking: Visitor) -> Iterator[Visitor]:
     yield looking
-    looking.leave()
+    try:
+        looking.leave()
+    finally:
+        looking.forget()
 
 
 @pytest.fixture

@@ -117,14 +117,18 @@ class Visitor:
         return page
 
     def leave(self) -> None:
-        """Close all tabs and forget everything; raises if anything went wrong."""
+        """Close all tabs; raises if anything went wrong."""
         trouble, self.trouble = self.trouble, []
-        for page in self.context.pages[1:]:
-            page.close()
         for page in self.context.pages:
-            page.evaluate("localStorage.clear(); sessionStorage.clear()")
             page.close()
         assert not trouble, "\n".join(trouble)
+
+    def forget(self) -> None:
+        """Let go of all that pages have remembered. Only now: a page that is still open may write once more."""
+        picture = self.context.new_page()
+        picture.goto(f"{self.url}/favicon.ico")
+        picture.evaluate("localStorage.clear()")
+        picture.close()
 
 
 def ready(page: Page) -> None:
