@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, field_validator, model_validator
 
 from webui.generation.images import ImageHash
-from webui.generation.parameter import parameter
+from webui.generation.parameter import Declared, parameter
 from webui.pictures.preprocessors import NONE, Preprocessor, ResizeMode, find_preprocessor
 
 ControlMode = Literal["Balanced", "My prompt is more important", "ControlNet is more important"]
@@ -26,7 +26,7 @@ AUTOMATIC_THRESHOLD = -1.0
 INFOTEXT_KEY = re.compile(r"ControlNet (\d+)")
 
 
-class ControlUnit(BaseModel):
+class ControlUnit(Declared):
     """One picture that steers, and the model that heeds it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -68,14 +68,6 @@ class ControlUnit(BaseModel):
     hash: str = parameter(
         "", label="Model hash", help="First 10 hex digits of the model's SHA-256; filled in when the job is taken.", max_length=64
     )
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _numbers_are_numbers(cls, value: Any, info: ValidationInfo) -> Any:
-        # Pydantic takes false for 0 otherwise.
-        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation in (int, float):
-            raise ValueError("Send a number")
-        return value
 
     @field_validator("preprocessor")
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 
 def parameter(
@@ -16,3 +16,15 @@ def parameter(
     """
     extra = {key: value for key, value in {"infotext": infotext, "unit": unit, "step": step}.items() if value}
     return Field(default, title=label, description=help, json_schema_extra=extra, **bounds)
+
+
+class Declared(BaseModel):
+    """What is made of parameters."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        # Pydantic takes false for 0 otherwise.
+        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation in (int, float):
+            raise ValueError("Send a number")
+        return value

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
 from webui.errors import InvalidRequest
@@ -25,7 +25,7 @@ from webui.generation.attention import find_attention_label
 from webui.generation.control import MOST_CONTROLS, ControlUnit
 from webui.generation.enlarging import Enlargement, enlargement, find_upscaler
 from webui.generation.images import ImageHash
-from webui.generation.parameter import parameter
+from webui.generation.parameter import Declared, parameter
 from webui.generation.prompt.emphasis import EmphasisMode
 from webui.generation.weight_storage import AS_COMPUTED, OF_OTHERS, WeightStorage
 
@@ -60,7 +60,7 @@ _SAMPLERS_AND_SCHEDULES = (("sampler", "schedule_type", samplers.AUTOMATIC), ("h
 """Fields of a sampler and its schedule, and what stands in the latter where nothing was chosen."""
 
 
-class PictureRequest(BaseModel):
+class PictureRequest(Declared):
     """What every request for pictures asks for, whatever they start from."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -434,14 +434,6 @@ class PictureRequest(BaseModel):
                     if data.get(schedule_name, unset) == unset:
                         data[schedule_name] = schedule
         return data
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _numbers_are_numbers(cls, value: Any, info: ValidationInfo) -> Any:
-        # Pydantic takes false for 0 otherwise.
-        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation in (int, float):
-            raise ValueError("Send a number")
-        return value
 
     @field_validator("sampler")
     @classmethod
