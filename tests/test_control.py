@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_files import write_safetensors
@@ -20,6 +22,7 @@ from safetensors.numpy import save_file
 from test_adapters import Listening
 from test_studio import SMALL, wait_for
 
+from webui.api.control import build_control_router
 from webui.catalog.models import ModelCatalog
 from webui.errors import AdapterUnusable, InvalidRequest
 from webui.generation.control import CONTROL_MODES, ControlUnit, read_unit, write_unit
@@ -374,15 +377,24 @@ def test_choices(client: httpx.Client, studio: Studio, models_dir: Path) -> None
     studio.catalog.refresh()
     assert [model.name for model in studio.control_models("small")] == ["sd1"]
     assert client.get("/api/v1/control", params={"checkpoint": "no such"}).status_code == 422
+
+
+def test_choices_say_what_a_model_lacks(studio: Studio, models_dir: Path) -> None:
+    app = FastAPI()
+    app.include_router(build_control_router(studio))
+
+    def told() -> dict[str, str]:
+        studio.catalog.refresh()
+        with TestClient(app) as client:
+            return {model["kind"]: model["lacks"] for model in client.get("/api/v1/control?checkpoint=small").json()["models"]}
+
+    controlnet_file(models_dir / "controlnet" / "canny.safetensors")
     adapter_file(models_dir / "ip_adapter" / "ip-adapter_sd15.safetensors")
-    studio.catalog.refresh()
-    asked = {"checkpoint": "small"}
-    told = {model["kind"]: model["lacks"] for model in client.get("/api/v1/control", params=asked).json()["models"]}
-    assert told["controlnet"] == ""
-    assert "CLIP ViT-H" in told["ip_adapter"] and "models/clip_vision" in told["ip_adapter"]
+    before = told()
+    assert before["controlnet"] == ""
+    assert "CLIP ViT-H" in before["ip_adapter"] and "models/clip_vision" in before["ip_adapter"]
     image_encoder_file(models_dir)
-    studio.catalog.refresh()
-    assert not any(model["lacks"] for model in client.get("/api/v1/control", params=asked).json()["models"])
+    assert told() == {"controlnet": "", "ip_adapter": ""}
 
 
 def test_the_preview_is_what_the_model_sees(client: httpx.Client) -> None:

@@ -219,7 +219,7 @@ def test_the_activation_of_an_image_encoder_is_told_by_its_config(tmp_path: Path
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("version", ["plain", "plus", "full"])
+@pytest.mark.parametrize("version", ["plus", *(pytest.param(version, marks=pytest.mark.slow) for version in ("plain", "full"))])
 def test_an_old_pickle_gives_the_same(tmp_path: Path, device: Device, version: str) -> None:
     state = adapter_state(sd1_unet(), version)
     new: Any = load_component(open_ip_adapter(saved(state, tmp_path / "a.safetensors")), device)
@@ -228,7 +228,6 @@ def test_an_old_pickle_gives_the_same(tmp_path: Path, device: Device, version: s
         open_ip_adapter(tmp_path / "a.bin")
     old: Any = load_component(open_ip_adapter(tmp_path / "a.bin", tmp_path / "cache"), device)
     assert all(torch.equal(one, other) for one, other in zip(new.state_dict().values(), old.state_dict().values(), strict=True))
-    assert new.widths == tuple(attention.to_k.out_features for attention in cross_attentions(sd1_unet()))
 
 
 def _lacking(state: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
@@ -237,7 +236,7 @@ def _lacking(state: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tenso
 
 BROKEN: dict[str, tuple[Any, str]] = {
     "a web page": (b"<!DOCTYPE html><html>", "web page"),
-    "cut off": (b"half", ""),
+    "cut off": (b"half", "cut off|too short|damaged"),
     "something else": ({"a": torch.zeros(1)}, "not an IP-Adapter"),
     "made for faces": (
         {"image_proj.proj.0.weight": torch.zeros(1024, 512), "image_proj.norm.weight": torch.zeros(16)},
@@ -284,7 +283,7 @@ def test_it_draws_and_leaves_no_trace(family: StableDiffusion, tiny: Files) -> N
     assert same_bits(weights_of(family), before)
 
 
-@pytest.mark.parametrize(("more", "less"), [({"weight": 1.0}, {"weight": 0.1}), ({"end": 1.0}, {"end": 0.25}), ({}, {"start": 0.75})])
+@pytest.mark.parametrize(("more", "less"), [({"weight": 1.0}, {"weight": 0.1}), ({"end": 1.0}, {"end": 0.25}), ({}, {"start": 0.5})])
 def test_less_of_it_is_nearer_to_the_picture_without(family: StableDiffusion, tiny: Files, more: Any, less: Any) -> None:
     recorder = recorder_of(family)
     without = drawn(recorder, job(**QUICK))

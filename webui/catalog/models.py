@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 DRAWS: frozenset[Kind] = frozenset(("checkpoint", "denoiser"))
 """Kinds that can be picked as the checkpoint of a picture."""
 
-_STEER: frozenset[Kind] = frozenset(("controlnet", "t2i_adapter", "ip_adapter"))
+_STEER: frozenset[Kind] = frozenset(("controlnet", "t2i_adapter", "ip_adapter", "image_encoder"))
 """Kinds that other programs have in one folder."""
 
 KIND_TITLES: Mapping[str, str] = {

@@ -123,7 +123,8 @@ def _known_folders(root: Path) -> list[tuple[Path, Kind]]:
     known = [entry for entry in entries if entry.name.casefold() in FOLDERS]
     known.sort(key=lambda entry: order.index(entry.name.casefold()))
     deeper = [(root / path, expects) for path, expects in DEEPER_FOLDERS.items() if (root / path).is_dir()]
-    return [*((Path(entry.path), FOLDERS[entry.name.casefold()]) for entry in known), *deeper]
+    shallow = [(Path(entry.path), FOLDERS[entry.name.casefold()]) for entry in known]
+    return shallow + deeper
 
 
 def _read_yaml(path: Path, search: _Search) -> dict[str, Any]:

@@ -40,6 +40,11 @@ class PicturePrompt:
     text_width: int
 
     @property
+    def widths(self) -> list[int]:
+        """Of each cross-attention's keys."""
+        return [keys.shape[-1] for keys in self.keys]
+
+    @property
     def nbytes(self) -> int:
         """Memory that they take."""
         return sum(tensor.nbytes for tensor in (*self.keys, *self.values))
@@ -82,13 +87,13 @@ def cross_attentions(unet: Module) -> list[Any]:
     return [module for name, module in unet.named_modules() if name.endswith(".attn2")]
 
 
-def require_same_widths(unet: Any, text_width: int, widths: Sequence[int]) -> None:
-    """Raise AdapterUnusable when an IP-Adapter is made for another family of U-Nets."""
-    own = [attention.to_k.out_features for attention in cross_attentions(unet)]
-    if (unet.config.cross_attention_dim, own) != (text_width, list(widths)):
+def require_fit(unet: Any, prompt: PicturePrompt) -> None:
+    """Raise AdapterUnusable when keys and values are made for another family of U-Nets."""
+    widths = [attention.to_k.out_features for attention in cross_attentions(unet)]
+    if (unet.config.cross_attention_dim, widths) != (prompt.text_width, prompt.widths):
         raise AdapterUnusable(
-            f"This IP-Adapter is not made for this kind of checkpoint: it is for prompts {text_width} numbers wide and "
-            f"{len(widths)} cross-attentions, and the checkpoint has {unet.config.cross_attention_dim} and {len(own)}.",
+            f"This IP-Adapter is not made for this kind of checkpoint: it is for prompts {prompt.text_width} numbers wide and "
+            f"{len(prompt.widths)} cross-attentions, and the checkpoint has {unet.config.cross_attention_dim} and {len(widths)}.",
             hint="Pick an IP-Adapter of the checkpoint's family, or leave it out.",
         )
 
@@ -103,7 +108,7 @@ def looking_at(
     Raises AdapterUnusable when one is made for another family.
     """
     for picture in pictures:
-        require_same_widths(unet, picture.prompt.text_width, [keys.shape[-1] for keys in picture.prompt.keys])
+        require_fit(unet, picture.prompt)
     seen: list[PictureInPrompt] = []
 
     def tell(module: Module, arguments: tuple[Any, ...], told: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
@@ -166,8 +171,8 @@ class _Looking:
         return (found,)
 
     def _attended(self, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        by_head = [
+        query, key, value = (
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for part in (self.queries, *(each.to(self.queries.dtype)[self.rows] for each in (keys, values)))
-        ]
-        return functional.scaled_dot_product_attention(*by_head).transpose(1, 2).flatten(2)
+        )
+        return functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)

@@ -40,7 +40,7 @@ class IPAdapter(Module):
         self.image_proj = TOKENS[version](**tokens)
         self.layers = torch.nn.ModuleList([_KeysAndValues(text_width, width) for width in widths])
         self.reads_tokens = version != "plain"
-        self.text_width, self.widths = text_width, tuple(widths)
+        self.text_width = text_width
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> IPAdapter:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
-from webui.engine.adapters.ip_adapter import PicturePrompt, look, pixels_for, require_same_widths
+from webui.engine.adapters.ip_adapter import PicturePrompt, look, pixels_for, require_fit
 from webui.engine.families.base import Family
 from webui.engine.loading.component import ComponentKind, fingerprint_of
 from webui.errors import AdapterUnusable, CheckpointUnusable
@@ -35,7 +35,8 @@ class PicturePrompts:
             files = fingerprint_of(Path(use.path), Path(use.image_encoder))
             key = (files, unit.image, unit.resize_mode, family.dtype)
             if key not in self._made:
-                self._made[key] = _made(unit, use, job, family, beside)
+                self._made[key] = _made(unit, use, job, beside)
+            require_fit(family.modules["denoiser"], self._made[key])
         except (AdapterUnusable, CheckpointUnusable) as error:
             raise AdapterUnusable(error.message, field=field, allowed=error.allowed, hint=error.hint) from None
         self._made.move_to_end(key)
@@ -45,11 +46,10 @@ class PicturePrompts:
         return made
 
 
-def _made(unit: ControlUnit, use: ControlUse, job: JobSpec, family: Family, beside: LoadBeside) -> PicturePrompt:
+def _made(unit: ControlUnit, use: ControlUse, job: JobSpec, beside: LoadBeside) -> PicturePrompt:
     picture = read_stored(Path(job.image_paths[unit.image]), unit.image)
     try:
         adapter, encoder = beside([("ip_adapter", Path(use.path)), ("image_encoder", Path(use.image_encoder))])
-        require_same_widths(family.modules["denoiser"], adapter.text_width, adapter.widths)
         square = encoder_picture(picture, unit.resize_mode, encoder.config.image_size)
         return adapter.keys_and_values(look(encoder, pixels_for(square), tokens=adapter.reads_tokens))
     finally:
