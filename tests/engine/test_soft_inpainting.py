@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -59,6 +59,7 @@ def test_a_guess_is_taken_by_a1111s_formula() -> None:
     assert share.flatten().tolist() == pytest.approx([0, 0.25**4.5, 0.5**4.5, 0.75**4.5, 1])
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     st.floats(0, 8),
     st.floats(0, 8),
@@ -92,11 +93,12 @@ def test_mixed_latents_are_as_long_as_what_they_are_mixed_of() -> None:
     assert mixed[0, :, 0, 0].tolist() == pytest.approx([3 / 5 * mixed[0, :, 0, 0].norm().item(), 4 / 5 * mixed[0, :, 0, 0].norm().item()])
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.floats(1, 32), st.floats(0, 1), st.floats(0.01, 1e3), st.floats(0, 1e3))
 def test_their_length_lies_between(boost: float, share: float, one: float, other: float) -> None:
     mixed = softly(contrast_boost=boost).blended(columns((one, 0.0)), columns((0.0, other)), torch.full((1, 1, 1, 1), share))
     length = mixed.norm(dim=1).item()
-    assert min(one, other) * (1 - 1e-4) <= length <= max(one, other) * (1 + 1e-4)
+    assert min(one, other) * (1 - 1e-4) - 1e-5 <= length <= max(one, other) * (1 + 1e-4)
 
 
 def test_nothing_and_all_of_a_guess() -> None:
@@ -168,7 +170,7 @@ def test_what_was_filled_does_not_come_back(tiny: StableDiffusion, tmp_path: Pat
     source.paste((255, 255, 255), (16, 16, 48, 48))
     asked = {"masked_content": "fill", "denoising_strength": 0.0}
     _, (filled,) = watched(tiny, job(tmp_path, source, left_half(), **asked, mask_blur=0))
-    _, (softly_filled,) = watched(tiny, job(tmp_path, source, left_half(), **asked, **SOFT))
+    _, (softly_filled,) = watched(tiny, job(tmp_path, source, left_half(), **asked, **SOFT, soft_difference_threshold=0.0))
     assert distance(pixels(filled)[20:44, 18:30], pixels(softly_filled)[20:44, 18:30]) < 2
 
 
