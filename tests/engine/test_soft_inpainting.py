@@ -17,7 +17,7 @@ from webui.engine.device import Device
 from webui.engine.families.sd import StableDiffusion
 from webui.engine.samplers import NoisePath
 from webui.engine.soft_inpainting import SoftInpainting
-from webui.generation.request import Inpaint
+from webui.generation.request import parse_request
 
 from .drawing import Recorder, pixels
 from .test_img2img import apple, colourful, distance, emoji, job, left_half, watched
@@ -33,13 +33,8 @@ def tiny(device: Device) -> StableDiffusion:
 
 
 def softly(flow: bool = False, **numbers: float) -> SoftInpainting:
-    request = Inpaint(
-        kind="inpaint",
-        init_image="ab" * 32,
-        mask="cd" * 32,
-        soft_inpainting=True,
-        **{f"soft_{name}": value for name, value in numbers.items()},
-    )
+    asked = {f"soft_{name}": value for name, value in numbers.items()}
+    request = parse_request({"kind": "inpaint", "init_image": "ab" * 32, "mask": "cd" * 32, "soft_inpainting": True} | asked)
     soft = SoftInpainting.of(request, NoisePath(flow))
     assert soft is not None
     return soft
@@ -158,7 +153,8 @@ def test_what_is_masked_in_part_is_put_back_less_and_less(tiny: StableDiffusion,
 
 def test_what_is_not_masked_keeps_its_pixels(tiny: StableDiffusion, tmp_path: Path) -> None:
     source = np.array(colourful())
-    for more in ({}, {"soft_difference_threshold": 0.0}, {"inpaint_area": "Only masked", "masked_padding": 16}):
+    ways: list[dict[str, Any]] = [{}, {"soft_difference_threshold": 0.0}, {"inpaint_area": "Only masked", "masked_padding": 16}]
+    for more in ways:
         _, (picture,) = watched(tiny, job(tmp_path, colourful(), left_half(), **SOFT, **more))
         assert np.array_equal(pixels(picture)[:, 32:], source[:, 32:]), more
         assert distance(pixels(picture)[:, :32], source[:, :32]) > 5, more
