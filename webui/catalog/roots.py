@@ -122,8 +122,8 @@ def _known_folders(root: Path) -> list[tuple[Path, Kind]]:
     order = list(FOLDERS)
     known = [entry for entry in entries if entry.name.casefold() in FOLDERS]
     known.sort(key=lambda entry: order.index(entry.name.casefold()))
-    deeper = [(root / path, expects) for path, expects in DEEPER_FOLDERS.items() if (root / path).is_dir()]
-    shallow = [(Path(entry.path), FOLDERS[entry.name.casefold()]) for entry in known]
+    shallow: list[tuple[Path, Kind]] = [(Path(entry.path), FOLDERS[entry.name.casefold()]) for entry in known]
+    deeper: list[tuple[Path, Kind]] = [(root / path, expects) for path, expects in DEEPER_FOLDERS.items() if (root / path).is_dir()]
     return shallow + deeper
 
 
