@@ -56,7 +56,7 @@ class StudioHands:
     """What batches ask of the studio.
 
     complete: fields -> request with the checkpoint's defaults. prepared: request -> job to be taken. announce: jobs were taken.
-    stop: end a running job; is_stopping: whether one was told to. seconds_left: of a running job, None where that isn't known.
+    stop: end a running job. seconds_left: of a running job, None where that isn't known.
     pace: seconds for a unit of a checkpoint's work. checkpoints: names of those there are. random_seed: a fresh one.
     """
 
@@ -64,7 +64,6 @@ class StudioHands:
     prepared: Callable[..., NewJob]
     announce: Callable[[list[Job]], Any]
     stop: Callable[[int], bool]
-    is_stopping: Callable[[int], bool]
     seconds_left: Callable[[int], float | None]
     pace: Callable[[str], float | None]
     checkpoints: Callable[[], Iterable[str]]
@@ -95,7 +94,7 @@ class Batches:
         self._closing = threading.Event()
         self._asked = threading.Event()
         self._again: set[int] = set()
-        """Running jobs that were told to end, and whose batch goes on before they have ended."""
+        """Jobs that ran when their batch was resumed: they may have been told to end, and are made after all."""
         self._thread = threading.Thread(target=self._serve, name="batches", daemon=True)
 
     def start(self) -> None:
@@ -171,7 +170,7 @@ class Batches:
             mask = folders.mask_for(name, masks)
             error = InvalidRequest(problem, field="init_image", hint="Choose it again.") if problem else None
             if error is None and masks and mask is None:
-                error = InvalidRequest("There is no mask of that name.", field="mask", hint="Give the mask the name of the file.")
+                error = _no_mask()
             return NewFile(name, picture, mask, uploaded.get(mask or ""), error)
 
         if order.folder:
@@ -186,12 +185,15 @@ class Batches:
         status = self._book.get(identifier).status
         if not self._book.pause(identifier):
             raise Conflict(f"This batch is {status}.", field="id", hint="Only one that goes on can be paused.")
+        self._again.difference_update(self._book.running(identifier))
         return self._told_all(identifier)
 
     def cancel(self, batch_id: str) -> BatchView:
         """End it: the file that is being drawn ends at its next step, what waits is not drawn. Raises Conflict."""
         identifier = parse_id(batch_id)
-        for job_id in self._book.cancel(identifier):
+        running = self._book.cancel(identifier)
+        self._again.difference_update(running)
+        for job_id in running:
             self._hands.stop(job_id)
         return self._told_all(identifier)
 
@@ -199,7 +201,7 @@ class Batches:
         """Go on where it was paused or cancelled. Raises Conflict."""
         identifier = parse_id(batch_id)
         self._book.resume(identifier)
-        self._again.update(filter(self._hands.is_stopping, self._book.running(identifier)))
+        self._again.update(self._book.running(identifier))
         return self._told_all(identifier)
 
     def retry(self, batch_id: str) -> BatchView:
@@ -217,6 +219,7 @@ class Batches:
         """Somebody interrupts a running job: its batch, if it has one, is paused, so that the next file doesn't begin."""
         identifier = self._book.of_job(job_id)
         if identifier is not None and self._book.pause(identifier):
+            self._again.difference_update(self._book.running(identifier))
             self._told_all(identifier)
 
     def cleared(self, stamp: int) -> None:
@@ -330,12 +333,12 @@ class Batches:
                 self._news.clear()
                 seen = self._events.after(seq)
                 seq = seen[-1]["seq"] if seen else seq
-                if self._asked.is_set():
-                    self._asked.clear()
-                elif idle or not any(event["type"] in _CHANGES_BATCHES for event in seen):
-                    continue
+                asked = self._asked.is_set()
+                self._asked.clear()
                 try:
-                    idle = not self._feed()
+                    if asked or (not idle and any(event["type"] in _CHANGES_BATCHES for event in seen)):
+                        idle = not self._feed()
+                    self._tell_of(event["job"] for event in seen if event["type"] == "job")
                     self._closing.wait(_TELL_SECONDS)
                 except EaselError as problem:
                     log.info("Batches wait for a moment: %s", problem)
@@ -356,14 +359,21 @@ class Batches:
         active = self._book.active()
         for batch in active:
             has_room = self._fill_line(batch)
-            self._book.end_if_done(batch.id)
+            if not self._again:
+                self._book.end_if_done(batch.id)
             self._tell(batch.id)
             if not has_room:
                 break
         return bool(active or self._again)
 
+    def _tell_of(self, jobs: Iterable[dict[str, Any]]) -> None:
+        """Something happened to these jobs: tell of their batches, those that were halted or have ended among them."""
+        found = {self._book.of_job(int(job["id"])) for job in jobs if not job["live"]}
+        for identifier in found - {None}:
+            self._tell(identifier)
+
     def _bring_back(self) -> None:
-        """Jobs that ended because their batch was halted, which by then went on again, are made after all."""
+        """Jobs that end because their batch was halted, while it goes on again, are made after all."""
         for job_id in tuple(self._again):
             job = self._journal.get(job_id)
             if job.ended is not None:
@@ -389,8 +399,7 @@ class Batches:
         try:
             order, template = batch.order, batch.request
         except EaselError as problem:
-            self._book.pause(batch.id, problem)
-            raise NotWanted from None
+            raise self._halted_by(batch, problem) from None
         try:
             request, notes = self._request_for(batch, file, order, template)
         except (InvalidRequest, TooLarge) as problem:
@@ -401,12 +410,11 @@ class Batches:
         except DataUnusable:
             raise
         except EaselError as problem:
-            if problem.field in PICTURES or order.own:
-                self._book.note_failure(file, problem)
-                return
-            # Every other file would meet the same.
-            self._book.pause(batch.id, problem)
-            raise NotWanted from None
+            if problem.field not in PICTURES and _same_words(request, template):
+                # Every other file would meet the same.
+                raise self._halted_by(batch, problem) from None
+            self._book.note_failure(file, problem)
+            return
         picture, mask = (getattr(request, name, None) for name in PICTURES)
         self._hands.announce(
             self._journal.add(
@@ -416,9 +424,15 @@ class Batches:
             )
         )
 
+    def _halted_by(self, batch: Batch, problem: EaselError) -> NotWanted:
+        self._book.pause(batch.id, problem)
+        self._events.publish("jobs")
+        return NotWanted()
+
     def _picture_of(self, batch: Batch, file: SourceFile) -> bytes:
         if file.picture is not None:
-            return self._images.require(file.picture, "init_image").read_bytes()
+            path = self._images.require(file.picture, "init_image")
+            return folders.read_from(path.parent, path.name)
         if not batch.order.folder:
             raise InvalidRequest("It was not uploaded.", hint="Choose it again.")
         return folders.read_from(Path(batch.order.folder), file.name)
@@ -429,8 +443,8 @@ class Batches:
         """What is drawn on a file, and what its maker should know. Raises InvalidRequest, TooLarge, DataUnusable."""
         data = self._picture_of(batch, file)
         given: dict[str, Any] = {"init_image": file.picture or self._images.put(data).sha256, "init_name": file.name}
-        if file.mask_name is not None:
-            given["mask"] = file.mask or self._images.put(self._mask_of(order, file.mask_name)).sha256
+        if template.kind == "inpaint":
+            given["mask"] = file.mask or self._mask_of(order, file)
         if order.scale_by is not None:
             given |= scaled(upright_size(self._images.require(given["init_image"], "init_image")), order.scale_by)
         request = template.model_copy(update=given)
@@ -442,6 +456,19 @@ class Batches:
         left_out = [entry["reason"] for entry in told["unmapped"] if entry["key"] == "Model" and "checkpoint" in order.own]
         return with_own(request, told, order.own), tuple(f"{file.name}: {reason}" for reason in left_out)
 
+    def _mask_of(self, order: BatchOrder, file: SourceFile) -> str:
+        """Hash of a file's mask out of the mask folder, where it may have come to lie by now. Raises InvalidRequest or TooLarge."""
+        name = file.mask_name
+        if name is None and order.mask_folder:
+            name = folders.mask_for(file.name, folders.by_stem(folders.look_into(order.mask_folder, "mask").names))
+        if name is None:
+            raise _no_mask()
+        try:
+            return self._images.put(folders.read_from(Path(order.mask_folder), name)).sha256
+        except (InvalidRequest, TooLarge) as problem:
+            problem.field, problem.message = "mask", f"Its mask can't be used. {problem.message}"
+            raise
+
     def _told_by(self, data: bytes) -> reading.Answer:
         try:
             return reading.read_picture(data, self._hands.checkpoints())
@@ -450,12 +477,15 @@ class Batches:
             log.debug("No parameters are read from a picture: %s", problem)
             return reading.NOTHING
 
-    def _mask_of(self, order: BatchOrder, name: str) -> bytes:
-        try:
-            return folders.read_from(Path(order.mask_folder), name)
-        except EaselError as problem:
-            problem.field = "mask"
-            raise
+
+def _no_mask() -> InvalidRequest:
+    return InvalidRequest("There is no mask of that name.", field="mask", hint="Give the mask the name of the file.")
+
+
+def _same_words(request: GenerationRequest, template: GenerationRequest) -> bool:
+    """Whether a file changed nothing of the batch's request but its picture."""
+    of_picture = {name: getattr(template, name) for name in (*PICTURES, "init_name", "width", "height") if hasattr(template, name)}
+    return request.model_copy(update=of_picture) == template
 
 
 def _looked_up(order: BatchOrder) -> tuple[BatchOrder, tuple[Sequence[str], Sequence[str]]]:

@@ -147,10 +147,6 @@ class Dispatcher:
         self._executor.interrupt(running[0], str(job_id))
         return True
 
-    def is_stopping(self, job_id: int) -> bool:
-        """Whether a running job was told to end."""
-        return job_id in self._stop_wanted
-
     def skip(self, job_id: int) -> bool:
         """End the picture being made. False when the job is not running."""
         running = self._running.get(job_id)

@@ -149,7 +149,6 @@ class Studio:
                 prepared=self._prepared,
                 announce=self._announce,
                 stop=self._dispatcher.stop,
-                is_stopping=self._dispatcher.is_stopping,
                 seconds_left=self._running_seconds_left,
                 pace=lambda checkpoint: pace(self.history.speed_samples(checkpoint)),
                 checkpoints=lambda: [entry.name for entry in self.checkpoints()],
