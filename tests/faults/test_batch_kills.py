@@ -77,7 +77,8 @@ def outcome(data_dir: Path) -> Outcome:
 @pytest.mark.parametrize(
     ("files", "kills"),
     [
-        pytest.param(100, 8, id="100 files"),
+        pytest.param(16, 3, id="16 files"),
+        pytest.param(100, 20, id="100 files", marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
         pytest.param(1000, 150, id="1000 files", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
     ],
 )

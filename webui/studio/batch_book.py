@@ -86,6 +86,10 @@ def _batch(row: Row[Any]) -> Batch:
     return Batch(row.id, row.status, row.asked, row.request, row.error, row.stamp)
 
 
+def _source_file(row: Row[Any]) -> SourceFile:
+    return SourceFile(row.batch_id, row.number, row.name, _hex(row.picture), row.mask_name, _hex(row.mask))
+
+
 def _hex(digest: bytes | None) -> str | None:
     return None if digest is None else digest.hex()
 
@@ -163,7 +167,7 @@ class BatchBook:
         query = select(batch_file).where(batch_file.c.batch_id == identifier, _OPEN).order_by(batch_file.c.number).limit(1)
         with self._database.reading() as connection:
             row = connection.execute(query).first()
-        return row and SourceFile(row.batch_id, row.number, row.name, _hex(row.picture), row.mask_name, _hex(row.mask))
+        return None if row is None else _source_file(row)
 
     def note_job(self, connection: Connection, file: SourceFile, job_id: int, picture: str, mask: str | None) -> None:
         """The file has a job, which is written in the same transaction. Raises NotWanted."""
@@ -285,9 +289,9 @@ class BatchBook:
 
     def counts(self, identifier: int) -> dict[str, int]:
         """How many files are in each of STATES."""
-        query = select(_STATE, func.count()).select_from(_WITH_JOBS).where(batch_file.c.batch_id == identifier).group_by(_STATE)
+        query = select(_STATE.label("state"), func.count().label("number")).select_from(_WITH_JOBS).group_by(_STATE)
         with self._database.reading() as connection:
-            found = dict(row._tuple() for row in connection.execute(query))
+            found = {row.state: row.number for row in connection.execute(query.where(batch_file.c.batch_id == identifier))}
         return {state: found.get(state, 0) for state in STATES}
 
     def running(self, identifier: int) -> list[int]:
@@ -304,7 +308,7 @@ class BatchBook:
             row = connection.execute(select(func.max(part.c.checkpoint), func.avg(part.c.work))).one()
         return None if row[0] is None else (row[0], row[1])
 
-    def files(self, identifier: int, offset: int, limit: int, state: str | None = None) -> list[Row[Any]]:
+    def files(self, identifier: int, offset: int, limit: int, state: str | None = None) -> Sequence[Any]:
         """Files in order: number, name, state, error (of file or job), picture, job_id, image_id (of its last picture).
 
         state: only those in that one of STATES.
@@ -325,9 +329,9 @@ class BatchBook:
             .where(batch_file.c.batch_id == identifier)
         )
         if state is not None:
-            query = query.where(state == _STATE)
+            query = query.where(_STATE.in_((state,)))
         with self._database.reading() as connection:
-            return list(connection.execute(query.order_by(batch_file.c.number).limit(limit).offset(offset)))
+            return connection.execute(query.order_by(batch_file.c.number).limit(limit).offset(offset)).all()
 
     def file(self, identifier: int, number: int) -> SourceFile:
         """One file, wherever it is. Raises NotFound."""
@@ -336,7 +340,7 @@ class BatchBook:
             row = connection.execute(query).first()
         if row is None:
             raise NotFound("There is no such file in that batch.", hint="Files are numbered from 0.")
-        return SourceFile(row.batch_id, row.number, row.name, _hex(row.picture), row.mask_name, _hex(row.mask))
+        return _source_file(row)
 
 
 def _belongs(identifier: int) -> ColumnElement[bool]:

@@ -192,4 +192,4 @@ def scaled(size: Size, factor: float) -> dict[str, int]:
 
 def _fitting(side: float, least: float | None, step: float | None) -> int:
     grid = int(step or 1)
-    return max(int(least or grid), round(side / grid) * grid)
+    return max(int(least or grid), int(side / grid + 0.5) * grid)  # a half goes up, as on the page

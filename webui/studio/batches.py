@@ -368,9 +368,9 @@ class Batches:
 
     def _tell_of(self, jobs: Iterable[dict[str, Any]]) -> None:
         """Something happened to these jobs: tell of their batches, those that were halted or have ended among them."""
-        found = {self._book.of_job(int(job["id"])) for job in jobs if not job["live"]}
-        for identifier in found - {None}:
-            self._tell(identifier)
+        for identifier in {self._book.of_job(int(job["id"])) for job in jobs if not job["live"]}:
+            if identifier is not None:
+                self._tell(identifier)
 
     def _bring_back(self) -> None:
         """Jobs that end because their batch was halted, while it goes on again, are made after all."""
@@ -415,7 +415,7 @@ class Batches:
                 raise self._halted_by(batch, problem) from None
             self._book.note_failure(file, problem)
             return
-        picture, mask = (getattr(request, name, None) for name in PICTURES)
+        picture, mask = getattr(request, "init_image"), getattr(request, "mask", None)  # noqa: B009 - of either kind of request
         self._hands.announce(
             self._journal.add(
                 [replace(entry, notes=(*entry.notes, *notes))],
