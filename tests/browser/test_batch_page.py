@@ -61,12 +61,15 @@ def no_batch_is_left(page: Page) -> None:
     page.evaluate(
         """async () => {
             const {items} = await (await fetch("/api/v1/batches")).json();
-            for (const {id} of items) await fetch(`/api/v1/batches/${id}`, {method: "DELETE"});
+            for (const {id, status} of items) {
+                if (["active", "paused"].includes(status)) await fetch(`/api/v1/batches/${id}/cancel`, {method: "POST"});
+                await fetch(`/api/v1/batches/${id}`, {method: "DELETE"});
+            }
         }"""
     )
 
 
-def test_several_files_are_dropped_and_all_drawn_on(page: Page) -> None:
+def test_several_files_are_dropped_and_all_drawn_on(page: Page, visitor: Visitor) -> None:
     on_img2img(page)
     files = {f"frame{number}.png": png((number * 20, 40, 90)) for number in (10, 2, 1)}
     drop(page, "img2img", {**files, "broken.png": b"no picture", "notes.txt": b"hello"})
@@ -77,6 +80,9 @@ def test_several_files_are_dropped_and_all_drawn_on(page: Page) -> None:
     expect(strip(page)).to_contain_text("3 of 4 files done, 1 failed")
     expect(tiles(page, "done")).to_have_count(3)
     expect(tiles(page, "failed")).to_contain_text("This is not a whole picture")
+    # The browser says so as well.
+    assert {trouble for trouble in visitor.trouble if not trouble.endswith(("/api/v1/images", "/api/v1/images)"))} == set()
+    visitor.trouble.clear()
     sheet(page).get_by_role("radio", name=re.compile("Failed")).click()
     expect(tiles(page)).to_have_count(1)
     sheet(page).get_by_role("radio", name=re.compile("All")).click()
@@ -107,6 +113,7 @@ def test_a_folder_is_named_watched_paused_and_resumed(page: Page, tmp_path: Path
     path.fill("frames")
     path.press("Enter")
     expect(sheet(page).locator("#ez-batch-folder-hint")).to_contain_text("Name the whole path of a folder.")
+    visitor.trouble.clear()  # the refusal
     path.fill(str(tmp_path))
     path.press("Enter")
     expect(sheet(page)).to_contain_text("8 pictures: frame0.png, frame1.png, frame2.png, …; 1 other file left alone.")
@@ -151,10 +158,10 @@ def test_the_painted_mask_serves_all(page: Page) -> None:
 
 def test_a_wrong_field_is_told_where_it_stands_and_nothing_is_taken(page: Page) -> None:
     on_img2img(page)
-    field(page, "steps").fill("500")
+    field(page, "width").fill("60")
     drop(page, "img2img", {f"{number}.png": png((number, 9, 200)) for number in range(2)})
     sheet(page).get_by_role("button", name="Draw on all 2").click()
-    expect(page.locator("#ez-field-steps")).to_contain_text("Steps can't be 500.")
+    expect(page.locator("#ez-field-width")).to_contain_text("Width can't be 60.")
     expect(sheet(page).get_by_role("button", name="Draw on all 2")).to_be_enabled()
     expect(strip(page)).to_be_hidden()
 

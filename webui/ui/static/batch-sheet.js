@@ -72,7 +72,7 @@ on("queue", () => shown && batchById(shown.id) && drawHead(batchById(shown.id)))
 
 function drawHead(batch) {
   const { head, filters } = shown;
-  const focused = head.contains(document.activeElement) ? document.activeElement.dataset.act : null;
+  const at = [...head.querySelectorAll("button")].indexOf(document.activeElement);
   fill(
     head,
     h("p", { class: "b num" }, doneWords(batch)),
@@ -86,7 +86,7 @@ function drawHead(batch) {
       actsOf(batch).map(({ name, icon: drawing, words, run }) => h("button", { class: "ez-btn s", type: "button", "data-act": name, onclick: run }, icon(drawing), words)),
     ),
   );
-  if (focused) (head.querySelector(`[data-act="${focused}"]`) ?? head.querySelector("button"))?.focus({ preventScroll: true });
+  if (at >= 0) head.querySelectorAll("button")[at]?.focus({ preventScroll: true });
   const numbers = { "": batch.total, done: batch.done, failed: batch.failed };
   const key = JSON.stringify([numbers, shown.filter]);
   if (filters.dataset.key === key) return;
@@ -159,19 +159,28 @@ function drawTiles(files) {
 
 function tile(file, key) {
   const words = [file.name, WORDS[file.state], file.error && `${file.error.message} ${file.error.hint}`].filter(Boolean).join(". ");
-  const picture = h("img", { src: file.thumbnail, alt: "", loading: "lazy", onerror: () => picture.replaceWith(h("span", { class: "ez-batch-none" }, icon("pictures"))) });
   return h(
     "div",
     { class: `ez-batch-tile is-${file.state}`, role: "listitem", "data-number": String(file.number), "data-key": key },
     h(
       "button",
       { type: "button", tabindex: "-1", title: words, "aria-label": words, onclick: () => file.image && showFile(file.number) },
-      file.state === "failed" && !file.image ? h("span", { class: "ez-batch-none" }, icon("bad")) : picture,
+      file.state === "failed" && !file.image ? none("bad") : pictureOf(file),
       ICONS[file.state] && file.state !== "failed" && h("i", { class: "ez-batch-mark" }, icon(ICONS[file.state], "s")),
     ),
     h("span", { class: "cut xs" }, file.name),
     file.error && h("span", { class: "xs bad ez-batch-why" }, file.error.message),
   );
+}
+
+// A file that can't be read is found out when its turn comes, or here.
+function pictureOf(file) {
+  const picture = h("img", { src: file.thumbnail, alt: "", loading: "lazy", onerror: () => picture.replaceWith(none("pictures")) });
+  return picture;
+}
+
+function none(drawing) {
+  return h("span", { class: "ez-batch-none" }, icon(drawing));
 }
 
 async function showFile(number) {

@@ -18,9 +18,11 @@ export function showBatches(element, page) {
       return row;
     });
     if (wanted.length === element.children.length && wanted.every((row, at) => element.children[at] === row)) return;
-    const focused = element.contains(document.activeElement) ? document.activeElement.dataset.act : null;
+    const row = element.contains(document.activeElement) ? document.activeElement.closest(".ez-batch") : null;
+    const at = row && [...row.querySelectorAll("button")].indexOf(document.activeElement);
     fill(element, wanted);
-    if (focused) (element.querySelector(`[data-act="${focused}"]`) ?? element.querySelector("button"))?.focus({ preventScroll: true });
+    // Pause becomes Resume in the same place.
+    if (row) wanted.find((other) => other.dataset.batch === row.dataset.batch)?.querySelectorAll("button")[at]?.focus({ preventScroll: true });
   };
   onBatches(draw);
   on("queue", draw);

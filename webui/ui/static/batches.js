@@ -39,11 +39,11 @@ export function batchById(id) {
   return batches.get(id) ?? null;
 }
 
-/** The batches of a page, newest first: those that go on, else the one that ended last. */
+/** The batches of a page, newest first: those that go on, and the one that ended last. */
 export function batchesOf(kind) {
   const own = [...batches.values()].filter((batch) => batch.kind === kind).sort((a, b) => Number(b.id) - Number(a.id));
-  const going = own.filter(({ status }) => GOES_ON.has(status));
-  return going.length ? going : own.slice(0, 1);
+  const last = own.find(({ status }) => !GOES_ON.has(status));
+  return own.filter((batch) => batch === last || GOES_ON.has(batch.status));
 }
 
 /** "12 of 37 done, 2 failed" */
