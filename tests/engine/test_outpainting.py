@@ -44,7 +44,7 @@ def drawn(family: StableDiffusion, spec: JobSpec) -> np.ndarray:
     "asked",
     [
         {"extend_right": 24},
-        {"extend_left": 16, "extend_top": 8, "extend_right": 8, "extend_bottom": 40},
+        {"extend_left": 16, "extend_top": 8, "extend_right": 8, "extend_bottom": 40, "masked_padding": 8},
         {"extend_bottom": 64, "extend_rounds": 2, "masked_content": "latent noise"},
         {"extend_top": 16, "soft_inpainting": True},
     ],

@@ -3,7 +3,6 @@
 import { NO_FRAME, extentOf, isExtended, sideOf } from "./canvas/frame.js";
 import { fill, h } from "./markup.js";
 import { whenCanvas } from "./source.js";
-import { showSummaries } from "./summaries.js";
 
 const INPUTS = { left: "Left", right: "Right", top: "Top", bottom: "Bottom" };
 
@@ -26,7 +25,6 @@ export function mount(element, bounds) {
     }
     reset.disabled = !painting || !isExtended(painting.frame);
     result.textContent = painting ? resultWords(painting) : "Put a picture on the canvas first.";
-    showSummaries();
   };
   show(null);
   whenCanvas("inpaint").then((canvas) => {

@@ -3,7 +3,7 @@
 import { SIDES } from "./canvas/frame.js";
 import { onChange, row, values } from "./fields.js";
 import { whenThere } from "./markup.js";
-import { canvasOf } from "./source.js";
+import { canvasOf, whenCanvas } from "./source.js";
 import { recall, remember } from "./storage.js";
 
 const DETAILS = [
@@ -119,8 +119,7 @@ function differs(name) {
   return typeof usual === "number" ? Number(value) !== usual : value !== usual;
 }
 
-/** Says anew what is in each section. */
-export function showSummaries() {
+function show() {
   for (const [id, summary] of Object.entries(SECTIONS)) whenThere(`#${id} > button.label-wrap`, (head) => mark(head, summary() || null, USUAL[id]));
 }
 
@@ -145,10 +144,11 @@ export function startSummaries() {
         if (isOpen(head)) open.add(id);
         else open.delete(id);
         remember("open", [...open]);
-        showSummaries();
+        show();
       }).observe(head, { attributeFilter: ["class"] });
     });
   }
-  onChange(showSummaries);
-  showSummaries();
+  onChange(show);
+  whenCanvas("inpaint").then((canvas) => canvas.watch("frame", show));
+  show();
 }
