@@ -16,7 +16,7 @@ export function mount(element, bounds) {
   fill(
     element,
     h("div", { class: "ez-sides" }, Object.entries(inputs).map(([side, input]) => h("label", {}, h("span", { class: "ez-label" }, INPUTS[side]), h("span", { class: "ez-field" }, input, h("span", { class: "dim xs" }, "px"))))),
-    h("div", { class: "row" }, result, reset),
+    h("div", { class: "ez-sides-sum" }, result, reset),
   );
   const show = (painting) => {
     for (const [side, input] of Object.entries(inputs)) {

@@ -73,7 +73,7 @@ function pictureRow({ painting }) {
   return h(
     "li",
     { class: "ez-layer is-locked" },
-    h("span", { class: "ez-layer-name grow" }, h("span", { class: "sw picture" }, icon("pictures", "s")), h("span", { class: "grow" }, h("span", { class: "cut" }, "Picture"), h("span", { class: "dim xs cut", title: painting.name }, painting.name ? `${painting.name}, ${size}` : size))),
+    h("span", { class: "ez-layer-name grow" }, h("span", { class: "sw picture" }, icon("pictures", "s")), h("span", { class: "grow" }, h("span", { class: "cut" }, "Picture"), h("span", { class: "dim xs cut", title: painting.name ? `${painting.name}, ${size}` : size }, painting.name ? `${painting.name}, ${size}` : size))),
     h("span", { class: "ez-lock dim", title: "The picture itself stays as it is" }, icon("lock")),
   );
 }
