@@ -55,7 +55,7 @@ def test_a_picture_grows_by_what_was_asked_for(shape: Shape) -> None:
     assert windows[0].grows != Sides()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(SHAPES)
 def test_all_that_is_new_is_drawn_once_and_nothing_else(shape: Shape) -> None:
     size, _, _, drawn, _ = shape
@@ -163,7 +163,7 @@ def test_structure_goes_on_at_the_edge_and_colours_further_out(side: str) -> Non
 # what a window starts from, and how it goes back
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.tuples(st.integers(1, 90), st.integers(1, 90)), BY, st.integers(1, 3), st.sampled_from([0, 5, 40]))
 def test_source_bytes_stay_but_for_the_overlap(size: Size, by: Sides, rounds: int, overlap: int) -> None:
     source = gradient(*size)

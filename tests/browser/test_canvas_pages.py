@@ -332,6 +332,7 @@ def test_the_frame_is_dragged_and_the_mask_keeps_its_place(sent: Page) -> None:
     assert frame(page) == {"left": 0, "top": 0, "right": 0, "bottom": 0}
 
 
+@pytest.mark.slow
 def test_a_picture_is_extended_without_a_mask_and_its_parameters_come_back(sent: Page) -> None:
     page = sent
     page.locator("#ez-acc-extend > button.label-wrap").click()

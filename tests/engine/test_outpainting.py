@@ -94,7 +94,7 @@ def test_what_is_masked_is_drawn_too(tiny: StableDiffusion, tmp_path: Path) -> N
 
 
 def test_pictures_of_a_job_are_as_those_of_single_ones(tiny: StableDiffusion, tmp_path: Path) -> None:
-    asked = {"extend_right": 64, "extend_rounds": 2}
+    asked: dict[str, Any] = {"extend_right": 64, "extend_rounds": 2}
     _, several = watched(tiny, job(tmp_path, colourful(), **asked, batch_size=2))
     assert several[1].rgb == drawn(tiny, job(tmp_path, colourful(), **asked, seed=8)).tobytes() != several[0].rgb
 
@@ -117,8 +117,16 @@ def test_the_shipped_checkpoint_continues_the_background(recorder: Recorder, tmp
     """64 px at a side keep the source's bytes and have about the colour of its edge, and none of the others'."""
     source = np.array(apple())
     source[(source == source[0, 0]).all(-1)] = colour = BACKGROUNDS[side]
-    asked = {"width": 128, "height": 128, "steps": 6, "sampler": "Euler a", "cfg_scale": 5.0, "denoising_strength": 0.6}
-    result = emoji(recorder, job(tmp_path, Image.fromarray(source), prompt="", **asked, **{f"extend_{side}": 64}))
+    asked: dict[str, Any] = {
+        "width": 128,
+        "height": 128,
+        "steps": 6,
+        "sampler": "Euler a",
+        "cfg_scale": 5.0,
+        "denoising_strength": 0.6,
+        f"extend_{side}": 64,
+    }
+    result = emoji(recorder, job(tmp_path, Image.fromarray(source), prompt="", **asked))
     old, new = {
         "left": (result[:, 64:], result[:, :64]),
         "right": (result[:, :128], result[:, 128:]),
