@@ -119,6 +119,21 @@ def test_a_second_generate_uploads_next_to_nothing(sent: Page) -> None:
     assert not page.evaluate("performance.getEntriesByType('resource').filter(e => /api.v1.images$/.test(e.name)).length > 1")
 
 
+def test_the_film_of_a_result_is_looked_through(sent: Page) -> None:
+    page = sent
+    paint(page)
+    page.locator("#ez-plan").get_by_role("switch", name="Film").click()
+    page.locator("#ez-generate").click()
+    expect(results(page)).to_have_count(1)
+    page.locator("#ez-page-inpaint .ez-results").get_by_role("button", name="Film").click()
+    viewer = page.locator(".ez-viewer")
+    viewer.get_by_label("Step").fill("0")
+    expect(viewer.locator(".ez-film-words")).to_contain_text("Step 1 of")
+    expect(viewer.locator(".ez-film-frame")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(viewer).to_be_hidden()
+
+
 def test_send_to_from_history_and_back(page: Page) -> None:
     generate(page, "the first", steps=2)
     expect_picture(page, "the first")

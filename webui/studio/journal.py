@@ -54,6 +54,7 @@ class Job:
     forever: bool = False
     ended: int | None = None
     attempt: int = 0
+    film: bool = False
 
     @cached_property
     def asked(self) -> GenerationRequest:
@@ -68,7 +69,7 @@ class Job:
 
 @dataclass(frozen=True)
 class NewJob:
-    """A job to be taken. notes: what the user should know about it already."""
+    """A job to be taken. notes: what the user should know about it already. film: whether a view of each step is kept."""
 
     asked: GenerationRequest
     resolved: ResolvedRequest
@@ -76,6 +77,7 @@ class NewJob:
     live: bool = False
     client: str | None = None
     forever: bool = False
+    film: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -108,6 +110,7 @@ def _job(row: Row[Any]) -> Job:
         forever=row.forever,
         ended=row.ended,
         attempt=row.attempt,
+        film=row.film,
     )
 
 
@@ -194,6 +197,7 @@ class Journal:
             "position": self._next_position(),
             "overtaken": 0,
             "forever": entry.forever,
+            "film": entry.film,
             "work": work_of(entry.resolved),
         }
 
@@ -552,6 +556,7 @@ def _new_job(row: dict[str, Any]) -> Job:
         notes=tuple(row["notes"]),
         priority=row["priority"],
         forever=row["forever"],
+        film=row["film"],
     )
 
 

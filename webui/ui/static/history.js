@@ -1,6 +1,7 @@
 // Every picture, newest first: a grid that loads as one scrolls, and what made the chosen one.
 
 import { icon } from "./icons.js";
+import { filmStrip } from "./film-strip.js";
 import { on } from "./jobs.js";
 import { fill, h, roving } from "./markup.js";
 import { choosePicture, chosenPicture, currentPage, onPage, open } from "./pages.js";
@@ -270,6 +271,7 @@ function drawDetail() {
   }
   const image = chosen;
   const full = button("full", "Full screen", () => view(image, neighbour), { bare: true, key: "Space", kind: "ghost s" });
+  const box = h("div", { class: "ez-detail-picture" }, h("img", { src: image.url, alt: title(image.prompt) }));
   const close = button("close", "Close", closeDetail, { bare: true, key: "Esc", kind: "ghost s" });
   fill(
     parts.detail,
@@ -277,11 +279,8 @@ function drawDetail() {
     h(
       "div",
       { class: "ez-scroll" },
-      h(
-        "div",
-        { class: "ez-detail-picture" },
-        h("img", { src: image.url, alt: title(image.prompt) }),
-      ),
+      box,
+      filmStrip(image, box),
       h(
         "div",
         { class: "row" },

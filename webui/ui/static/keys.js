@@ -2,6 +2,7 @@
 
 import { isDrawing } from "./ask.js";
 import { chosenImage, closeDetail, showChosenFull, step as stepHistory } from "./history.js";
+import { playFilm, stepFilm } from "./film-strip.js";
 import { h } from "./markup.js";
 import { closeMenu } from "./menu.js";
 import { closeModelSheet } from "./models.js";
@@ -24,6 +25,8 @@ const LIST = [
   ["Q", "Queue"],
   ["Left, Right", "Previous, next picture"],
   ["Space", "Full screen"],
+  [", and .", "In a film: step back, step on"],
+  ["P", "Play or pause the film"],
   ["S, then 1 to 3", "Send to img2img, Inpaint or Control"],
   ["U", "Use parameters"],
   ["D", "Download"],
@@ -71,6 +74,9 @@ const SINGLE = {
   u: withPicture(useParameters),
   d: withPicture(download),
   s: openSendMenu,
+  ",": () => stepFilm(-1),
+  ".": () => stepFilm(1),
+  p: playFilm,
   ArrowLeft: () => step(-1),
   ArrowRight: () => step(1),
   ...Object.fromEntries(PAGES.map((page, index) => [String(index + 1), () => open(page)])),

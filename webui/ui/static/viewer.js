@@ -1,5 +1,6 @@
 // One picture on the whole screen, and the way to the next.
 
+import { filmStrip } from "./film-strip.js";
 import { icon } from "./icons.js";
 import { fill, h } from "./markup.js";
 import { title } from "./words.js";
@@ -56,5 +57,7 @@ function show(picture) {
     step && button("previous", "Previous (Left)", () => stepViewer(-1)),
     step && button("next", "Next (Right)", () => stepViewer(1)),
     button("close", "Close (Esc)", closeViewer),
+    // A menu would open outside of the full screen, so the film is saved elsewhere.
+    picture.film && h("div", { class: "ez-view-film" }, filmStrip(picture, place, { saves: false })),
   );
 }
