@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
-from test_studio import SMALL, wait_for
+from test_studio import SMALL, _live_or_none, wait_for
 
 from webui.errors import NotFound
 from webui.executors.fake import FakeExecutor
@@ -112,8 +112,7 @@ def test_the_wish_outlives_a_restart_and_goes_on_to_copies(new_studio: Callable[
 def test_live_pictures_are_not_filmed(new_studio: Callable[..., Studio], settings: Settings) -> None:
     studio = new_studio(film=True)
     job = studio.submit(parse_request(SMALL), live_client="page")
-    wait_for(lambda: not studio.snapshot()["jobs"])
-    assert studio.live_picture(job["id"])
+    wait_for(lambda: _live_or_none(studio, job["id"]))
     assert not films_in(settings)
 
 

@@ -127,7 +127,7 @@ def test_the_film_of_a_result_is_looked_through(sent: Page) -> None:
     expect(results(page)).to_have_count(1)
     page.locator("#ez-page-inpaint .ez-results").get_by_role("button", name="Film").click()
     viewer = page.locator(".ez-viewer")
-    viewer.get_by_label("Step").fill("0")
+    viewer.get_by_role("slider", name="Step").fill("0")
     expect(viewer.locator(".ez-film-words")).to_contain_text("Step 1 of")
     expect(viewer.locator(".ez-film-frame")).to_be_visible()
     page.keyboard.press("Escape")

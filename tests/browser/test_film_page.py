@@ -22,7 +22,7 @@ def filmed(page: Page, words: str, steps: int = 6) -> Locator:
         film_switch(page).click()
     generate(page, words, steps=steps)
     strip = page.locator("#ez-stage .ez-film")
-    expect(strip.get_by_label("Step")).to_be_enabled()
+    expect(strip.get_by_role("slider", name="Step")).to_be_enabled()
     expect(page.locator("#ez-stage .ez-frame img").first).to_have_attribute("alt", words)
     return strip
 
@@ -35,7 +35,11 @@ def test_the_steps_of_a_picture_are_looked_through(page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if re.search(r"/film/\d+$", request.url) else None)
     strip = filmed(page, "with a film")
-    frame, slider, words = page.locator("#ez-stage .ez-film-frame"), strip.get_by_label("Step"), strip.locator(".ez-film-words")
+    frame, slider, words = (
+        page.locator("#ez-stage .ez-film-frame"),
+        strip.get_by_role("slider", name="Step"),
+        strip.locator(".ez-film-words"),
+    )
     expect(words).to_have_text("The picture")
     assert asked == [], "frames come when they are looked at"
     slider.fill("0")
@@ -86,13 +90,13 @@ def test_films_in_history_and_on_the_whole_screen(page: Page) -> None:
     open_history(page)
     page.locator("#ez-history .ez-cell").first.click()
     detail = page.locator("#ez-history .ez-side")
-    detail.get_by_label("Step").fill("1")
+    detail.get_by_role("slider", name="Step").fill("1")
     expect(detail.locator(".ez-film-words")).to_contain_text("Step 2 of 4")
     expect(detail.locator(".ez-detail-picture .ez-film-frame")).to_be_visible()
     page.keyboard.press("Tab")
     detail.get_by_role("button", name="Full screen").click()
     viewer = page.locator(".ez-viewer")
-    expect(viewer.get_by_label("Step")).to_be_enabled()
+    expect(viewer.get_by_role("slider", name="Step")).to_be_enabled()
     page.keyboard.press(",")
     expect(viewer.locator(".ez-film-words")).to_contain_text("Step 4 of 4")
     expect(viewer.locator(".ez-film-frame")).to_be_visible()
@@ -121,7 +125,7 @@ def test_hires_pictures_and_narrow_windows(server: Server, new_visitor: Callable
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.locator("#ez-stage .ez-actions").get_by_role("button", name="Hires").click()
     expect(page.locator("#ez-stage .ez-facts")).to_contain_text("1024 × 1024")
-    slider = page.locator("#ez-stage .ez-film").get_by_label("Step")
+    slider = page.locator("#ez-stage .ez-film").get_by_role("slider", name="Step")
     expect(slider).to_have_attribute("max", "6")
     slider.fill("4")
     expect(page.locator("#ez-stage .ez-film-words")).to_contain_text("Step 5 of 6, hires, noise")
