@@ -37,7 +37,7 @@ export function onLive(listener) {
 export function liveSwitch() {
   const button = h(
     "button",
-    { class: "ez-switch", type: "button", role: "switch", title: "Redraw while you type", onclick: () => setLive(!live) },
+    { class: "ez-switch ez-live", type: "button", role: "switch", title: "Redraw while you type", onclick: () => setLive(!live) },
     h("i"),
     "Live",
   );
