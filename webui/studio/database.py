@@ -160,7 +160,8 @@ class Database:
         """The largest id in any table, 0 when all are empty."""
         with self.reading() as connection:
             return max(
-                connection.execute(select(func.max(table.c.id))).scalar() or 0 for table in (tables.job, tables.generation, tables.image)
+                connection.execute(select(func.max(table.c.id))).scalar() or 0
+                for table in (tables.job, tables.generation, tables.image, tables.batch)
             )
 
     def close(self) -> None:
