@@ -53,7 +53,7 @@ class Reel:
     """Takes up the frames of a running job, picture by picture; of one thread."""
 
     def __init__(self, request: ResolvedRequest) -> None:
-        self._first_pass = passes_of(request)[0].steps.taken
+        self._before_hires = sum(one.steps.taken for one in passes_of(request) if not one.hires)
         self._frames: dict[int, dict[int, tuple[FrameFacts, bytes]]] = {}
 
     def take(self, event: Step) -> None:
@@ -64,7 +64,7 @@ class Reel:
         # A picture that is drawn again, because memory ran out or numbers broke, begins at its first step once more.
         for step in [step for step in frames if step >= event.step]:
             del frames[step]
-        facts = FrameFacts(event.step, event.steps, event.step > self._first_pass, event.sigma)
+        facts = FrameFacts(event.step, event.steps, event.step > self._before_hires, event.sigma)
         frames[event.step] = (facts, event.frame)
 
     def cut(self, image: int) -> list[tuple[FrameFacts, bytes]]:
