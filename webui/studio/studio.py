@@ -282,8 +282,9 @@ class Studio:
         if not isinstance(request, Inpaint):
             return None
         size = upright_size(self.images.require(request.init_image, "init_image"))
-        mask = as_mask(read_upright(self.images.require(request.mask, "mask"), request.mask))
-        check_mask(mask, size, inverted=request.inverted)
+        if request.mask:
+            mask = as_mask(read_upright(self.images.require(request.mask, "mask"), request.mask))
+            check_mask(mask, size, inverted=request.inverted)
         return size
 
     def _identity(self, checkpoint: Checkpoint) -> CheckpointIdentity:
