@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from webui.engine.conditioning import stretch_to
+from webui.engine.conditioning import Pull, stretch_to
 from webui.engine.context import DenoiseContext
 from webui.engine.families.base import Conditioning, Family
 from webui.engine.memory.measures import with_attributes
@@ -19,39 +19,42 @@ from webui.engine.samplers import Denoise, NoisePath
 from webui.engine.tiling import padded_layers
 from webui.generation.request import ResolvedRequest
 
-Ask = Callable[[torch.Tensor, float, int, bool], list[torch.Tensor]]
-"""From noisy latents, their noise level, the number of the call, and whether only the prompt is asked, to guesses of x0."""
+Ask = Callable[[torch.Tensor, float, int, Sequence[int]], list[torch.Tensor]]
+"""From noisy latents, their noise level, the number of the call, and who is asked (see DenoiseContext.asked), to guesses of x0."""
+
+Weight = float | torch.Tensor
+"""Of a pull: one number, or one for each place of the picture, (1, 1, h, w)."""
 
 
 def asking(family: Family, context: DenoiseContext) -> Ask:
-    """Asks the denoiser for the negative prompt, where there is one, and for each part of the prompt, in this order.
+    """Asks the denoiser for the negative prompt, where there is one, and for parts of prompts.
 
     All of one length are asked in one batch, which is faster on a GPU and on a CPU. What they ask for changes from call to call
     where the prompt has a schedule; calls are counted from 0, as AUTOMATIC1111 does, so an entry lasts one call longer than its steps.
     """
     negative = [] if context.negative is None else [context.negative]
     timelines = [*negative, *(pull.conditioning for pull in context.positive)]
+    prompts = [*(None for _ in negative), *(pull.place for pull in context.positive)]
 
     @functools.lru_cache(maxsize=8)
-    def batches(entries: tuple[int, ...], first: int) -> list[tuple[list[int], Conditioning]]:
-        """What is asked together, by place in `timelines`, from the first place on."""
+    def batches(entries: tuple[int, ...], rows: tuple[int, ...]) -> list[tuple[list[int], Conditioning]]:
+        """Which of `rows` are asked together, and what for. entries: of each of `timelines`."""
         asked = [timeline.entries[entry] for timeline, entry in zip(timelines, entries, strict=True)]
-        longest = max(one.length for one in asked[len(negative) :])
-        asked[len(negative) :] = [stretch_to(one, longest) for one in asked[len(negative) :]]
-        places = sorted(range(first, len(asked)), key=lambda place: asked[place].length)
+        longest = {prompt: max(one.length for one, own in zip(asked, prompts, strict=True) if own == prompt) for prompt in prompts}
+        asked = [stretch_to(one, longest[prompt]) for one, prompt in zip(asked, prompts, strict=True)]
+        by_length = sorted(rows, key=lambda row: asked[row].length)
         return [
-            (together, Conditioning.stacked([asked[place].expanded(len(context.images)) for place in together]))
-            for together in (list(group) for _, group in itertools.groupby(places, key=lambda place: asked[place].length))
+            (together, Conditioning.stacked([asked[row].expanded(len(context.images)) for row in together]))
+            for together in (list(group) for _, group in itertools.groupby(by_length, key=lambda row: asked[row].length))
         ]
 
-    def ask(x: torch.Tensor, sigma: float, call: int, only_prompt: bool) -> list[torch.Tensor]:
-        first = len(negative) if only_prompt else 0
+    def ask(x: torch.Tensor, sigma: float, call: int, rows: Sequence[int]) -> list[torch.Tensor]:
         answers: dict[int, torch.Tensor] = {}
-        for places, conditioning in batches(tuple(timeline.index_at(call) for timeline in timelines), first):
-            context.level, context.asked = sigma, tuple(places)
-            guesses = family.denoise(torch.cat([x] * len(places)), sigma, conditioning).chunk(len(places))
-            answers |= zip(places, guesses, strict=True)
-        return [answers[place] for place in range(first, len(timelines))]
+        for together, conditioning in batches(tuple(timeline.index_at(call) for timeline in timelines), tuple(rows)):
+            context.level, context.asked = sigma, tuple(together)
+            guesses = family.denoise(torch.cat([x] * len(together)), sigma, conditioning).chunk(len(together))
+            answers |= zip(together, guesses, strict=True)
+        return [answers[row] for row in rows]
 
     return ask
 
@@ -121,37 +124,57 @@ def guides_at(request: ResolvedRequest, sigmas: Sequence[float]) -> Callable[[fl
     return lambda sigma: above < sigma <= most * (1 + 1e-6)
 
 
+def stands_alone(pulls: Sequence[Pull]) -> bool:
+    """Whether what they ask for is a guess by itself, without the negative prompt: one whole pull everywhere."""
+    return all(pull.weight == 1 for pull in pulls) and len({pull.place for pull in pulls}) == len(pulls)
+
+
+def pulls_at(context: DenoiseContext, sigma: float) -> dict[int, Weight]:
+    """Which of the context's pulls have a say at a noise level, and their weights."""
+    if context.layout is None:
+        return {number: pull.weight for number, pull in enumerate(context.positive)}
+    shares = context.layout.shares(context.step_at(sigma), context.steps)
+    of_each = [(number, pull.weight, shares[pull.place]) for number, pull in enumerate(context.positive)]
+    return {number: share * weight for number, weight, share in of_each if share is not None}
+
+
+def mixed(guesses: Sequence[torch.Tensor], weights: Sequence[Weight]) -> torch.Tensor:
+    """Their sum, each by its weight."""
+    return functools.reduce(torch.add, [guess * weight for guess, weight in zip(guesses, weights, strict=True)])
+
+
 def guided(family: Family, context: DenoiseContext, calls: Iterator[int] | None = None) -> Denoise:
     """The denoiser with classifier-free guidance: away from the negative prompt, towards each part of the prompt by its weight.
 
     Without a negative (guidance_scale 1) only the prompt is asked. Written on x0, which is the same: Ho and Salimans 2022
-    (arXiv:2207.12598); several parts: Liu et al. 2022 (arXiv:2206.01714), equation 11. calls: numbers them, where others came before.
+    (arXiv:2207.12598); several parts: Liu et al. 2022 (arXiv:2206.01714), equation 11; regions: see webui.engine.regions.
+    calls: numbers them, where others came before.
     """
     request = context.request
     ask, calls = asking(family, context), calls or itertools.count()
-    weights = [pull.weight for pull in context.positive]
+    alone = stands_alone(context.positive)
     changes = changes_of(request, NoisePath(context.model_sigmas.flow))
     guides = guides_at(request, context.sigmas)
     perturbed = perturbation(family) if request.pag_scale else None
 
-    def pull(guesses: Sequence[torch.Tensor], away: Sequence[torch.Tensor]) -> torch.Tensor:
-        pulls = [(guess - other) * weight for guess, other, weight in zip(guesses, away, weights, strict=True)]
-        return functools.reduce(torch.add, pulls)
-
     def denoise(x: torch.Tensor, sigma: float) -> torch.Tensor:
         call, wanted = next(calls), guides(sigma)
-        if context.negative is None or (not wanted and weights == [1.0]):
-            prompt = ask(x, sigma, call, True)
-            result = context.unguided = prompt[0]
+        pulls = pulls_at(context, sigma)
+        weights = list(pulls.values())
+        rows = [number + (context.negative is not None) for number in pulls]
+        if context.negative is None or (not wanted and alone):
+            prompt = ask(x, sigma, call, rows)
+            result = context.unguided = mixed(prompt, weights)
         else:
-            context.unguided, *prompt = ask(x, sigma, call, False)
-            said = Said(x, sigma, context.unguided, pull(prompt, [context.unguided] * len(prompt)))
+            context.unguided, *prompt = ask(x, sigma, call, [0, *rows])
+            said = Said(x, sigma, context.unguided, mixed([guess - context.unguided for guess in prompt], weights))
             result = said.at(request.guidance_scale if wanted else 1.0)
             for change in changes if wanted else ():
                 result = change(said, result)
         if perturbed is not None and wanted:
             with perturbed():
-                result = result + pull(prompt, ask(x, sigma, call, True)) * request.pag_scale
+                away = ask(x, sigma, call, rows)
+                result = result + mixed([guess - other for guess, other in zip(prompt, away, strict=True)], weights) * request.pag_scale
         return result
 
     return denoise

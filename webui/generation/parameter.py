@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
+MAX_PROMPT_CHARACTERS = 20_000
+
 
 def parameter(
     default: Any, *, label: str, help: str, infotext: str | None = None, unit: str = "", step: float | None = None, **bounds: Any
@@ -28,3 +30,9 @@ class Declared(BaseModel):
         if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation in (int, float):
             raise ValueError("Send a number")
         return value
+
+
+def storable(value: Any) -> Any:
+    """A text without what can't be stored; anything else as it is."""
+    # Lone surrogates cannot be stored as UTF-8, NUL ends strings in C libraries and databases.
+    return value.encode("utf-8", "replace").decode("utf-8").replace("\x00", "") if isinstance(value, str) else value

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from webui.generation.img2img_steps import PartialSteps, partial_steps
+from webui.generation.prompt.reading import count_parts
 from webui.generation.prompt.schedules import Steps
 from webui.generation.request import (
     SAME_CHECKPOINT,
@@ -41,6 +42,14 @@ class Pass(Generic[AnyRequest]):
     def calls(self) -> int:
         """How often the denoiser is asked in all its steps."""
         return self.steps.taken * find_sampler(self.request.sampler).calls
+
+    @property
+    def prompts(self) -> tuple[int, ...]:
+        """How many prompts the denoiser is asked for in each step, at most; of several pictures, for each of them."""
+        request, steps = self.request, self.steps.taken
+        always = count_parts(request.prompt) + (request.guidance_scale != 1)
+        of_regions = [(region, count_parts(region.prompt)) for region in request.regions]
+        return tuple(always + sum(parts for region, parts in of_regions if region.counts(step, steps)) for step in range(steps))
 
 
 def passes_of(request: AnyRequest) -> tuple[Pass[AnyRequest], ...]:

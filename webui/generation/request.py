@@ -25,14 +25,14 @@ from webui.generation.attention import find_attention_label
 from webui.generation.control import MOST_CONTROLS, ControlUnit
 from webui.generation.enlarging import Enlargement, enlargement, find_upscaler
 from webui.generation.images import ImageHash
-from webui.generation.parameter import Declared, parameter
+from webui.generation.parameter import MAX_PROMPT_CHARACTERS, Declared, parameter, storable
 from webui.generation.prompt.emphasis import EmphasisMode
+from webui.generation.regions import MOST_REGIONS, Region
 from webui.generation.weight_storage import AS_COMPUTED, OF_OTHERS, WeightStorage
 
 REQUEST_VERSION = 2
 """Version of the stored JSON form. Raise it together with an entry in `UPGRADES`."""
 
-MAX_PROMPT_CHARACTERS = 20_000
 MAX_SEED = 2**63 - 1
 RANDOM_SEED = -1
 NoiseSource = Literal["CPU", "GPU", "NV"]
@@ -415,6 +415,12 @@ class PictureRequest(Declared):
     controls: tuple[ControlUnit, ...] = parameter(
         (), label="Control", help="Pictures that steer the picture, each through a ControlNet.", max_length=MOST_CONTROLS
     )
+    regions: tuple[Region, ...] = parameter(
+        (),
+        label="Regions",
+        help="Parts of the picture that follow prompts of their own, the lowest first. The prompt rules where none is.",
+        max_length=MOST_REGIONS,
+    )
     batch_count: int = parameter(1, label="Pictures", help="How many pictures to make, one after another.", step=1, ge=1, le=100)
     batch_size: int = parameter(
         1, label="Batch size", help="How many pictures a graphics card draws at once. A CPU draws one by one.", step=1, ge=1, le=8
@@ -480,7 +486,7 @@ class PictureRequest(Declared):
     @field_validator("prompt", "negative_prompt", "checkpoint", "vae", "refiner", mode="before")
     @classmethod
     def _clean_text(cls, value: Any) -> Any:
-        return _storable(value)
+        return storable(value)
 
     @property
     def picture_count(self) -> int:
@@ -511,7 +517,12 @@ class PictureRequest(Declared):
     @property
     def texts(self) -> tuple[str, ...]:
         """All its prompts that are asked for."""
-        return self.prompt, self.negative_prompt
+        return self.prompt, self.negative_prompt, *self.region_prompts
+
+    @property
+    def region_prompts(self) -> tuple[str, ...]:
+        """The prompts of its regions."""
+        return tuple(region.prompt for region in self.regions)
 
     @property
     def enlargement(self) -> Enlargement | None:
@@ -527,11 +538,6 @@ class PictureRequest(Declared):
     def other_hires_checkpoint(self) -> str | None:
         """The checkpoint that a hires pass wants, where that is another one."""
         return None
-
-
-def _storable(value: Any) -> Any:
-    # Lone surrogates cannot be stored as UTF-8, NUL ends strings in C libraries and databases.
-    return value.encode("utf-8", "replace").decode("utf-8").replace("\x00", "") if isinstance(value, str) else value
 
 
 class Txt2Img(PictureRequest):
@@ -657,7 +663,7 @@ class Txt2Img(PictureRequest):
     @field_validator("hires_prompt", "hires_negative_prompt", "hires_checkpoint", mode="before")
     @classmethod
     def _clean_hires_text(cls, value: Any) -> Any:
-        return _storable(value)
+        return storable(value)
 
     @property
     def texts(self) -> tuple[str, ...]:

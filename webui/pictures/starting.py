@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from PIL import Image
@@ -28,16 +29,23 @@ _VAE_MULTIPLE = 8
 class Start:
     """picture: what is drawn on, RGB. mask: what of it is drawn anew (mode L, of its size); None: all.
 
+    source: the size of the picture that it came from. way: how what lies over that comes to the size that is drawn.
     whole: what the result is laid into, only where `overlay` (of its size) says. cut: which part of that was drawn.
     keeps_colours: whether the result gets the colours of `picture`.
     """
 
     picture: Image.Image
+    source: Size
+    way: Callable[[Image.Image], Image.Image]
     mask: Image.Image | None = None
     whole: Image.Image | None = None
     overlay: Image.Image | None = None
     cut: CutOut | None = None
     keeps_colours: bool = False
+
+    def laid_over(self, layer: Image.Image) -> Image.Image:
+        """What belongs to the picture that is drawn on of a layer that is stretched over the source."""
+        return self.way(stretched(layer, self.source))
 
     def finished(self, drawn: Image.Image) -> Image.Image:
         """The picture that comes of what was drawn. What isn't masked at all has the very pixels of the source."""
@@ -51,11 +59,12 @@ class Start:
 
 def starting_picture(picture: Image.Image, size: Size, resize_mode: str, *, keeps_colours: bool = False) -> Start:
     """All of a picture is drawn anew. By the mode LATENT it keeps its own size, and its latents are resized instead."""
+    way = partial(WAYS[resize_mode], size=size)
     if resize_mode == LATENT:
         factor = min(1.0, LONGEST_SIDE / max(picture.size))
         width, height = (max(int(side * factor) // _VAE_MULTIPLE, 1) * _VAE_MULTIPLE for side in picture.size)
-        return Start(stretched(picture, (width, height)), keeps_colours=keeps_colours)
-    return Start(WAYS[resize_mode](picture, size), keeps_colours=keeps_colours)
+        return Start(stretched(picture, (width, height)), picture.size, way, keeps_colours=keeps_colours)
+    return Start(way(picture), picture.size, way, keeps_colours=keeps_colours)
 
 
 @dataclass(frozen=True)
@@ -79,11 +88,10 @@ def starting_inpaint(
     area = bounds(soft)
     if how.padding is not None and area is not None:
         cut = CutOut(box_around(area, how.padding, size, picture.size), size)
-        whole, overlay, drawn_on, drawn_mask = picture, soft, cut.taken(picture), cut.taken(soft)
+        way, whole, overlay, drawn_on, drawn_mask = cut.taken, picture, soft, cut.taken(picture), cut.taken(soft)
     else:
-        resized = WAYS[resize_mode]
-        cut = None
-        whole, drawn_mask = resized(picture, size), resized(soft, size)
+        cut, way = None, partial(WAYS[resize_mode], size=size)
+        whole, drawn_mask = way(picture), way(soft)
         drawn_on, overlay = whole, hardened(drawn_mask)
     start = filled_in(drawn_on, drawn_mask) if how.fills else drawn_on
-    return Start(start, drawn_mask, whole, overlay, cut, keeps_colours)
+    return Start(start, picture.size, way, drawn_mask, whole, overlay, cut, keeps_colours)
