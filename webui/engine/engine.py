@@ -576,10 +576,9 @@ class Engine:
                 require_finite(part, TEXT_ENCODER)
             return made
 
-        prompts = (request.prompt, *request.region_prompts)
         positive = tuple(
             Pull(part.over(steps).map(encoded), part.weight, place)
-            for place, text in enumerate(prompts)
+            for place, text in enumerate((request.prompt, *request.region_prompts))
             for part in read_prompt(text).parts
         )
         if request.guidance_scale == 1 and stands_alone(positive):

@@ -79,8 +79,9 @@ class Budget:
 class Plan:
     """How pictures are drawn.
 
-    rows: latents in one pass of the denoiser, of `wanted_rows` in a step, one of each picture for each prompt. resident_bytes: of the denoiser that stay on the device between steps. peak: predicted bytes, weights included. fits: whether that is
-    within the budget.
+    rows: latents in one pass of the denoiser, of `wanted_rows` in a step, one of each picture for each prompt.
+    resident_bytes: of the denoiser that stay on the device between steps. peak: predicted bytes, weights included.
+    fits: whether that is within the budget.
     """
 
     residency: str

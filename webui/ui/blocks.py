@@ -86,7 +86,7 @@ def mount_page(app: FastAPI, page: gr.Blocks, head: str = "") -> FastAPI:
         page,
         path="/",
         theme=Base(font=["sans-serif"], font_mono=["monospace"]),
-        css_paths=[STATIC_FOLDER / name for name in ("easel.css", "gradio.css", "plain.css", "canvas.css", "models.css", "control.css")],
+        css_paths=[STATIC_FOLDER / f"{name}.css" for name in ("easel", "gradio", "plain", "canvas", "models", "control", "regions")],
         head=head,
         max_file_size=MAX_UPLOAD,
         run_history=False,
