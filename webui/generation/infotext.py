@@ -27,6 +27,7 @@ from webui.generation.control import read_unit, write_unit
 from webui.generation.regions import INFOTEXT_KEY as REGION_KEY
 from webui.generation.regions import read_regions, write_regions
 from webui.generation.request import (
+    SOFT_FIELDS,
     Img2Img,
     Inpaint,
     PictureRequest,
@@ -74,6 +75,9 @@ ORDER = (
 
 HIRES_KEYS = ("Denoising strength", "Hires upscale", "Hires upscaler")
 """Keys that every infotext of a hires pass has; by the last two, or "Hires resize", readers know that there was one."""
+
+SOFT_KEYS = tuple(str(parameters_of(Inpaint)[name].infotext) for name in SOFT_FIELDS)
+"""Keys that every infotext of soft inpainting has, and no other."""
 
 HIRES_SIZE = "Hires resize"
 """In place of "Hires upscale": width x height, one of them 0 where it follows from the other."""
@@ -129,6 +133,8 @@ def write_infotext(request: ResolvedRequest, seed: int, version: str) -> str:
     pairs |= write_regions(request.regions)
     if isinstance(request, ResolvedTxt2Img):
         pairs = _with_hires_size(pairs, request) if request.hires else _without_hires(pairs)
+    if isinstance(request, Inpaint) and not request.soft_inpainting:
+        pairs = {key: value for key, value in pairs.items() if key not in SOFT_KEYS}
     pairs = _with_refiner(pairs, request)
     ordered = sorted(pairs, key=lambda key: ORDER.index(key) if key in ORDER else len(ORDER))
     lines = [request.prompt]
@@ -142,8 +148,10 @@ def _always_told(request: ResolvedRequest) -> tuple[str, ...]:
     """The keys that an infotext has beside ALWAYS, by the kind of its request."""
     if isinstance(request, Txt2Img):
         return HIRES_KEYS if request.hires else ()
-    padding = ("Masked area padding",) if isinstance(request, Inpaint) and request.only_masked else ()
-    return ("Denoising strength", *padding)
+    if not isinstance(request, Inpaint):
+        return ("Denoising strength",)
+    padding = ("Masked area padding",) if request.only_masked else ()
+    return ("Denoising strength", *padding, *(SOFT_KEYS if request.soft_inpainting else ()))
 
 
 def _with_hires_size(pairs: dict[str, str], request: ResolvedTxt2Img) -> dict[str, str]:
@@ -301,7 +309,7 @@ def map_fields(infotext: Infotext) -> Mapped:
 
 
 _NO_PICTURE = "0" * 64
-_MASK_KEYS = ("Mask blur", "Mask mode", "Masked content", "Inpaint area", "Masked area padding")
+_MASK_KEYS = ("Mask blur", "Mask mode", "Masked content", "Inpaint area", "Masked area padding", *SOFT_KEYS)
 
 
 def _source_of(parameters: Mapping[str, str]) -> Img2Img | Inpaint | None:

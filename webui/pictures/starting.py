@@ -11,7 +11,7 @@ from PIL import Image
 
 from webui.pictures.colours import with_colours_of
 from webui.pictures.framing import CutOut, Size, box_around, cropped, filled, stretched
-from webui.pictures.masking import blurred, bounds, filled_in, hardened, turned
+from webui.pictures.masking import MOST, blurred, bounds, filled_in, hardened, turned
 
 LATENT = "Just resize (latent upscale)"
 
@@ -31,7 +31,7 @@ class Start:
 
     source: the size of the picture that it came from. way: how what lies over that comes to the size that is drawn.
     whole: what the result is laid into, only where `overlay` (of its size) says. cut: which part of that was drawn.
-    keeps_colours: whether the result gets the colours of `picture`.
+    keeps_colours: whether the result gets the colours of `picture`. unfilled: `picture` as it was before it was filled, if it was.
     """
 
     picture: Image.Image
@@ -42,19 +42,32 @@ class Start:
     overlay: Image.Image | None = None
     cut: CutOut | None = None
     keeps_colours: bool = False
+    unfilled: Image.Image | None = None
 
     def laid_over(self, layer: Image.Image) -> Image.Image:
         """What belongs to the picture that is drawn on of a layer that is stretched over the source."""
         return self.way(stretched(layer, self.source))
 
-    def finished(self, drawn: Image.Image) -> Image.Image:
-        """The picture that comes of what was drawn. What isn't masked at all has the very pixels of the source."""
+    def finished(self, drawn: Image.Image, taken: Image.Image | None = None) -> Image.Image:
+        """The picture that comes of what was drawn. What isn't masked at all has the very pixels of the source.
+
+        taken: how much of what was drawn is laid over the source (mode L, of any size), in place of `overlay`.
+        """
         if self.keeps_colours:
             drawn = with_colours_of(drawn, self.picture)
         if self.whole is None or self.overlay is None:
             return drawn
-        laid = self.cut.put_back(drawn, self.whole) if self.cut else drawn
-        return Image.composite(laid, self.whole, self.overlay)
+        return Image.composite(self._in_place(drawn, self.whole), self.whole, self._overlaid(self.overlay, taken))
+
+    def _in_place(self, drawn: Image.Image, whole: Image.Image) -> Image.Image:
+        return self.cut.put_back(drawn, whole) if self.cut else drawn
+
+    def _overlaid(self, overlay: Image.Image, taken: Image.Image | None) -> Image.Image:
+        if taken is None:
+            return overlay
+        nothing = Image.new("L", overlay.size, 0)
+        shares = self._in_place(taken.resize(self.picture.size, Image.Resampling.BICUBIC), nothing)
+        return Image.composite(shares, nothing, overlay.point([0] + [MOST] * MOST))
 
 
 def starting_picture(picture: Image.Image, size: Size, resize_mode: str, *, keeps_colours: bool = False) -> Start:
@@ -94,4 +107,4 @@ def starting_inpaint(
         whole, drawn_mask = way(picture), way(soft)
         drawn_on, overlay = whole, hardened(drawn_mask)
     start = filled_in(drawn_on, drawn_mask) if how.fills else drawn_on
-    return Start(start, picture.size, way, drawn_mask, whole, overlay, cut, keeps_colours)
+    return Start(start, picture.size, way, drawn_mask, whole, overlay, cut, keeps_colours, drawn_on if how.fills else None)

@@ -40,6 +40,14 @@ const SOURCE = [
   ["exact_steps", "all steps"],
   ["color_correction", "colours kept"],
 ];
+const SOFT = [
+  ["soft_schedule_bias", "bias"],
+  ["soft_preservation", "preservation"],
+  ["soft_contrast_boost", "boost"],
+  ["soft_mask_influence", "influence"],
+  ["soft_difference_threshold", "threshold"],
+  ["soft_difference_contrast", "contrast"],
+];
 const FREEU = ["freeu_b1", "freeu_b2", "freeu_s1", "freeu_s2"];
 
 const SECTIONS = {
@@ -59,6 +67,7 @@ const SECTIONS = {
     return [size, values.hires_upscaler, `strength ${values.denoising_strength}`, told(HIRES), ["hires_prompt", "hires_negative_prompt"].some(differs) && "own words"].filter(Boolean).join(", ");
   },
   "ez-acc-source": () => told(SOURCE),
+  "ez-acc-soft": () => (values.soft_inpainting ? told(SOFT) || "On" : ""),
   "ez-acc-refiner": () => {
     if (!differs("refiner")) return "";
     return [values.refiner, `at ${values.refiner_switch_at}`, values.refiner_by_steps && "of the steps", differs("hires_refiner") && values.hires_refiner].filter(Boolean).join(", ");
@@ -74,7 +83,7 @@ const SECTIONS = {
   "ez-acc-regions": () => divided(values.regions),
   "ez-acc-dynamic": () => (values.dynamic_prompts ? "On" : ""),
 };
-const USUAL = { "ez-acc-hires": "Off", "ez-acc-refiner": "Off", "ez-acc-source": "Default", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-control": "Off", "ez-acc-regions": "None", "ez-acc-dynamic": "Off" };
+const USUAL = { "ez-acc-hires": "Off", "ez-acc-refiner": "Off", "ez-acc-source": "Default", "ez-acc-soft": "Off", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-control": "Off", "ez-acc-regions": "None", "ez-acc-dynamic": "Off" };
 
 /** How many parts of the picture have prompts of their own. */
 function divided(text) {
