@@ -176,12 +176,16 @@ def test_each_prompt_that_is_asked_for_takes_its_time() -> None:
         return work_of(parse_request({"steps": 10, **fields})) / work_of(parse_request({"steps": 10}))
 
     two = [REGION, {**REGION, "prompt": "a AND b"}]
-    assert work(regions=[REGION]) == 1.5
-    assert work(regions=two) == 2.5
+    joined = {"regions_apart": 0}
+    assert work(regions=[REGION], **joined) == 1.5
+    assert work(regions=two, **joined) == 2.5
     assert work(regions=two, cfg_scale=1) == 2
-    assert work(regions=[{**REGION, "end": 0.4}]) == pytest.approx(1.2)
+    assert work(regions=[{**REGION, "end": 0.4}], **joined) == pytest.approx(1.2)
     assert work(prompt="a AND b AND c") == 2
-    assert [one.prompts for one in passes_of(parse_request({"steps": 4, "regions": [{**REGION, "start": 0.5}]}))] == [(2, 2, 3, 3)]
+    # Apart, the negative prompt is asked for each of them.
+    assert work(regions=[REGION], regions_apart=1) == 2
+    late = {"steps": 4, "regions": [REGION, {**REGION, "start": 0.25}], "regions_apart": 0.5}
+    assert [one.prompts for one in passes_of(parse_request(late))] == [(4, 6, 4, 4)]
 
 
 def test_memory_is_planned_for_all_of_them_at_once() -> None:
@@ -192,4 +196,4 @@ def test_memory_is_planned_for_all_of_them_at_once() -> None:
         Sample(20, 512, 512, 7, 10.0, {"device": "CPU", "memory": {"number": 4, "sizes": sizes, "budget": budget, "peaks": [known]}})
     ]
     plans = [estimate(parse_request({"regions": [REGION] * count}), samples, 2**40).plan for count in (0, 1, 8)]
-    assert [plan.wanted_rows for plan in plans if plan] == [2, 3, 10]
+    assert [plan.wanted_rows for plan in plans if plan] == [2, 4, 18]

@@ -92,7 +92,7 @@ def test_what_is_painted_is_what_the_job_gets(divided: Page, server: Server) -> 
     page = divided
     field(page, "width").fill("192")
     add(page)
-    wanted = rectangle(page, (-10, -10), (96, 140))
+    wanted = rectangle(page, (-3, -3), (96, 130))
     words(page).fill("a red apple, (shiny:1.2)")
     region(page).get_by_label("Weight").fill("0.8")
     page.locator(".ez-regions-bar").get_by_role("button", name="New region").click()
@@ -186,7 +186,7 @@ def test_on_img2img_regions_lie_over_the_picture_that_is_there(divided: Page, se
     chooser.value.set_files({"name": "teal.png", "mimeType": "image/png", "buffer": picture.getvalue()})
     expect(page.locator("#ez-page-img2img .ez-canvas").get_by_role("toolbar", name="Tools")).to_be_visible()
     add(page)
-    wanted = rectangle(page, (100, -5), (210, 110))
+    wanted = rectangle(page, (100, -3), (203, 103))
     words(page).fill("a boat")
     prompt(page).fill("a lake")
     field(page, "steps").fill("2")

@@ -28,7 +28,8 @@ from webui.engine.guidance import guided
 from webui.engine.hooks import NoHooks
 from webui.engine.loading.checkpoint import open_checkpoint
 from webui.engine.memory.manager import ModelManager
-from webui.engine.regions import Layout
+from webui.engine.regions import Layout, OwnPictures
+from webui.engine.samplers.run import NoisePath
 from webui.generation.enlarging import enlargement
 from webui.generation.events import Note, Picture, WorkerEvent
 from webui.generation.job import JobSpec
@@ -208,6 +209,20 @@ def test_a_long_prompt_of_one_place_does_not_lengthen_the_others() -> None:
     assert family.rows == [2, 1]
 
 
+def test_apart_each_place_sees_around_it_what_its_own_prompt_would_have_drawn() -> None:
+    """Euler's steps of two pictures, one all 3 and one all 7, of which the right half of the second is laid over the first."""
+    path, pictures, shares = NoisePath(), OwnPictures(NoisePath()), {0: torch.tensor([1.0, 0.0]), 1: torch.tensor([0.0, 1.0])}
+    own, joined = {0: torch.full((2,), 3.0), 1: torch.full((2,), 7.0)}, torch.tensor([3.0, 7.0])
+    noise = torch.tensor([0.3, -0.2])
+    x, alone = 8 * noise, dict.fromkeys(own, 8 * noise)
+    for sigma, following in ((8.0, 5.0), (5.0, 2.0), (2.0, 0.5)):
+        views = pictures.seen(x, sigma, shares)
+        assert all(torch.allclose(views[place], alone[place]) for place in own)
+        pictures.note(own, sigma, shares, lambda guess: guess)
+        x = path.jump(x, joined, sigma, following)
+        alone = {place: path.jump(alone[place], own[place], sigma, following) for place in own}
+
+
 # in pictures
 
 
@@ -248,6 +263,11 @@ def test_each_setting_of_a_region_matters_and_nothing_stays_behind(tiny: StableD
     ]
     assert len({plain, *(guess(*way) for way in ways)}) == len(ways) + 1
     assert guess() == plain
+    joined = []
+    for share in (0.0, 0.5, 1.0):
+        recorder.run(divided(job("a fox", **QUICK, regions_apart=share), tmp_path, *ways[0]))
+        joined.append(hooks.guess.numpy().tobytes())
+    assert len(set(joined)) == 3
 
 
 def test_the_hires_pass_has_the_masks_at_its_own_size(tiny: StableDiffusion, tmp_path: Path) -> None:
@@ -341,7 +361,7 @@ def halves_right(run: Run, folder: Path, things: Sequence[str], colours: Sequenc
     pairs = [(thing, one, other) for thing in things for one in colours for other in colours if one != other]
     for seed, (thing, one, other) in enumerate(pairs):
         halves = [(f"{thing} on a {colour} background", mask, {}) for colour, mask in ((one, left), (other, ImageOps.mirror(left)))]
-        events = run(divided(job(thing, steps=steps, seed=seed), folder, *halves))
+        events = run(divided(job(thing, steps=steps, seed=seed, regions_apart=0.8), folder, *halves))
         (picture,) = [pixels(event) for event in events if isinstance(event, Picture)]
         wrong += [f"{thing}, {asked}: {seen}" for asked, seen in zip((one, other), edges(picture), strict=True) if asked != seen]
     print(f"{2 * len(pairs) - len(wrong)} of {2 * len(pairs)} halves have the colour named; wrong: {wrong or 'none'}")

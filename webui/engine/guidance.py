@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -15,15 +15,16 @@ from webui.engine.conditioning import Pull, stretch_to
 from webui.engine.context import DenoiseContext
 from webui.engine.families.base import Conditioning, Family
 from webui.engine.memory.measures import with_attributes
+from webui.engine.regions import OwnPictures, Weight
 from webui.engine.samplers import Denoise, NoisePath
 from webui.engine.tiling import padded_layers
 from webui.generation.request import ResolvedRequest
 
-Ask = Callable[[torch.Tensor, float, int, Sequence[int]], list[torch.Tensor]]
-"""From noisy latents, their noise level, the number of the call, and who is asked (see DenoiseContext.asked), to guesses of x0."""
+Question = tuple[int, torch.Tensor]
+"""Whom to ask (a row of DenoiseContext.asked), and the noisy latents that are shown."""
 
-Weight = float | torch.Tensor
-"""Of a pull: one number, or one for each place of the picture, (1, 1, h, w)."""
+Ask = Callable[[Sequence[Question], float, int], list[torch.Tensor]]
+"""From questions, the noise level and the number of the call to guesses of x0, in their order."""
 
 
 def asking(family: Family, context: DenoiseContext) -> Ask:
@@ -38,23 +39,25 @@ def asking(family: Family, context: DenoiseContext) -> Ask:
 
     @functools.lru_cache(maxsize=8)
     def batches(entries: tuple[int, ...], rows: tuple[int, ...]) -> list[tuple[list[int], Conditioning]]:
-        """Which of `rows` are asked together, and what for. entries: of each of `timelines`."""
+        """Which questions are asked together, and what for. entries: of each of `timelines`. rows: whom each asks."""
         asked = [timeline.entries[entry] for timeline, entry in zip(timelines, entries, strict=True)]
         longest = {prompt: max(one.length for one, own in zip(asked, prompts, strict=True) if own == prompt) for prompt in prompts}
         asked = [stretch_to(one, longest[prompt]) for one, prompt in zip(asked, prompts, strict=True)]
-        by_length = sorted(rows, key=lambda row: asked[row].length)
+        lengths = [asked[row].length for row in rows]
+        by_length = sorted(range(len(rows)), key=lengths.__getitem__)
         return [
-            (together, Conditioning.stacked([asked[row].expanded(len(context.images)) for row in together]))
-            for together in (list(group) for _, group in itertools.groupby(by_length, key=lambda row: asked[row].length))
+            (together, Conditioning.stacked([asked[rows[number]].expanded(len(context.images)) for number in together]))
+            for together in (list(group) for _, group in itertools.groupby(by_length, key=lengths.__getitem__))
         ]
 
-    def ask(x: torch.Tensor, sigma: float, call: int, rows: Sequence[int]) -> list[torch.Tensor]:
-        answers: dict[int, torch.Tensor] = {}
-        for together, conditioning in batches(tuple(timeline.index_at(call) for timeline in timelines), tuple(rows)):
-            context.level, context.asked = sigma, tuple(together)
-            guesses = family.denoise(torch.cat([x] * len(together)), sigma, conditioning).chunk(len(together))
-            answers |= zip(together, guesses, strict=True)
-        return [answers[row] for row in rows]
+    def ask(questions: Sequence[Question], sigma: float, call: int) -> list[torch.Tensor]:
+        answers: list[torch.Tensor] = [torch.empty(0)] * len(questions)
+        for together, conditioning in batches(tuple(timeline.index_at(call) for timeline in timelines), tuple(row for row, _ in questions)):
+            context.level, context.asked = sigma, tuple(questions[number][0] for number in together)
+            guesses = family.denoise(torch.cat([questions[number][1] for number in together]), sigma, conditioning)
+            for number, guess in zip(together, guesses.chunk(len(together)), strict=True):
+                answers[number] = guess
+        return answers
 
     return ask
 
@@ -129,16 +132,30 @@ def stands_alone(pulls: Sequence[Pull]) -> bool:
     return all(pull.weight == 1 for pull in pulls) and len({pull.place for pull in pulls}) == len(pulls)
 
 
-def pulls_at(context: DenoiseContext, sigma: float) -> dict[int, Weight]:
-    """Which of the context's pulls have a say at a noise level, and their weights."""
+def shares_at(context: DenoiseContext, sigma: float) -> dict[int, Weight]:
+    """Place -> its share at a noise level, of those that have one. See Pull.place."""
     if context.layout is None:
-        return {number: pull.weight for number, pull in enumerate(context.positive)}
+        return {0: 1.0}
     shares = context.layout.shares(context.step_at(sigma), context.steps)
-    of_each = [(number, pull.weight, shares[pull.place]) for number, pull in enumerate(context.positive)]
-    return {number: share * weight for number, weight, share in of_each if share is not None}
+    return {place: share for place, share in enumerate(shares) if share is not None}
 
 
-def mixed(guesses: Sequence[torch.Tensor], weights: Sequence[Weight]) -> torch.Tensor:
+def are_apart(context: DenoiseContext, sigma: float, shares: Mapping[int, Weight]) -> bool:
+    """Whether several prompts have a say at a noise level and don't see yet what the others draw."""
+    return len(shares) > 1 and context.step_at(sigma) < context.request.regions_apart * context.steps
+
+
+def own_guesses(
+    prompt: Sequence[torch.Tensor], pulls: Iterable[Pull], without: Mapping[int, torch.Tensor], scale: float
+) -> dict[int, torch.Tensor]:
+    """Place -> the guided guess of a picture that its prompt alone would rule. without: place -> the guess for the negative prompt."""
+    own = dict(without)
+    for guess, pull in zip(prompt, pulls, strict=True):
+        own[pull.place] = own[pull.place] + (guess - without[pull.place]) * (pull.weight * scale)
+    return own
+
+
+def mixed(guesses: Iterable[torch.Tensor], weights: Iterable[Weight]) -> torch.Tensor:
     """Their sum, each by its weight."""
     return functools.reduce(torch.add, [guess * weight for guess, weight in zip(guesses, weights, strict=True)])
 
@@ -150,31 +167,43 @@ def guided(family: Family, context: DenoiseContext, calls: Iterator[int] | None 
     (arXiv:2207.12598); several parts: Liu et al. 2022 (arXiv:2206.01714), equation 11; regions: see webui.engine.regions.
     calls: numbers them, where others came before.
     """
-    request = context.request
+    request, path = context.request, NoisePath(context.model_sigmas.flow)
     ask, calls = asking(family, context), calls or itertools.count()
-    alone = stands_alone(context.positive)
-    changes = changes_of(request, NoisePath(context.model_sigmas.flow))
+    alone, first = stands_alone(context.positive), int(context.negative is not None)
+    changes = changes_of(request, path)
     guides = guides_at(request, context.sigmas)
     perturbed = perturbation(family) if request.pag_scale else None
+    own_pictures = OwnPictures(path)
 
     def denoise(x: torch.Tensor, sigma: float) -> torch.Tensor:
         call, wanted = next(calls), guides(sigma)
-        pulls = pulls_at(context, sigma)
-        weights = list(pulls.values())
-        rows = [number + (context.negative is not None) for number in pulls]
+        shares = shares_at(context, sigma)
+        views = own_pictures.seen(x, sigma, shares) if are_apart(context, sigma, shares) else {}
+        pulls = {row: pull for row, pull in enumerate(context.positive, first) if pull.place in shares}
+        weights = [shares[pull.place] * pull.weight for pull in pulls.values()]
+        prompts = [(row, views.get(pull.place, x)) for row, pull in pulls.items()]
         if context.negative is None or (not wanted and alone):
-            prompt = ask(x, sigma, call, rows)
+            prompt, scale, without = ask(prompts, sigma, call), 1.0, dict.fromkeys(shares, torch.zeros_like(x))
             result = context.unguided = mixed(prompt, weights)
         else:
-            context.unguided, *prompt = ask(x, sigma, call, [0, *rows])
-            said = Said(x, sigma, context.unguided, mixed([guess - context.unguided for guess in prompt], weights))
-            result = said.at(request.guidance_scale if wanted else 1.0)
+            away = [(0, view) for view in views.values() or [x]]
+            answers = ask([*away, *prompts], sigma, call)
+            prompt, scale = answers[len(away) :], request.guidance_scale if wanted else 1.0
+            without = dict(zip(shares, answers, strict=False)) if views else dict.fromkeys(shares, answers[0])
+            context.unguided = mixed(without.values(), shares.values()) if views else answers[0]
+            pull = [guess - without[pull.place] for guess, pull in zip(prompt, pulls.values(), strict=True)]
+            said = Said(x, sigma, context.unguided, mixed(pull, weights))
+            result = said.at(scale)
             for change in changes if wanted else ():
                 result = change(said, result)
+        if views:
+            own = own_guesses(prompt, pulls.values(), without, scale)
+            own_pictures.note(own, sigma, shares, lambda guess: guess if context.mask is None else context.mask.kept(guess, sigma))
         if perturbed is not None and wanted:
             with perturbed():
-                away = ask(x, sigma, call, rows)
-                result = result + mixed([guess - other for guess, other in zip(prompt, away, strict=True)], weights) * request.pag_scale
+                worse = ask(prompts, sigma, call)
+                pull = [guess - other for guess, other in zip(prompt, worse, strict=True)]
+                result = result + mixed(pull, weights) * request.pag_scale
         return result
 
     return denoise

@@ -2,11 +2,15 @@
 
 The guesses for all prompts are mixed place by place, each by its share, as MultiDiffusion does (Bar-Tal et al. 2023, arXiv:2302.08113,
 equation 5); the shares are those of layers of paint one upon the other (Porter and Duff 1984, "over"), so they add up to 1 everywhere.
+
+Models make pictures of one piece, so next to a red half a blue one turns purple. Hence in the first steps each prompt doesn't see what
+the others draw around its place, but what it would have drawn there itself (that paper's bootstrapping shows it plain colours there).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,8 +18,12 @@ import torch
 from PIL import Image
 
 from webui.engine.hires import cut
+from webui.engine.samplers.run import NoisePath
 from webui.generation.enlarging import Enlargement
 from webui.generation.regions import Region
+
+Weight = float | torch.Tensor
+"""One number, or one for each place of the picture, (1, 1, h, w)."""
 
 Shares = tuple[torch.Tensor | None, ...]
 """Of the request's own prompt, then of each region: (1, 1, h, w), 0 to 1; None where it has no say anywhere."""
@@ -65,3 +73,30 @@ class Layout:
             shares.append(seen * cover if there else None)
             seen = seen * (1 - cover) if there else seen
         return tuple(share if share is not None and bool(share.any()) else None for share in (seen, *reversed(shares)))
+
+
+class OwnPictures:
+    """How far the picture that each place would have, were its prompt's the only one, is from the one that is drawn of all."""
+
+    def __init__(self, path: NoisePath) -> None:
+        self._path = path
+        self._ahead: dict[int, torch.Tensor] = {}  # place -> difference of the noisy latents
+        self._guessed: tuple[float, dict[int, torch.Tensor]] | None = None  # noise level, and differences of the guesses of x0
+
+    def seen(self, x: torch.Tensor, sigma: float, shares: Mapping[int, Weight]) -> dict[int, torch.Tensor]:
+        """What each place is shown of the noisy latents x: x itself where it rules, its own picture elsewhere.
+
+        The noise is the same in both, so their difference goes from level to level as DDIM's step does, which is linear.
+        """
+        if self._guessed is not None and sigma < self._guessed[0]:
+            level, differences = self._guessed
+            for place, difference in differences.items():
+                self._ahead[place] = self._path.jump(self._ahead.get(place, torch.zeros_like(x)), difference, level, sigma)
+        return {place: x + (1 - share) * self._ahead[place] if place in self._ahead else x for place, share in shares.items()}
+
+    def note(
+        self, own: Mapping[int, torch.Tensor], sigma: float, shares: Mapping[int, Weight], kept: Callable[[torch.Tensor], torch.Tensor]
+    ) -> None:
+        """Take what was guessed. own: x0 as each place would have it everywhere. kept: puts back what isn't drawn at all."""
+        drawn = kept(functools.reduce(torch.add, [guess * shares[place] for place, guess in own.items()]))
+        self._guessed = sigma, {place: kept(guess) - drawn for place, guess in own.items()}

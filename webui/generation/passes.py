@@ -47,9 +47,16 @@ class Pass(Generic[AnyRequest]):
     def prompts(self) -> tuple[int, ...]:
         """How many prompts the denoiser is asked for in each step, at most; of several pictures, for each of them."""
         request, steps = self.request, self.steps.taken
-        always = count_parts(request.prompt) + (request.guidance_scale != 1)
+        ground, guided = count_parts(request.prompt), request.guidance_scale != 1
         of_regions = [(region, count_parts(region.prompt)) for region in request.regions]
-        return tuple(always + sum(parts for region, parts in of_regions if region.counts(step, steps)) for step in range(steps))
+
+        def asked(step: int) -> int:
+            there = [parts for region, parts in of_regions if region.counts(step, steps)]
+            # Apart, the negative prompt is asked for each of them.
+            pictures = 1 + len(there) if step < request.regions_apart * steps else 1
+            return ground + sum(there) + guided * pictures
+
+        return tuple(map(asked, range(steps)))
 
 
 def passes_of(request: AnyRequest) -> tuple[Pass[AnyRequest], ...]:

@@ -421,6 +421,15 @@ class PictureRequest(Declared):
         help="Parts of the picture that follow prompts of their own, the lowest first. The prompt rules where none is.",
         max_length=MOST_REGIONS,
     )
+    regions_apart: float = parameter(
+        0.2,
+        label="Regions apart",
+        help="Share of the steps in which no region sees what is drawn around it. More keeps colours to their places, less joins them.",
+        infotext="Regions apart",
+        step=0.05,
+        ge=0,
+        le=1,
+    )
     batch_count: int = parameter(1, label="Pictures", help="How many pictures to make, one after another.", step=1, ge=1, le=100)
     batch_size: int = parameter(
         1, label="Batch size", help="How many pictures a graphics card draws at once. A CPU draws one by one.", step=1, ge=1, le=8

@@ -13,11 +13,12 @@ import { shownPicture } from "./stage.js";
 import { errorToast } from "./toasts.js";
 import { addressOf, upload } from "./uploads.js";
 
+export const MOST = 8;
 const PIGMENTS = [4, 2, 3, 5, 6, 1]; // the mask of Inpaint has the first, so it comes last
 const SEND_AFTER_MS = 400;
 const FAINT = 0.35; // of the picture beneath
 const TINT = 0.4; // of the other regions
-const GROUND_SIDE = 1024; // px, of what lies beneath at most
+const GROUND_SIDE = 1024; // px, the longer one of what lies beneath
 const SAME_SHAPE = 0.02;
 
 /** The custom property with the colour of a region, by its place in the list. */
@@ -82,32 +83,43 @@ export class RegionsBoard {
   /** The list has changed. */
   draw() {
     const regions = this.all();
-    const chips = regions.map((region, index) =>
+    const order = `${regions.length} ${regions.indexOf(this.region)}`;
+    // Built anew only where it has to be: a button that is being pressed stays.
+    if (order !== this.order) this.#build(regions);
+    this.order = order;
+    regions.forEach(({ prompt }, index) => {
+      const words = prompt ? `Region ${index + 1}: ${prompt}` : `Region ${index + 1}`;
+      this.chips[index].title = words;
+      this.chips[index].setAttribute("aria-label", words);
+    });
+    this.words.textContent = this.region?.prompt || "Paint where this region is, and say at the left what is to be seen there.";
+  }
+
+  #build(regions) {
+    this.chips = regions.map((region, index) =>
       h(
         "button",
         {
           class: `ez-region-chip ${region === this.region ? "on" : ""}`,
           type: "button",
           "aria-pressed": String(region === this.region),
-          "aria-label": `Region ${index + 1}${region.prompt ? `: ${region.prompt}` : ""}`,
-          title: region.prompt || `Region ${index + 1}`,
           style: { "--sw": `var(${pigment(index)})` },
-          onclick: () => region !== this.region && this.show(region),
+          onclick: () => this.all()[index] !== this.region && this.show(this.all()[index]),
         },
         String(index + 1),
       ),
     );
     const more = h("button", { class: "ez-btn ghost s icon", type: "button", "aria-label": "New region", title: "New region", onclick: this.add }, icon("add"));
     const done = h("button", { class: "ez-btn s end", type: "button", title: "Back to the page (Esc)", onclick: () => this.close() }, "Done");
-    const words = h("span", { class: "dim s cut" }, this.region?.prompt || "Paint where this region is, and say at the left what is to be seen there.");
-    fill(this.bar, chips, this.add && more, words, done);
+    this.words = h("span", { class: "dim s cut" });
+    fill(this.bar, this.chips, regions.length < MOST && more, this.words, done);
     this.stop(this.bar.querySelector(".on") ?? done);
   }
 
   /** What lies beneath the region on the board: the picture, and the other regions. */
   async #drawGround() {
     const { painting } = this.canvas;
-    const scale = Math.min(1, GROUND_SIDE / Math.max(painting.width, painting.height));
+    const scale = GROUND_SIDE / Math.max(painting.width, painting.height);
     const [width, height] = [painting.width, painting.height].map((side) => Math.max(1, Math.round(side * scale)));
     const ground = new OffscreenCanvas(width, height);
     const context = ground.getContext("2d");

@@ -6,13 +6,12 @@ import { linked } from "./link.js";
 import { fill, h } from "./markup.js";
 import { onPage } from "./pages.js";
 import { range } from "./range.js";
-import { RegionsBoard, pigment } from "./regions-board.js";
+import { MOST, RegionsBoard, pigment } from "./regions-board.js";
 import { recall, remember } from "./storage.js";
 import { toast } from "./toasts.js";
 import { isThere } from "./uploads.js";
 
 const FRESH = { prompt: "", mask: "", weight: 1, start: 0, end: 1 };
-const MOST = 8;
 const TYPED_AFTER_MS = 300;
 
 let place = null;
@@ -24,9 +23,9 @@ let typing = null;
 const board = new RegionsBoard({
   all: () => regions,
   painted(region, hash) {
-    region.mask = hash;
-    region.gone = false;
-    draw();
+    const before = missing(region);
+    Object.assign(region, { mask: hash, gone: false });
+    if (missing(region) !== before) draw();
     changed();
   },
   chosen: () => draw(),

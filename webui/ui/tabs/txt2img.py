@@ -207,6 +207,7 @@ def _prompt_details(fields: Fields) -> None:
 def _regions(fields: Fields, assets: Assets) -> None:
     with gr.Accordion("Regions", open=False, elem_id="ez-acc-regions", elem_classes="ez-acc-g"):
         piece(assets, "regions.js", elem_id="ez-regions")
+        fields.add("regions_apart", _slider(fields, "regions_apart"))
         # What the piece says, for the request; nobody reads it.
         fields.add("regions", gr.Textbox(value="[]", visible="hidden", **words("regions")))
 
