@@ -318,7 +318,7 @@ class Engine:
         levels = family.sigmas_at(request.width, request.height)
         own = replace(job, request=request, loras=job.hires_loras if stage.hires and _with_hires(job.request).hires_prompt else job.loras)
         fit = self._adapters.fit_what_fits if refiner else self._adapters.fit
-        adapters = fit(own, family, run.note, self._checkpoints.controlnets)
+        adapters = fit(own, family, run.note, self._checkpoints.beside)
         if request.clip_skip > family.text_layers:
             run.note(f"Clip skip {request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
         for name in left_out(family, request):

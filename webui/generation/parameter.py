@@ -20,6 +20,12 @@ def parameter(
     return Field(default, title=label, description=help, json_schema_extra=extra, **bounds)
 
 
+def storable(value: Any) -> Any:
+    """Text as files and databases can hold it; anything else as it is."""
+    # Lone surrogates cannot be stored as UTF-8, NUL ends strings in C libraries and databases.
+    return value.encode("utf-8", "replace").decode("utf-8").replace("\x00", "") if isinstance(value, str) else value
+
+
 class Declared(BaseModel):
     """What is made of parameters."""
 
@@ -30,9 +36,3 @@ class Declared(BaseModel):
         if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation in (int, float):
             raise ValueError("Send a number")
         return value
-
-
-def storable(value: Any) -> Any:
-    """A text without what can't be stored; anything else as it is."""
-    # Lone surrogates cannot be stored as UTF-8, NUL ends strings in C libraries and databases.
-    return value.encode("utf-8", "replace").decode("utf-8").replace("\x00", "") if isinstance(value, str) else value

@@ -751,6 +751,14 @@ class PictureFromPicture(PictureRequest):
         ge=0,
         le=1,
     )
+    init_name: str = parameter(
+        "", label="Name of the picture", help="What its file was called. It changes nothing.", infotext="Source file", max_length=255
+    )
+
+    @field_validator("init_name", mode="before")
+    @classmethod
+    def _clean_name(cls, value: Any) -> Any:
+        return storable(value)
 
 
 class Img2Img(PictureFromPicture):

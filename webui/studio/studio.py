@@ -14,7 +14,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from webui.catalog.adapters import CONTROL_FAMILIES, control_models, embedding_sizes, find_adapters, knows_network, near_names, vae_choices
+from webui.catalog.adapters import (
+    CONTROL_FAMILIES,
+    control_models,
+    embedding_sizes,
+    find_adapters,
+    knows_network,
+    near_names,
+    vae_choices,
+    what_lacks,
+)
 from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog, Example
 from webui.catalog.models import ModelFile
 from webui.catalog.tokenizer import tokenizer_of
@@ -22,7 +31,7 @@ from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest,
 from webui.executors.base import Executor, Slot
 from webui.extensions.registry import ExtensionRegistry
 from webui.generation.adapters import NO_ADAPTERS
-from webui.generation.control import ControlUnit
+from webui.generation.control import IP_ADAPTER, ControlUnit
 from webui.generation.images import images_of
 from webui.generation.prompt.explain import Explanation, Reader, explain
 from webui.generation.prompt.schedules import Steps
@@ -33,24 +42,27 @@ from webui.generation.request import (
     RANDOM_SEED,
     GenerationRequest,
     Inpaint,
+    PictureFromPicture,
     ResolvedRequest,
     ResolvedTxt2Img,
     Txt2Img,
     explain_validation,
     parse_request,
 )
-from webui.generation.resolve import CheckpointIdentity, resolve
+from webui.generation.resolve import LAST_RANDOM_SEED, CheckpointIdentity, resolve
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
 from webui.generation.stock_pipelines import notes_for
 from webui.pictures.decoding import read_stored, read_upright, upright_size
 from webui.pictures.masking import as_mask, check_mask, check_region
-from webui.pictures.preprocessors import control_picture
-from webui.planning.estimate import Estimate, estimate
+from webui.pictures.preprocessors import control_picture, encoder_picture
+from webui.planning.estimate import Estimate, estimate, pace
 from webui.planning.machine import host_memory
 from webui.settings import SETTINGS_FILE_NAME, Settings
 from webui.studio import journal as states
 from webui.studio import reading
+from webui.studio.batch_book import BatchBook
+from webui.studio.batches import Batches, StudioHands
 from webui.studio.completer import Completer
 from webui.studio.database import open_database
 from webui.studio.dispatcher import Dispatcher, JobWords
@@ -106,7 +118,8 @@ class Studio:
         self._executor = executor
         self.extensions = extensions
         self.database = open_database(settings.data_dir)
-        self._journal = Journal(self.database, IdClock(self.database.last_id()))
+        ids = IdClock(self.database.last_id())
+        self._journal = Journal(self.database, ids)
         self.history = History(self.database)
         self.styles = StyleBook(settings.style_patterns)
         self.completer = Completer(catalog.models, self.styles, self.history, extensions)
@@ -132,6 +145,25 @@ class Studio:
             words=JobWords(view=self.job_view, seconds=self._seconds_of, successor=self._successor_of),
         )
         self.queue = QueueView(self._journal, self.history, self._dispatcher, self.job_view, lambda: self.preferences.current)
+        self._batch_book = BatchBook(self.database, self._journal, ids)
+        self.batches = Batches(
+            self._batch_book,
+            self._journal,
+            self.images,
+            self.events,
+            lambda: self.preferences.current,
+            settings.data_dir / "cache",
+            StudioHands(
+                complete=self.complete,
+                prepared=self._prepared,
+                announce=self._announce,
+                stop=self._dispatcher.stop,
+                seconds_left=self._running_seconds_left,
+                pace=lambda checkpoint: pace(self.history.speed_samples(checkpoint)),
+                checkpoints=lambda: [entry.name for entry in self.checkpoints()],
+                random_seed=lambda: self._rng.randint(0, LAST_RANDOM_SEED),
+            ),
+        )
         self.models = ModelDesk(catalog, executor, settings.data_dir / "cache", self.picture_path)
         self.events.listen(self._queue_touched.set)
         catalog.on_change = lambda: self.events.publish("catalog")
@@ -141,12 +173,14 @@ class Studio:
         """Start the worker, take up what a crash left behind, and begin to run jobs."""
         self._executor.start()
         self._dispatcher.start()
+        self.batches.start()
         self.catalog.start()
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
     def close(self) -> None:
         """End the worker; an unfinished job is made at the next start."""
         self._closed.set()
+        self.batches.close()
         self._dispatcher.close()
         self.catalog.close()
         self.database.close()
@@ -310,11 +344,16 @@ class Studio:
     # the queue
 
     def interrupt(self, job_id: str) -> JobView:
-        """End a job: a running one at its next step (finished pictures stay), a waiting one at once. It ends "forever", too."""
+        """End a job: a running one at its next step (finished pictures stay), a waiting one at once.
+
+        It ends "forever", too, and where the job runs it pauses the batch that the job belongs to.
+        """
         identifier = parse_id(job_id)
         forever = self._journal.get(identifier).forever
         if forever and identifier in self._end_forever():
             return self.job(job_id)
+        if self._dispatcher.progress(identifier) is not None:
+            self.batches.halt_for(identifier)
         if not self._dispatcher.stop(identifier):
             job = self._journal.get(identifier)
             if not self._journal.cancel_waiting(identifier) and not self._dispatcher.stop(identifier):
@@ -351,15 +390,18 @@ class Studio:
         self._tell_queue()
 
     def clear_queue(self) -> tuple[int, str]:
-        """Cancel all waiting jobs. Returns how many, and the stamp with which `restore_queue` brings them back."""
-        count, stamp = self._journal.clear()
+        """Cancel all waiting jobs, and batches with them. Returns how many, and the stamp with which `restore_queue` brings them back."""
+        count, stamp = self._journal.clear(self._batch_book.halt_active)
         self.events.publish("jobs")
+        self.batches.cleared(stamp)
         return count, str(stamp)
 
     def restore_queue(self, stamp: str) -> int:
-        """Bring back the jobs that one `clear_queue` cancelled. Returns how many."""
-        count = self._journal.restore_cleared(parse_id(stamp))
+        """Bring back the jobs that one `clear_queue` cancelled, and their batches. Returns how many."""
+        identifier = parse_id(stamp)
+        count = self._journal.restore_cleared(identifier, self._batch_book.take_back)
         self.events.publish("jobs")
+        self.batches.cleared(identifier)
         self._dispatcher.wake()
         return count
 
@@ -437,6 +479,10 @@ class Studio:
 
     def _seconds_of(self, job: Job) -> float | None:
         return self.estimate(job.resolved).seconds
+
+    def _running_seconds_left(self, job_id: int) -> float | None:
+        progress = self._dispatcher.progress(job_id)
+        return None if progress is None else progress.seconds_left
 
     # following
 
@@ -671,6 +717,10 @@ class Studio:
         family = self.catalog.find(checkpoint).kind.family
         return control_models(self.catalog.models, family) if family in CONTROL_FAMILIES | {""} else []
 
+    def lacking(self, model: ModelFile) -> str:
+        """What a model of a control needs that is not here, and what to do about it; empty when it can be used."""
+        return str(what_lacks(self.catalog.models, model) or "")
+
     def control_preview(self, fields: Mapping[str, Any], width: int, height: int) -> bytes:
         """What any model of a control with these fields sees at that size, as PNG. Raises InvalidRequest."""
         try:
@@ -679,7 +729,11 @@ class Studio:
             raise explain_validation(error, ControlUnit) from None
         path = self.images.require(unit.image, "image")
         preprocess = unit.processor.with_thresholds(unit.threshold_a, unit.threshold_b)
-        seen = control_picture(read_stored(path, unit.image), width, height, unit.resize_mode, preprocess, unit.processor_res)
+        picture = read_stored(path, unit.image)
+        if unit.kind == IP_ADAPTER:
+            seen = encoder_picture(picture, unit.resize_mode)
+        else:
+            seen = control_picture(picture, width, height, unit.resize_mode, preprocess, unit.processor_res)
         buffer = io.BytesIO()
         seen.save(buffer, "PNG", compress_level=1)
         return buffer.getvalue()
@@ -784,7 +838,7 @@ def _request_words(job: Job) -> dict[str, Any]:
     try:
         request = job.resolved
     except EaselError:
-        return {"prompt": "", "checkpoint": "", "pictures": 1, "width": 0, "height": 0, "seed": "0"}
+        return {"prompt": "", "checkpoint": "", "pictures": 1, "width": 0, "height": 0, "seed": "0", "source_name": ""}
     width, height = request.picture_size
     return {
         "prompt": request.prompt,
@@ -793,4 +847,5 @@ def _request_words(job: Job) -> dict[str, Any]:
         "width": width,
         "height": height,
         "seed": str(request.seed),
+        "source_name": request.init_name if isinstance(request, PictureFromPicture) else "",
     }
