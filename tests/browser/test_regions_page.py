@@ -40,7 +40,12 @@ def board(page: Page) -> Locator:
 
 def add(page: Page) -> None:
     page.locator("#ez-regions").get_by_role("button", name="Add a region").click()
-    expect(board(page).get_by_role("toolbar", name="Tools")).to_be_visible()
+    expect(board(page)).to_be_focused()
+
+
+def paint(page: Page, number: int = 1) -> None:
+    region(page, number).get_by_role("button", name="Paint").click()
+    expect(board(page)).to_be_focused()
 
 
 def drag(page: Page, *points: tuple[float, float]) -> list[tuple[float, float]]:
@@ -97,6 +102,7 @@ def test_what_is_painted_is_what_the_job_gets(divided: Page, server: Server) -> 
     region(page).get_by_label("Weight").fill("0.8")
     page.locator(".ez-regions-bar").get_by_role("button", name="New region").click()
     expect(region(page, 2)).to_contain_text("Paint where it is")
+    expect(board(page)).to_be_focused()
     page.keyboard.press("l")
     drag(page, (110, 10), (180, 10), (180, 100), (110, 100))
     words(page, 2).fill("a frog")
@@ -129,8 +135,7 @@ def test_regions_stay_over_a_reload_with_their_strokes(divided: Page, server: Se
     generate(page, "after a reload", steps=2)
     expect_picture(page, "after a reload")
     assert np.array_equal(mask_of(server, asked_by_last_job(server)["regions"][0]), twice)
-    region(page).get_by_role("button", name="Paint").click()
-    expect(board(page).get_by_role("toolbar", name="Tools")).to_be_visible()
+    paint(page)
     page.keyboard.press("Control+z")
     # Generate waits for what was painted last, however soon it comes.
     generate(page, "one step back", steps=2)
@@ -168,8 +173,7 @@ def test_switched_off_lowered_removed_and_brought_back(divided: Page, server: Se
     expect(summary(page)).to_have_attribute("data-sum", "2 regions")
     page.get_by_role("tab", name="txt2img").click()
     expect(words(page, 1)).to_have_value("thing 2")
-    region(page, 1).get_by_role("button", name="Paint").click()
-    expect(board(page).get_by_role("toolbar", name="Tools")).to_be_visible()
+    paint(page)
     generate(page, "and once more", steps=2)
     expect_picture(page, "and once more")
     once, again = (mask_of(server, told) for told in asked_by_last_job(server)["regions"])
@@ -203,7 +207,6 @@ def test_it_can_be_used_by_keys_and_in_a_narrow_window(new_visitor: Callable[...
     page = new_visitor(server, viewport={"width": 420, "height": 800}).open()
     summary(page).click()
     add(page)
-    expect(board(page)).to_be_focused()
     rectangle(page, (10, 10), (60, 60))
     assert no_sideways_scroll(page)
     page.keyboard.press("Escape")

@@ -185,9 +185,15 @@ def guess(pulls: Sequence[Pull], negative: float | None, weight: float = 1.0, **
 
 
 def test_each_place_is_guided_towards_the_prompt_that_rules_there() -> None:
-    result, family = guess([Pull(saying(3.0)), Pull(saying(5.0), 0.5, 1), Pull(saying(7.0), 1.5, 1)], 1.0, cfg_scale=2.0)
+    result, family = guess([Pull(saying(3.0)), Pull(saying(5.0), 0.5, 1), Pull(saying(7.0), 1.5, 1)], 1.0, cfg_scale=2.0, regions_apart=0.0)
     left, right = 1 + 2 * (3 - 1), 1 + 2 * (0.5 * (5 - 1) + 1.5 * (7 - 1))
     assert torch.equal(result[0, 0, 0], torch.tensor([left] * 4 + [right] * 4, dtype=torch.float32))
+    assert family.rows == [4]
+
+
+def test_apart_the_negative_prompt_is_asked_for_each_place() -> None:
+    result, family = guess([Pull(saying(3.0)), Pull(saying(5.0), 1.0, 1)], 1.0, cfg_scale=2.0, regions_apart=0.5)
+    assert torch.equal(result[0, 0, 0], torch.tensor([5.0] * 4 + [9.0] * 4))
     assert family.rows == [4]
 
 
@@ -204,7 +210,7 @@ def test_outside_of_the_guided_steps_only_the_prompts_are_asked() -> None:
 
 
 def test_a_long_prompt_of_one_place_does_not_lengthen_the_others() -> None:
-    result, family = guess([Pull(saying(3.0)), Pull(saying(5.0, length=4), 1.0, 1)], 1.0, cfg_scale=2.0)
+    result, family = guess([Pull(saying(3.0)), Pull(saying(5.0, length=4), 1.0, 1)], 1.0, cfg_scale=2.0, regions_apart=0.0)
     assert torch.equal(result[0, 0, 0], torch.tensor([5.0] * 4 + [9.0] * 4))
     assert family.rows == [2, 1]
 
