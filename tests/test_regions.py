@@ -168,6 +168,16 @@ def test_a_region_that_is_nowhere_is_refused(studio: Studio) -> None:
         assert caught.value.hint
 
 
+def test_a_picture_that_grows_has_no_regions(studio: Studio) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(buffer, "PNG")
+    growing = {"kind": "inpaint", "init_image": studio.images.put(buffer.getvalue()).sha256, "extend_left": 64}
+    studio.submit(studio.complete(growing))
+    with pytest.raises(InvalidRequest, match="extended") as caught:
+        studio.submit(studio.complete({**growing, "regions": [{"prompt": "a frog", "mask": mask_of(studio)}]}))
+    assert caught.value.field == "regions"
+
+
 # --- What is planned ---
 
 

@@ -283,12 +283,16 @@ class Studio:
         if not isinstance(request, Inpaint):
             return None
         size = upright_size(self.images.require(request.init_image, "init_image"))
-        mask = as_mask(read_upright(self.images.require(request.mask, "mask"), request.mask))
-        check_mask(mask, size, inverted=request.inverted)
+        if request.mask:
+            mask = as_mask(read_upright(self.images.require(request.mask, "mask"), request.mask))
+            check_mask(mask, size, inverted=request.inverted)
         return size
 
     def _check_regions(self, request: GenerationRequest) -> None:
-        """Raises InvalidRequest for a region that is nowhere."""
+        """Raises InvalidRequest for a region that is nowhere, and where regions can't be drawn."""
+        if request.regions and isinstance(request, Inpaint) and any(request.extends):
+            hint = "Extend the picture first and draw the regions then, or leave them out."
+            raise InvalidRequest("A picture can't be extended and have regions at once.", field="regions", hint=hint)
         for number, region in enumerate(request.regions):
             field = f"regions[{number}].mask"
             check_region(as_mask(read_upright(self.images.require(region.mask, field), region.mask)), field)

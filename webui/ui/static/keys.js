@@ -38,6 +38,7 @@ const LIST = [
   ["Enter", "All that can be done to it"],
   ["B, E, L, R, G", "On a canvas: brush, eraser, lasso, rectangle, fill; with Alt they take away"],
   ["[, ]", "Size of the brush; with Shift its softness"],
+  ["O", "Extend the picture by dragging its frame; Shift both sides"],
   ["I, Del", "Invert the mask; clear the layer"],
   ["Space held, wheel, 0", "Move the picture, scale it, fit it in"],
   ["Ctrl Z, Ctrl Shift Z", "Undo and redo a stroke"],

@@ -1,5 +1,6 @@
 // What came of the jobs of a page with a canvas: drawn in place over the picture, one at a time, with a way back to before.
 
+import { extentOf, isExtended } from "./canvas/frame.js";
 import { values } from "./fields.js";
 import { icon } from "./icons.js";
 import { ACTIVE, known, on } from "./jobs.js";
@@ -18,6 +19,7 @@ const KEPT = 24;
 export function showResults(element, page, canvas) {
   const name = `results ${page}`;
   const state = { images: [], laid: null, painting: null, ...recalled(name) };
+  state.frames ??= {}; // job -> the box around the picture that it draws, where it extends it
   state.parts = new Set(); // jobs whose previews show a part of the picture, which can't be laid over the whole
   const strip = h("div", { class: "ez-strip", role: "toolbar", "aria-label": "Results", hidden: true });
   const place = h("div", { class: "ez-float ez-under-way", hidden: true });
@@ -27,19 +29,20 @@ export function showResults(element, page, canvas) {
   canvas.element.append(place);
   const stop = roving(strip, "button");
 
-  const keep = () => remember(name, { jobs: [...state.jobs].slice(-KEPT), images: state.images, laid: state.laid, painting: state.painting });
+  const keep = () => remember(name, { jobs: [...state.jobs].slice(-KEPT), frames: Object.fromEntries(Object.entries(state.frames).slice(-KEPT)), images: state.images, laid: state.laid, painting: state.painting });
   const find = (id) => state.images.find((image) => image.id === id) ?? null;
 
-  const lay = async (address) => {
+  const lay = async (address, area = null) => {
     loading = address;
     const picture = address && (await bitmap(address));
     if (loading !== address) return picture?.close?.(); // another one was chosen meanwhile
-    canvas.board.lay(picture || null);
+    canvas.board.lay(picture || null, area);
   };
+  const layImage = (image) => lay(image?.url ?? null, image?.area ?? null);
   const choose = (image) => {
     state.laid = image?.id ?? null;
     keep();
-    lay(image?.url ?? null);
+    layImage(image);
     draw();
   };
 
@@ -75,24 +78,28 @@ export function showResults(element, page, canvas) {
     }
   };
 
-  const take = (image) => {
+  const take = (image, job) => {
     if (state.images.some((other) => other.id === image.id)) return;
-    state.images = [image, ...state.images].slice(0, KEPT);
-    choose(image);
+    const made = { ...image, area: state.frames[job] ?? null };
+    state.images = [made, ...state.images].slice(0, KEPT);
+    choose(made);
   };
 
   for (const way of ["generate", "soon", "forever"]) {
     onReceipt(way, (receipt) => {
       if (receipt.error || receipt.page !== page) return;
       state.jobs.add(receipt.job);
-      if (canvas.hasMask && values.inpaint_area === "Only masked") state.parts.add(receipt.job);
+      const { painting } = canvas;
+      const extended = canvas.hasMask && painting && isExtended(painting.frame);
+      if (extended) state.frames[receipt.job] = extentOf(painting);
+      if (extended || (canvas.hasMask && values.inpaint_area === "Only masked")) state.parts.add(receipt.job);
       keep();
-      known.jobs.get(receipt.job)?.images.forEach(take); // a quick one may be done by now
+      known.jobs.get(receipt.job)?.images.forEach((image) => take(image, receipt.job)); // a quick one may be done by now
       showProgress();
     });
   }
   on("picture", ({ job, image, live }) => {
-    if (!live && job && state.jobs.has(job.id)) take(image);
+    if (!live && job && state.jobs.has(job.id)) take(image, job.id);
   });
   on("progress", ({ job, progress }) => {
     if (!state.jobs.has(job.id)) return;
@@ -103,10 +110,10 @@ export function showResults(element, page, canvas) {
     if (!state.jobs.has(job.id)) return;
     showProgress();
     // What was only foretold goes: the picture itself, or what lay there before, takes its place.
-    if (!ACTIVE.has(job.status)) lay(find(state.laid)?.url ?? null);
+    if (!ACTIVE.has(job.status)) layImage(find(state.laid));
   });
   on("snapshot", () => {
-    for (const job of known.jobs.values()) if (state.jobs.has(job.id)) job.images.forEach(take);
+    for (const job of known.jobs.values()) if (state.jobs.has(job.id)) job.images.forEach((image) => take(image, job.id));
     showProgress();
   });
   canvas.addEventListener("opened", () => {
@@ -114,7 +121,7 @@ export function showResults(element, page, canvas) {
     if (state.painting && state.painting !== canvas.painting.id) Object.assign(state, { images: [], laid: null });
     state.painting = canvas.painting.id;
     keep();
-    lay(find(state.laid)?.url ?? null);
+    layImage(find(state.laid));
     draw();
   });
   draw();

@@ -2,6 +2,7 @@
 
 import { around, grown, isEmpty, meet } from "./boxes.js";
 import { Ants, PACE_MS } from "./ants.js";
+import { FrameView, extentOf } from "./frame.js";
 import { h, shape } from "../markup.js";
 import { Surface, maskColours, ownColours } from "./surface.js";
 import { View } from "./view.js";
@@ -20,10 +21,13 @@ export class Board {
     this.outline = shape("svg", { class: "ez-outline", "aria-hidden": "true" }, this.line.cloneNode(), this.line);
     this.cursor = h("span", { class: "ez-brush-ring", hidden: true, "aria-hidden": "true" });
     element.append(this.pictureCanvas, this.layerCanvas, this.antCanvas, this.outline, this.cursor);
+    this.frameView = new FrameView(element);
+    this.isFraming = false; // the frame is what one is at
     this.view = new View(() => this.redraw());
     this.ants = new Ants(this.antCanvas);
     this.painting = null;
-    this.result = null; // a picture that is laid over the one being edited
+    this.result = null; // a picture that is laid over the one being edited, and where
+    this.resultBox = null;
     this.plain = false; // only the picture, as it was before
     this.dirty = null; // picture area to draw anew; "all" for everything
     this.stale = true; // the edge is to be found anew
@@ -49,13 +53,21 @@ export class Board {
     for (const surface of Object.values(this.surfaces)) surface.renew();
     painting.addEventListener("paint", ({ detail }) => this.#paint(detail), { signal });
     painting.addEventListener("look", () => this.redraw(), { signal });
-    painting.addEventListener("step", () => this.result && this.redraw(), { signal });
-    this.view.frame(painting);
+    painting.addEventListener("frame", () => this.redraw(), { signal });
+    painting.addEventListener("step", ({ detail }) => (detail.layer === "frame" ? this.view.frame(extentOf(painting), { isNew: false }) : this.result && this.redraw()), { signal });
+    this.view.frame(extentOf(painting));
   }
 
-  /** Lays a picture (ImageBitmap or null) over the one being edited. */
-  lay(picture) {
+  /** Lays a picture (ImageBitmap or null) over the one being edited, or over a larger area (a box) around it. */
+  lay(picture, area = null) {
     this.result = picture;
+    this.resultBox = area;
+    this.redraw();
+  }
+
+  /** Shows the frame as what one is at, or not. */
+  frame(isOn) {
+    this.isFraming = Boolean(isOn);
     this.redraw();
   }
 
@@ -134,6 +146,7 @@ export class Board {
     const { width, height } = this.view;
     if (!this.painting || !width) return;
     if (dirty === "all") {
+      this.frameView.place(this.painting, this.view, this.isFraming);
       this.#drawPicture();
       this.#drawLayers(null);
       this.#drawAnts(false);
@@ -154,8 +167,9 @@ export class Board {
     context.fillStyle = "#ffffff";
     context.fillRect(...place);
     this.#smooth(context);
-    const picture = (!this.plain && this.result) || this.painting.picture;
-    if (picture) context.drawImage(picture, ...place);
+    const result = !this.plain && this.result;
+    if (result) context.drawImage(result, ...(this.resultBox ? this.#place(this.resultBox) : place));
+    else if (this.painting.picture) context.drawImage(this.painting.picture, ...place);
   }
 
   #drawLayers(area) {

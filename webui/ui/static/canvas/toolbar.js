@@ -3,7 +3,6 @@
 import { icon } from "../icons.js";
 import { fill, h, roving } from "../markup.js";
 import { BOUNDS } from "./brush.js";
-import { TOOLS } from "./tools.js";
 
 const ZOOM = 1.25;
 
@@ -13,7 +12,7 @@ export function button(name, words, key, run, { text = "", kind = "ez-tool" } = 
 }
 
 export function toolsBar(canvas) {
-  const tools = Object.entries(TOOLS).map(([name, { words, key }]) => {
+  const tools = Object.entries(canvas.tools).map(([name, { words, key }]) => {
     const choose = button(name, words, key, () => canvas.choose(name));
     choose.dataset.tool = name;
     return choose;

@@ -3,12 +3,13 @@
 import { Polygon, Rectangle, Stretch, boxBetween } from "./shapes.js";
 import { isEmpty } from "./boxes.js";
 import { fillFrom } from "./mask-acts.js";
+import { framing } from "./frame.js";
 
 const LEAST_RADIUS = 0.5; // px, of the lightest touch of a pen
 
 /**
- * A tool's handlers get the canvas and a touch {point, pressure, takesAway, goesOn}: point in picture pixels, pressure 0 to 1,
- * takesAway with Alt, goesOn with Shift. `begin` returns the state that `move`, `end` and `stop` get back; null: nothing begins.
+ * A tool's handlers get the canvas and a touch {point, pressure, pointer, takesAway, goesOn}: point in picture pixels, pressure 0 to 1,
+ * pointer "mouse", "pen" or "touch", takesAway with Alt, goesOn with Shift. `hover` follows a pointer that isn't pressed. `begin` returns the state that `move`, `end` and `stop` get back; null: nothing begins.
  */
 export const TOOLS = {
   brush: { words: "Brush", key: "B", hasRing: true, ...strokes(false, "Brush") },
@@ -27,6 +28,7 @@ export const TOOLS = {
       return null;
     },
   },
+  extend: { words: "Extend", key: "O", extends: true, ...framing },
   pan: { words: "Pan", key: "Space", pans: true },
 };
 
