@@ -24,7 +24,7 @@ from webui.planning.estimate import Sample, estimate, work_of
 from webui.studio.studio import Studio
 
 DIGEST = "ab" * 32
-REGION = {"prompt": "a frog", "mask": DIGEST}
+REGION: dict[str, Any] = {"prompt": "a frog", "mask": DIGEST}
 
 
 def mask_of(studio: Studio, colour: int = 255) -> str:

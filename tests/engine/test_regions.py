@@ -53,7 +53,7 @@ RIGHT = ImageOps.mirror(left_half())
 
 
 def region(**fields: Any) -> Region:
-    return Region(**({"prompt": "a frog", "mask": DIGEST} | fields))
+    return Region.model_validate({"prompt": "a frog", "mask": DIGEST} | fields)
 
 
 def divided(spec: JobSpec, folder: Path, *regions: tuple[str, Image.Image, dict[str, Any]]) -> JobSpec:

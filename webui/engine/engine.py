@@ -577,7 +577,8 @@ class Engine:
         if not masks:
             return None
         by = work.run.job.request.enlargement if work.ready.stage.hires else None
-        layout = Layout.of(request.regions, masks, *reversed(latents.shape[-2:]), by).to(latents)
+        height, width = latents.shape[-2:]
+        layout = Layout.of(request.regions, masks, width, height, by).to(latents)
         for number in layout.nowhere:
             work.run.note(f"Region {number} lies outside of what is drawn, so it was left out.")
         return layout

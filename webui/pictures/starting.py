@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
 
 from PIL import Image
@@ -20,6 +19,9 @@ WAYS: Mapping[str, Callable[[Image.Image, Size], Image.Image]] = MappingProxyTyp
     {"Just resize": stretched, "Crop and resize": cropped, "Resize and fill": filled, LATENT: stretched}
 )
 """Resize mode -> how pixels come to another size. For latents see `starting_picture`."""
+
+Way = Callable[[Image.Image], Image.Image]
+"""How what lies over a picture comes to the size that is drawn."""
 
 LONGEST_SIDE = 2048
 """Of a picture that goes to the VAE as it is, in pixels."""
@@ -38,7 +40,7 @@ class Start:
 
     picture: Image.Image
     source: Size
-    way: Callable[[Image.Image], Image.Image]
+    way: Way
     mask: Image.Image | None = None
     whole: Image.Image | None = None
     overlay: Image.Image | None = None
@@ -76,9 +78,13 @@ class Start:
         return Image.composite(shares, nothing, overlay.point([0] + [MOST] * MOST))
 
 
+def _to_size(resize_mode: str, size: Size) -> Way:
+    return lambda picture: WAYS[resize_mode](picture, size)
+
+
 def starting_picture(picture: Image.Image, size: Size, resize_mode: str, *, keeps_colours: bool = False) -> Start:
     """All of a picture is drawn anew. By the mode LATENT it keeps its own size, and its latents are resized instead."""
-    way = partial(WAYS[resize_mode], size=size)
+    way = _to_size(resize_mode, size)
     if resize_mode == LATENT:
         factor = min(1.0, LONGEST_SIDE / max(picture.size))
         width, height = (max(int(side * factor) // _VAE_MULTIPLE, 1) * _VAE_MULTIPLE for side in picture.size)
@@ -109,7 +115,7 @@ def starting_inpaint(
         cut = CutOut(box_around(area, how.padding, size, picture.size), size)
         way, whole, overlay, drawn_on, drawn_mask = cut.taken, picture, soft, cut.taken(picture), cut.taken(soft)
     else:
-        cut, way = None, partial(WAYS[resize_mode], size=size)
+        cut, way = None, _to_size(resize_mode, size)
         whole, drawn_mask = way(picture), way(soft)
         drawn_on, overlay = whole, hardened(drawn_mask)
     start = filled_in(drawn_on, drawn_mask) if how.fills else drawn_on
