@@ -23,7 +23,7 @@ from webui.ui.pieces import STATIC_FOLDER, Assets, piece
 from webui.ui.tabs import canvas_pages, history, models, settings, system, txt2img
 
 MAX_UPLOAD = "50mb"
-STYLES = ("easel.css", "gradio.css", "plain.css", "canvas.css", "models.css", "control.css", "batch.css", "film.css")
+STYLES = ("easel", "gradio", "plain", "canvas", "models", "control", "batch", "regions", "film")
 ANY_PICTURE = "0" * 64
 """Where only the time is asked for: it doesn't depend on what is in a picture."""
 
@@ -87,7 +87,7 @@ def mount_page(app: FastAPI, page: gr.Blocks, head: str = "") -> FastAPI:
         page,
         path="/",
         theme=Base(font=["sans-serif"], font_mono=["monospace"]),
-        css_paths=[STATIC_FOLDER / name for name in STYLES],
+        css_paths=[STATIC_FOLDER / f"{name}.css" for name in STYLES],
         head=head,
         max_file_size=MAX_UPLOAD,
         run_history=False,
