@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import random
 import threading
@@ -33,6 +32,7 @@ from webui.generation.request import (
     RANDOM_SEED,
     GenerationRequest,
     Inpaint,
+    PictureFromPicture,
     ResolvedRequest,
     ResolvedTxt2Img,
     Txt2Img,
@@ -43,9 +43,10 @@ from webui.generation.resolve import CheckpointIdentity, resolve
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
 from webui.generation.stock_pipelines import notes_for
-from webui.pictures.decoding import read_stored, read_upright, upright_size
+from webui.pictures.decoding import as_png, read_stored, read_upright, upright_size
 from webui.pictures.masking import as_mask, check_mask
 from webui.pictures.preprocessors import control_picture
+from webui.pictures.starting import laid_under
 from webui.planning.estimate import Estimate, estimate
 from webui.planning.machine import host_memory
 from webui.settings import SETTINGS_FILE_NAME, Settings
@@ -240,14 +241,16 @@ class Studio:
             adapters, told = find_adapters(self.catalog.models, prepared, checkpoint)
             hires = self._further("hires_checkpoint", prepared.other_hires_checkpoint)
             refiner = self._further("refiner", prepared.other_refiner)
-        resolved = resolve(prepared, identity, self._rng, adapters, hires, refiner, self._inpainted_size(prepared))
+        resolved = resolve(prepared, identity, self._rng, adapters, hires, refiner, self._source_size(prepared))
         return NewJob(asked=request, resolved=resolved, notes=(*notes, *told), **how)
 
-    def _inpainted_size(self, request: GenerationRequest) -> tuple[int, int] | None:
-        """Width and height of the picture that is inpainted. Raises InvalidRequest for a mask that doesn't fit it, or masks nothing."""
-        if not isinstance(request, Inpaint):
+    def _source_size(self, request: GenerationRequest) -> tuple[int, int] | None:
+        """Width and height of the picture that it starts from. Raises InvalidRequest for a mask that doesn't fit it, or masks nothing."""
+        if not isinstance(request, PictureFromPicture):
             return None
         size = upright_size(self.images.require(request.init_image, "init_image"))
+        if not isinstance(request, Inpaint):
+            return size
         mask = as_mask(read_upright(self.images.require(request.mask, "mask"), request.mask))
         check_mask(mask, size, inverted=request.inverted)
         return size
@@ -422,6 +425,10 @@ class Studio:
     def asked_of(self, job_id: str) -> GenerationRequest:
         """The request of a job as it came. Raises NotFound."""
         return self._journal.get(parse_id(job_id)).asked
+
+    def resolved_of(self, job_id: str) -> ResolvedRequest:
+        """The request of a job as it runs. Raises NotFound."""
+        return self._journal.get(parse_id(job_id)).resolved
 
     def estimate(self, request: GenerationRequest) -> Estimate:
         """About how long a request will take and how it uses memory, from pictures made before."""
@@ -627,6 +634,15 @@ class Studio:
         path = self.picture_path(image_id)
         return path, media_type(path.name)
 
+    def source_picture(self, image_id: str) -> bytes:
+        """What a picture started from, as it lay under it: a PNG of the picture's own size. Raises NotFound."""
+        request = self.request_of(image_id)
+        if not isinstance(request, PictureFromPicture):
+            raise NotFound("This picture started from words alone.", code="image_not_found")
+        path, _ = self.images.get(request.init_image)
+        source = laid_under(read_stored(path, request.init_image), request.picture_size, request.resize_mode)
+        return as_png(source)
+
     def thumbnail_path(self, image_id: str) -> Path:
         """A WebP of at most 384 px. Raises NotFound."""
         stored = self.history.stored(parse_id(image_id))
@@ -673,9 +689,7 @@ class Studio:
         path = self.images.require(unit.image, "image")
         preprocess = unit.processor.with_thresholds(unit.threshold_a, unit.threshold_b)
         seen = control_picture(read_stored(path, unit.image), width, height, unit.resize_mode, preprocess, unit.processor_res)
-        buffer = io.BytesIO()
-        seen.save(buffer, "PNG", compress_level=1)
-        return buffer.getvalue()
+        return as_png(seen)
 
     def examples(self) -> list[Example]:
         """Pictures that the checkpoints are known to draw, for the first visit."""

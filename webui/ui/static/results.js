@@ -1,5 +1,7 @@
 // What came of the jobs of a page with a canvas: drawn in place over the picture, one at a time, with a way back to before.
 
+import { placeOf } from "./canvas/placing.js";
+import { compare, isComparing, onCompare } from "./comparing.js";
 import { values } from "./fields.js";
 import { icon } from "./icons.js";
 import { ACTIVE, known, on } from "./jobs.js";
@@ -19,6 +21,7 @@ export function showResults(element, page, canvas) {
   const name = `results ${page}`;
   const state = { images: [], laid: null, painting: null, ...recalled(name) };
   state.parts = new Set(); // jobs whose previews show a part of the picture, which can't be laid over the whole
+  state.modes = new Map(); // job -> how the picture came to the size that is drawn, for its previews
   const strip = h("div", { class: "ez-strip", role: "toolbar", "aria-label": "Results", hidden: true });
   const place = h("div", { class: "ez-float ez-under-way", hidden: true });
   let card = null; // of the job that runs
@@ -30,16 +33,24 @@ export function showResults(element, page, canvas) {
   const keep = () => remember(name, { jobs: [...state.jobs].slice(-KEPT), images: state.images, laid: state.laid, painting: state.painting });
   const find = (id) => state.images.find((image) => image.id === id) ?? null;
 
-  const lay = async (address) => {
+  const lay = async (address, mode) => {
     loading = address;
     const picture = address && (await bitmap(address));
     if (loading !== address) return picture?.close?.(); // another one was chosen meanwhile
-    canvas.board.lay(picture || null);
+    canvas.board.lay(picture || null, picture && placeOf(mode, canvas.painting, picture));
+  };
+  const layChosen = () => {
+    const image = find(state.laid);
+    lay(image?.url ?? null, image?.source?.resize_mode);
   };
   const choose = (image) => {
     state.laid = image?.id ?? null;
     keep();
-    lay(image?.url ?? null);
+    layChosen();
+    draw();
+  };
+  const showComparing = () => {
+    canvas.board.compare(isComparing());
     draw();
   };
 
@@ -86,6 +97,7 @@ export function showResults(element, page, canvas) {
       if (receipt.error || receipt.page !== page) return;
       state.jobs.add(receipt.job);
       if (canvas.hasMask && values.inpaint_area === "Only masked") state.parts.add(receipt.job);
+      state.modes.set(receipt.job, values.resize_mode);
       keep();
       known.jobs.get(receipt.job)?.images.forEach(take); // a quick one may be done by now
       showProgress();
@@ -97,13 +109,13 @@ export function showResults(element, page, canvas) {
   on("progress", ({ job, progress }) => {
     if (!state.jobs.has(job.id)) return;
     showProgress();
-    if (progress.preview && !state.parts.has(job.id)) lay(progress.preview);
+    if (progress.preview && !state.parts.has(job.id)) lay(progress.preview, state.modes.get(job.id));
   });
   on("job", ({ job }) => {
     if (!state.jobs.has(job.id)) return;
     showProgress();
     // What was only foretold goes: the picture itself, or what lay there before, takes its place.
-    if (!ACTIVE.has(job.status)) lay(find(state.laid)?.url ?? null);
+    if (!ACTIVE.has(job.status)) layChosen();
   });
   on("snapshot", () => {
     for (const job of known.jobs.values()) if (state.jobs.has(job.id)) job.images.forEach(take);
@@ -114,10 +126,11 @@ export function showResults(element, page, canvas) {
     if (state.painting && state.painting !== canvas.painting.id) Object.assign(state, { images: [], laid: null });
     state.painting = canvas.painting.id;
     keep();
-    lay(find(state.laid)?.url ?? null);
+    layChosen();
     draw();
   });
-  draw();
+  onCompare(showComparing);
+  showComparing();
 }
 
 function recalled(name) {
@@ -146,9 +159,12 @@ function actions(canvas, image, done) {
     const found = await canvas.work(fetched(image.url, image.file));
     if (found && (await putIn(canvas, ...found))) done();
   };
+  const split = button("before", "Compare", () => compare(!isComparing()), { key: "C", says: "Before and after" });
+  split.setAttribute("aria-pressed", String(isComparing()));
   return h(
     "span",
     { class: "row ez-result-acts" },
+    split,
     button("apply", "Go on with it", go),
     sendButton(image),
     button("download", "Download", () => download(image), { bare: true }),

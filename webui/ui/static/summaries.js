@@ -59,6 +59,8 @@ const SECTIONS = {
     return [size, values.hires_upscaler, `strength ${values.denoising_strength}`, told(HIRES), ["hires_prompt", "hires_negative_prompt"].some(differs) && "own words"].filter(Boolean).join(", ");
   },
   "ez-acc-source": () => told(SOURCE),
+  "ez-acc-loopback": () =>
+    differs("loops") ? `${values.loops} loops, ${values.source_denoising_strength} to ${values.final_denoising_strength}${differs("denoising_curve") ? `, ${values.denoising_curve.toLowerCase()}` : ""}` : "",
   "ez-acc-refiner": () => {
     if (!differs("refiner")) return "";
     return [values.refiner, `at ${values.refiner_switch_at}`, values.refiner_by_steps && "of the steps", differs("hires_refiner") && values.hires_refiner].filter(Boolean).join(", ");
@@ -73,7 +75,7 @@ const SECTIONS = {
   "ez-acc-control": () => controlled(values.controls).join(", "),
   "ez-acc-dynamic": () => (values.dynamic_prompts ? "On" : ""),
 };
-const USUAL = { "ez-acc-hires": "Off", "ez-acc-refiner": "Off", "ez-acc-source": "Default", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-control": "Off", "ez-acc-dynamic": "Off" };
+const USUAL = { "ez-acc-hires": "Off", "ez-acc-refiner": "Off", "ez-acc-source": "Default", "ez-acc-loopback": "Off", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-control": "Off", "ez-acc-dynamic": "Off" };
 
 /** The models that pictures steer through. */
 function controlled(text) {

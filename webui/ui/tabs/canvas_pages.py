@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import gradio as gr
 
+from webui.generation.loopback import DenoisingCurve
 from webui.ui.fields import PARAMETERS, Fields, unchecked, words
 from webui.ui.pieces import Assets, piece
 
@@ -13,6 +16,7 @@ IMG2IMG, INPAINT, EITHER = "ez-only-img2img", "ez-only-inpaint", "ez-only-source
 RESIZE_MODES = {"Stretch": "Just resize", "Crop": "Crop and resize", "Fill": "Resize and fill", "Latent": "Just resize (latent upscale)"}
 AREAS = {"Only masked": "Only masked", "Whole picture": "Whole picture"}
 MASK_MODES = {"What is masked": "Inpaint masked", "All else": "Inpaint not masked"}
+CURVES = {name: name for name in get_args(DenoisingCurve)}
 MASKED_CONTENT = {"Original": "original", "Fill": "fill", "Noise": "latent noise", "Nothing": "latent nothing"}
 
 
@@ -50,6 +54,15 @@ def details(fields: Fields) -> None:
             fields.add("extra_noise", _slider(fields, "extra_noise"))
         for name in ("exact_steps", "color_correction"):
             fields.add(name, gr.Checkbox(fields.start(name), **words(name)))
+
+
+def loopback(fields: Fields) -> None:
+    """Rounds of which each goes on from the one before."""
+    with gr.Accordion("Loopback", open=False, elem_id="ez-acc-loopback", elem_classes=["ez-acc-g", EITHER]):
+        with gr.Row():
+            fields.add("loops", _slider(fields, "loops"))
+            fields.add("final_denoising_strength", _slider(fields, "final_denoising_strength"))
+        _segments(fields, "denoising_curve", CURVES)
 
 
 def _segments(fields: Fields, name: str, choices: dict[str, str]) -> None:
