@@ -281,6 +281,21 @@ def test_pictures_of_all_kinds_go(studio: Studio, picture: bytes) -> None:
     assert (job["width"], job["height"]) == (80, 96)
 
 
+@pytest.mark.parametrize(
+    "mask",
+    [
+        png(white(96, 80).convert("RGBA")),
+        png(white(96, 80).convert("CMYK"), format="JPEG"),
+        png(Image.new("I;16", (96, 80), 65535)),
+        png(Image.new("1", (96, 80), 1)),
+        png(white(96, 80).convert("P"), format="GIF"),
+    ],
+)
+def test_masks_of_all_kinds_go(studio: Studio, mask: bytes) -> None:
+    picture = studio.images.put(png(Image.new("RGB", (96, 80)))).sha256
+    studio.submit(studio.complete({"kind": "inpaint", "init_image": picture, "mask": studio.images.put(mask).sha256}))
+
+
 @pytest.mark.parametrize(("fields", "field"), [(IMG2IMG, "init_image"), (INPAINT, "init_image")])
 def test_a_picture_that_is_not_here_is_named(studio: Studio, fields: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidRequest, match="not here") as refused:

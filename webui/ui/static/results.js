@@ -36,8 +36,8 @@ export function showResults(element, page, canvas) {
   const lay = async (address, mode) => {
     loading = address;
     const picture = address && (await bitmap(address));
-    if (loading !== address) return picture?.close?.(); // another one was chosen meanwhile
-    canvas.board.lay(picture || null, picture && placeOf(mode, canvas.painting, picture));
+    if (loading !== address || !canvas.painting) return picture?.close?.(); // another one was chosen meanwhile
+    canvas.board.lay(picture || null, picture ? placeOf(mode, canvas.painting, picture) : null);
   };
   const layChosen = () => {
     const image = find(state.laid);

@@ -70,8 +70,8 @@ export class Board {
     this.view.frame(painting);
   }
 
-  /** Lays a picture (ImageBitmap or null) over the one being edited, all of it or a place {left, top, right, bottom} in its pixels. */
-  lay(picture, place = this.painting?.layers.mask.box) {
+  /** Lays a picture (ImageBitmap or null) over the one being edited, at a place {left, top, right, bottom} in its pixels. */
+  lay(picture, place) {
     this.result = picture && { picture, place };
     this.redraw();
   }
