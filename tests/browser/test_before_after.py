@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import httpx
 import numpy as np
@@ -33,75 +34,73 @@ def fetched(page: Page, path: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(httpx.get(address).content)).convert("RGB")).astype(int)
 
 
-def made(page: Page, *, name: str = "img2img", mode: str = "Crop", width: int = 192, height: int = 64) -> dict[str, str]:
-    """What came of the example, which is square, at another shape."""
+def example(page: Page, name: str = "img2img") -> None:
+    """The example, which is square, on a canvas."""
     open_page(page, "img2img" if name == "img2img" else "Inpaint")
     page.locator(f"#ez-page-{name}").get_by_role("button", name="Try it with an example").click()
     expect(canvas(page, name).get_by_role("toolbar", name="Tools")).to_be_visible()
-    if name == "img2img":
-        page.locator("#ez-field-resize_mode").get_by_text(mode, exact=True).click()
+    field(page, "steps").fill("2")
+
+
+def made(page: Page, name: str = "img2img", *, mode: str = "", width: int = 192, height: int = 64) -> dict[str, Any]:
+    """What came of it at another shape."""
+    if mode:
+        page.locator("#ez-field-resize_mode").get_by_label(mode, exact=True).check()
     for side, value in (("width", width), ("height", height)):
         field(page, side).fill(str(value))
+    before = results(page, name).count()
     prompt(page).fill(f"{mode} {width}")
-    field(page, "steps").fill("2")
     page.locator("#ez-generate").click()
-    expect(results(page, name)).to_have_count(1)
-    page.wait_for_function("document.querySelector('.ez-under-way:not([hidden])') === null")
+    expect(results(page, name)).to_have_count(before + 1)
+    expect(canvas(page, name).locator(".ez-progress")).to_have_count(0)
     return httpx.get(page.evaluate("location.origin") + "/api/v1/history?limit=1").json()["items"][0]
 
 
-@pytest.mark.parametrize(
-    ("mode", "width", "height", "place"),
-    [
+def test_a_result_lies_over_its_place_and_the_divider_parts_it(page: Page) -> None:
+    """Whatever the picture's way to the size that was drawn: seen, by the pixels of the window, at both sides."""
+    example(page)
+    for mode, width, height, place in (
         ("Stretch", 192, 64, (0, 0, 128, 128)),
         ("Crop", 192, 64, (0, 128 / 3, 128, 256 / 3)),
         ("Fill", 128, 64, (-64, 0, 192, 128)),
-    ],
-)
-def test_a_result_lies_over_its_place_and_the_divider_parts_it(
-    page: Page, mode: str, width: int, height: int, place: tuple[float, ...]
-) -> None:
-    image = made(page, mode=mode, width=width, height=height)
-    page.get_by_role("button", name="Compare", exact=True).click()
-    slider = knob(canvas(page, "img2img"))
-    expect(slider).to_be_visible()
-    state = page.evaluate(RESULT, "img2img")
-    assert [state["place"][side] for side in ("left", "top", "right", "bottom")] == pytest.approx(place)
-    slider.press("Home")
-    for _ in range(15):
-        slider.press("ArrowRight")
-    assert value(slider) == 30
-    page.mouse.move(5, 5)
-    page.wait_for_timeout(200)
-    shot = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB")).astype(int)
-    board = canvas(page, "img2img").bounding_box()
+    ):
+        image = made(page, mode=mode, width=width, height=height)
+        if mode == "Stretch":
+            page.get_by_role("button", name="Compare", exact=True).click()
+            assert value(knob(canvas(page, "img2img"))) == 50
+        page.mouse.move(5, 5)
+        page.wait_for_timeout(200)
+        seen_at_both_sides(page, image, place)
+
+
+def seen_at_both_sides(page: Page, image: dict[str, Any], place: tuple[float, ...]) -> None:
+    state, board = page.evaluate(RESULT, "img2img"), canvas(page, "img2img").bounding_box()
     assert board is not None
-    state = page.evaluate(RESULT, "img2img")
+    assert [state["place"][side] for side in ("left", "top", "right", "bottom")] == pytest.approx(place)
+    shot = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB")).astype(int)
     scale, (left, top, right, bottom) = state["view"]["scale"], place
     source, result = fetched(page, "/api/v1/examples/apple"), fetched(page, image["url"])
-    line = left + 0.3 * (right - left)
+    line = (left + right) / 2
     met = {"before": [0, 0], "after": [0, 0]}
     for x in np.linspace(max(left, 0) + 4, min(right, 128) - 4, 24):
         for y in np.linspace(max(top, 0) + 4, min(bottom, 128) - 4, 12):
-            side = "before" if x < line else "after"
             if abs(x - line) * scale < 24:
                 continue
-            if side == "before":
-                near = source[int(y) - 1 : int(y) + 2, int(x) - 1 : int(x) + 2]
-            else:
-                column, row = ((x - left) / (right - left) * result.shape[1], (y - top) / (bottom - top) * result.shape[0])
-                near = result[max(int(row) - 1, 0) : int(row) + 2, max(int(column) - 1, 0) : int(column) + 2]
+            column, row = (x - left) / (right - left) * result.shape[1], (y - top) / (bottom - top) * result.shape[0]
+            shown, column, row = (source, x, y) if x < line else (result, column, row)
+            near = shown[max(int(row) - 1, 0) : int(row) + 2, max(int(column) - 1, 0) : int(column) + 2]
             if np.ptp(near, axis=(0, 1)).max() > 6:
                 continue
             seen = shot[round(board["y"] + state["view"]["y"] + y * scale), round(board["x"] + state["view"]["x"] + x * scale)]
-            met[side][np.abs(seen - near[0, 0]).max() > 8] += 1
-    for right_ones, wrong_ones in met.values():
+            met["before" if x < line else "after"][int(np.abs(seen - near[0, 0]).max() > 8)] += 1
+    for as_it_should, otherwise in met.values():
         # Bars float over some of them.
-        assert right_ones > 20 and wrong_ones < right_ones / 4, met
+        assert as_it_should > 20 and otherwise < as_it_should / 4, met
 
 
 def test_the_divider_is_dragged_and_moved_by_keys_and_the_canvas_stays_itself(page: Page) -> None:
-    made(page, name="inpaint", mode="Stretch", width=128, height=128)
+    example(page, "inpaint")
+    made(page, "inpaint", width=128, height=128)
     page.locator("#ez-generate").focus()
     page.keyboard.press("c")
     board = canvas(page, "inpaint")
@@ -135,6 +134,7 @@ def test_the_divider_is_dragged_and_moved_by_keys_and_the_canvas_stays_itself(pa
 
 
 def test_on_the_whole_screen_from_history(page: Page) -> None:
+    example(page)
     image = made(page, mode="Crop", width=192, height=64)
     open_history(page)
     page.locator(f'.ez-cell[data-id="{image["id"]}"]').click()
