@@ -76,6 +76,7 @@ def test_pictures_of_unusual_kinds_are_drawn_on(page: Page, name: str, data: byt
     [
         ("notes.png", b"Dear diary,", "notes.png is not a picture that the browser can read."),
         ("empty.png", b"", "empty.png is not a picture that the browser can read."),
+        ("half.png", saved(noise(size=(400, 400)))[:60_000], "half.png is not a picture that the browser can read."),
         ("bomb.png", bomb(), "bomb.png has 10000 × 10000 pixels; the canvas takes up to 64 million."),
     ],
 )
@@ -90,7 +91,7 @@ def test_what_is_no_picture_is_refused_at_once(page: Page, name: str, data: byte
 @pytest.mark.parametrize(
     ("name", "data", "said"),
     [
-        ("half.png", saved(noise(size=(400, 400)))[:60_000], "This is not a whole picture"),
+        ("half.jpg", saved(noise(size=(400, 400)), "JPEG")[:30_000], "This is not a whole picture"),
         (
             "moves.gif",
             saved(noise("P"), "GIF", save_all=True, append_images=[noise("L").convert("P")], duration=100),
