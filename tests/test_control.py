@@ -12,18 +12,23 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model_files import write_safetensors
 from PIL import Image
 from safetensors.numpy import save_file
 from test_adapters import Listening
 from test_studio import SMALL, wait_for
 
+from webui.api.control import build_control_router
+from webui.catalog.models import ModelCatalog
 from webui.errors import AdapterUnusable, InvalidRequest
 from webui.generation.control import CONTROL_MODES, ControlUnit, read_unit, write_unit
 from webui.generation.infotext import map_fields, read_infotext
 from webui.generation.request import Txt2Img, dump_request, load_request, parse_request
-from webui.pictures.preprocessors import PREPROCESSORS, RESIZE_MODES, canny, fitted
+from webui.pictures.preprocessors import PREPROCESSORS, RESIZE_MODES, canny, encoder_picture, fitted
 from webui.studio.studio import Studio
 
 DIGEST = "ab" * 32
@@ -55,6 +60,27 @@ def controlnet_file(path: Path, family: str = "sd1") -> Path:
     return path
 
 
+VIT_H = {
+    "vision_model.embeddings.class_embedding": (1280,),
+    "vision_model.embeddings.patch_embedding.weight": (1280, 3, 14, 14),
+    "visual_projection.weight": (1024, 1280),
+}
+PLAIN = {"image_proj.proj.weight": (3072, 1024), "image_proj.norm.weight": (768,)}
+PLUS = {"image_proj.latents": (1, 16, 768), "image_proj.proj_in.weight": (768, 1280)}
+BIG_G = {"image_proj.proj.weight": (3072, 1280), "image_proj.norm.weight": (768,)}
+FACES = {"image_proj.proj.0.weight": (1024, 512), "image_proj.proj.2.weight": (3072, 1024), "image_proj.norm.weight": (768,)}
+
+
+def adapter_file(path: Path, shapes: dict[str, tuple[int, ...]] = PLAIN, family: str = "sd1") -> Path:
+    """An IP-Adapter as far as headers tell."""
+    return write_safetensors(path, {**shapes, "ip_adapter.1.to_k_ip.weight": (320, WIDTHS[family])})
+
+
+def image_encoder_file(models: Path) -> Path:
+    """The image encoder ViT-H as far as headers tell."""
+    return write_safetensors(models / "clip_vision" / "CLIP-ViT-H-14.safetensors", VIT_H)
+
+
 def finished(studio: Studio, fields: dict[str, Any]) -> dict[str, Any]:
     job = studio.submit(studio.complete({**SMALL, **fields}))
     return studio.follow(job["id"], lambda event: None)
@@ -76,6 +102,8 @@ def finished(studio: Studio, fields: dict[str, Any]) -> dict[str, Any]:
         ({**UNIT, "colour": "red"}, "controls[1].colour", "weight"),
         ({**UNIT, "control_mode": "Loud"}, "controls[1].control_mode", ""),
         ("canny", "controls[1]", ""),
+        ({**UNIT, "kind": "t2i_adapter"}, "controls[1].kind", "ip_adapter"),
+        ({**UNIT, "kind": "ip_adapter", "preprocessor": "canny"}, "controls[1]", "leave the preprocessor at none"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(fields: Any, field: str, words: str) -> None:
@@ -97,6 +125,8 @@ def test_stored_requests_keep_their_controls() -> None:
     assert asked.controls[0].preprocessor == "canny"
     assert load_request(dump_request(asked)) == asked
     stored = json.loads(dump_request(asked))
+    del stored["controls"][0]["kind"]
+    assert load_request(json.dumps(stored)) == asked, "before there were IP-Adapters all were ControlNets"
     del stored["controls"]
     assert load_request(json.dumps(stored)).controls == ()
 
@@ -120,8 +150,11 @@ units = st.builds(
 )
 
 
+ip_adapters = units.map(lambda unit: ControlUnit(**{**unit.model_dump(), "kind": "ip_adapter", "preprocessor": "none"}))
+
+
 @settings(max_examples=50, deadline=None)
-@given(units)
+@given(units | ip_adapters)
 def test_what_is_written_reads_back(unit: ControlUnit) -> None:
     assert ControlUnit(**read_unit(write_unit(unit))) == unit
 
@@ -132,6 +165,14 @@ def test_the_form_is_sd_webui_controlnets() -> None:
         f"Module: canny, Model: canny [d14c016b00], Weight: 1, Resize Mode: Crop and Resize, Processor Res: 512, Threshold A: 100, "
         f"Threshold B: 200, Guidance Start: 0, Guidance End: 1, Control Mode: Balanced, Image: {DIGEST}, Pixel Perfect: True"
     )
+
+
+@pytest.mark.parametrize("module", ["ip-adapter-auto", "ip-adapter_clip_sd15", "ip-adapter_clip_h"])
+def test_ip_adapters_are_told_by_their_module(module: str) -> None:
+    unit = ControlUnit(model="ip-adapter_sd15", image=DIGEST, kind="ip_adapter", weight=0.6).resolved("6a3f616600")
+    written = write_unit(unit)
+    assert written.startswith("Module: ip-adapter-auto, Model: ip-adapter_sd15 [6a3f616600], Weight: 0.6, ")
+    assert ControlUnit(**read_unit(written.replace("ip-adapter-auto", module))) == unit
 
 
 CONTROL_OF_THEIRS = (
@@ -234,6 +275,88 @@ def test_models_that_do_not_go(studio: Studio, models_dir: Path, make: Callable[
     assert caught.value.field == field
 
 
+def test_an_ip_adapter_goes_with_its_image_encoder_to_the_worker(new_studio: Callable[..., Studio], models_dir: Path) -> None:
+    path = adapter_file(models_dir / "ControlNet" / "ip-adapter-plus_sd15.safetensors", PLUS)
+    encoder = image_encoder_file(models_dir)
+    executor = Listening()
+    studio = new_studio(executor)
+    digest = studio.images.put(png()).sha256
+    asked = {"controls": [{"kind": "ip_adapter", "model": "ip-adapter-plus_sd15", "image": digest, "weight": 0.5, "end": 0.8}]}
+    job = finished(studio, asked)
+    assert job["status"] == "done", job
+    (spec,) = executor.jobs
+    (unit,) = spec.request.controls
+    assert (unit.kind, unit.weight, unit.end, len(unit.hash)) == ("ip_adapter", 0.5, 0.8, 10)
+    assert [(use.path, use.image_encoder) for use in spec.controls] == [(str(path), str(encoder))]
+    (image,) = job["images"]
+    assert 'ControlNet 0: "Module: ip-adapter-auto' in image["infotext"]
+    assert map_fields(read_infotext(image["infotext"])).fields["controls"] == (unit,)
+    again = studio.request_of(image["id"]).model_dump(include=set(Txt2Img.model_fields), mode="json")
+    assert finished(studio, again)["status"] == "done"
+    assert executor.jobs[1].request.controls == (unit,)
+    # Other programs have both in one folder, so it isn't said to be in the wrong one.
+    assert [model.notes for model in studio.catalog.models.all() if model.role == "ip_adapter"] == [()]
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words", "hint"),
+    [
+        (PLAIN, "needs the image encoder CLIP ViT-H, which is not here", "models/clip_vision"),
+        (PLUS, "needs the image encoder CLIP ViT-H, which is not here", "h94/IP-Adapter"),
+        (BIG_G, "needs the image encoder CLIP ViT-bigG, which is not here", "sdxl_models"),
+        ({"image_proj.proj.weight": (3072, 333)}, "needs the image encoder with an answer 333 wide", "models/clip_vision"),
+        (FACES, "made for FaceID: it needs a face recognition model", "plus-face"),
+    ],
+)
+def test_what_an_ip_adapter_lacks_is_named(studio: Studio, models_dir: Path, shapes: Any, words: str, hint: str) -> None:
+    adapter_file(models_dir / "ip_adapter" / "adapter.safetensors", shapes)
+    studio.catalog.refresh()
+    digest = studio.images.put(png()).sha256
+    with pytest.raises(AdapterUnusable, match=words) as caught:
+        studio.submit(studio.complete({"controls": [{"kind": "ip_adapter", "model": "adapter", "image": digest}]}))
+    assert caught.value.field == "controls[0].model"
+    assert hint in caught.value.hint
+    (model,) = studio.control_models("small")
+    assert words in studio.lacking(model)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "words"),
+    [
+        ({"kind": "ip_adapter", "model": "none such"}, "controls[0].model", "no IP-Adapter called"),
+        ({"kind": "ip_adapter", "model": "canny"}, "controls[0].kind", "canny is no IP-Adapter"),
+        ({"model": "adapter"}, "controls[0].kind", "adapter is no ControlNet"),
+        ({"kind": "ip_adapter", "model": "xl"}, "controls[0].model", "made for SDXL"),
+    ],
+)
+def test_ip_adapters_that_do_not_go(studio: Studio, models_dir: Path, fields: Any, field: str, words: str) -> None:
+    image_encoder_file(models_dir)
+    controlnet_file(models_dir / "controlnet" / "canny.safetensors")
+    adapter_file(models_dir / "ip_adapter" / "adapter.safetensors")
+    adapter_file(models_dir / "ip_adapter" / "xl.safetensors", family="sdxl")
+    studio.catalog.refresh()
+    digest = studio.images.put(png()).sha256
+    with pytest.raises((InvalidRequest, AdapterUnusable), match=words) as caught:
+        studio.submit(studio.complete({"controls": [{**fields, "image": digest}]}))
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "models/clip_vision/clip.safetensors",
+        "models/image_encoder/model.safetensors",
+        "models/ipadapter/models/image_encoder/model.safetensors",
+        "models/ControlNetPreprocessor/clip_vision/CLIP-ViT-H-14.safetensors",
+        "extensions/sd-webui-controlnet/annotator/downloads/clip_vision/clip_h.safetensors",
+    ],
+)
+def test_image_encoders_are_found_where_programs_have_them(tmp_path: Path, place: str) -> None:
+    write_safetensors(tmp_path / "webui" / place, VIT_H)
+    (model,) = ModelCatalog([tmp_path / "webui"], tmp_path / "cache").select(["image_encoder"])
+    assert (model.kind.version, model.notes) == ("CLIP ViT-H", ())
+
+
 # --- What there is to choose from, over the wire ---
 
 
@@ -256,6 +379,24 @@ def test_choices(client: httpx.Client, studio: Studio, models_dir: Path) -> None
     assert client.get("/api/v1/control", params={"checkpoint": "no such"}).status_code == 422
 
 
+def test_choices_say_what_a_model_lacks(studio: Studio, models_dir: Path) -> None:
+    app = FastAPI()
+    app.include_router(build_control_router(studio))
+
+    def told() -> dict[str, str]:
+        studio.catalog.refresh()
+        with TestClient(app) as client:
+            return {model["kind"]: model["lacks"] for model in client.get("/api/v1/control?checkpoint=small").json()["models"]}
+
+    controlnet_file(models_dir / "controlnet" / "canny.safetensors")
+    adapter_file(models_dir / "ip_adapter" / "ip-adapter_sd15.safetensors")
+    before = told()
+    assert before["controlnet"] == ""
+    assert "CLIP ViT-H" in before["ip_adapter"] and "models/clip_vision" in before["ip_adapter"]
+    image_encoder_file(models_dir)
+    assert told() == {"controlnet": "", "ip_adapter": ""}
+
+
 def test_the_preview_is_what_the_model_sees(client: httpx.Client) -> None:
     pixels = np.zeros((50, 90, 3), np.uint8)
     pixels[10:40, 30:60] = (255, 120, 0)
@@ -268,6 +409,17 @@ def test_the_preview_is_what_the_model_sees(client: httpx.Client) -> None:
     with Image.open(io.BytesIO(answer.content)) as seen:
         wanted = canny(np.asarray(fitted(Image.fromarray(pixels), 128, 64, "Crop and Resize")), 50, 200)
         assert (np.asarray(seen.convert("RGB")) == wanted).all() and wanted.any()
+
+
+def test_the_preview_of_an_ip_adapter_is_the_encoders_square(client: httpx.Client) -> None:
+    picture = Image.fromarray(np.random.default_rng(1).integers(0, 255, (100, 300, 3), np.uint8))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    digest = client.post("/api/v1/images", content=buffer.getvalue(), headers={"content-type": "image/png"}).json()["sha256"]
+    for mode in RESIZE_MODES:
+        asked = {"kind": "ip_adapter", "image": digest, "width": 128, "height": 64, "resize_mode": mode}
+        with Image.open(io.BytesIO(client.get("/api/v1/control/preview", params=asked).content)) as seen:
+            assert (np.asarray(seen.convert("RGB")) == np.asarray(encoder_picture(picture, mode))).all()
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,34 @@ def test_everything_else_is_told_by_names_and_shapes(shapes, expected) -> None:
     assert (found.kind, found.family, found.network, found.dialect) == expected
 
 
+TRANSFORMERS_VISION = "vision_model.embeddings.patch_embedding.weight"
+OPEN_CLIP_VISION = "visual.transformer.resblocks.0.attn.in_proj_weight"
+IP_ADAPTERS = {
+    "plain": ({"image_proj.proj.weight": (3072, 1024)}, ("ip_adapter", "plain", 0, 1024)),
+    "plain vit-G": ({"image_proj.proj.weight": (8192, 1280)}, ("ip_adapter", "plain", 0, 1280)),
+    "plus": ({"image_proj.latents": (1, 16, 768), "image_proj.proj_in.weight": (768, 1280)}, ("ip_adapter", "plus", 1280, 0)),
+    "full": ({"image_proj.proj.0.weight": (1280, 1280), "image_proj.proj.3.weight": (768,)}, ("ip_adapter", "full", 1280, 0)),
+    "faceid": ({"image_proj.proj.0.weight": (1024, 512), "image_proj.norm.weight": (768,)}, ("ip_adapter", "FaceID", 0, 0)),
+    "faceid plus": ({"image_proj.perceiver_resampler.proj_in.weight": (768, 1280)}, ("ip_adapter", "FaceID", 0, 0)),
+    "instant id": ({"image_proj.latents": (1, 16, 1280), "image_proj.proj_in.weight": (1280, 512)}, ("ip_adapter", "FaceID", 0, 0)),
+    "vit-h": (
+        {TRANSFORMERS_VISION: (1280, 3, 14, 14), "visual_projection.weight": (1024, 1280)},
+        ("image_encoder", "CLIP ViT-H", 1280, 1024),
+    ),
+    "vit-bigG": (
+        {OPEN_CLIP_VISION: (4992, 1664), "visual.conv1.weight": (1664, 3, 14, 14), "visual.proj": (1664, 1280)},
+        ("image_encoder", "CLIP ViT-bigG", 1664, 1280),
+    ),
+    "siglip": ({TRANSFORMERS_VISION: (1152, 3, 14, 14)}, ("image_encoder", "", 1152, 0)),
+}
+
+
+@pytest.mark.parametrize(("shapes", "expected"), IP_ADAPTERS.values(), ids=IP_ADAPTERS.keys())
+def test_ip_adapters_tell_which_image_encoder_they_read(shapes, expected) -> None:
+    found = identify(header_of({**shapes, **({"ip_adapter.1.to_k_ip.weight": (320, 768)} if expected[0] == "ip_adapter" else {})}))
+    assert (found.kind, found.version, found.image_tokens, found.image_answer) == expected
+
+
 def test_metadata_speaks_only_where_shapes_are_silent() -> None:
     lying = {"modelspec.architecture": "flux-1-dev/lora", "ss_base_model_version": "sd_v2"}
     assert identify(header_of(files.kohya_lora(768), lying)).family == "sd1"

@@ -79,6 +79,8 @@ def test_the_kind_says_which_request_it_is() -> None:
         (IMG2IMG | {"hires": True}, "hires", "There is no field called 'hires'."),
         ({"init_image": PICTURE}, "init_image", "There is no field called 'init_image'."),
         (INPAINT | {"mask_blur": 65}, "mask_blur", "Mask blur can't be 65."),
+        (INPAINT | {"soft_contrast_boost": 0.5}, "soft_contrast_boost", "Transition contrast boost can't be 0.5."),
+        (IMG2IMG | {"soft_inpainting": True}, "soft_inpainting", "There is no field called 'soft_inpainting'."),
         (INPAINT | {"mask": "../mask.png"}, "mask", "Mask can't be '../mask.png'."),
         (IMG2IMG | {"denoising_strength": True}, "denoising_strength", "Denoising strength can't be True."),
     ],
@@ -152,6 +154,25 @@ def test_a1111s_keys() -> None:
     assert "Masked content" not in write_infotext(resolved(**INPAINT), 7, "1")
 
 
+def test_a1111s_keys_of_soft_inpainting() -> None:
+    """All six are told where it is on, and nothing of it where it is off."""
+    pairs = read_infotext(write_infotext(resolved(**INPAINT, soft_inpainting=True, soft_contrast_boost=2.5), 7, "1")).parameters
+    assert {key.removeprefix("Soft inpainting "): value for key, value in pairs.items() if key.startswith("Soft")} == {
+        "enabled": "True",
+        "schedule bias": "1",
+        "preservation strength": "0.5",
+        "transition contrast boost": "2.5",
+        "mask influence": "0",
+        "difference threshold": "0.5",
+        "difference contrast": "2",
+    }
+    assert "Soft" not in write_infotext(resolved(**INPAINT, soft_contrast_boost=2.5), 7, "1")
+    # By them alone it is known that there was a mask.
+    alone = "a fox\nSteps: 20, Sampler: Euler a, CFG scale: 7, Denoising strength: 1, Soft inpainting enabled: True"
+    of_source = map_fields(read_infotext(alone)).of_source
+    assert (of_source["kind"], of_source["soft_inpainting"], of_source["soft_preservation"]) == ("inpaint", True, 0.5)
+
+
 OWN = st.fixed_dictionaries(
     {},
     optional={
@@ -172,10 +193,21 @@ OF_MASKS = st.fixed_dictionaries(
         "inpaint_area": st.sampled_from(["Whole picture", "Only masked"]),
     },
 )
+SOFT = st.fixed_dictionaries(
+    {"soft_inpainting": st.just(True)},
+    optional={
+        "soft_schedule_bias": st.sampled_from([0.0, 1.3, 8.0]),
+        "soft_preservation": st.sampled_from([0.0, 0.55, 8.0]),
+        "soft_contrast_boost": st.sampled_from([1.0, 2.5, 32.0]),
+        "soft_mask_influence": st.sampled_from([0.05, 1.0]),
+        "soft_difference_threshold": st.sampled_from([0.0, 0.25, 8.0]),
+        "soft_difference_contrast": st.sampled_from([0.0, 1.75, 8.0]),
+    },
+)
 
 
 @settings(max_examples=40, deadline=None)
-@given(OWN, st.one_of(st.none(), OF_MASKS))
+@given(OWN, st.one_of(st.none(), OF_MASKS, st.builds(lambda masks, soft: masks | soft, OF_MASKS, SOFT)))
 def test_what_is_written_reads_back(own: dict[str, Any], of_masks: dict[str, Any] | None) -> None:
     asked = {**(IMG2IMG if of_masks is None else INPAINT), **own, **(of_masks or {})}
     mapped = map_fields(read_infotext(write_infotext(resolved(**asked), 7, "1")))

@@ -13,9 +13,10 @@ import pytest
 from easel_page import expect_picture, generate, prompt
 from PIL import Image, ImageDraw
 from playwright.sync_api import Locator, Page, Request, expect
-from test_control import controlnet_file
+from test_control import BIG_G, adapter_file, controlnet_file, image_encoder_file
 from visiting import Server, Visitor, ready
 
+IP_ADAPTER = "ip-adapter_sd15"
 CANNY, SCRIBBLE = "control_v11p_sd15_canny", "control_v11p_sd15_scribble"
 
 
@@ -25,6 +26,11 @@ def steered(new_server: Callable[..., Server]) -> Server:
     server = new_server()
     for name, family in ((CANNY, "sd1"), (SCRIBBLE, "sd1"), ("xl_canny", "sdxl")):
         controlnet_file(server.folder / "models" / "controlnet" / f"{name}.safetensors", family)
+    adapters = server.folder / "models" / "ip_adapter"
+    adapter_file(adapters / f"{IP_ADAPTER}.safetensors")
+    adapter_file(adapters / "ip-adapter_sd15_vit-G.safetensors", BIG_G)
+    adapter_file(adapters / "ip-adapter_sdxl.safetensors", family="sdxl")
+    image_encoder_file(server.folder / "models")
     httpx.post(f"{server.url}/api/v1/models/refresh", json={})
     return server
 
@@ -112,6 +118,48 @@ def test_from_a_dropped_picture_to_the_job_and_back_after_a_reload(artist: Visit
     put_picture(page)
     expect(summary(page)).to_have_attribute("data-sum", f"{CANNY} 0.5")
     assert len(sent) == 1
+
+
+def test_an_ip_adapter_beside_a_controlnet(artist: Visitor, steered: Server) -> None:
+    page = opened(artist.open())
+    for number in (1, 2):
+        page.get_by_role("button", name="Add a picture").click()
+        put_picture(page, number, ring("green"))
+    unit(page, 1).get_by_label("Preprocessor").select_option("canny")
+    kinds = page.get_by_role("radiogroup", name="Kind of control 2")
+    expect(kinds.get_by_role("radio", name="ControlNet")).to_be_checked()
+    kinds.get_by_role("radio", name="IP-Adapter").click()
+    expect(kinds.get_by_role("radio", name="IP-Adapter")).to_be_checked()
+    # Only those of the checkpoint's family; what a ControlNet alone can be told is gone.
+    model = unit(page, 2).get_by_label("Model")
+    assert sorted(model.locator("option").all_inner_texts()) == [IP_ADAPTER, "ip-adapter_sd15_vit-G"]
+    expect(model).to_have_value(IP_ADAPTER)
+    expect(unit(page, 2).get_by_label("Preprocessor")).to_have_count(0)
+    unit(page, 2).get_by_role("button", name="More options").click()
+    expect(unit(page, 2).get_by_label("Control mode")).to_have_count(0)
+    unit(page, 2).get_by_label("Resize mode").select_option("Resize and Fill")
+    unit(page, 2).get_by_role("button", name="Preview", exact=True).click()
+    page.wait_for_function("document.querySelector('.ez-seen img')?.naturalWidth === 224")
+    # One whose image encoder isn't there says which one and where to put it.
+    model.select_option("ip-adapter_sd15_vit-G")
+    expect(unit(page, 2).get_by_role("note")).to_contain_text("needs the image encoder CLIP ViT-bigG")
+    expect(unit(page, 2).get_by_role("note")).to_contain_text("models/clip_vision")
+    model.select_option(IP_ADAPTER)
+    expect(unit(page, 2).get_by_role("note")).to_have_count(0)
+    unit(page, 2).get_by_label("Weight").fill("0.6")
+    unit(page, 2).get_by_label("Start").fill("0.1")
+    unit(page, 2).get_by_label("End").fill("0.7")
+    expect(summary(page)).to_have_attribute("data-sum", f"{CANNY}, {IP_ADAPTER} 0.6")
+    generate(page, "both kinds", steps=2)
+    expect_picture(page, "both kinds")
+    first, second = asked_by_last_job(steered)
+    assert (first["kind"], first["model"], first["preprocessor"]) == ("controlnet", CANNY, "canny")
+    wanted = {"kind": "ip_adapter", "model": IP_ADAPTER, "weight": 0.6, "start": 0.1, "end": 0.7, "resize_mode": "Resize and Fill"}
+    assert {name: second[name] for name in wanted} == wanted
+    page.reload()
+    ready(page)
+    expect(summary(page)).to_have_attribute("data-sum", f"{CANNY}, {IP_ADAPTER} 0.6")
+    expect(page.get_by_role("radiogroup", name="Kind of control 2").get_by_role("radio", name="IP-Adapter")).to_be_checked()
 
 
 def test_several_switched_off_removed_and_brought_back(artist: Visitor, steered: Server) -> None:

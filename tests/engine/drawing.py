@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from webui.engine.control import JobControl
 from webui.engine.families.base import Family
-from webui.engine.loading.controlnet import load_controlnet
+from webui.engine.loading.component import ComponentKind, load_component
 from webui.engine.memory.loaded import Loaded
+from webui.engine.memory.manager import BESIDE
 from webui.generation.events import Picture, WorkerEvent
 from webui.generation.job import JobSpec
 from webui.generation.request import ResolvedTxt2Img
@@ -96,8 +97,8 @@ class Always:
         self._asked = True
         return Loaded(self._family, "always the same", self._family.content)
 
-    def controlnets(self, paths: Sequence[Path]) -> list[Any]:
-        return [load_controlnet(path, self._family.device) for path in paths]  # type: ignore[attr-defined]
+    def beside(self, parts: Sequence[tuple[ComponentKind, Path]]) -> list[Any]:
+        return [load_component(BESIDE[kind](path, None), self._family.device) for kind, path in parts]  # type: ignore[attr-defined]
 
     def unload(self, path: Path | None = None) -> None:
         self._asked = False

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from webui.engine.adapters.controlnet import Control, controlled
+from webui.engine.adapters.controlnet import Control, controlled, takes_part
 from webui.engine.adapters.lora_names import _unet
 from webui.engine.device import Device
 from webui.engine.loading.controlnet import load_controlnet
@@ -139,7 +139,7 @@ def test_several_add_up() -> None:
 )
 def test_start_and_end(control: dict[str, float], asked: list[int]) -> None:
     one = Control(None, PICTURE, **control)
-    assert [step for step in range(4) if one.takes_part(step, 4)] == asked
+    assert [step for step in range(4) if takes_part(one, step, 4)] == asked
 
 
 @torch.no_grad()

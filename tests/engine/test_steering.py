@@ -171,7 +171,7 @@ def test_on_the_shipped_checkpoint_beside_the_real_manager(
     assert digests(recorder.run(job(**QUICK))) == plain
     assert not [part for part in manager.resident() if part["in_use"] and "ControlNet" in part["part"]]
     # The same file once, however many look through it.
-    twice = manager.controlnets([first, first, second])
+    twice = manager.beside([("controlnet", path) for path in (first, first, second)])
     assert twice[0] is twice[1] is not twice[2]
     manager.unload()
     assert digests(recorder.run(steered(first, ring))) == alone
@@ -180,10 +180,10 @@ def test_on_the_shipped_checkpoint_beside_the_real_manager(
 def test_a_control_that_fails_to_load_leaves_those_of_before(device: Device, tmp_path: Path, family: StableDiffusion) -> None:
     manager = ModelManager(device)
     good = saved(family.unet, tmp_path / "good")
-    (module,) = manager.controlnets([good])
+    (module,) = manager.beside([("controlnet", good)])
     (tmp_path / "bad.safetensors").write_bytes(b"<html>")
     with pytest.raises(AdapterUnusable):
-        manager.controlnets([good, tmp_path / "bad.safetensors"])
+        manager.beside([("controlnet", good), ("controlnet", tmp_path / "bad.safetensors")])
     assert all(parameter.device.type == "cpu" for parameter in module.parameters())
 
 
@@ -191,8 +191,8 @@ def test_an_old_pickle_is_converted(device: Device, tmp_path: Path, family: Stab
     model = controlnet(family.unet)
     torch.save(model.state_dict(), tmp_path / "canny.pth")
     with pytest.raises(AdapterUnusable, match="no folder to convert"):
-        ModelManager(device).controlnets([tmp_path / "canny.pth"])
-    (loaded,) = ModelManager(device, cache=tmp_path / "cache").controlnets([tmp_path / "canny.pth"])
+        ModelManager(device).beside([("controlnet", tmp_path / "canny.pth")])
+    (loaded,) = ModelManager(device, cache=tmp_path / "cache").beside([("controlnet", tmp_path / "canny.pth")])
     assert all(torch.equal(tensor, loaded.state_dict()[name]) for name, tensor in model.state_dict().items())
 
 

@@ -20,6 +20,7 @@ from webui.engine.preview import LatentPreview
 from webui.generation.attention import SLICED
 from webui.generation.job import EmbeddingUse, JobSpec, LoraUse
 
+from . import test_ip_adapter as ip_adapters
 from .drawing import Recorder, digests, job
 from .test_adapters import rank_one
 from .test_steering import ring, saved, steered  # noqa: F401 - a fixture
@@ -61,12 +62,13 @@ def recorder(family: StableDiffusion, hooks: Breaking) -> Recorder:
 
 @dataclasses.dataclass(frozen=True)
 class Files:
-    """What can be put on: a LoRA of text encoder and U-Net, an embedding, a ControlNet with its picture."""
+    """What can be put on: a LoRA of text encoder and U-Net, an embedding, a ControlNet with its picture, an IP-Adapter with its own."""
 
     lora: Path
     embedding: Path
     controlnet: Path
     picture: tuple[str, Path]
+    ip_adapter: ip_adapters.Files
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +79,8 @@ def files(family: StableDiffusion, ring: tuple[str, Path], tmp_path_factory: pyt
     lora = rank_one(family.unet, "lora_unet_", layers, 2.0) | rank_one(family.text.text_encoder, "lora_te_text_model_", words, 2.0)
     save_file(lora, root / "ink.safetensors")
     save_file({"emb_params": torch.ones(2, family.text.token_embedding.weight.shape[1])}, root / "zork7.safetensors")
-    return Files(root / "ink.safetensors", root / "zork7.safetensors", saved(family.unet, root / "control"), ring)
+    looks = ip_adapters.files(root / "looks", family.unet, "plus")
+    return Files(root / "ink.safetensors", root / "zork7.safetensors", saved(family.unet, root / "control"), ring, looks)
 
 
 def with_lora(spec: JobSpec, files: Files) -> JobSpec:
@@ -92,12 +95,16 @@ def with_control(spec: JobSpec, files: Files) -> JobSpec:
     return steered(files.controlnet, files.picture, spec)
 
 
+def with_ip_adapter(spec: JobSpec, files: Files) -> JobSpec:
+    return files.ip_adapter.put_on(spec, weight=0.8)
+
+
 def _asking(**fields: Any) -> Callable[[JobSpec, Files], JobSpec]:
     return lambda spec, files: dataclasses.replace(spec, request=spec.request.model_copy(update=fields))
 
 
 def with_all(spec: JobSpec, files: Files) -> JobSpec:
-    for put_on in (with_lora, with_embedding, with_control, PUT_ON["attention"], PUT_ON["tiling"], PUT_ON["guidance"]):
+    for put_on in (with_lora, with_embedding, with_control, with_ip_adapter, PUT_ON["attention"], PUT_ON["tiling"], PUT_ON["guidance"]):
         spec = put_on(spec, files)
     return spec
 
@@ -106,6 +113,7 @@ PUT_ON: dict[str, Callable[[JobSpec, Files], JobSpec]] = {
     "LoRA": with_lora,
     "embedding": with_embedding,
     "ControlNet": with_control,
+    "IP-Adapter": with_ip_adapter,
     "attention": _asking(attention=SLICED),
     "tiling": _asking(tiling="X and Y"),
     "guidance": _asking(pag_scale=2.0, freeu_b1=1.3, freeu_s1=0.7),

@@ -105,8 +105,9 @@ class ControlModelAnswer(BaseModel):
     """A model that a picture can steer through."""
 
     name: str = Field(description="As a control's `model`.")
-    kind: str = Field(description="controlnet.")
+    kind: str = Field(description="controlnet or ip_adapter: as a control's `kind`.")
     family: str = Field(description="sd1, sd2 or sdxl; empty where the file doesn't tell.")
+    lacks: str = Field(description="What it needs that is not here, such as an image encoder, and what to do; empty when it can be used.")
 
 
 class ControlChoices(BaseModel):

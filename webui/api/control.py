@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from webui.api import answers
 from webui.api.problems import new_router, problems
-from webui.generation.control import CONTROL_MODES, MOST_CONTROLS
+from webui.generation.control import CONTROL_MODES, CONTROLNET, MOST_CONTROLS, ControlKind
 from webui.pictures.preprocessors import NONE, PREPROCESSORS, RESIZE_MODES, ResizeMode
 from webui.studio.studio import Studio
 
@@ -29,7 +29,9 @@ def build_control_router(studio: Studio) -> APIRouter:
         """Models that steer a checkpoint, preprocessors with their thresholds, and the modes of a control."""
         models = studio.control_models(checkpoint)
         return {
-            "models": [{"name": model.name, "kind": model.role, "family": model.kind.family} for model in models],
+            "models": [
+                {"name": model.name, "kind": model.role, "family": model.kind.family, "lacks": studio.lacking(model)} for model in models
+            ],
             "preprocessors": [
                 {
                     "name": one.name,
@@ -54,14 +56,16 @@ def build_control_router(studio: Studio) -> APIRouter:
         image: Annotated[str, Query(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of a picture that is here.")],
         width: Pixels,
         height: Pixels,
+        kind: ControlKind = CONTROLNET,
         preprocessor: Annotated[str, Query(max_length=100)] = NONE,
         resize_mode: ResizeMode = "Crop and Resize",
         processor_res: Annotated[int, Query(ge=0, le=2048)] = 0,
         threshold_a: Threshold = -1,
         threshold_b: Threshold = -1,
     ) -> Response:
-        """A picture as a ControlNet sees it, at the size that is drawn (PNG)."""
+        """A picture as a ControlNet sees it, at the size that is drawn, or as an IP-Adapter's image encoder does (PNG)."""
         given = {
+            "kind": kind,
             "image": image,
             "preprocessor": preprocessor,
             "resize_mode": resize_mode,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from webui.catalog.checkpoints import Checkpoint
-from webui.catalog.detect import Kind
+from webui.catalog.detect import FACE_ID, Kind, ModelKind, image_encoder_title
 from webui.catalog.models import KIND_TITLES, ModelCatalog, ModelFile, names_of
 from webui.catalog.usable import FAMILY_TITLES
 from webui.errors import AdapterUnusable, InvalidRequest
@@ -21,7 +21,7 @@ from webui.generation.adapters import (
     other_networks_named,
     words_named,
 )
-from webui.generation.control import ControlUnit
+from webui.generation.control import IP_ADAPTER, ControlKind, ControlUnit
 from webui.generation.job import ControlUse, EmbeddingUse, LoraUse
 from webui.generation.prompt.reading import LORA_KINDS
 from webui.generation.request import GenerationRequest, ResolvedRequest, ResolvedTxt2Img, Txt2Img
@@ -32,9 +32,12 @@ _SPOILED_BY: Mapping[Kind, frozenset[str]] = {"lora": frozenset("<>:#\n"), "embe
 """Kinds that a prompt names -> signs that end a name there, or mean something else than themselves."""
 
 _LORA, _EMBEDDING, _VAE = frozenset(("lora",)), frozenset(("embedding",)), frozenset(("vae",))
-CONTROL_KINDS: frozenset[Kind] = frozenset(("controlnet",))
+_IMAGE_ENCODER = frozenset(("image_encoder",))
+CONTROL_FOLDERS: Mapping[ControlKind, str] = {"controlnet": "models/controlnet", "ip_adapter": "models/ip_adapter"}
+"""Kinds of models of a control -> where to put one."""
+
 CONTROL_FAMILIES = frozenset(("sd1", "sd2", "sdxl"))
-"""Families of checkpoints that ControlNets steer."""
+"""Families of checkpoints that ControlNets and IP-Adapters steer."""
 
 
 def knows_network(models: ModelCatalog, kind: str, name: str) -> bool | None:
@@ -189,12 +192,47 @@ def _vae(models: ModelCatalog, asked: str, checkpoint: Checkpoint) -> tuple[str,
 
 
 def control_models(models: ModelCatalog, family: str = "") -> list[ModelFile]:
-    """ControlNets that can be used; with a family only those that may fit it."""
+    """ControlNets and IP-Adapters that are sound; with a family only those that may fit it."""
     return [
         model
-        for model in models.select(CONTROL_KINDS)
+        for model in models.select(CONTROL_FOLDERS)
         if not model.facts.problem and model.kind.family in CONTROL_FAMILIES | {""} and (not family or model.kind.family in ("", family))
     ]
+
+
+def what_lacks(models: ModelCatalog, model: ModelFile) -> AdapterUnusable | None:
+    """Why an IP-Adapter can't be used although it is sound: what it needs beside itself is not here."""
+    if model.role != IP_ADAPTER or image_encoder_of(models, model.kind) is not None:
+        return None
+    if model.kind.version == FACE_ID:
+        return AdapterUnusable(
+            f"The IP-Adapter {model.name} is made for FaceID: it needs a face recognition model (InsightFace), which Easel doesn't have.",
+            hint="Pick an IP-Adapter that is not for FaceID; those called plus-face look at faces, too.",
+        )
+    title = image_encoder_title(model.kind.image_tokens, model.kind.image_answer)
+    widths = f"tokens {model.kind.image_tokens} wide" if model.kind.image_tokens else f"an answer {model.kind.image_answer} wide"
+    return AdapterUnusable(
+        f"The IP-Adapter {model.name} needs the image encoder {title or f'with {widths}'}, which is not here.",
+        hint=f"Put it into models/clip_vision{f' ({_PUBLISHED_AS[title]})' if title in _PUBLISHED_AS else ''}.",
+    )
+
+
+_PUBLISHED_AS: Mapping[str, str] = {
+    "CLIP ViT-H": "as published: models/image_encoder/model.safetensors of h94/IP-Adapter, or CLIP-ViT-H-14-laion2B-s32B-b79K",
+    "CLIP ViT-bigG": "as published: sdxl_models/image_encoder/model.safetensors of h94/IP-Adapter, or CLIP-ViT-bigG-14-laion2B-39B-b160k",
+    "CLIP ViT-L": "as published: openai/clip-vit-large-patch14",
+}
+
+
+def image_encoder_of(models: ModelCatalog, adapter: ModelKind) -> ModelFile | None:
+    """The image encoder that says what an IP-Adapter reads, told by its width; the first one that is sound."""
+    wanted = (adapter.image_tokens, adapter.image_answer)
+    sound = (model for model in models.select(_IMAGE_ENCODER) if not model.facts.problem)
+    return next((model for model in sound if any(wanted) and _answers(model.kind, *wanted)), None)
+
+
+def _answers(encoder: ModelKind, tokens: int, answer: int) -> bool:
+    return tokens in (0, encoder.image_tokens) and answer in (0, encoder.image_answer)
 
 
 def _controls(models: ModelCatalog, request: GenerationRequest, checkpoint: Checkpoint) -> Iterator[ControlUnit]:
@@ -212,30 +250,54 @@ def _controls(models: ModelCatalog, request: GenerationRequest, checkpoint: Chec
 
 
 def _control_model(models: ModelCatalog, unit: ControlUnit, field: str, family: str) -> ModelFile:
-    model = models.find(unit.model, CONTROL_KINDS) or (models.find(unit.hash, CONTROL_KINDS) if unit.hash else None)
+    kinds, title = frozenset[Kind]((unit.kind,)), KIND_TITLES[unit.kind]
+    model = models.find(unit.model, kinds) or (models.find(unit.hash, kinds) if unit.hash else None)
     if model is None:
-        known = [one.name for one in control_models(models, family)]
-        raise InvalidRequest(
-            f"There is no ControlNet called {unit.model[:80]!r}.",
-            field=field,
-            allowed=", ".join(known[:20]) or "none is here yet",
-            hint="Pick one of these, or put yours into models/controlnet.",
-        )
+        raise _no_such_control(models, unit, field, family)
     if model.facts.problem:
         raise AdapterUnusable(f"{model.name} can't be used: {model.facts.problem}", field=field, hint=model.facts.hint)
     if model.kind.family and family and model.kind.family != family:
         raise AdapterUnusable(
-            f"The {KIND_TITLES[model.role]} {model.name} is made for {FAMILY_TITLES.get(model.kind.family, model.kind.family)}.",
+            f"The {title} {model.name} is made for {FAMILY_TITLES.get(model.kind.family, model.kind.family)}.",
             field=field,
             allowed=f"those made for {FAMILY_TITLES.get(family, family)}",
             hint="Pick one of the checkpoint's family.",
         )
+    lacks = what_lacks(models, model)
+    if lacks is not None:
+        lacks.field = field
+        raise lacks
     return model
 
 
+def _no_such_control(models: ModelCatalog, unit: ControlUnit, field: str, family: str) -> InvalidRequest:
+    title = KIND_TITLES[unit.kind]
+    other = models.find(unit.model, frozenset(CONTROL_FOLDERS))
+    if other is not None:
+        return InvalidRequest(
+            f"{other.name} is no {title}: it is a model of the kind {other.role}.",
+            field=field.replace(".model", ".kind"),
+            allowed=other.role,
+            hint=f"Set kind to {other.role}.",
+        )
+    known = [one.name for one in control_models(models, family) if one.role == unit.kind]
+    return InvalidRequest(
+        f"There is no {title} called {unit.model[:80]!r}.",
+        field=field,
+        allowed=", ".join(known[:20]) or "none is here yet",
+        hint=f"Pick one of these, or put yours into {CONTROL_FOLDERS[unit.kind]}.",
+    )
+
+
 def _control_use(models: ModelCatalog, unit: ControlUnit) -> ControlUse:
-    model = _again(models, unit.model, unit.hash, CONTROL_KINDS, "ControlNet")
-    return ControlUse(str(model.path))
+    model = _again(models, unit.model, unit.hash, frozenset((unit.kind,)), KIND_TITLES[unit.kind])
+    if unit.kind != IP_ADAPTER:
+        return ControlUse(str(model.path))
+    encoder = image_encoder_of(models, model.kind)
+    lacks = what_lacks(models, model)
+    if encoder is None:
+        raise lacks or AdapterUnusable(f"The IP-Adapter {model.name} can't be used any more.")
+    return ControlUse(str(model.path), str(encoder.path))
 
 
 def _sound(model: ModelFile) -> ModelFile:

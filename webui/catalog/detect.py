@@ -61,7 +61,8 @@ class ModelKind:
     variant: "base", or what else its denoiser wants to see. prediction: what the denoiser predicts; "needs weights" means
     that `read_prediction` can tell. zero_snr: trained down to a signal-to-noise ratio of zero. network: of a LoRA: "lora",
     "loha", ...; dialect: whose names it uses: "kohya", "peft", "diffusers". latent_channels: of the VAE or denoiser.
-    vectors: of an embedding: how many tokens it counts; 0 where the file does not tell.
+    vectors: of an embedding: how many tokens it counts; 0 where the file does not tell. image_tokens, image_answer: how wide an
+    image encoder's tokens and its one answer are; of an IP-Adapter, which reads one of the two, that one.
     """
 
     kind: Kind
@@ -74,6 +75,8 @@ class ModelKind:
     dialect: str = ""
     latent_channels: int = 0
     vectors: int = 0
+    image_tokens: int = 0
+    image_answer: int = 0
     parts: tuple[Part, ...] = ()
 
     def part(self, name: str) -> Part | None:
@@ -518,7 +521,25 @@ def _as_ip_adapter(header: Header, shapes: Shapes) -> ModelKind | None:
         return None
     flux = any("double_" in name or "single_blocks" in name for name in shapes)
     width = next((_dimension(shapes, name, 1) for name in shapes if name.endswith("to_k_ip.weight")), 0)
-    return ModelKind("ip_adapter", "flux" if flux else FAMILY_OF_WIDTH.get(width, ""))
+    version, tokens, answer = ip_adapter_version(shapes)
+    return ModelKind("ip_adapter", "flux" if flux else FAMILY_OF_WIDTH.get(width, ""), version, image_tokens=tokens, image_answer=answer)
+
+
+FACE_ID, _FACE_WIDTH = "FaceID", 512
+"""IP-Adapters that read what a face recognition model (InsightFace) says, and how wide that is."""
+
+
+def ip_adapter_version(shapes: Shapes) -> tuple[str, int, int]:
+    """(version, width of the tokens that it reads, width of the answer that it reads), told by how it makes tokens of them."""
+    faces = ("image_proj.perceiver_resampler.proj_in.weight", "image_proj.proj.0.weight")
+    if "image_proj.proj.weight" in shapes:
+        return "plain", 0, _dimension(shapes, "image_proj.proj.weight", 1)
+    if "image_proj.proj.3.weight" in shapes:
+        return "full", _dimension(shapes, "image_proj.proj.0.weight", 1), 0
+    width = _dimension(shapes, "image_proj.proj_in.weight", 1)
+    if width == _FACE_WIDTH or any(name in shapes for name in faces):
+        return FACE_ID, 0, 0
+    return ("plus", width, 0) if "image_proj.latents" in shapes else ("", 0, 0)
 
 
 def _as_t2i_adapter(header: Header, shapes: Shapes) -> ModelKind | None:
@@ -586,8 +607,39 @@ def _as_text_encoder(header: Header, shapes: Shapes) -> ModelKind | None:
 
 
 def _as_image_encoder(header: Header, shapes: Shapes) -> ModelKind | None:
-    signs = ("vision_model.embeddings.patch_embedding.weight", "visual.transformer.resblocks.0.attn.in_proj_weight")
-    return ModelKind("image_encoder") if any(sign in shapes for sign in signs) else None
+    for layout, sign, first, last, side in _IMAGE_ENCODERS:
+        if sign in shapes:
+            tokens, answer = _dimension(shapes, first, 0), _dimension(shapes, last, side)
+            return ModelKind(
+                "image_encoder",
+                version=image_encoder_title(tokens, answer),
+                image_tokens=tokens,
+                image_answer=answer,
+                parts=(Part("image_encoder", "", layout),),
+            )
+    return None
+
+
+_PATCHES = "vision_model.embeddings.patch_embedding.weight"
+_IMAGE_ENCODERS: Sequence[tuple[str, str, str, str, int]] = (
+    ("clip", _PATCHES, _PATCHES, "visual_projection.weight", 0),
+    ("open_clip", "visual.transformer.resblocks.0.attn.in_proj_weight", "visual.conv1.weight", "visual.proj", 1),
+)
+"""Layout, the name that tells it, the one whose first side is as wide as tokens are, and the one with a side as wide as the answer is."""
+
+_IMAGE_ENCODER_TITLES: Sequence[tuple[str, int, int]] = (
+    ("CLIP ViT-H", 1280, 1024),
+    ("CLIP ViT-bigG", 1664, 1280),
+    ("CLIP ViT-L", 1024, 768),
+)
+
+
+def image_encoder_title(tokens: int, answer: int) -> str:
+    """What an image encoder with tokens and an answer so wide is called; 0 for one of the two: whatever it is. Empty for unknown ones."""
+    return next(
+        (title for title, *widths in _IMAGE_ENCODER_TITLES if (tokens or answer) and [tokens or widths[0], answer or widths[1]] == widths),
+        "",
+    )
 
 
 _UPSCALERS: Sequence[tuple[str, tuple[str, ...]]] = (

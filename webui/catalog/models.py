@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 DRAWS: frozenset[Kind] = frozenset(("checkpoint", "denoiser"))
 """Kinds that can be picked as the checkpoint of a picture."""
 
+_STEER: frozenset[Kind] = frozenset(("controlnet", "t2i_adapter", "ip_adapter", "image_encoder"))
+"""Kinds that other programs have in one folder."""
+
 KIND_TITLES: Mapping[str, str] = {
     "checkpoint": "checkpoint",
     "denoiser": "denoiser",
@@ -172,7 +175,8 @@ def _stamp_of(path: Path) -> str:
 def _notes(found: Found, facts: Facts) -> tuple[str, ...]:
     notes = []
     kind = facts.kind.kind
-    misplaced = kind not in ("unknown", found.expects) and not {kind, found.expects} <= DRAWS and found.expects != "unknown"
+    alike = any({kind, found.expects} <= kinds for kinds in (DRAWS, _STEER))
+    misplaced = kind not in ("unknown", found.expects) and not alike and found.expects != "unknown"
     if misplaced and not found.path.name.casefold().endswith(_VAE_ENDS):
         notes.append(f"This is a {KIND_TITLES[kind]}, though it lies in a folder for {KIND_TITLES[found.expects]}s.")
     if facts.foreign:

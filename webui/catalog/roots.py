@@ -35,6 +35,7 @@ FOLDERS: Mapping[str, Kind] = {
     "ip_adapter": "ip_adapter",
     "ipadapter": "ip_adapter",
     "clip_vision": "image_encoder",
+    "image_encoder": "image_encoder",
     "text_encoders": "text_encoder",
     "text_encoder": "text_encoder",
     "clip": "text_encoder",
@@ -49,6 +50,13 @@ FOLDERS: Mapping[str, Kind] = {
     "hat": "upscaler",
 }
 """Folder names below a models root, lower case -> what lies there. ComfyUI's extra_model_paths.yaml has the same words as keys."""
+
+DEEPER_FOLDERS: Mapping[str, Kind] = {
+    "extensions/sd-webui-controlnet/models": "controlnet",
+    "extensions/sd-webui-controlnet/annotator/downloads/clip_vision": "image_encoder",
+    "ControlNetPreprocessor/clip_vision": "image_encoder",
+}
+"""Folders further down in AUTOMATIC1111's and Forge's installations -> what lies there."""
 
 PATHS_FILE = "extra_model_paths.yaml"
 _INVOKE_FILE = "invokeai.yaml"
@@ -114,7 +122,9 @@ def _known_folders(root: Path) -> list[tuple[Path, Kind]]:
     order = list(FOLDERS)
     known = [entry for entry in entries if entry.name.casefold() in FOLDERS]
     known.sort(key=lambda entry: order.index(entry.name.casefold()))
-    return [(Path(entry.path), FOLDERS[entry.name.casefold()]) for entry in known]
+    shallow: list[tuple[Path, Kind]] = [(Path(entry.path), FOLDERS[entry.name.casefold()]) for entry in known]
+    deeper: list[tuple[Path, Kind]] = [(root / path, expects) for path, expects in DEEPER_FOLDERS.items() if (root / path).is_dir()]
+    return shallow + deeper
 
 
 def _read_yaml(path: Path, search: _Search) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def denoise_latents(
         if waiting is not None and waiting.due(sigma, call):
             denoise, waiting = guided(waiting.put_on(), context, calls), None
         guess = denoise(x, sigma)
-        return guess if context.mask is None else context.mask.kept(guess)
+        return guess if context.mask is None else context.mask.kept(guess, sigma)
 
     def on_step(step: int, sigma: float, x: torch.Tensor, denoised: torch.Tensor) -> torch.Tensor:
         context.step, context.sigma = step, sigma
@@ -84,6 +84,6 @@ def denoise_latents(
     context.latents = SAMPLE_FUNCTIONS[context.request.sampler](run, context.latents, context.sigmas)
     require_finite(context.latents, DENOISER)
     if context.mask is not None:
-        context.latents = context.mask.kept(context.latents)
+        context.latents = context.mask.finished(context.latents)
     context.sigma = 0.0
     return context.latents

@@ -27,7 +27,7 @@ from webui.engine.families.base import GUIDANCE, MASKED, Conditioning, Family
 from webui.engine.guidance import left_out, with_freeu
 from webui.engine.hires import as_input, cut, enlarge_latents, enlarge_pixels
 from webui.engine.hooks import EngineHooks, NoHooks
-from webui.engine.masks import Beginning, LatentMask, as_latent_mask, as_pixels, hidden, resized, shown
+from webui.engine.masks import Beginning, LatentMask, as_latent_mask, as_overlay, as_pixels, hidden, resized, shown
 from webui.engine.memory.drawing import Carrying, MemoryBook, PictureMemory, memory_facts
 from webui.engine.memory.loaded import DENOISER, Loaded
 from webui.engine.memory.loaded import VAE as VAE_KIND
@@ -37,6 +37,7 @@ from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of
 from webui.engine.refiner import refiner_due, require_same_latents
 from webui.engine.samplers import NoisePath
 from webui.engine.schedules import ModelSigmas, sigmas_of
+from webui.engine.soft_inpainting import SoftInpainting
 from webui.engine.stock_pipeline import StockRun
 from webui.engine.stopwatch import Stopwatch
 from webui.engine.tiling import overlapped, seamless, without_overlap
@@ -306,7 +307,7 @@ class Engine:
         levels = family.sigmas_at(request.width, request.height)
         own = replace(job, request=request, loras=job.hires_loras if stage.hires and _with_hires(job.request).hires_prompt else job.loras)
         fit = self._adapters.fit_what_fits if refiner else self._adapters.fit
-        adapters = fit(own, family, run.note, self._checkpoints.controlnets)
+        adapters = fit(own, family, run.note, self._checkpoints.beside)
         if request.clip_skip > family.text_layers:
             run.note(f"Clip skip {request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
         for name in left_out(family, request):
@@ -411,14 +412,19 @@ class Engine:
             return None, {}
         pixels = as_input(as_pixels(start.picture))
         _, height, width = work.family.latent_shape(request.width, request.height)
+        soft = isinstance(request, Inpaint) and request.soft_inpainting
         with work.group.watch.stage("encode picture"):
             latents, facts = self._by_vae(work, lambda family: family.encode(pixels))
-            seen = None
+            source = seen = None
+            if soft and start.unfilled is not None:
+                unfilled = as_input(as_pixels(start.unfilled))
+                source, more = self._by_vae(work, lambda family: family.encode(unfilled))
+                source, facts = resized(source, width, height), facts | more
             if work.family.sees_masks:
                 masked, more = self._by_vae(work, lambda family: family.encode(hidden(pixels, start.mask, request.mask_weight)))
                 seen, facts = shown(resized(masked, width, height), start.mask), facts | more
-        redrawn = None if start.mask is None else as_latent_mask(start.mask, width, height).to(latents)
-        return Beginning(resized(latents, width, height), redrawn, seen), facts
+        redrawn = None if start.mask is None else as_latent_mask(start.mask, width, height, soft=soft).to(latents)
+        return Beginning(resized(latents, width, height), redrawn, seen, source), facts
 
     def _carried_over(self, work: _Work, context: DenoiseContext) -> tuple[torch.Tensor, dict[str, Any]]:
         """What the hires pass begins with: the latents, or the picture for upscalers that work on pixels; and facts."""
@@ -500,7 +506,8 @@ class Engine:
         path = NoisePath(work.ready.levels.flow)
         if start is None:
             return path.noised(torch.zeros((), device=noise.device), noise, sigma), None
-        mask = start.mask(noise, request.masked_content if isinstance(request, Inpaint) else "")
+        content = request.masked_content if isinstance(request, Inpaint) else ""
+        mask = start.mask(noise, content, SoftInpainting.of(request, path))
         clean = start.latents.to(noise.device) if mask is None else mask.clean
         if not isinstance(request, PictureFromPicture) or not sigma:
             return path.noised(clean, noise, sigma), mask
@@ -599,9 +606,12 @@ class Engine:
         return work.memory.stage(DECODE, made)
 
     def _finished(self, drawn: _Drawn, start: Start | None) -> Iterator[Image.Image]:
-        for row in drawn.pixels:
+        mask = drawn.context.mask
+        taken = None if mask is None else mask.taken(drawn.context.latents)
+        for index, row in enumerate(drawn.pixels):
             picture = Image.fromarray(row.numpy(), "RGB")
-            picture = picture if start is None else start.finished(picture)
+            if start is not None:
+                picture = start.finished(picture, None if taken is None else as_overlay(taken[index]))
             yield self._hooks.image_ready(picture, drawn.context).convert("RGB")
 
     def _facts(self, run: _Run) -> dict[str, Any]:

@@ -9,6 +9,8 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
+from webui.engine.soft_inpainting import SoftInpainting
+
 LATENT_NOISE, LATENT_NOTHING = "latent noise", "latent nothing"
 """Masked contents that are made of latents."""
 
@@ -17,15 +19,28 @@ LATENT_NOISE, LATENT_NOTHING = "latent noise", "latent nothing"
 class LatentMask:
     """What stays of a picture.
 
-    clean: its latents, (1 or batch, channels, h, w). redrawn: 1 where it is drawn anew, 0 elsewhere, (1, 1, h, w).
+    clean: the latents that drawing begins with, (1 or batch, channels, h, w). redrawn: 1 where it is drawn anew, 0 elsewhere, (1, 1, h, w).
+    soft: how what lies between is blended; None where nothing does. source: the picture's own latents, shaped as clean.
     """
 
     clean: torch.Tensor
     redrawn: torch.Tensor
+    soft: SoftInpainting | None
+    source: torch.Tensor
 
-    def kept(self, guess: torch.Tensor) -> torch.Tensor:
-        """Clean latents (batch, channels, h, w) with the picture's own where it isn't drawn anew."""
+    def kept(self, guess: torch.Tensor, sigma: float) -> torch.Tensor:
+        """Clean latents (batch, channels, h, w), guessed at a noise level, with the picture's own where it isn't drawn anew."""
+        if self.soft is not None:
+            return self.soft.blended(self.clean, guess, self.soft.share(self.redrawn, sigma))
         return guess * self.redrawn + self.clean * (1 - self.redrawn)
+
+    def finished(self, latents: torch.Tensor) -> torch.Tensor:
+        """The latents after the last step; what is masked in part has become what it should be."""
+        return latents if self.soft is not None else self.kept(latents, 0.0)
+
+    def taken(self, latents: torch.Tensor) -> torch.Tensor | None:
+        """How much of finished latents' picture is laid over the source, 0 to 1, (batch, h, w); None: as the mask itself says."""
+        return None if self.soft is None else self.soft.taken(self.source, latents, self.redrawn)[:, 0]
 
 
 @dataclass(frozen=True)
@@ -33,25 +48,36 @@ class Beginning:
     """What a pass begins with. latents: clean ones, (1 or batch, channels, h, w). redrawn: as in LatentMask; None: all is drawn anew.
 
     shown: for families that see masks, what Conditioning.further[MASKED] holds, one row.
+    source: the picture's own latents, where drawing begins with others under the mask.
     """
 
     latents: torch.Tensor
     redrawn: torch.Tensor | None = None
     shown: torch.Tensor | None = None
+    source: torch.Tensor | None = None
 
-    def mask(self, noise: torch.Tensor, content: str) -> LatentMask | None:
+    def mask(self, noise: torch.Tensor, content: str, soft: SoftInpainting | None = None) -> LatentMask | None:
         """What stays, and what drawing begins with elsewhere. content: the request's masked content. noise: unit noise of each picture."""
         if self.redrawn is None:
             return None
         other = {LATENT_NOISE: noise, LATENT_NOTHING: torch.zeros_like(noise)}.get(content, self.latents)
-        return LatentMask(self.latents * (1 - self.redrawn) + other * self.redrawn, self.redrawn)
+        clean = self.latents * (1 - self.redrawn) + other * self.redrawn
+        return LatentMask(clean, self.redrawn, soft, self.latents if self.source is None else self.source)
 
 
-def as_latent_mask(mask: Image.Image, width: int, height: int) -> torch.Tensor:
-    """A mask (mode L) at the size of latents, 0 or 1, (1, 1, h, w) fp32; one that is smaller than any of them marks those it touches."""
+def as_latent_mask(mask: Image.Image, width: int, height: int, *, soft: bool = False) -> torch.Tensor:
+    """A mask (mode L) at the size of latents, (1, 1, h, w) fp32: 0 or 1, or all between where it is soft.
+
+    One that is smaller than any of them marks those it touches.
+    """
     small = torch.from_numpy(np.array(mask.resize((width, height), Image.Resampling.BICUBIC))).float() / 255
-    redrawn = small.round()
+    redrawn = small if soft else small.round()
     return (redrawn if redrawn.any() else small.ceil())[None, None]
+
+
+def as_overlay(taken: torch.Tensor) -> Image.Image:
+    """Shares of 0 to 1, (h, w), as a picture of that size (mode L)."""
+    return Image.fromarray((taken.cpu() * 255).round().to(torch.uint8).numpy(), "L")
 
 
 def as_pixels(picture: Image.Image) -> torch.Tensor:

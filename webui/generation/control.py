@@ -1,6 +1,7 @@
-"""Pictures that steer a picture: ControlNets as a request asks for them, and as infotexts tell of them.
+"""Pictures that steer a picture: ControlNets and IP-Adapters as a request asks for them, and as infotexts tell of them.
 
-Infotexts have them in sd-webui-controlnet's form, one key for each: `ControlNet 0: "Module: canny, Model: name [hash], ..."`.
+Infotexts have them in sd-webui-controlnet's form, one key for each: `ControlNet 0: "Module: canny, Model: name [hash], ..."`;
+an IP-Adapter is one whose module is called ip-adapter-auto (or, by those who chose the image encoder themselves, ip-adapter_clip_h).
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from webui.pictures.preprocessors import NONE, Preprocessor, ResizeMode, find_pr
 ControlMode = Literal["Balanced", "My prompt is more important", "ControlNet is more important"]
 BALANCED, PROMPT_FIRST, CONTROL_FIRST = CONTROL_MODES = get_args(ControlMode)
 
+ControlKind = Literal["controlnet", "ip_adapter"]
+CONTROLNET, IP_ADAPTER = CONTROL_KINDS = get_args(ControlKind)
+
 MOST_CONTROLS = 8
 AUTOMATIC_THRESHOLD = -1.0
 """Stands for the preprocessor's own threshold, until a request is resolved."""
@@ -31,10 +35,19 @@ class ControlUnit(Declared):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    model: str = parameter(..., label="Model", help="The ControlNet that heeds it.", min_length=1, max_length=500)
+    kind: ControlKind = parameter(
+        CONTROLNET,
+        label="Kind",
+        help="What the model is. A ControlNet says what goes where; an IP-Adapter takes the picture as part of the prompt: its subject, "
+        "style and colours.",
+    )
+    model: str = parameter(..., label="Model", help="The ControlNet or IP-Adapter that heeds it.", min_length=1, max_length=500)
     image: ImageHash = parameter(..., label="Picture", help="SHA-256 of a picture that was uploaded (POST /images) or made here.")
     preprocessor: str = parameter(
-        NONE, label="Preprocessor", help="What is made of the picture before the model looks at it.", max_length=100
+        NONE,
+        label="Preprocessor",
+        help="What is made of the picture before a ControlNet looks at it. An IP-Adapter looks at the picture itself.",
+        max_length=100,
     )
     weight: float = parameter(1.0, label="Weight", help="How much it has to say. 0 is off.", step=0.05, ge=0, le=2)
     start: float = parameter(0.0, label="Start", help="Share of the steps from which it is asked.", step=0.01, ge=0, le=1)
@@ -42,13 +55,14 @@ class ControlUnit(Declared):
     control_mode: ControlMode = parameter(
         BALANCED,
         label="Control mode",
-        help="Whose word counts: both alike; the prompt's, deeper layers hearing less of the picture; or the picture's, "
-        "which then goes with the prompt alone.",
+        help="Whose word counts where a ControlNet steers: both alike; the prompt's, deeper layers hearing less of the picture; or the "
+        "picture's, which then goes with the prompt alone.",
     )
     resize_mode: ResizeMode = parameter(
         "Crop and Resize",
         label="Resize mode",
-        help="How the picture comes to the size that is drawn: stretched, cut, or whole with its edges drawn out.",
+        help="How the picture comes to the size that is drawn, or to the square that an IP-Adapter's image encoder looks at: "
+        "stretched, cut, or whole with its edges drawn out.",
     )
     processor_res: int = parameter(
         0,
@@ -78,6 +92,12 @@ class ControlUnit(Declared):
     def _start_before_end(self) -> ControlUnit:
         if self.start > self.end:
             raise ValueError("Let Start be before End")
+        return self
+
+    @model_validator(mode="after")
+    def _ip_adapters_look_themselves(self) -> ControlUnit:
+        if self.kind == IP_ADAPTER and self.preprocessor != NONE:
+            raise ValueError("An IP-Adapter looks at the picture itself: leave the preprocessor at none")
         return self
 
     @property
@@ -111,6 +131,9 @@ _WORDS: Mapping[str, str] = MappingProxyType(
 )
 """What sd-webui-controlnet calls a field; Image is ours, which it passes over."""
 
+_IP_ADAPTER_MODULE, _IP_ADAPTER_MODULES = "ip-adapter-auto", "ip-adapter"
+"""The module of an IP-Adapter that finds its image encoder by itself; and how all of them begin."""
+
 _NUMBERS = frozenset({"weight", "threshold_a", "threshold_b", "start", "end"})
 _NAMED_MODEL = re.compile(r"(.*?)\s*(?:\[([0-9a-f]{8,64})\])?")
 
@@ -118,7 +141,8 @@ _NAMED_MODEL = re.compile(r"(.*?)\s*(?:\[([0-9a-f]{8,64})\])?")
 def write_unit(unit: ControlUnit) -> str:
     """A unit as the value of its infotext key."""
     name = re.sub("[:,]", "", unit.model)
-    pairs = {"Module": unit.preprocessor, "Model": f"{name} [{unit.hash}]" if unit.hash else name}
+    module = _IP_ADAPTER_MODULE if unit.kind == IP_ADAPTER else unit.preprocessor
+    pairs = {"Module": module, "Model": f"{name} [{unit.hash}]" if unit.hash else name}
     for word, field in _WORDS.items():
         value = getattr(unit, field)
         if field != "preprocessor" and not (field.startswith("threshold") and value == AUTOMATIC_THRESHOLD):
@@ -136,6 +160,8 @@ def read_unit(text: str) -> dict[str, Any]:
     for word, field in _WORDS.items():
         if word in told:
             fields[field] = _number(told[word]) if field in _NUMBERS or field == "processor_res" else told[word]
+    if told.get("Module", "").casefold().startswith(_IP_ADAPTER_MODULES):
+        fields |= {"kind": IP_ADAPTER, "preprocessor": NONE}
     if told.get("Pixel Perfect", "").casefold() == "true":
         fields["processor_res"] = 0
     return fields

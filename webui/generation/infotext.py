@@ -24,6 +24,7 @@ from webui.errors import InvalidRequest
 from webui.generation.adapters import hashes_text
 from webui.generation.control import INFOTEXT_KEY, read_unit, write_unit
 from webui.generation.request import (
+    SOFT_FIELDS,
     Img2Img,
     Inpaint,
     PictureFromPicture,
@@ -72,6 +73,9 @@ ORDER = (
 
 HIRES_KEYS = ("Denoising strength", "Hires upscale", "Hires upscaler")
 """Keys that every infotext of a hires pass has; by the last two, or "Hires resize", readers know that there was one."""
+
+SOFT_KEYS = tuple(str(parameters_of(Inpaint)[name].infotext) for name in SOFT_FIELDS)
+"""Keys that every infotext of soft inpainting has, and no other."""
 
 HIRES_SIZE = "Hires resize"
 """In place of "Hires upscale": width x height, one of them 0 where it follows from the other."""
@@ -130,6 +134,8 @@ def write_infotext(request: ResolvedRequest, seed: int, version: str) -> str:
     pairs |= _hashes(request) | {f"ControlNet {number}": write_unit(unit) for number, unit in enumerate(request.controls)}
     if isinstance(request, ResolvedTxt2Img):
         pairs = _with_hires_size(pairs, request) if request.hires else _without_hires(pairs)
+    if isinstance(request, Inpaint) and not request.soft_inpainting:
+        pairs = {key: value for key, value in pairs.items() if key not in SOFT_KEYS}
     pairs = _with_loopback(_with_refiner(pairs, request), request)
     ordered = sorted(pairs, key=lambda key: ORDER.index(key) if key in ORDER else len(ORDER))
     lines = [request.prompt]
@@ -143,8 +149,10 @@ def _always_told(request: ResolvedRequest) -> tuple[str, ...]:
     """The keys that an infotext has beside ALWAYS, by the kind of its request."""
     if isinstance(request, Txt2Img):
         return HIRES_KEYS if request.hires else ()
-    padding = ("Masked area padding",) if isinstance(request, Inpaint) and request.only_masked else ()
-    return ("Denoising strength", *padding)
+    if not isinstance(request, Inpaint):
+        return ("Denoising strength",)
+    padding = ("Masked area padding",) if request.only_masked else ()
+    return ("Denoising strength", *padding, *(SOFT_KEYS if request.soft_inpainting else ()))
 
 
 def _with_hires_size(pairs: dict[str, str], request: ResolvedTxt2Img) -> dict[str, str]:
@@ -306,7 +314,7 @@ def map_fields(infotext: Infotext) -> Mapped:
 
 
 _NO_PICTURE = "0" * 64
-_MASK_KEYS = ("Mask blur", "Mask mode", "Masked content", "Inpaint area", "Masked area padding")
+_MASK_KEYS = ("Mask blur", "Mask mode", "Masked content", "Inpaint area", "Masked area padding", *SOFT_KEYS)
 
 
 def _source_of(parameters: Mapping[str, str]) -> Img2Img | Inpaint | None:

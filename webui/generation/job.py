@@ -28,9 +28,10 @@ class EmbeddingUse:
 
 @dataclass(frozen=True)
 class ControlUse:
-    """The model of a control of the request, in the request's order. path: the file."""
+    """The model of a control of the request, in the request's order. path: the file. image_encoder: the file of an IP-Adapter's."""
 
     path: str
+    image_encoder: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class JobSpec:
     loras, embeddings: those that the request's prompts name; hires_loras: those of its hires prompt.
     vae_path: of the VAE in place of each checkpoint's own, or empty. hires_checkpoint_path: of another one for the hires pass, or empty.
     refiner_path: of the checkpoint that takes over in the middle, or empty.
-    controls: the files of the request's controls.
+    controls: the models of the request's controls.
     image_paths: SHA-256 -> file of each picture that the request refers to.
     try_with_less: whether pictures that memory doesn't suffice for are drawn again in a way that needs less.
     known_peaks: what earlier pictures of this checkpoint needed (webui.planning.peaks.Peak as plain values).

@@ -838,6 +838,66 @@ class Inpaint(PictureFromPicture):
         ge=0,
         le=256,
     )
+    soft_inpainting: bool = parameter(
+        False,
+        label="Soft inpainting",
+        help="What is masked in part changes in part: no edge is seen even at a high strength. Wants a mask that ends softly.",
+        infotext="Soft inpainting enabled",
+    )
+    soft_schedule_bias: float = parameter(
+        1.0,
+        label="Schedule bias",
+        help="When what is masked in part is held to the picture: above 1 rather in the first steps, below 1 rather to the end.",
+        infotext="Soft inpainting schedule bias",
+        step=0.1,
+        ge=0,
+        le=8,
+    )
+    soft_preservation: float = parameter(
+        0.5,
+        label="Preservation strength",
+        help="How strongly what is masked in part is held to the picture.",
+        infotext="Soft inpainting preservation strength",
+        step=0.05,
+        ge=0,
+        le=8,
+    )
+    soft_contrast_boost: float = parameter(
+        4.0,
+        label="Transition contrast boost",
+        help="Brings back the contrast that is lost where old and new are mixed.",
+        infotext="Soft inpainting transition contrast boost",
+        step=0.5,
+        ge=1,
+        le=32,
+    )
+    soft_mask_influence: float = parameter(
+        0.0,
+        label="Mask influence",
+        help="How much the mask itself, beside the change, decides where the picture's own pixels stay in the end.",
+        infotext="Soft inpainting mask influence",
+        step=0.05,
+        ge=0,
+        le=1,
+    )
+    soft_difference_threshold: float = parameter(
+        0.5,
+        label="Difference threshold",
+        help="How much a place may change and still have its own pixels mixed in at the end.",
+        infotext="Soft inpainting difference threshold",
+        step=0.25,
+        ge=0,
+        le=8,
+    )
+    soft_difference_contrast: float = parameter(
+        2.0,
+        label="Difference contrast",
+        help="How sharply what keeps its own pixels is told from what doesn't.",
+        infotext="Soft inpainting difference contrast",
+        step=0.25,
+        ge=0,
+        le=8,
+    )
 
     @property
     def only_masked(self) -> bool:
@@ -868,6 +928,9 @@ def _same_or(same: str, field: str, value: str, find: Callable[[str], str]) -> s
 
 HIRES_FIELDS = tuple(name for name in Txt2Img.model_fields if name.startswith("hires_") or name == "denoising_strength")
 """What can be chosen about the hires pass."""
+
+SOFT_FIELDS = tuple(name for name in Inpaint.model_fields if name.startswith("soft_"))
+"""What can be chosen about soft inpainting."""
 
 GenerationRequest = Txt2Img | Img2Img | Inpaint
 """Any request; its `kind` says which. Further tasks join here."""

@@ -1,6 +1,6 @@
-"""From a picture to what a ControlNet looks at: edges, lines, colours. Nothing here needs a model or a download.
+"""From a picture to what a ControlNet or an image encoder looks at. Nothing here needs a model or a download.
 
-All take and give RGB pixels, (height, width, 3) uint8, and have the names that sd-webui-controlnet gave them.
+Preprocessors take and give RGB pixels, (height, width, 3) uint8, and have the names that sd-webui-controlnet gave them.
 """
 
 from __future__ import annotations
@@ -46,6 +46,23 @@ def control_picture(
         small = picture.resize((round(picture.width * factor), round(picture.height * factor)), Image.Resampling.LANCZOS)
         return fitted(Image.fromarray(preprocess(np.asarray(small))), width, height, mode)
     return Image.fromarray(preprocess(np.asarray(fitted(picture, width, height, mode))))
+
+
+ENCODER_SIDE = 224
+"""Pixels of the square that the published image encoders of IP-Adapters look at."""
+
+
+def encoder_picture(picture: Image.Image, mode: ResizeMode, side: int = ENCODER_SIDE) -> Image.Image:
+    """What an image encoder sees of a picture: a square of that side.
+
+    Cut from its middle as CLIP's own preprocessing has it: the shorter side first brought to the square's, bicubic.
+    """
+    if mode != "Crop and Resize":
+        return fitted(picture, side, side, mode)
+    short = min(picture.size)
+    width, height = (side if length == short else int(side * length / short) for length in picture.size)
+    left, top = (width - side) // 2, (height - side) // 2
+    return picture.resize((width, height), Image.Resampling.BICUBIC).crop((left, top, left + side, top + side))
 
 
 # --- What is seen ---

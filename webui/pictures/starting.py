@@ -10,7 +10,7 @@ from PIL import Image
 
 from webui.pictures.colours import with_colours_of
 from webui.pictures.framing import CutOut, Size, box_around, cropped, filled, stretched
-from webui.pictures.masking import blurred, bounds, filled_in, hardened, turned
+from webui.pictures.masking import MOST, blurred, bounds, filled_in, hardened, turned
 
 LATENT = "Just resize (latent upscale)"
 
@@ -29,7 +29,7 @@ class Start:
     """picture: what is drawn on, RGB. mask: what of it is drawn anew (mode L, of its size); None: all.
 
     whole: what the result is laid into, only where `overlay` (of its size) says. cut: which part of that was drawn.
-    keeps_colours: whether the result gets the colours of `picture`.
+    keeps_colours: whether the result gets the colours of `picture`. unfilled: `picture` as it was before it was filled, if it was.
     """
 
     picture: Image.Image
@@ -38,15 +38,28 @@ class Start:
     overlay: Image.Image | None = None
     cut: CutOut | None = None
     keeps_colours: bool = False
+    unfilled: Image.Image | None = None
 
-    def finished(self, drawn: Image.Image) -> Image.Image:
-        """The picture that comes of what was drawn. What isn't masked at all has the very pixels of the source."""
+    def finished(self, drawn: Image.Image, taken: Image.Image | None = None) -> Image.Image:
+        """The picture that comes of what was drawn. What isn't masked at all has the very pixels of the source.
+
+        taken: how much of what was drawn is laid over the source (mode L, of any size), in place of `overlay`.
+        """
         if self.keeps_colours:
             drawn = with_colours_of(drawn, self.picture)
         if self.whole is None or self.overlay is None:
             return drawn
-        laid = self.cut.put_back(drawn, self.whole) if self.cut else drawn
-        return Image.composite(laid, self.whole, self.overlay)
+        return Image.composite(self._in_place(drawn, self.whole), self.whole, self._overlaid(self.overlay, taken))
+
+    def _in_place(self, drawn: Image.Image, whole: Image.Image) -> Image.Image:
+        return self.cut.put_back(drawn, whole) if self.cut else drawn
+
+    def _overlaid(self, overlay: Image.Image, taken: Image.Image | None) -> Image.Image:
+        if taken is None:
+            return overlay
+        nothing = Image.new("L", overlay.size, 0)
+        shares = self._in_place(taken.resize(self.picture.size, Image.Resampling.BICUBIC), nothing)
+        return Image.composite(shares, nothing, overlay.point([0] + [MOST] * MOST))
 
 
 def starting_picture(picture: Image.Image, size: Size, resize_mode: str, *, keeps_colours: bool = False) -> Start:
@@ -91,4 +104,4 @@ def starting_inpaint(
         whole, drawn_mask = resized(picture, size), resized(soft, size)
         drawn_on, overlay = whole, hardened(drawn_mask)
     start = filled_in(drawn_on, drawn_mask) if how.fills else drawn_on
-    return Start(start, drawn_mask, whole, overlay, cut, keeps_colours)
+    return Start(start, drawn_mask, whole, overlay, cut, keeps_colours, drawn_on if how.fills else None)

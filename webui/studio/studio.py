@@ -13,7 +13,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from webui.catalog.adapters import CONTROL_FAMILIES, control_models, embedding_sizes, find_adapters, knows_network, near_names, vae_choices
+from webui.catalog.adapters import (
+    CONTROL_FAMILIES,
+    control_models,
+    embedding_sizes,
+    find_adapters,
+    knows_network,
+    near_names,
+    vae_choices,
+    what_lacks,
+)
 from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog, Example
 from webui.catalog.models import ModelFile
 from webui.catalog.tokenizer import tokenizer_of
@@ -21,7 +30,7 @@ from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest,
 from webui.executors.base import Executor, Slot
 from webui.extensions.registry import ExtensionRegistry
 from webui.generation.adapters import NO_ADAPTERS
-from webui.generation.control import ControlUnit
+from webui.generation.control import IP_ADAPTER, ControlUnit
 from webui.generation.images import images_of
 from webui.generation.prompt.explain import Explanation, Reader, explain
 from webui.generation.prompt.schedules import Steps
@@ -45,7 +54,7 @@ from webui.generation.source import source_hash
 from webui.generation.stock_pipelines import notes_for
 from webui.pictures.decoding import as_png, read_stored, read_upright, upright_size
 from webui.pictures.masking import as_mask, check_mask
-from webui.pictures.preprocessors import control_picture
+from webui.pictures.preprocessors import control_picture, encoder_picture
 from webui.pictures.starting import laid_under
 from webui.planning.estimate import Estimate, estimate
 from webui.planning.machine import host_memory
@@ -680,6 +689,10 @@ class Studio:
         family = self.catalog.find(checkpoint).kind.family
         return control_models(self.catalog.models, family) if family in CONTROL_FAMILIES | {""} else []
 
+    def lacking(self, model: ModelFile) -> str:
+        """What a model of a control needs that is not here, and what to do about it; empty when it can be used."""
+        return str(what_lacks(self.catalog.models, model) or "")
+
     def control_preview(self, fields: Mapping[str, Any], width: int, height: int) -> bytes:
         """What any model of a control with these fields sees at that size, as PNG. Raises InvalidRequest."""
         try:
@@ -688,7 +701,11 @@ class Studio:
             raise explain_validation(error, ControlUnit) from None
         path = self.images.require(unit.image, "image")
         preprocess = unit.processor.with_thresholds(unit.threshold_a, unit.threshold_b)
-        seen = control_picture(read_stored(path, unit.image), width, height, unit.resize_mode, preprocess, unit.processor_res)
+        picture = read_stored(path, unit.image)
+        if unit.kind == IP_ADAPTER:
+            seen = encoder_picture(picture, unit.resize_mode)
+        else:
+            seen = control_picture(picture, width, height, unit.resize_mode, preprocess, unit.processor_res)
         return as_png(seen)
 
     def examples(self) -> list[Example]:

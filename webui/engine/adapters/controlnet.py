@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.nn import Module
@@ -44,10 +44,6 @@ class Control:
     soft: bool = False
     prompt_only: bool = False
 
-    def takes_part(self, step: int, steps: int) -> bool:
-        """Whether it is asked in that step: one that lies between start and end as a whole, as in diffusers."""
-        return self.weight != 0 and step / steps >= self.start and (step + 1) / steps <= self.end
-
     def says(self, sample: torch.Tensor, timestep: Any, told: dict[str, Any], negative: Sequence[bool] = ()) -> list[torch.Tensor]:
         """What to add to the U-Net's skips and, at last, to its middle. told: the U-Net's other arguments. negative: see `controlled`.
 
@@ -71,6 +67,24 @@ class Control:
         return [one * SOFTER**depth for one, depth in zip(said, range(len(said) - 1, -1, -1), strict=True)] if self.soft else said
 
 
+class Timed(Protocol):
+    """What has a weight, and a share of the steps in which it counts."""
+
+    @property
+    def weight(self) -> float: ...  # noqa: D102
+
+    @property
+    def start(self) -> float: ...  # noqa: D102
+
+    @property
+    def end(self) -> float: ...  # noqa: D102
+
+
+def takes_part(one: Timed, step: int, steps: int) -> bool:
+    """Whether it is asked in that step: one that lies between start and end as a whole, as in diffusers."""
+    return one.weight != 0 and step / steps >= one.start and (step + 1) / steps <= one.end
+
+
 @contextmanager
 def controlled(unet: Module, controls: Sequence[Control], progress: Progress, negative: NegativeRows = lambda: ()) -> Iterator[None]:
     """Within the block each call of the U-Net is told what the ControlNets say; after it the U-Net is as it was.
@@ -83,7 +97,7 @@ def controlled(unet: Module, controls: Sequence[Control], progress: Progress, ne
 
     def tell(module: Module, arguments: tuple[Any, ...], told: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         sample, timestep = arguments[:2]
-        asked = [control for control in controls if control.takes_part(*progress())]
+        asked = [control for control in controls if takes_part(control, *progress())]
         said = [answer for control in asked if (answer := control.says(sample, timestep, told, negative()))]
         if not said:
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,22 +13,21 @@ import torch
 from PIL import Image
 
 from webui.engine.adapters.controlnet import Control, controlled, require_fit
+from webui.engine.adapters.ip_adapter import PictureInPrompt, looking_at
+from webui.engine.adapters.picture_prompts import LoadBeside, PicturePrompts
 from webui.engine.context import DenoiseContext
 from webui.engine.families.base import Family
 from webui.engine.precision import HALF, in_float32
 from webui.errors import AdapterUnusable
-from webui.generation.control import BALANCED, CONTROL_FIRST, ControlUnit
-from webui.generation.job import JobSpec
+from webui.generation.control import BALANCED, CONTROL_FIRST, CONTROLNET, IP_ADAPTER, ControlUnit
+from webui.generation.job import ControlUse, JobSpec
 from webui.pictures.decoding import read_stored
 from webui.pictures.preprocessors import control_picture
-
-LoadControlNets = Callable[[Sequence[Path]], list[torch.nn.Module]]
-"""Files -> ControlNets on the device; those of the call before are let go of."""
 
 
 @dataclass(frozen=True)
 class FittedControl:
-    """One control. picture: upright RGB, of the size that it came in."""
+    """One ControlNet. picture: upright RGB, of the size that it came in."""
 
     unit: ControlUnit
     model: Any
@@ -44,21 +43,23 @@ class FittedControl:
 
 @dataclass(frozen=True)
 class ControlSet:
-    """The controls of a job, not at work yet."""
+    """The controls of a job, not at work yet. pictures: those of IP-Adapters, which look alike at any size."""
 
     controls: tuple[FittedControl, ...] = ()
+    pictures: tuple[PictureInPrompt, ...] = ()
     _seen: dict[tuple[int, int], tuple[Control, ...]] = field(default_factory=dict, repr=False)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of their models' weights."""
+        """Bytes of ControlNets' weights, and of keys and values that IP-Adapters made."""
         models = {id(control.model): control.model for control in self.controls}
-        return sum(tensor.nbytes for model in models.values() for tensor in (*model.parameters(), *model.buffers()))
+        weights = sum(tensor.nbytes for model in models.values() for tensor in (*model.parameters(), *model.buffers()))
+        return weights + sum({id(picture.prompt): picture.prompt.nbytes for picture in self.pictures}.values())
 
     @contextmanager
     def on(self, family: Family, context: DenoiseContext) -> Iterator[None]:
         """Steering the U-Net within the block; after it the U-Net is as it was. Raises AdapterUnusable."""
-        if not self.controls:
+        if not self.controls and not self.pictures:
             yield
             return
         unet = family.modules["denoiser"]
@@ -67,7 +68,11 @@ class ControlSet:
                 # The picture is drawn again in full precision, so what steers it is too.
                 stack.enter_context(in_float32(*(control.model for control in self.controls)))
             progress = lambda: (context.step_asked, context.steps)  # noqa: E731
-            stack.enter_context(controlled(unet, self._at(family, context), progress, lambda: context.negative_rows))
+            negative = lambda: context.negative_rows  # noqa: E731
+            # First, since ControlNets are told the prompt as it is without what the U-Net is shown beside it.
+            stack.enter_context(controlled(unet, self._at(family, context), progress, negative))
+            if self.pictures:
+                stack.enter_context(looking_at(unet, self.pictures, progress, negative))
             yield
 
     def _at(self, family: Family, context: DenoiseContext) -> tuple[Control, ...]:
@@ -89,31 +94,59 @@ class ControlSet:
         return self._seen[width, height]
 
 
-def fit_controls(job: JobSpec, family: Family, controlnets: LoadControlNets) -> ControlSet:
-    """The job's controls that have a weight, each with its model and picture. Raises AdapterUnusable, InvalidRequest."""
-    wanted = [(number, unit, use) for number, (unit, use) in enumerate(zip(job.request.controls, job.controls, strict=True)) if unit.weight]
-    models = controlnets([Path(use.path) for _, _, use in wanted])
-    for (number, _, _), model in zip(wanted, models, strict=True):
-        _require_fit(family, model, f"controls[{number}].model")
-    return ControlSet(
-        tuple(
-            FittedControl(unit, model, read_stored(Path(job.image_paths[unit.image]), unit.image))
-            for (_, unit, _), model in zip(wanted, models, strict=True)
-        )
+@dataclass(frozen=True)
+class _Wanted:
+    """A control that has a weight, with its place in the request."""
+
+    number: int
+    unit: ControlUnit
+    use: ControlUse
+
+    @property
+    def field(self) -> str:
+        """Where the request names its model."""
+        return f"controls[{self.number}].model"
+
+
+def fit_controls(job: JobSpec, family: Family, beside: LoadBeside, prompts: PicturePrompts) -> ControlSet:
+    """The job's controls that have a weight, each with its model and picture. Raises AdapterUnusable, InvalidRequest.
+
+    beside: loads their models. prompts: makes and keeps what IP-Adapters make of pictures.
+    """
+    wanted = [
+        _Wanted(number, unit, use) for number, (unit, use) in enumerate(zip(job.request.controls, job.controls, strict=True)) if unit.weight
+    ]
+    for one in wanted:
+        require_unet(family, one.field)
+    by_kind = {kind: [one for one in wanted if one.unit.kind == kind] for kind in (CONTROLNET, IP_ADAPTER)}
+    pictures = tuple(
+        PictureInPrompt(prompts.of(one.unit, one.use, one.field, job, family, beside), one.unit.weight, one.unit.start, one.unit.end)
+        for one in by_kind[IP_ADAPTER]
+    )
+    # Last, since whatever else was loaded beside the checkpoint is let go of.
+    models = beside([("controlnet", Path(one.use.path)) for one in by_kind[CONTROLNET]])
+    return ControlSet(_fitted(by_kind[CONTROLNET], models, job, family), pictures)
+
+
+def _fitted(wanted: Sequence[_Wanted], models: Sequence[Any], job: JobSpec, family: Family) -> tuple[FittedControl, ...]:
+    for one, model in zip(wanted, models, strict=True):
+        try:
+            require_fit(family.modules["denoiser"], model)
+        except AdapterUnusable as error:
+            error.field = one.field
+            raise
+    return tuple(
+        FittedControl(one.unit, model, read_stored(Path(job.image_paths[one.unit.image]), one.unit.image))
+        for one, model in zip(wanted, models, strict=True)
     )
 
 
-def _require_fit(family: Family, model: Any, field: str) -> None:
-    unet: Any = family.modules["denoiser"]
-    if not hasattr(unet, "up_blocks"):
+def require_unet(family: Family, field: str) -> None:
+    """Raise AdapterUnusable for checkpoints that pictures can't steer. field: where the request asks for it."""
+    if not hasattr(family.modules["denoiser"], "up_blocks"):
         raise AdapterUnusable(
-            "This checkpoint can't be steered by a ControlNet: it has no U-Net.",
+            "This checkpoint can't be steered by pictures: it has no U-Net.",
             field=field,
             allowed="Stable Diffusion 1, 2 and XL",
             hint="Pick a checkpoint of one of these families, or leave Control out.",
         )
-    try:
-        require_fit(unet, model)
-    except AdapterUnusable as error:
-        error.field = field
-        raise

@@ -6,9 +6,10 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 
-from webui.engine.adapters.controls import ControlSet, LoadControlNets, fit_controls
+from webui.engine.adapters.controls import ControlSet, fit_controls
 from webui.engine.adapters.embeddings import Embeddings, EmbeddingSet
 from webui.engine.adapters.lora import DENOISER, Loras, LoraSet
+from webui.engine.adapters.picture_prompts import LoadBeside, PicturePrompts
 from webui.engine.context import DenoiseContext
 from webui.engine.families.base import Family
 from webui.errors import AdapterUnusable, InvalidRequest, LoraDoesNotFit
@@ -56,8 +57,9 @@ class AdapterShelf:
     def __init__(self) -> None:
         self._loras = Loras()
         self._embeddings = Embeddings()
+        self._pictures = PicturePrompts()
 
-    def fit_what_fits(self, job: JobSpec, family: Family, note: Callable[[str], None], controlnets: LoadControlNets) -> Adapters:
+    def fit_what_fits(self, job: JobSpec, family: Family, note: Callable[[str], None], beside: LoadBeside) -> Adapters:
         """The same for a checkpoint that takes over: what is made for another family is left out, and noted."""
         fitting: list[LoraUse] = []
         for lora in job.loras:
@@ -68,16 +70,16 @@ class AdapterShelf:
                 note(f"The refiner draws without the LoRA {lora.name}: {error.message}")
         own = replace(job, loras=tuple(fitting))
         try:
-            return self.fit(own, family, note, controlnets)
+            return self.fit(own, family, note, beside)
         except (AdapterUnusable, InvalidRequest) as error:
             note(f"The refiner draws without controls: {error.message}")
             without = replace(own, controls=(), request=own.request.model_copy(update={"controls": ()}))
-            return self.fit(without, family, note, controlnets)
+            return self.fit(without, family, note, beside)
 
-    def fit(self, job: JobSpec, family: Family, note: Callable[[str], None], controlnets: LoadControlNets) -> Adapters:
+    def fit(self, job: JobSpec, family: Family, note: Callable[[str], None], beside: LoadBeside) -> Adapters:
         """The job's adapters. note: told what fits nothing. Raises AdapterUnusable, LoraDoesNotFit, InvalidRequest."""
         return Adapters(
             self._loras.fit(job.loras, family.modules if job.loras else {}, family.content, note),
             self._embeddings.fit(job.embeddings, family.text_encoders, note),
-            fit_controls(job, family, controlnets),
+            fit_controls(job, family, beside, self._pictures),
         )

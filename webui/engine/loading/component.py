@@ -21,7 +21,7 @@ from webui.engine.loading.tensors import Layout, RenamedTensors, TensorSource
 from webui.errors import CheckpointUnusable
 from webui.generation.weight_storage import AS_COMPUTED
 
-ComponentKind = Literal["denoiser", "vae", "text_encoder", "text_encoder_2", "text_encoder_3", "controlnet"]
+ComponentKind = Literal["denoiser", "vae", "text_encoder", "text_encoder_2", "text_encoder_3", "controlnet", "ip_adapter", "image_encoder"]
 
 DOWNLOAD_AGAIN = "Copy or download the checkpoint again."
 
@@ -101,6 +101,8 @@ TITLES: Mapping[ComponentKind, str] = {
     "text_encoder_2": "second text encoder",
     "text_encoder_3": "third text encoder",
     "controlnet": "ControlNet",
+    "ip_adapter": "IP-Adapter",
+    "image_encoder": "image encoder",
 }
 
 

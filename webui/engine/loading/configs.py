@@ -18,7 +18,7 @@ Shapes = Mapping[str, Shape]
 Config = dict[str, Any]
 
 HEAD = 64
-"""Width of an attention head in OpenCLIP, in U-Nets with linear projections, in T5 and in SD3."""
+"""Width of an attention head in OpenCLIP, in U-Nets with linear projections, in T5, in SD3, and where an IP-Adapter reads tokens."""
 
 SD1_HEADS = 8
 """Attention heads in each block of Stable Diffusion 1's U-Net, whatever its width."""
@@ -124,6 +124,61 @@ def clip_config(shapes: Shapes, activation: str) -> Config:
         "bos_token_id": END_OF_TEXT - 1,
         "eos_token_id": END_OF_TEXT,
         "pad_token_id": END_OF_TEXT,
+    }
+
+
+CLIP_VISION_HEADS: Mapping[int, int] = {1024: 16, 1280: 16, 1664: 16}
+"""Width of a CLIP image encoder (ViT-L, ViT-H, ViT-bigG) -> its attention heads; others have heads of HEAD."""
+
+_OPENAI_WIDTHS = (768, 1024)
+"""Of the image encoders whose activation is OpenAI's quick_gelu; those of OpenCLIP have gelu."""
+
+
+def clip_vision_config(shapes: Shapes) -> Config:
+    """CLIPVisionModelWithProjection."""
+    width, _, patch, _ = shapes["vision_model.embeddings.patch_embedding.weight"]
+    patches = shapes["vision_model.embeddings.position_embedding.weight"][0] - 1
+    return {
+        "hidden_size": width,
+        "intermediate_size": shapes["vision_model.encoder.layers.0.mlp.fc1.weight"][0],
+        "num_hidden_layers": count(shapes, r"vision_model\.encoder\.layers\.(\d+)\."),
+        "num_attention_heads": CLIP_VISION_HEADS.get(width, max(1, width // HEAD)),
+        "image_size": math.isqrt(patches) * patch,
+        "patch_size": patch,
+        "projection_dim": shapes["visual_projection.weight"][0],
+        "hidden_act": "quick_gelu" if width in _OPENAI_WIDTHS else "gelu",
+    }
+
+
+def ip_adapter_config(shapes: Shapes, version: str) -> Config:
+    """IPAdapter (webui.engine.adapters.ip_adapter_network). version: as webui.catalog.detect tells it."""
+    layers = count(shapes, r"layers\.(\d+)\.")
+    widths = [shapes[f"layers.{layer}.to_k_ip.weight"][0] for layer in range(layers)]
+    text = shapes["layers.0.to_k_ip.weight"][1]
+    tokens = {"plain": _plain_tokens, "full": _full_tokens, "plus": _plus_tokens}[version](shapes, text)
+    return {"version": version, "tokens": tokens, "text_width": text, "widths": widths}
+
+
+def _plain_tokens(shapes: Shapes, text: int) -> Config:
+    out, into = shapes["image_proj.image_embeds.weight"]
+    return {"image_embed_dim": into, "cross_attention_dim": text, "num_image_text_embeds": out // text}
+
+
+def _full_tokens(shapes: Shapes, text: int) -> Config:
+    return {"image_embed_dim": shapes["image_proj.ff.net.0.proj.weight"][1], "cross_attention_dim": text}
+
+
+def _plus_tokens(shapes: Shapes, text: int) -> Config:
+    _, queries, width = shapes["image_proj.latents"]
+    return {
+        "embed_dims": shapes["image_proj.proj_in.weight"][1],
+        "output_dims": text,
+        "hidden_dims": width,
+        "depth": count(shapes, r"image_proj\.layers\.(\d+)\."),
+        "dim_head": HEAD,
+        "heads": shapes["image_proj.layers.0.attn.to_q.weight"][0] // HEAD,
+        "num_queries": queries,
+        "ffn_ratio": shapes["image_proj.layers.0.ff.1.net.0.proj.weight"][0] / width,
     }
 
 

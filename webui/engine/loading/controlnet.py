@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,13 @@ import torch
 from webui.catalog.diffusers_folder import read_json
 from webui.engine.device import Device
 from webui.engine.loading import configs
+from webui.engine.loading.adapter_file import told_of_adapter
 from webui.engine.loading.checkpoint import open_file
 from webui.engine.loading.component import ComponentSource, component, load_component
 from webui.engine.loading.diffusers_folder import VOLATILE
 from webui.engine.loading.layouts import names_under, plain_layout, unet_layout
 from webui.engine.loading.tensors import Layout, Origin, Shape, shapes_of
-from webui.errors import AdapterUnusable, CheckpointUnusable
+from webui.errors import AdapterUnusable
 
 _WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors")
 
@@ -36,7 +36,7 @@ def open_controlnet(path: Path, cache: Path | None = None) -> ComponentSource:
     cache: folder to keep converted pickles in.
     """
     weights = next((path / name for name in _WEIGHTS if (path / name).is_file()), path)
-    with _told_of(path):
+    with told_of_adapter(path):
         file = open_file(weights, cache)
         layout = controlnet_layout(file.shapes)
         if not layout:
@@ -51,19 +51,8 @@ def open_controlnet(path: Path, cache: Path | None = None) -> ComponentSource:
 def load_controlnet(path: Path, device: Device) -> torch.nn.Module:
     """A diffusers ControlNetModel on the device, ready to run. Raises AdapterUnusable when that is none, or damaged."""
     source = open_controlnet(path)
-    with _told_of(path):
+    with told_of_adapter(path):
         return load_component(source, device)
-
-
-@contextmanager
-def _told_of(path: Path) -> Iterator[None]:
-    """What opening and loading may raise, as AdapterUnusable."""
-    try:
-        yield
-    except (KeyError, ValueError, StopIteration, IndexError) as error:
-        raise AdapterUnusable(f"{path.name} is not complete ({error} is missing).", hint="Download it again.") from None
-    except CheckpointUnusable as error:
-        raise AdapterUnusable(error.message, hint=error.hint) from None
 
 
 def controlnet_layout(shapes: Mapping[str, Shape]) -> Layout:

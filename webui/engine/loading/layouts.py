@@ -248,6 +248,43 @@ def open_clip_layout(shapes: Shapes, prefix: str, *, projected: bool, layers: in
     return layout
 
 
+_CLIP_VISION = _compiled(
+    [
+        (r"class_embedding$", "embeddings.class_embedding"),
+        (r"positional_embedding$", "embeddings.position_embedding.weight"),
+        (r"conv1\.", "embeddings.patch_embedding."),
+        (r"ln_pre\.", "pre_layrnorm."),
+        (r"ln_post\.", "post_layernorm."),
+        # Its blocks are those of the text encoder.
+        *((pattern.pattern, becomes) for pattern, becomes in _OPEN_CLIP if "resblocks" in pattern.pattern),
+    ]
+)
+
+
+def clip_vision_layout(shapes: Shapes, prefix: str = "") -> Layout:
+    """A CLIP image encoder under transformers' names; those of the text encoder that may lie beside it are left out."""
+    return {
+        short: Origin(whole)
+        for short, whole in names_under(shapes, prefix)
+        if short.startswith(("vision_model.", "visual_projection.")) and not short.endswith(_NO_WEIGHTS)
+    }
+
+
+def open_clip_vision_layout(shapes: Shapes, prefix: str = "visual.") -> Layout:
+    """An OpenCLIP image encoder, as a CLIPVisionModelWithProjection."""
+    layout = {}
+    for short, whole in names_under(shapes, prefix):
+        attention = _IN_PROJECTION.match(short)
+        if attention:
+            for part, leaf in enumerate(("q_proj", "k_proj", "v_proj")):
+                layout[f"vision_model.encoder.layers.{attention[1]}.self_attn.{leaf}.{attention[2]}"] = Origin(whole, _rows(part, 3))
+        elif short == "proj":
+            layout["visual_projection.weight"] = Origin(whole, _transposed)
+        elif name := _renamed(short, _CLIP_VISION):
+            layout[f"vision_model.{name}"] = Origin(whole)
+    return layout
+
+
 def t5_layout(shapes: Shapes, prefix: str = "") -> Layout:
     """A T5 encoder under transformers' names; its token embedding stands in one or both of two places."""
     layout = {}
@@ -256,6 +293,47 @@ def t5_layout(shapes: Shapes, prefix: str = "") -> Layout:
             layout["shared.weight"] = layout["encoder.embed_tokens.weight"] = Origin(whole)
         elif short.startswith("encoder."):
             layout[short] = Origin(whole)
+    return layout
+
+
+# IP-Adapter
+
+_PICTURE_TOKENS: Mapping[str, list[tuple[re.Pattern[str], str]]] = {
+    "plain": _compiled([(r"proj\.", "image_embeds."), (r"norm\.", "norm.")]),
+    "full": _compiled([(r"proj\.0\.", "ff.net.0.proj."), (r"proj\.2\.", "ff.net.2."), (r"proj\.3\.", "norm.")]),
+    "plus": _compiled(
+        [
+            (r"(latents$|proj_in\.|proj_out\.|norm_out\.)", r"\1"),
+            (r"layers\.(\d+)\.0\.norm1\.", r"layers.\1.ln0."),
+            (r"layers\.(\d+)\.0\.norm2\.", r"layers.\1.ln1."),
+            (r"layers\.(\d+)\.0\.to_q\.", r"layers.\1.attn.to_q."),
+            (r"layers\.(\d+)\.0\.to_out\.", r"layers.\1.attn.to_out.0."),
+            (r"layers\.(\d+)\.1\.0\.", r"layers.\1.ff.0."),
+            (r"layers\.(\d+)\.1\.1\.", r"layers.\1.ff.1.net.0.proj."),
+            (r"layers\.(\d+)\.1\.3\.", r"layers.\1.ff.1.net.2."),
+        ]
+    ),
+}
+"""Version (see webui.catalog.detect) -> how what makes tokens of a picture is called, and how in diffusers' module for it."""
+
+_KEYS_AND_VALUES = re.compile(r"layers\.(\d+)\.0\.to_kv\.weight$")
+
+
+def ip_adapter_layout(shapes: Shapes, version: str) -> Layout:
+    """An IP-Adapter as tencent-ailab/IP-Adapter publishes it: `image_proj.` makes tokens, `ip_adapter.` keys and values of them."""
+    layout = {}
+    for short, whole in names_under(shapes, "image_proj."):
+        both = _KEYS_AND_VALUES.match(short)
+        if both and version == "plus":
+            for part, leaf in enumerate(("to_k", "to_v")):
+                layout[f"image_proj.layers.{both[1]}.attn.{leaf}.weight"] = Origin(whole, _rows(part, 2))
+        elif name := _renamed(short, _PICTURE_TOKENS[version]):
+            layout[f"image_proj.{name}"] = Origin(whole)
+    # The original counts all attentions of the U-Net, of which every second one looks at the prompt.
+    numbers = sorted({int(match[1]) for name in shapes if (match := re.match(r"ip_adapter\.(\d+)\.to_k_ip\.weight$", name))})
+    for place, number in enumerate(numbers):
+        for leaf in ("to_k_ip", "to_v_ip"):
+            layout[f"layers.{place}.{leaf}.weight"] = Origin(f"ip_adapter.{number}.{leaf}.weight")
     return layout
 
 

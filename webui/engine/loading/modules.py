@@ -15,6 +15,8 @@ CLASSES: Mapping[str, tuple[str, str]] = {
     "sd3": ("diffusers.models.transformers.transformer_sd3", "SD3Transformer2DModel"),
     "flux": ("diffusers.models.transformers.transformer_flux", "FluxTransformer2DModel"),
     "controlnet": ("diffusers.models.controlnets.controlnet", "ControlNetModel"),
+    "ip_adapter": ("webui.engine.adapters.ip_adapter_network", "IPAdapter"),
+    "image_encoder": ("transformers.models.clip.modeling_clip", "CLIPVisionModelWithProjection"),
     "vae": ("diffusers.models.autoencoders.autoencoder_kl", "AutoencoderKL"),
     "clip": ("transformers.models.clip.modeling_clip", "CLIPTextModel"),
     "clip_projected": ("transformers.models.clip.modeling_clip", "CLIPTextModelWithProjection"),

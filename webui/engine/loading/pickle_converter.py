@@ -198,7 +198,7 @@ def tensors_in(content: Any, *, averages: bool = False) -> dict[str, torch.Tenso
     """The weights among what a checkpoint holds. averages: those of training, too."""
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
-    named = content if isinstance(content, dict) else {}
+    named = _named(content if isinstance(content, dict) else {})
     tensors = {
         name: value.tensor()
         for name, value in named.items()
@@ -207,6 +207,14 @@ def tensors_in(content: Any, *, averages: bool = False) -> dict[str, torch.Tenso
     if not tensors:
         raise ValueError("it holds no weights")
     return tensors
+
+
+def _named(content: dict[Any, Any]) -> dict[Any, Any]:
+    """What is in it by name; where that is nothing but tables of weights, as in an IP-Adapter, what is in those by dotted name."""
+    if any(isinstance(value, LazyTensor) for value in content.values()):
+        return content
+    tables = {table: inner for table, inner in content.items() if isinstance(table, str) and isinstance(inner, dict)}
+    return {f"{table}.{name}": value for table, inner in tables.items() for name, value in inner.items()}
 
 
 def convert(source: Path, target: Path, *, averages: bool = False) -> None:

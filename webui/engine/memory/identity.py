@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 MOST_BYTES_READ = 2 * 1024**3
 """Larger parts lie in files of their own, which checkpoints share by path; reading them once more would take seconds."""
 
-_OF_THEIR_OWN = (DENOISER, "controlnet")
-"""Kinds of parts that no two files have in common."""
+_OF_THEIR_OWN = (DENOISER, "controlnet", "ip_adapter", "image_encoder")
+"""Kinds of parts that no two files have in common, or that are too rarely there twice to be read through."""
 
 _MOST_REMEMBERED = 10_000
 

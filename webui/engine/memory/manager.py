@@ -16,6 +16,7 @@ from webui.engine.families.base import Family
 from webui.engine.loading.checkpoint import open_checkpoint
 from webui.engine.loading.component import CheckpointSource, ComponentKind, ComponentSource, stored_as
 from webui.engine.loading.controlnet import open_controlnet
+from webui.engine.loading.ip_adapter import open_image_encoder, open_ip_adapter
 from webui.engine.loading.stock_folder import StockPipeline, StockSource, open_stock_folder
 from webui.engine.memory.cast_cache import CastCache, Numbers
 from webui.engine.memory.identity import Identities, text_identity
@@ -29,6 +30,13 @@ from webui.errors import AdapterUnusable, CheckpointUnusable
 from webui.generation.weight_storage import AS_COMPUTED
 
 Open = Callable[[Path], CheckpointSource]
+
+BESIDE: Mapping[ComponentKind, Callable[[Path, Path | None], ComponentSource]] = {
+    "controlnet": open_controlnet,
+    "ip_adapter": open_ip_adapter,
+    "image_encoder": open_image_encoder,
+}
+"""Kinds of parts that are asked beside a checkpoint -> how one is opened, from its path and the folder for converted pickles."""
 
 DEVICE = "device"
 """Where weights are that a graphics card computes with; others see webui.engine.memory.weights."""
@@ -50,8 +58,8 @@ class Checkpoints(Protocol):
         """
         ...
 
-    def controlnets(self, paths: Sequence[Path]) -> list[torch.nn.Module]:
-        """These ControlNets, ready to be asked beside the checkpoint; those of before are let go of. Raises AdapterUnusable."""
+    def beside(self, parts: Sequence[tuple[ComponentKind, Path]]) -> list[torch.nn.Module]:
+        """These parts that no checkpoint has, ready to be asked beside it; those of before are let go of. Raises AdapterUnusable."""
         ...
 
     def get_pipeline(self, path: Path, loading: Callable[[], None]) -> StockPipeline:
@@ -128,21 +136,21 @@ class ModelManager:
         self._device.free_memory()
         return self._current
 
-    def controlnets(self, paths: Sequence[Path]) -> list[torch.nn.Module]:
-        """These ControlNets, each on a skeleton of its own, ready to be asked beside the checkpoint; a path named twice is one.
+    def beside(self, parts: Sequence[tuple[ComponentKind, Path]]) -> list[torch.nn.Module]:
+        """These parts that no checkpoint has (see BESIDE), each on a skeleton of its own; one that is named twice is one.
 
         Those of before are let go of. Raises AdapterUnusable; those stay then.
         """
         number: Counter[str] = Counter()
-        wanted: dict[Path, tuple[Skeleton, Weights]] = {}
-        for path in dict.fromkeys(paths):
-            source = open_controlnet(path, self._cache)
-            key = (source.architecture, f"controlnet {number[source.architecture]}")
+        wanted: dict[tuple[ComponentKind, Path], tuple[Skeleton, Weights]] = {}
+        for part in dict.fromkeys(parts):
+            source = self._open_beside(part)
+            key = (source.architecture, f"{source.kind} {number[source.architecture]}")
             number[source.architecture] += 1
             if key not in self._skeletons:
                 self._skeletons[key] = Skeleton(source)
             leased = [*self._leased, *(weights for _, weights in wanted.values())]
-            wanted[path] = self._skeletons[key], self._control_weights(source, self._skeletons[key], path, leased)
+            wanted[part] = self._skeletons[key], self._weights_beside(source, self._skeletons[key], part, leased)
         changed = {skeleton: weights for skeleton, weights in wanted.values() if self._worn.get(skeleton) is not weights}
         kept = [skeleton for skeleton, _ in wanted.values() if skeleton not in changed]
         for skeleton in [skeleton for skeleton in self._beside if skeleton not in kept]:
@@ -154,18 +162,31 @@ class ModelManager:
             self._worn[skeleton] = weights
         self._beside = tuple(skeleton for skeleton, _ in wanted.values())
         if self._device.copies:
+            self._make_room_beside()
             for skeleton in self._beside:
                 self._take_up(skeleton)
         self._store.keep_within_budget(self._leased)
-        return [wanted[path][0].module for path in paths]
+        return [wanted[part][0].module for part in parts]
 
-    def _control_weights(self, source: ComponentSource, skeleton: Skeleton, path: Path, leased: Collection[Weights]) -> Weights:
+    def _make_room_beside(self) -> None:
+        """Take the checkpoint off the device where what is needed beside it wouldn't fit else; it comes back when it is used."""
+        missing = sum(self._worn[skeleton].nbytes for skeleton in self._beside if skeleton not in self._on_device)
+        if missing + self._device.reserve > self._device.free_bytes():
+            self._take_off([skeleton for skeleton in self._on_device if skeleton not in self._beside])
+
+    def _open_beside(self, part: tuple[ComponentKind, Path]) -> ComponentSource:
+        kind, path = part
+        return BESIDE[kind](path, self._cache)
+
+    def _weights_beside(
+        self, source: ComponentSource, skeleton: Skeleton, part: tuple[ComponentKind, Path], leased: Collection[Weights]
+    ) -> Weights:
         content = source.content_id
         try:
-            weights = self._store.get(source, skeleton.slots, lambda: open_controlnet(path, self._cache).content_id == content, leased)
+            weights = self._store.get(source, skeleton.slots, lambda: self._open_beside(part).content_id == content, leased)
         except CheckpointUnusable as error:
             raise AdapterUnusable(error.message, hint=error.hint) from None
-        self._note_brought(weights, source.kind, path)
+        self._note_brought(weights, source.kind, part[1])
         return weights
 
     def get_pipeline(self, path: Path, loading: Callable[[], None]) -> StockPipeline:
@@ -285,7 +306,7 @@ class ModelManager:
         )
 
     def _held(self) -> int:
-        # ControlNets stay where they are while it draws, so their room can't be had.
+        # What is asked beside it stays where it is while it draws, so their room can't be had.
         if self._device.copies:
             return sum(tensor.nbytes for skeleton, moved in self._on_device.items() if skeleton not in self._beside for tensor, _ in moved)
         return sum(weights.private_bytes for skeleton, weights in self._worn.items() if skeleton not in self._beside)

@@ -69,7 +69,7 @@ class NoisePath:
         """
         if eta == 0 or following == 0:
             return following
-        level, wanted = self._ratio(sigma), self._ratio(following)
+        level, wanted = self.ratio(sigma), self.ratio(following)
         up = min(wanted, eta * wanted * math.sqrt(1 - (wanted / level) ** 2))
         return self._of_ratio(math.sqrt(wanted**2 - up**2))
 
@@ -82,9 +82,10 @@ class NoisePath:
 
     def above(self, sigma: float, factor: float) -> float:
         """The level whose ratio of noise to signal is `factor` times that of `sigma`."""
-        return self._of_ratio(self._ratio(sigma) * factor)
+        return self._of_ratio(self.ratio(sigma) * factor)
 
-    def _ratio(self, sigma: float) -> float:
+    def ratio(self, sigma: float) -> float:
+        """Noise to signal at a level."""
         signal = self.signal(sigma)
         return sigma / signal if signal > 0 else math.inf
 

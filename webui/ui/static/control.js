@@ -1,18 +1,26 @@
-// Control: pictures that steer the picture. The field holds what a request has of them, as JSON; half-made ones wait here.
+// Control: pictures that steer the picture, through ControlNets and IP-Adapters. The field holds what a request has of them, as JSON; half-made ones wait here.
 
 import { isDrawing } from "./ask.js";
 import { onChange, put, values } from "./fields.js";
 import { icon } from "./icons.js";
 import { on } from "./jobs.js";
 import { linked } from "./link.js";
-import { fill, h, whenThere } from "./markup.js";
+import { fill, h, roving, whenThere } from "./markup.js";
 import { open } from "./pages.js";
 import { look } from "./rest.js";
 import { recall, remember } from "./storage.js";
 import { errorToast, toast } from "./toasts.js";
 import { addressOf, isThere, upload } from "./uploads.js";
 
+const CONTROLNET = "controlnet";
+const IP_ADAPTER = "ip_adapter";
+const KINDS = { [CONTROLNET]: "ControlNet", [IP_ADAPTER]: "IP-Adapter" };
+const KIND_HELP = {
+  [CONTROLNET]: "What goes where: edges, strokes, poses, colours.",
+  [IP_ADAPTER]: "What it shows, as a part of the prompt: subject, style, colours.",
+};
 const FRESH = {
+  kind: CONTROLNET,
   model: "",
   image: "",
   preprocessor: "none",
@@ -171,9 +179,25 @@ function openSection() {
   });
 }
 
-/** A model whose name says what the preprocessor makes; else the first one. */
+function modelsOf(unit) {
+  return (choices?.models ?? []).filter(({ kind }) => kind === unit.kind);
+}
+
+function modelOf(unit) {
+  return modelsOf(unit).find(({ name }) => name === unit.model);
+}
+
+function takeKind(unit, kind) {
+  Object.assign(unit, { kind, model: "", preprocessor: "none", threshold_a: -1, threshold_b: -1 });
+  guessModel(unit);
+  draw();
+  changed();
+}
+
+/** A model whose name says what the preprocessor makes; else the first one, or one that has all it needs. */
 function guessModel(unit) {
-  const names = (choices?.models ?? []).map(({ name }) => name);
+  const known = modelsOf(unit);
+  const names = [...known.filter(({ lacks }) => !lacks), ...known.filter(({ lacks }) => lacks)].map(({ name }) => name);
   const word = unit.preprocessor.split("_")[0];
   unit.model = names.find((name) => name.toLowerCase().includes(word)) ?? (unit.preprocessor === "none" ? names[0] : unit.model) ?? "";
 }
@@ -187,7 +211,7 @@ function draw() {
     place,
     units.map(unitElement),
     choices && !choices.models.length && !units.length
-      ? h("p", { class: "ez-control-none dim s" }, "No ControlNet fits this checkpoint yet. Put one into models/controlnet; it appears here by itself.")
+      ? h("p", { class: "ez-control-none dim s" }, "No ControlNet or IP-Adapter fits this checkpoint yet. Put one into models/controlnet or models/ip_adapter; it appears here by itself.")
       : null,
     units.length < (choices?.most ?? 8) ? h("button", { class: "ez-btn s", type: "button", "data-control": "add", onclick: add }, icon("add"), "Add a picture") : null,
   );
@@ -196,7 +220,8 @@ function draw() {
 }
 
 function add() {
-  units.push(unitOf({}));
+  const kinds = new Set((choices?.models ?? []).map(({ kind }) => kind));
+  units.push(unitOf({ kind: kinds.size && !kinds.has(CONTROLNET) ? IP_ADAPTER : CONTROLNET }));
   keep();
   draw();
 }
@@ -241,6 +266,7 @@ function unitElement(unit, index) {
       h("span", { class: "dim s cut" }, missing(unit)),
       h("button", { class: "ez-btn ghost s icon end", type: "button", "aria-label": `Remove control ${name}`, title: "Remove", "data-control": at("remove"), onclick: () => remove(unit) }, icon("trash")),
     ),
+    kindChoice(unit, name, at("kind")),
     h(
       "div",
       { class: "ez-unit-pictures" },
@@ -250,13 +276,13 @@ function unitElement(unit, index) {
     h(
       "div",
       { class: "ez-unit-fields" },
-      select("Preprocessor", at("preprocessor"), unit.preprocessor, (choices?.preprocessors ?? []).map((one) => [one.name, one.label]), (value) => {
+      unit.kind === CONTROLNET && select("Preprocessor", at("preprocessor"), unit.preprocessor, (choices?.preprocessors ?? []).map((one) => [one.name, one.label]), (value) => {
         Object.assign(unit, { preprocessor: value, threshold_a: -1, threshold_b: -1 });
         guessModel(unit);
         draw();
         changed();
       }, processor?.help),
-      select("Model", at("model"), unit.model, modelRows(unit), set("model")),
+      select("Model", at("model"), unit.model, modelRows(unit), set("model"), "", unit.kind === IP_ADAPTER),
       slider("Weight", at("weight"), unit.weight, { min: 0, max: 2, step: 0.05, wide: true }, set("weight")),
       slider("Start", at("start"), unit.start, { min: 0, max: 1, step: 0.01 }, (value) => {
         unit.end = Math.max(unit.end, value);
@@ -267,6 +293,7 @@ function unitElement(unit, index) {
         set("end")(value);
       }),
     ),
+    modelOf(unit)?.lacks && h("div", { class: "ez-note warn", role: "note" }, icon("info"), h("p", {}, modelOf(unit).lacks)),
     h("button", { class: "ez-link s", type: "button", "aria-expanded": String(unit.more), "data-control": at("more"), onclick: () => set("more")(!unit.more) }, unit.more ? "Fewer options" : "More options"),
     unit.more && moreFields(unit, at, set, processor),
   );
@@ -278,14 +305,15 @@ function moreFields(unit, at, set, processor) {
     const value = unit[field] === -1 ? threshold.default : unit[field];
     return slider(threshold.label, at(field), value, { min: threshold.minimum, max: threshold.maximum, step: threshold.step }, set(field));
   });
+  const steers = unit.kind === CONTROLNET;
   const row = (label, field, names) => select(label, at(field), unit[field], names.map((name) => [name, name]), set(field));
   return h(
     "div",
     { class: "ez-unit-fields" },
     thresholds,
     row("Resize mode", "resize_mode", choices?.resize_modes ?? [unit.resize_mode]),
-    row("Control mode", "control_mode", choices?.control_modes ?? [unit.control_mode]),
-    slider("Resolution", at("processor_res"), unit.processor_res, { min: 0, max: 2048, step: 64 }, set("processor_res"), (value) => (value ? `${value} px` : "As drawn")),
+    steers && row("Control mode", "control_mode", choices?.control_modes ?? [unit.control_mode]),
+    steers && slider("Resolution", at("processor_res"), unit.processor_res, { min: 0, max: 2048, step: 64 }, set("processor_res"), (value) => (value ? `${value} px` : "As drawn")),
   );
 }
 
@@ -295,18 +323,31 @@ function missing(unit) {
   return unit.model ? "" : "Choose a model";
 }
 
+function kindChoice(unit, name, key) {
+  const buttons = Object.entries(KINDS).map(([kind, words]) =>
+    h(
+      "button",
+      { class: kind === unit.kind ? "on" : "", type: "button", role: "radio", "aria-checked": String(kind === unit.kind), title: KIND_HELP[kind], "data-control": `${key}-${kind}`, onclick: () => kind !== unit.kind && takeKind(unit, kind) },
+      words,
+    ),
+  );
+  const group = h("div", { class: "ez-seg", role: "radiogroup", "aria-label": `Kind of control ${name}` }, buttons);
+  roving(group, "button")(buttons.find((button) => button.classList.contains("on")));
+  return group;
+}
+
 function modelRows(unit) {
-  const names = (choices?.models ?? []).map(({ name }) => name);
+  const names = modelsOf(unit).map(({ name }) => name);
   const rows = names.map((name) => [name, name]);
   if (!unit.model) rows.unshift(["", names.length ? "Choose one" : "None is here yet"]);
   else if (choices && !names.includes(unit.model)) rows.unshift([unit.model, `${unit.model} (not for this checkpoint)`]);
   return rows;
 }
 
-function select(label, key, value, rows, take, help = "") {
+function select(label, key, value, rows, take, help = "", wide = false) {
   return h(
     "label",
-    { title: help },
+    { class: wide ? "is-wide" : "", title: help },
     h("span", { class: "ez-label" }, label),
     h(
       "span",
@@ -399,7 +440,7 @@ function closeSeen(unit) {
 }
 
 function seenQuery(unit) {
-  const { image, preprocessor, resize_mode, processor_res, threshold_a, threshold_b } = unit;
+  const { kind, image, preprocessor, resize_mode, processor_res, threshold_a, threshold_b } = unit;
   const size = { width: values.width ?? 512, height: values.height ?? 512 };
-  return new URLSearchParams({ image, preprocessor, resize_mode, processor_res, threshold_a, threshold_b, ...size });
+  return new URLSearchParams({ kind, image, preprocessor, resize_mode, processor_res, threshold_a, threshold_b, ...size });
 }

@@ -7,6 +7,7 @@ import { startKeys } from "./keys.js";
 import { linked } from "./link.js";
 import { startPages } from "./pages.js";
 import { startSummaries } from "./summaries.js";
+import { startSwitches } from "./switches.js";
 import { startTheme } from "./theme.js";
 
 startTheme();
@@ -17,4 +18,5 @@ start();
 linked.then(() => {
   explain();
   startSummaries();
+  startSwitches();
 });

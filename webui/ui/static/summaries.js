@@ -40,6 +40,14 @@ const SOURCE = [
   ["exact_steps", "all steps"],
   ["color_correction", "colours kept"],
 ];
+const SOFT = [
+  ["soft_schedule_bias", "bias"],
+  ["soft_preservation", "preservation"],
+  ["soft_contrast_boost", "boost"],
+  ["soft_mask_influence", "influence"],
+  ["soft_difference_threshold", "threshold"],
+  ["soft_difference_contrast", "contrast"],
+];
 const FREEU = ["freeu_b1", "freeu_b2", "freeu_s1", "freeu_s2"];
 
 const SECTIONS = {
@@ -59,6 +67,7 @@ const SECTIONS = {
     return [size, values.hires_upscaler, `strength ${values.denoising_strength}`, told(HIRES), ["hires_prompt", "hires_negative_prompt"].some(differs) && "own words"].filter(Boolean).join(", ");
   },
   "ez-acc-source": () => told(SOURCE),
+  "ez-acc-soft": () => (values.soft_inpainting ? told(SOFT) || "On" : ""),
   "ez-acc-loopback": () =>
     differs("loops") ? `${values.loops} loops, ${values.source_denoising_strength} to ${values.final_denoising_strength}${differs("denoising_curve") ? `, ${values.denoising_curve.toLowerCase()}` : ""}` : "",
   "ez-acc-refiner": () => {
@@ -75,7 +84,7 @@ const SECTIONS = {
   "ez-acc-control": () => controlled(values.controls).join(", "),
   "ez-acc-dynamic": () => (values.dynamic_prompts ? "On" : ""),
 };
-const USUAL = { "ez-acc-hires": "Off", "ez-acc-refiner": "Off", "ez-acc-source": "Default", "ez-acc-loopback": "Off", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-control": "Off", "ez-acc-dynamic": "Off" };
+const USUAL = { "ez-acc-hires": "Off", "ez-acc-refiner": "Off", "ez-acc-source": "Default", "ez-acc-soft": "Off", "ez-acc-loopback": "Off", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-control": "Off", "ez-acc-dynamic": "Off" };
 
 /** The models that pictures steer through. */
 function controlled(text) {

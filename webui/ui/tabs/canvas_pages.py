@@ -17,6 +17,11 @@ RESIZE_MODES = {"Stretch": "Just resize", "Crop": "Crop and resize", "Fill": "Re
 AREAS = {"Only masked": "Only masked", "Whole picture": "Whole picture"}
 MASK_MODES = {"What is masked": "Inpaint masked", "All else": "Inpaint not masked"}
 CURVES = {name: name for name in get_args(DenoisingCurve)}
+SOFT_ROWS = (
+    ("soft_schedule_bias", "soft_preservation"),
+    ("soft_contrast_boost", "soft_mask_influence"),
+    ("soft_difference_threshold", "soft_difference_contrast"),
+)
 MASKED_CONTENT = {"Original": "original", "Fill": "fill", "Noise": "latent noise", "Nothing": "latent nothing"}
 
 
@@ -54,6 +59,17 @@ def details(fields: Fields) -> None:
             fields.add("extra_noise", _slider(fields, "extra_noise"))
         for name in ("exact_steps", "color_correction"):
             fields.add(name, gr.Checkbox(fields.start(name), **words(name)))
+
+
+def soft_inpainting(fields: Fields) -> None:
+    """How softly a mask is used."""
+    with gr.Accordion("Soft inpainting", open=False, elem_id="ez-acc-soft", elem_classes=["ez-acc-g", INPAINT]):
+        fields.add("soft_inpainting", gr.Checkbox(fields.start("soft_inpainting"), **words("soft_inpainting")))
+        with gr.Column(elem_id="ez-soft", elem_classes="ez-switched"):
+            for row in SOFT_ROWS:
+                with gr.Row():
+                    for name in row:
+                        fields.add(name, _slider(fields, name))
 
 
 def loopback(fields: Fields) -> None:

@@ -31,6 +31,7 @@ def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequ
                 _hires(fields, checkpoints)
                 _refiner(fields, checkpoints)
                 canvas_pages.details(fields)
+                canvas_pages.soft_inpainting(fields)
                 canvas_pages.loopback(fields)
                 _sampling_details(fields, vaes)
                 _prompt_details(fields)
