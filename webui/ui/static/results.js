@@ -123,8 +123,9 @@ export function showResults(element, page, canvas) {
   });
   canvas.addEventListener("opened", () => {
     // Results belong to the picture that they were made from.
-    if (state.painting && state.painting !== canvas.painting.id) Object.assign(state, { images: [], laid: null });
-    state.painting = canvas.painting.id;
+    const { id, copyOf } = canvas.painting;
+    if (state.painting && ![id, copyOf].includes(state.painting)) Object.assign(state, { images: [], laid: null });
+    state.painting = id;
     keep();
     layChosen();
     draw();

@@ -258,7 +258,7 @@ export class Canvas extends EventTarget {
     const painting = id && (await this.drafts.load(id));
     if (!painting) return;
     // Another tab is at it: this one goes on with a copy.
-    if (!(await claim(this.#lock(id)))) painting.id = newId();
+    if (!(await claim(this.#lock(id)))) Object.assign(painting, { id: newId(), copyOf: id });
     await this.#use(painting);
     this.drafts.prune().catch((error) => this.#notKept(error));
   }

@@ -19,6 +19,7 @@ export class Painting extends EventTarget {
     super();
     Object.assign(this, { id, name, width, height, picture, file, history });
     this.layers = Object.fromEntries(Object.entries(LAYERS).map(([layer, { channels }]) => [layer, new Raster(width, height, channels)]));
+    this.copyOf = null; // id of the one that another tab is at, which this one goes on from
     this.active = "mask";
     this.hidden = new Set(); // layers that are not shown
     this.revisions = { mask: 0, sketch: 0 }; // counts up with each change of a layer
