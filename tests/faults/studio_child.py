@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import time
@@ -24,10 +25,11 @@ from webui.studio.picture_file import PictureFile, PictureFolder
 from webui.studio.studio import Studio
 
 
-def work(data_dir: str, models_dir: str, submit: str, told: str, recipe: str = "durable", executor: str = "fake") -> None:
+def work(data_dir: str, models_dir: str, submit: str, told: str, recipe: str = "durable", executor: str = "fake", batch: str = "") -> None:
     """Submit so many jobs, then work until nothing is left to do.
 
     recipe "naive": as programs do that lose things. executor "local": with a real worker.
+    batch: order of a batch (JSON) that is given in the first time.
     """
     if recipe == "naive":
         switch_recipe_off()
@@ -52,8 +54,15 @@ def work(data_dir: str, models_dir: str, submit: str, told: str, recipe: str = "
         )
         job = studio.submit(request)
         os.write(descriptor, f"job {job['id']} {job['pictures']}\n".encode())
+    if batch and not studio.batches.all():
+        studio.batches.submit(json.loads(batch))
     studio.start()
-    while studio.waiting_count() or studio.queue.page(0, 1)["running"] or studio._journal.running():
+    while (
+        studio.waiting_count()
+        or studio.queue.page(0, 1)["running"]
+        or studio._journal.running()
+        or any(entry["status"] == "active" for entry in studio.batches.all())
+    ):
         time.sleep(0.05)
     studio.close()
 

@@ -149,6 +149,7 @@ class Job(BaseModel):
     width: int = Field(ge=0, description="Pixels.")
     height: int = Field(ge=0, description="Pixels.")
     seed: str = Field(description="Seed of its first picture, as digits.")
+    source_name: str = Field(description="What the file was called that it starts from; empty where that isn't known.")
     done: int = Field(ge=0, description="How many pictures are finished.")
     created_at: datetime
     ended_at: datetime | None
@@ -193,6 +194,67 @@ class BatchAnswer(BaseModel):
     """The jobs of a batch, in its order."""
 
     jobs: list[Accepted]
+
+
+class Batch(BaseModel):
+    """A folder or many files, each drawn on by a job of its own."""
+
+    id: Id
+    status: Literal["active", "paused", "done", "cancelled"] = Field(description="active: its files go to the queue one after the other.")
+    kind: Literal["img2img", "inpaint"]
+    prompt: str
+    pictures: int = Field(ge=1, description="How many are made of each file.")
+    folder: str = Field(description="Where the files lie; empty where they were uploaded.")
+    output_folder: str = Field(description="Folder whose pictures keep the names of the files; empty: they go where all others go.")
+    own: list[str] = Field(description="What is taken from each file's own parameters.")
+    total: int = Field(ge=0, description="Files.")
+    waiting: int = Field(ge=0, description="Files yet to be drawn on.")
+    running: int = Field(ge=0)
+    done: int = Field(ge=0)
+    failed: int = Field(ge=0, description="Files that could not be used or drawn on.")
+    cancelled: int = Field(ge=0)
+    seconds_left: float | None = Field(ge=0, description="Seconds until all are drawn; null while that isn't known.")
+    error: ErrorDetail | None = Field(description="What paused it, where nobody did.")
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class BatchList(BaseModel):
+    """Batches, newest first."""
+
+    items: list[Batch]
+
+
+class BatchFile(BaseModel):
+    """One file of a batch."""
+
+    number: int = Field(ge=0)
+    name: str
+    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    error: ErrorDetail | None
+    job: str | None = Field(description="The job that draws on it; null before it is its turn.")
+    image: str | None = Field(description="Its newest picture, as in /history.")
+    thumbnail: str = Field(description="Path of a WebP: of that picture, else of the file as it is before.")
+
+
+class BatchFiles(BaseModel):
+    """A part of the files of a batch, in order."""
+
+    items: list[BatchFile]
+    total: int = Field(ge=0, description="How many there are in all that fit.")
+
+
+class BatchLook(BaseModel):
+    """What a folder holds."""
+
+    folder: str
+    total: int = Field(ge=1, description="Files that look like pictures.")
+    first: list[str] = Field(description="Names of the first ones.")
+    others: int = Field(ge=0, description="Files that are no pictures.")
+    links: int = Field(ge=0, description="Links, which are not followed.")
+    masks: int = Field(ge=0)
+    unmasked: int = Field(ge=0, description="Pictures for which there is no mask.")
+    first_unmasked: str | None
 
 
 class JobList(BaseModel):

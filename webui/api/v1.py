@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Match, Route
 
 from webui import __version__
 from webui.api import answers
+from webui.api.batches import build_batch_router
 from webui.api.choices import build_choice_router
 from webui.api.control import build_control_router
 from webui.api.images import build_image_router
@@ -37,6 +38,7 @@ def build_routers(studio: Studio, doctor: Doctor, workshop: Workshop) -> list[AP
     parts = [
         build_studio_router(studio, streams),
         build_job_router(studio, streams),
+        build_batch_router(studio),
         build_picture_router(studio),
         build_image_router(studio),
         build_control_router(studio),
@@ -79,8 +81,8 @@ def build_studio_router(studio: Studio, streams: Streams) -> APIRouter:
         """Server-sent events of everything; resumes after Last-Event-ID or `after`.
 
         Types: job, jobs (many changed: look at the queue again), progress, picture, note, queue, notices, worker, catalog,
-        memory (look at /models/memory again), order, order_progress, order_removed, styles, settings, system, and reset (too far
-        behind: fetch /snapshot again).
+        memory (look at /models/memory again), batch, batch_removed, order, order_progress, order_removed, styles, settings,
+        system, and reset (too far behind: fetch /snapshot again).
         """
         start = number_of(last_event_id, after, studio.events.seq)
 

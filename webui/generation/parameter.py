@@ -18,6 +18,12 @@ def parameter(
     return Field(default, title=label, description=help, json_schema_extra=extra, **bounds)
 
 
+def storable(value: Any) -> Any:
+    """Text as files and databases can hold it; anything else as it is."""
+    # Lone surrogates cannot be stored as UTF-8, NUL ends strings in C libraries and databases.
+    return value.encode("utf-8", "replace").decode("utf-8").replace("\x00", "") if isinstance(value, str) else value
+
+
 class Declared(BaseModel):
     """What is made of parameters."""
 

@@ -26,7 +26,7 @@ from webui.generation.control import MOST_CONTROLS, ControlUnit
 from webui.generation.enlarging import Enlargement, enlargement, find_upscaler
 from webui.generation.images import ImageHash
 from webui.generation.loopback import DenoisingCurve, strength_of
-from webui.generation.parameter import Declared, parameter
+from webui.generation.parameter import Declared, parameter, storable
 from webui.generation.prompt.emphasis import EmphasisMode
 from webui.generation.weight_storage import AS_COMPUTED, OF_OTHERS, WeightStorage
 
@@ -481,7 +481,7 @@ class PictureRequest(Declared):
     @field_validator("prompt", "negative_prompt", "checkpoint", "vae", "refiner", mode="before")
     @classmethod
     def _clean_text(cls, value: Any) -> Any:
-        return _storable(value)
+        return storable(value)
 
     @property
     def picture_count(self) -> int:
@@ -533,11 +533,6 @@ class PictureRequest(Declared):
     def other_hires_checkpoint(self) -> str | None:
         """The checkpoint that a hires pass wants, where that is another one."""
         return None
-
-
-def _storable(value: Any) -> Any:
-    # Lone surrogates cannot be stored as UTF-8, NUL ends strings in C libraries and databases.
-    return value.encode("utf-8", "replace").decode("utf-8").replace("\x00", "") if isinstance(value, str) else value
 
 
 class Txt2Img(PictureRequest):
@@ -663,7 +658,7 @@ class Txt2Img(PictureRequest):
     @field_validator("hires_prompt", "hires_negative_prompt", "hires_checkpoint", mode="before")
     @classmethod
     def _clean_hires_text(cls, value: Any) -> Any:
-        return _storable(value)
+        return storable(value)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -775,6 +770,15 @@ class PictureFromPicture(PictureRequest):
         help="How the strength goes from the first round's to the last one's: evenly, most of it at the beginning, or most at the end.",
         infotext="Denoising curve",
     )
+
+    init_name: str = parameter(
+        "", label="Name of the picture", help="What its file was called. It changes nothing.", infotext="Source file", max_length=255
+    )
+
+    @field_validator("init_name", mode="before")
+    @classmethod
+    def _clean_name(cls, value: Any) -> Any:
+        return storable(value)
 
     @property
     def picture_count(self) -> int:

@@ -20,7 +20,7 @@ from webui.studio import tables
 log = logging.getLogger(__name__)
 
 DATABASE_FILE = "easel.sqlite3"
-FORM = "0004"
+FORM = "0005"
 """The newest migration: the form of the database that this program works with."""
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
@@ -160,7 +160,8 @@ class Database:
         """The largest id in any table, 0 when all are empty."""
         with self.reading() as connection:
             return max(
-                connection.execute(select(func.max(table.c.id))).scalar() or 0 for table in (tables.job, tables.generation, tables.image)
+                connection.execute(select(func.max(table.c.id))).scalar() or 0
+                for table in (tables.job, tables.generation, tables.image, tables.batch)
             )
 
     def close(self) -> None:

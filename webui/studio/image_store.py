@@ -1,7 +1,7 @@
 """The image store: pictures that requests refer to, each once, under the SHA-256 of its bytes.
 
-A picture stays while a job in the journal refers to it. One that none refers to is a draft: it stays for some days after
-it was last put in or asked for.
+A picture stays while a job in the journal, or a batch, refers to it. One that none refers to is a draft: it stays for some
+days after it was last put in or asked for.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import select, union
 
 from webui.durable import PART_SUFFIX, write_durably
 from webui.errors import DataUnusable, DiskFull, EaselError, InvalidRequest, NotFound
 from webui.pictures.decoding import PictureFacts, check_picture, media_type_of
 from webui.settings import Settings
 from webui.studio.database import Database
-from webui.studio.tables import used_image
+from webui.studio.tables import batch_image, used_image
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +165,8 @@ class ImageStore:
 
     def _used(self) -> set[str]:
         with self._database.reading() as connection:
-            return {digest.hex() for digest in connection.execute(select(used_image.c.sha256).distinct()).scalars()}
+            digests = connection.execute(union(select(used_image.c.sha256), select(batch_image.c.sha256))).scalars()
+            return {digest.hex() for digest in digests}
 
     def _files(self) -> Iterable[Path]:
         return (path for path in self._folder.glob("??/*") if is_content_hash(path.name.split(".")[0]))

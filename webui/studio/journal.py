@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, update
 
 from webui.errors import Conflict, KeyUsedDifferently, NotFound, QueueFull
 from webui.generation.images import image_hashes
@@ -33,12 +33,17 @@ _GAP = 1 << COUNTER_BITS
 """Between two places in line: one millisecond of ids, so twenty jobs fit one after the other into any gap."""
 _LINE = (job.c.priority.desc(), job.c.position, job.c.id)
 _COUNT_WAITING = select(func.count()).select_from(job).where(job.c.status == WAITING)
+_AGAIN = {"status": WAITING, "ended": None, "error": None, "worker_deaths": 0}
+"""What a job becomes that is to be made after all."""
 _KEYS_KEPT_MS = 7 * 24 * 3600 * 1000
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job row. planned_paths: picture index -> relative path, promised before the picture is written."""
+    """One job row. planned_paths: picture index -> relative path, promised before the picture is written.
+
+    wanted_path: where its pictures go, relative and without an ending, where that isn't left to the settings.
+    """
 
     id: int
     status: str
@@ -54,6 +59,7 @@ class Job:
     forever: bool = False
     ended: int | None = None
     attempt: int = 0
+    wanted_path: str | None = None
 
     @cached_property
     def asked(self) -> GenerationRequest:
@@ -68,7 +74,7 @@ class Job:
 
 @dataclass(frozen=True)
 class NewJob:
-    """A job to be taken. notes: what the user should know about it already."""
+    """A job to be taken. notes: what the user should know about it already. wanted_path: as in Job."""
 
     asked: GenerationRequest
     resolved: ResolvedRequest
@@ -77,6 +83,7 @@ class NewJob:
     client: str | None = None
     forever: bool = False
     notes: tuple[str, ...] = ()
+    wanted_path: str | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,7 @@ def _job(row: Row[Any]) -> Job:
         forever=row.forever,
         ended=row.ended,
         attempt=row.attempt,
+        wanted_path=row.wanted_path,
     )
 
 
@@ -142,10 +150,17 @@ class Journal:
         found = {entry.id: entry for entry in self._select(connection, select(job).where(job.c.id.in_(row.jobs)))}
         return [found[identifier] for identifier in row.jobs if identifier in found]
 
-    def add(self, entries: Sequence[NewJob], queue_limit: int, key: SubmissionKey | None = None) -> list[Job]:
+    def add(
+        self,
+        entries: Sequence[NewJob],
+        queue_limit: int,
+        key: SubmissionKey | None = None,
+        along: Callable[[Connection, list[int]], None] | None = None,
+    ) -> list[Job]:
         """Record jobs as waiting, all or none; they are on disk when this returns.
 
-        With a key that made jobs before, those are returned and nothing is added.
+        With a key that made jobs before, those are returned and nothing is added. along: writes what goes with these jobs (their
+        ids) in the same transaction; if it raises, there are no jobs either.
         Raises QueueFull at the limit, KeyUsedDifferently.
         """
         with self._database.writing() as connection:
@@ -159,6 +174,8 @@ class Journal:
             self._waiting_at_most += len(rows)
             if key is not None:
                 self._remember_key(connection, key, [row["id"] for row in rows])
+            if along is not None:
+                along(connection, [row["id"] for row in rows])
             return [_new_job(row) for row in rows]
 
     def _require_room(self, connection: Connection, number: int, queue_limit: int) -> None:
@@ -195,6 +212,7 @@ class Journal:
             "overtaken": 0,
             "forever": entry.forever,
             "work": work_of(entry.resolved),
+            "wanted_path": entry.wanted_path,
         }
 
     def _remember_key(self, connection: Connection, key: SubmissionKey, jobs: list[int]) -> None:
@@ -328,20 +346,39 @@ class Journal:
         with self._database.writing() as connection:
             return self._cancel(connection, job.c.id == identifier) == 1
 
-    def clear(self) -> tuple[int, int]:
-        """Cancel every waiting job but live ones. Returns how many, and the stamp with which `restore_cleared` brings them back."""
+    def clear(self, along: Callable[[Connection, int], None] | None = None) -> tuple[int, int]:
+        """Cancel every waiting job but live ones. Returns how many, and the stamp with which `restore_cleared` brings them back.
+
+        along: writes what goes with it, given the stamp, in the same transaction.
+        """
         with self._database.writing() as connection:
             stamp = self._ids.next()
+            if along is not None:
+                along(connection, stamp)
             return self._cancel(connection, job.c.live.is_(False), stamp), stamp
+
+    def cancel_of(self, connection: Connection, jobs: Select[Any]) -> int:
+        """Cancel those of these jobs (a query of ids) that wait, within a transaction. Returns the stamp that they share."""
+        stamp = self._ids.next()
+        self._cancel(connection, job.c.id.in_(jobs), stamp)
+        return stamp
+
+    def bring_back_of(self, connection: Connection, jobs: Select[Any], which: ColumnElement[bool]) -> int:
+        """Let those of these jobs (a query of ids) wait again for which that holds, within a transaction. Returns how many."""
+        count = connection.execute(update(job).where(job.c.id.in_(jobs), which).values(**_AGAIN)).rowcount
+        self._waiting_at_most += count
+        return count
 
     def _cancel(self, connection: Connection, which: Any, stamp: int | None = None) -> int:
         return connection.execute(
             update(job).where(which, job.c.status == WAITING).values(status=CANCELLED, ended=stamp or self._ids.next())
         ).rowcount
 
-    def restore_cleared(self, stamp: int) -> int:
-        """Bring back, each to its place, the jobs that one `clear` cancelled. Returns how many."""
+    def restore_cleared(self, stamp: int, along: Callable[[Connection, int], None] | None = None) -> int:
+        """Bring back, each to its place, the jobs that one `clear` cancelled. Returns how many. along: as in `clear`."""
         with self._database.writing() as connection:
+            if along is not None:
+                along(connection, stamp)
             count = connection.execute(
                 update(job).where(job.c.ended == stamp, job.c.status == CANCELLED).values(status=WAITING, ended=None)
             ).rowcount
@@ -352,9 +389,7 @@ class Journal:
         """Bring a cancelled or failed job back to its place; what it has finished stays. False when it is neither."""
         with self._database.writing() as connection:
             count = connection.execute(
-                update(job)
-                .where(job.c.id == identifier, job.c.status.in_((CANCELLED, FAILED)), job.c.live.is_(False))
-                .values(status=WAITING, ended=None, error=None, worker_deaths=0)
+                update(job).where(job.c.id == identifier, job.c.status.in_((CANCELLED, FAILED)), job.c.live.is_(False)).values(**_AGAIN)
             ).rowcount
             self._waiting_at_most += count
             return count == 1
@@ -552,6 +587,7 @@ def _new_job(row: dict[str, Any]) -> Job:
         notes=tuple(row["notes"]),
         priority=row["priority"],
         forever=row["forever"],
+        wanted_path=row["wanted_path"],
     )
 
 

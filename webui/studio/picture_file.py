@@ -177,13 +177,22 @@ class PictureFolder:
     # --- Names ---
 
     def plan(
-        self, request: ResolvedRequest, images: tuple[int, ...], reserved: Collection[str], style: OutputStyle = DEFAULT_STYLE
+        self,
+        request: ResolvedRequest,
+        images: tuple[int, ...],
+        reserved: Collection[str],
+        style: OutputStyle = DEFAULT_STYLE,
+        wanted: str | None = None,
     ) -> dict[int, str]:
         """A fresh relative path for each picture: `txt2img-images/2026-11-22/00012-<seed>.png`.
 
-        reserved: relative paths already promised to other jobs.
+        reserved: relative paths already promised to other jobs. wanted: relative path without an ending that is taken instead;
+        further pictures of the job get a number behind it, and so does one whose name is taken.
         """
         moment, suffix = self._now(), suffix_for(request, style)
+        if wanted is not None:
+            taken = {path.casefold() for path in reserved}
+            return {image: self._as_wanted(f"{wanted}-{image + 1}" if image else wanted, suffix, taken) for image in images}
         return {image: self._fresh(_PICTURES, Subject(request, image, moment), reserved, style, suffix) for image in images}
 
     def plan_grid(self, request: ResolvedRequest, reserved: Collection[str], style: OutputStyle = DEFAULT_STYLE) -> str:
@@ -195,6 +204,14 @@ class PictureFolder:
         where = place(top, style, subject, number_bytes=series.most_bytes, path_bytes=self._path_bytes)
         number = self._take_number(where.folder, series, reserved)
         return where.numbered(series.numbered(number), suffix)
+
+    def _as_wanted(self, wanted: str, suffix: str, taken: set[str]) -> str:
+        number, relative = 1, f"{wanted}{suffix}"
+        while relative.casefold() in taken or self.exists(relative):
+            number += 1
+            relative = f"{wanted} ({number}){suffix}"
+        taken.add(relative.casefold())
+        return relative
 
     def _take_number(self, folder: PurePosixPath, series: _Series, reserved: Collection[str]) -> int:
         # Folders that differ in capitals only are one on Windows and macOS, so they share their numbers everywhere.

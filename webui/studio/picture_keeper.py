@@ -42,7 +42,7 @@ class PictureKeeper:
         if job.live:
             return {}
         reserved = self._journal.promised_paths()
-        planned = self._pictures.plan(job.resolved, images, reserved, self._style)
+        planned = self._pictures.plan(job.resolved, images, reserved, self._style, job.wanted_path)
         if self._style.save_grids and job.resolved.picture_count > 1:
             planned[GRID] = self._pictures.plan_grid(job.resolved, reserved, self._style)
         return planned
@@ -75,7 +75,7 @@ class PictureKeeper:
         fresh = (
             {GRID: self._pictures.plan_grid(job.resolved, reserved, self._style)}
             if index == GRID
-            else self._pictures.plan(job.resolved, (index,), reserved, self._style)
+            else self._pictures.plan(job.resolved, (index,), reserved, self._style, job.wanted_path)
         )
         # The suffix stays: the picture is encoded already.
         suffix = PurePosixPath(job.planned_paths[index]).suffix

@@ -48,7 +48,7 @@ from webui.generation.request import (
     explain_validation,
     parse_request,
 )
-from webui.generation.resolve import CheckpointIdentity, resolve
+from webui.generation.resolve import LAST_RANDOM_SEED, CheckpointIdentity, resolve
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
 from webui.generation.stock_pipelines import notes_for
@@ -56,11 +56,13 @@ from webui.pictures.decoding import as_png, read_stored, read_upright, upright_s
 from webui.pictures.masking import as_mask, check_mask
 from webui.pictures.preprocessors import control_picture, encoder_picture
 from webui.pictures.starting import laid_under
-from webui.planning.estimate import Estimate, estimate
+from webui.planning.estimate import Estimate, estimate, pace
 from webui.planning.machine import host_memory
 from webui.settings import SETTINGS_FILE_NAME, Settings
 from webui.studio import journal as states
 from webui.studio import reading
+from webui.studio.batch_book import BatchBook
+from webui.studio.batches import Batches, StudioHands
 from webui.studio.completer import Completer
 from webui.studio.database import open_database
 from webui.studio.dispatcher import Dispatcher, JobWords
@@ -116,7 +118,8 @@ class Studio:
         self._executor = executor
         self.extensions = extensions
         self.database = open_database(settings.data_dir)
-        self._journal = Journal(self.database, IdClock(self.database.last_id()))
+        ids = IdClock(self.database.last_id())
+        self._journal = Journal(self.database, ids)
         self.history = History(self.database)
         self.styles = StyleBook(settings.style_patterns)
         self.completer = Completer(catalog.models, self.styles, self.history, extensions)
@@ -142,6 +145,25 @@ class Studio:
             words=JobWords(view=self.job_view, seconds=self._seconds_of, successor=self._successor_of),
         )
         self.queue = QueueView(self._journal, self.history, self._dispatcher, self.job_view, lambda: self.preferences.current)
+        self._batch_book = BatchBook(self.database, self._journal, ids)
+        self.batches = Batches(
+            self._batch_book,
+            self._journal,
+            self.images,
+            self.events,
+            lambda: self.preferences.current,
+            settings.data_dir / "cache",
+            StudioHands(
+                complete=self.complete,
+                prepared=self._prepared,
+                announce=self._announce,
+                stop=self._dispatcher.stop,
+                seconds_left=self._running_seconds_left,
+                pace=lambda checkpoint: pace(self.history.speed_samples(checkpoint)),
+                checkpoints=lambda: [entry.name for entry in self.checkpoints()],
+                random_seed=lambda: self._rng.randint(0, LAST_RANDOM_SEED),
+            ),
+        )
         self.models = ModelDesk(catalog, executor, settings.data_dir / "cache", self.picture_path)
         self.events.listen(self._queue_touched.set)
         catalog.on_change = lambda: self.events.publish("catalog")
@@ -151,12 +173,14 @@ class Studio:
         """Start the worker, take up what a crash left behind, and begin to run jobs."""
         self._executor.start()
         self._dispatcher.start()
+        self.batches.start()
         self.catalog.start()
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
     def close(self) -> None:
         """End the worker; an unfinished job is made at the next start."""
         self._closed.set()
+        self.batches.close()
         self._dispatcher.close()
         self.catalog.close()
         self.database.close()
@@ -315,11 +339,16 @@ class Studio:
     # the queue
 
     def interrupt(self, job_id: str) -> JobView:
-        """End a job: a running one at its next step (finished pictures stay), a waiting one at once. It ends "forever", too."""
+        """End a job: a running one at its next step (finished pictures stay), a waiting one at once.
+
+        It ends "forever", too, and where the job runs it pauses the batch that the job belongs to.
+        """
         identifier = parse_id(job_id)
         forever = self._journal.get(identifier).forever
         if forever and identifier in self._end_forever():
             return self.job(job_id)
+        if self._dispatcher.progress(identifier) is not None:
+            self.batches.halt_for(identifier)
         if not self._dispatcher.stop(identifier):
             job = self._journal.get(identifier)
             if not self._journal.cancel_waiting(identifier) and not self._dispatcher.stop(identifier):
@@ -356,15 +385,18 @@ class Studio:
         self._tell_queue()
 
     def clear_queue(self) -> tuple[int, str]:
-        """Cancel all waiting jobs. Returns how many, and the stamp with which `restore_queue` brings them back."""
-        count, stamp = self._journal.clear()
+        """Cancel all waiting jobs, and batches with them. Returns how many, and the stamp with which `restore_queue` brings them back."""
+        count, stamp = self._journal.clear(self._batch_book.halt_active)
         self.events.publish("jobs")
+        self.batches.cleared(stamp)
         return count, str(stamp)
 
     def restore_queue(self, stamp: str) -> int:
-        """Bring back the jobs that one `clear_queue` cancelled. Returns how many."""
-        count = self._journal.restore_cleared(parse_id(stamp))
+        """Bring back the jobs that one `clear_queue` cancelled, and their batches. Returns how many."""
+        identifier = parse_id(stamp)
+        count = self._journal.restore_cleared(identifier, self._batch_book.take_back)
         self.events.publish("jobs")
+        self.batches.cleared(identifier)
         self._dispatcher.wake()
         return count
 
@@ -446,6 +478,10 @@ class Studio:
 
     def _seconds_of(self, job: Job) -> float | None:
         return self.estimate(job.resolved).seconds
+
+    def _running_seconds_left(self, job_id: int) -> float | None:
+        progress = self._dispatcher.progress(job_id)
+        return None if progress is None else progress.seconds_left
 
     # following
 
@@ -808,7 +844,7 @@ def _request_words(job: Job) -> dict[str, Any]:
     try:
         request = job.resolved
     except EaselError:
-        return {"prompt": "", "checkpoint": "", "pictures": 1, "width": 0, "height": 0, "seed": "0"}
+        return {"prompt": "", "checkpoint": "", "pictures": 1, "width": 0, "height": 0, "seed": "0", "source_name": ""}
     width, height = request.picture_size
     return {
         "prompt": request.prompt,
@@ -817,4 +853,5 @@ def _request_words(job: Job) -> dict[str, Any]:
         "width": width,
         "height": height,
         "seed": str(request.seed),
+        "source_name": request.init_name if isinstance(request, PictureFromPicture) else "",
     }

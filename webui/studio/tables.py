@@ -30,6 +30,8 @@ job = Table(
     Column("work", Float, nullable=False, default=0.0),
     # An id of the time when it ended; jobs that were cancelled together share it.
     Column("ended", BigInteger),
+    # Where its pictures go, relative to the pictures folder and without an ending; none: where the settings say.
+    Column("wanted_path", Text),
 )
 # Both hold all that the line and its estimate need, so that 10,000 waiting jobs are looked through without reading their rows.
 Index("job_line", job.c.status, job.c.priority.desc(), job.c.position, job.c.id, job.c.checkpoint, job.c.overtaken, job.c.work)
@@ -53,6 +55,51 @@ used_image = Table(
     Column("sha256", LargeBinary(32), primary_key=True, index=True),
 )
 """Pictures of the image store that a job's request refers to: they stay as long as the job's row."""
+
+batch = Table(
+    "batch",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("status", String(16), nullable=False),
+    Column("asked", Text, nullable=False),
+    # Of each of its files, with a picture and mask that are yet to be put in.
+    Column("request", Text, nullable=False),
+    Column("error", JSON(none_as_null=True)),
+    # An id of the time when it was halted or ended. Jobs that were halted with it share it.
+    Column("stamp", BigInteger),
+    Index("batch_status", "status", "id"),
+)
+"""Many files that are drawn on one after the other."""
+
+batch_file = Table(
+    "batch_file",
+    metadata,
+    Column("batch_id", BigInteger, ForeignKey("batch.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    # Known from the start where it was uploaded, else once it was read.
+    Column("picture", LargeBinary(32)),
+    Column("mask_name", Text),
+    Column("mask", LargeBinary(32)),
+    # Written together with the job itself: what has one is never handed to the queue again.
+    Column("job_id", BigInteger, index=True),
+    Column("error", JSON(none_as_null=True)),
+)
+Index(
+    "batch_file_open",
+    batch_file.c.batch_id,
+    batch_file.c.number,
+    sqlite_where=batch_file.c.job_id.is_(None) & batch_file.c.error.is_(None),
+)
+"""The files of a batch. One without job and error is yet to be handed to the queue; how the others are, their jobs say."""
+
+batch_image = Table(
+    "batch_image",
+    metadata,
+    Column("batch_id", BigInteger, ForeignKey("batch.id", ondelete="CASCADE"), primary_key=True),
+    Column("sha256", LargeBinary(32), primary_key=True),
+)
+"""Pictures of the image store that a batch needs until its jobs refer to them."""
 
 remembered = Table("remembered", metadata, Column("name", String(64), primary_key=True), Column("value", JSON, nullable=False))
 """What the studio itself keeps over a restart, by name ("paused")."""

@@ -13,7 +13,7 @@ from gradio.themes import Base
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from webui.errors import NotFound
+from webui.errors import EaselError, NotFound
 from webui.generation.request import HIRES_FIELDS, GenerationRequest, PictureFromPicture
 from webui.studio.journal import HIGHEST_PRIORITY
 from webui.studio.studio import Studio
@@ -86,7 +86,10 @@ def mount_page(app: FastAPI, page: gr.Blocks, head: str = "") -> FastAPI:
         page,
         path="/",
         theme=Base(font=["sans-serif"], font_mono=["monospace"]),
-        css_paths=[STATIC_FOLDER / name for name in ("easel.css", "gradio.css", "plain.css", "canvas.css", "models.css", "control.css")],
+        css_paths=[
+            STATIC_FOLDER / name
+            for name in ("easel.css", "gradio.css", "plain.css", "canvas.css", "models.css", "control.css", "batch.css")
+        ],
         head=head,
         max_file_size=MAX_UPLOAD,
         run_history=False,
@@ -188,6 +191,15 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
         job = str(event.job)
         return {"receipt": {"job": studio.edit(job, fields.read(values, event.source, over=asked_of(job)))["id"]}}
 
+    def batch(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
+        request = fields.read(values, {"kind": event.page, "init_image": ANY_PICTURE, "mask": ANY_PICTURE})
+        asked = request.model_dump(mode="json", exclude={"init_image", "mask", "init_name"})
+        try:
+            return {"receipt": {"batch": studio.batches.submit({**dict(event.order), "request": asked})["id"]}}
+        except EaselError as problem:
+            problem.field = (problem.field or "").removeprefix("request.") or None
+            raise
+
     def live(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
         # Quick, while somebody types: one picture, and of that the first pass alone.
         request = fields.read(values, {}).model_copy(update={"batch_count": 1, "batch_size": 1, "hires": False})
@@ -231,6 +243,7 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
     receipt.live(answered("live", receipt, live), fields.inputs, receipt, trigger_mode="always_last", **quiet)
     receipt.soon(answered("soon", receipt, submitting(priority=HIGHEST_PRIORITY)), fields.inputs, receipt, trigger_mode="multiple", **quiet)
     receipt.forever(answered("forever", receipt, submitting(forever=True)), fields.inputs, receipt, trigger_mode="multiple", **quiet)
+    receipt.batch(answered("batch", receipt, batch), fields.inputs, receipt, trigger_mode="multiple", **quiet)
     receipt.reopen(answered("reopen", receipt, reopen), None, sets, trigger_mode="multiple", **quiet)
     receipt.save(answered("save", receipt, save), fields.inputs, receipt, trigger_mode="once", **quiet)
     receipt.plan(answered("plan", receipt, plan), fields.inputs, receipt, trigger_mode="always_last", **quiet)

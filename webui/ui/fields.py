@@ -112,6 +112,8 @@ class Fields:
         # An unknown kind is refused by parse_request.
         request_type = REQUEST_TYPES.get(str(data.get("kind", "txt2img")), Txt2Img)
         data = {name: value for name, value in data.items() if name in request_type.model_fields}
+        if over is not None and data.get("init_image") != source_of(over).get("init_image"):
+            data.pop("init_name", None)  # it names the picture of before
         switched = EXTENSION_SWITCHES.values()
         extensions: dict[str, dict[str, Any]] = {key: value for key, value in data.get("extensions", {}).items() if key not in switched}
         for name, component in self.components.items():

@@ -17,7 +17,7 @@ from webui.ui.pieces import Assets
 
 log = logging.getLogger(__name__)
 
-EVENTS = ("generate", "live", "plan", "use", "carry", "enlarge", "example", "catalog", "put", "soon", "forever", "reopen", "save")
+EVENTS = ("generate", "live", "plan", "use", "carry", "enlarge", "example", "catalog", "put", "soon", "forever", "batch", "reopen", "save")
 """What scripts may ask for. Gradio takes an event name only if it stands in quotes in the script."""
 
 

@@ -15,6 +15,7 @@ from webui.catalog.header import readable
 from webui.catalog.models import KIND_TITLES
 from webui.catalog.roots import PATHS_FILE, Found, find_models, find_places
 from webui.errors import Conflict, EaselError, InvalidRequest
+from webui.named_paths import whole_path
 from webui.studio.studio import Studio
 
 _PATIENCE_SECONDS = 5.0
@@ -72,17 +73,7 @@ def _program(path: Path) -> str:
 
 def checked_path(text: str) -> Path:
     """A folder, or a list of folders, that is there and can be looked through. Raises InvalidRequest."""
-    path = Path(os.path.expandvars(text.strip())).expanduser()
-    if not text.strip() or "\0" in text or not path.is_absolute():
-        raise InvalidRequest(
-            "Name the whole path of a folder.",
-            field="path",
-            allowed="an absolute path",
-            hint="Write it like /home/me/ComfyUI or C:\\ComfyUI.",
-        )
-    path = Path(os.path.normpath(path))
-    if path == Path(path.anchor):
-        raise InvalidRequest(f"{path} is a whole disk.", field="path", hint="Name the folder with the models in it.")
+    path = whole_path(text, "path", "ComfyUI")
     is_list = path.suffix.casefold() in (".yaml", ".yml")
     if not (path.is_file() if is_list else path.is_dir()):
         raise InvalidRequest(f"There is no {'file' if is_list else 'folder'} {path}.", field="path", hint="Check its spelling.")

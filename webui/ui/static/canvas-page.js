@@ -1,5 +1,7 @@
 // A page with a canvas, img2img or Inpaint: the picture in the middle, what came of it below, the layers beside it.
 
+import { openBatchSheet } from "./batch-sheet.js";
+import { showBatches } from "./batch-strip.js";
 import { Canvas } from "./canvas/canvas.js";
 import { Rectangle } from "./canvas/shapes.js";
 import { put, values } from "./fields.js";
@@ -20,14 +22,16 @@ export function mount(element, { page }) {
   const place = h("div", { class: "ez-easel" });
   const empty = h("div", { class: "ez-canvas-empty" });
   const results = h("div", { class: "ez-results" });
+  const batches = h("div", { class: "ez-batches", hidden: true });
   const side = h("aside", { class: "ez-side", "aria-label": "Layers", hidden: !canvas.hasMask });
-  fill(element, h("div", { class: `ez-paint ${canvas.hasMask ? "has-layers" : ""}` }, h("section", { class: "ez-stage", "aria-label": "Canvas" }, place, results), side));
+  fill(element, h("div", { class: `ez-paint ${canvas.hasMask ? "has-layers" : ""}` }, h("section", { class: "ez-stage", "aria-label": "Canvas" }, place, batches, results), side));
   const mounted = canvas.mount(place, side);
   place.append(empty);
-  takePictures(place, page, canvas);
+  takePictures(place, page, canvas, (files) => openBatchSheet(page, { files }));
   // Where the layers lie over the board, a touch of the board puts them away.
   place.addEventListener("pointerdown", (event) => event.target.closest(".ez-show-layers") || canvas.toggleLayers(false));
   showResults(results, page, canvas);
+  showBatches(batches, page);
   const offer = () => !canvas.painting && fill(empty, welcome(canvas, page));
   canvas.addEventListener("opened", () => fill(empty));
   for (const type of ["snapshot", "picture"]) on(type, offer);
@@ -50,7 +54,7 @@ function welcome(canvas, page) {
       newestPicture() && h("button", { class: "ez-btn", type: "button", onclick: () => putMade(canvas, newestPicture()) }, "The last picture"),
       example && h("button", { class: "ez-btn", type: "button", onclick: () => tryOut(canvas, example) }, "Try it with an example"),
     ),
-    h("p", { class: "dim s" }, "Or drop one here, or paste one."),
+    h("p", { class: "dim s" }, "Or drop one here, or paste one. ", h("button", { class: "ez-link", type: "button", onclick: () => openBatchSheet(page) }, "Draw on many files")),
     recent.length > 1 &&
       h(
         "div",

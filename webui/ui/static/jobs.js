@@ -22,7 +22,7 @@ let plan = new Map(); // id -> place in the order in which they will run, as far
 
 /**
  * Events: "snapshot", "job" {job, before}, "progress" {…}, "picture" {image, job, live}, "note", "queue", "notices", "worker",
- * "catalog", "memory", "order", "order_progress", "order_removed", "styles", "settings", "connection".
+ * "catalog", "memory", "batch", "batch_removed", "order", "order_progress", "order_removed", "styles", "settings", "connection".
  */
 export const changes = new EventTarget();
 
@@ -110,6 +110,12 @@ const TAKE = {
   },
   memory() {
     tell("memory");
+  },
+  batch({ batch }) {
+    tell("batch", batch);
+  },
+  batch_removed({ batch }) {
+    tell("batch_removed", batch);
   },
   order({ order }) {
     tell("order", order);

@@ -45,9 +45,9 @@ async function toggle(name, title, model, ways, given) {
 }
 
 /** Segments: [[value, words]]; picked(value) is called with the one that is chosen. */
-export function segments(label, options, picked) {
-  const buttons = options.map(([value, words], at) =>
-    h("button", { type: "button", role: "radio", "aria-checked": String(at === 0), class: at === 0 ? "on" : "", "data-does": `way-${value}`, onclick: () => pick(value) }, words),
+export function segments(label, options, picked, chosen = options[0][0]) {
+  const buttons = options.map(([value, words]) =>
+    h("button", { type: "button", role: "radio", "aria-checked": String(value === chosen), class: value === chosen ? "on" : "", "data-does": `way-${value}`, onclick: () => pick(value) }, words),
   );
   const pick = (value) => {
     options.forEach(([other], at) => {

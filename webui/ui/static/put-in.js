@@ -1,5 +1,6 @@
 // How a picture comes onto a canvas: dropped, pasted, chosen from a file, or one that was made here. What was there stays as a draft.
 
+import { manyDropped } from "./batch-files.js";
 import { put, row, snapshot } from "./fields.js";
 import { currentPage } from "./pages.js";
 import { toast } from "./toasts.js";
@@ -38,8 +39,8 @@ function fit(name, value) {
   return Math.min(maximum, Math.max(minimum, Math.round(value / step) * step));
 }
 
-/** Lets pictures be dropped on `element`, and pasted while its page is shown. */
-export function takePictures(element, page, canvas) {
+/** Lets pictures be dropped on `element`, and pasted while its page is shown. many(files): what several of them, or a folder, go to. */
+export function takePictures(element, page, canvas, many) {
   const hasPicture = (transfer) => [...transfer.types].some((type) => type === "Files" || type === "text/uri-list");
   element.addEventListener("dragover", (event) => {
     if (!hasPicture(event.dataTransfer)) return;
@@ -51,6 +52,8 @@ export function takePictures(element, page, canvas) {
     element.classList.remove("is-dropped-on");
     if (!hasPicture(event.dataTransfer)) return;
     event.preventDefault();
+    const several = manyDropped(event.dataTransfer);
+    if (several) return many(await several);
     const [file] = event.dataTransfer.files;
     const address = event.dataTransfer.getData("text/uri-list").split("\n")[0];
     if (file) putIn(canvas, file);

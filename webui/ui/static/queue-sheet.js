@@ -284,6 +284,7 @@ function marks(job) {
   const words = [
     editedJob() === job.id && h("span", { class: "ez-badge acc" }, "In the fields"),
     job.forever && ACTIVE.has(job.status) && h("span", { class: "ez-badge acc" }, "Forever"),
+    job.source_name && h("span", { class: "ez-badge ez-badge-name", title: job.source_name }, h("span", { class: "cut" }, job.source_name)),
     job.status === "waiting" && !job.forever && job.priority !== 0 && h("span", { class: "ez-badge" }, priorityWords(job.priority)),
   ].filter(Boolean);
   return words.length > 0 && h("span", { class: "row wrap ez-job-more" }, words);

@@ -1,5 +1,6 @@
 // The arrow beside Generate: the other ways to add a job.
 
+import { openBatchSheet } from "./batch-sheet.js";
 import { clearErrors, showError } from "./fields.js";
 import { icon } from "./icons.js";
 import { isForever, on } from "./jobs.js";
@@ -8,6 +9,7 @@ import { fill, h } from "./markup.js";
 import { toggleMenu } from "./menu.js";
 import { order } from "./order.js";
 import { endForever } from "./queue-acts.js";
+import { kindOf } from "./source.js";
 import { follow } from "./stage.js";
 import { errorToast } from "./toasts.js";
 
@@ -36,6 +38,7 @@ function items() {
     isForever()
       ? { icon: "repeat", words: "End forever", run: endForever }
       : { icon: "repeat", words: "Generate forever", run: () => order("forever") },
+    kindOf() !== "txt2img" && { icon: "folder", words: "Draw on many files", run: () => openBatchSheet() },
   ];
 }
 

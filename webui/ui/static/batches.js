@@ -1,0 +1,100 @@
+// What this page knows of batches: many files that are drawn on one after the other. They go on when the page is closed.
+
+import { known, on } from "./jobs.js";
+import { change, look } from "./rest.js";
+import { toast } from "./toasts.js";
+import { about, count } from "./words.js";
+
+export const GOES_ON = new Set(["active", "paused"]);
+const STATES = ["done", "failed", "cancelled"];
+
+const batches = new Map(); // id -> Batch
+const listeners = new Set();
+
+/** Calls back when a batch came, changed or went: with its id, or null where all were looked at anew. */
+export function onBatches(listener) {
+  listeners.add(listener);
+}
+
+function tell(id) {
+  listeners.forEach((listener) => listener(id));
+}
+
+async function lookAgain() {
+  const answer = await look("/batches");
+  if (!answer) return;
+  batches.clear();
+  for (const batch of answer.items) batches.set(batch.id, batch);
+  tell(null);
+}
+
+on("snapshot", lookAgain);
+on("batch", (batch) => {
+  batches.set(batch.id, batch);
+  tell(batch.id);
+});
+on("batch_removed", (id) => batches.delete(id) && tell(id));
+
+export function batchById(id) {
+  return batches.get(id) ?? null;
+}
+
+/** The batches of a page, newest first: those that go on, and the one that ended last. */
+export function batchesOf(kind) {
+  const own = [...batches.values()].filter((batch) => batch.kind === kind).sort((a, b) => Number(b.id) - Number(a.id));
+  const last = own.find(({ status }) => !GOES_ON.has(status));
+  return own.filter((batch) => batch === last || GOES_ON.has(batch.status));
+}
+
+/** "12 of 37 done, 2 failed" */
+export function doneWords(batch) {
+  return [`${batch.done} of ${count(batch.total, "file")} done`, ...STATES.slice(1).map((state) => batch[state] && `${batch[state]} ${state}`)].filter(Boolean).join(", ");
+}
+
+/** How it stands, beyond its numbers: "about 3 min left", "paused", "waits for the queue". */
+export function stateWords(batch) {
+  if (batch.status === "paused") return "paused";
+  if (batch.status !== "active") return batch.status === "cancelled" ? "ended early" : "";
+  if (known.queue.paused) return "the queue is paused";
+  return batch.seconds_left === null ? "" : `${about(batch.seconds_left)} left`;
+}
+
+/** Share of its files that are through. */
+export function share(batch) {
+  return batch.total ? STATES.reduce((sum, state) => sum + batch[state], 0) / batch.total : 1;
+}
+
+export function pauseBatch(batch) {
+  return change(`/batches/${batch.id}/pause`, {}, { but: 409 });
+}
+
+export function resumeBatch(batch) {
+  return change(`/batches/${batch.id}/resume`, {}, { but: 409 });
+}
+
+export function retryBatch(batch) {
+  return change(`/batches/${batch.id}/retry`);
+}
+
+export async function cancelBatch(batch) {
+  const ended = await change(`/batches/${batch.id}/cancel`, {}, { but: 409 });
+  if (ended) toast({ icon: "ok", title: "Batch cancelled", text: `${doneWords(ended)}. Finished pictures stay.`, undo: () => resumeBatch(ended) });
+}
+
+/** Lets go of a batch that has ended; its pictures stay. */
+export function closeBatch(batch) {
+  return change(`/batches/${batch.id}`, {}, { method: "DELETE", but: 404 });
+}
+
+/** What can be done with a batch now, in order: {name, icon, words, run}. */
+export function actsOf(batch) {
+  const acts = {
+    pause: { icon: "pause", words: "Pause", run: () => pauseBatch(batch) },
+    resume: { icon: "play", words: "Resume", run: () => resumeBatch(batch) },
+    cancel: { icon: "close", words: "Cancel", run: () => cancelBatch(batch) },
+    retry: { icon: "restore", words: "Try again", run: () => retryBatch(batch) },
+    close: { icon: "close", words: "Close", run: () => closeBatch(batch) },
+  };
+  const names = { active: ["pause", "cancel"], paused: ["resume", "cancel"], cancelled: ["resume", "close"], done: [batch.failed > 0 && "retry", "close"] }[batch.status];
+  return names.filter(Boolean).map((name) => ({ name, ...acts[name] }));
+}
