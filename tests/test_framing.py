@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from webui.errors import InvalidRequest
+from webui.pictures.boxes import Box, Size
 from webui.pictures.colours import with_colours_of
-from webui.pictures.framing import Box, CutOut, Size, box_around, cropped, filled, place_within, stretched
+from webui.pictures.framing import CutOut, box_around, cropped, filled, place_within, stretched
 from webui.pictures.masking import as_mask, blurred, bounds, check_mask, filled_in, hardened, turned
 from webui.pictures.starting import LATENT, WAYS, Masking, starting_inpaint, starting_picture
 

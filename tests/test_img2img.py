@@ -45,7 +45,7 @@ INPAINT = {"kind": "inpaint", "init_image": PICTURE, "mask": MASK}
 
 
 def resolved(**fields: Any) -> ResolvedRequest:
-    size = (96, 80) if fields.get("kind") == "inpaint" else None
+    size = fields.pop("picture_size", (96, 80)) if fields.get("kind") == "inpaint" else None
     return resolve(parse_request({"seed": 7} | fields), CheckpointIdentity("small", "0123456789"), random.Random(1), picture_size=size)
 
 

@@ -13,6 +13,7 @@ from test_adapters import Listening
 from test_control import finished
 from test_img2img import IMG2IMG, INPAINT, png, resolved, white
 
+from webui.errors import InvalidRequest
 from webui.executors.fake import FakeExecutor
 from webui.generation.events import Failed, Step, WorkerEvent
 from webui.generation.infotext import map_fields, read_infotext, write_infotext
@@ -47,6 +48,12 @@ def test_each_round_is_a_request_of_its_own() -> None:
     assert [passes_of(one)[0].steps.taken for one in rounds] == [17, int(rounds[1].denoising_strength * 20) + 1, 5]
     assert work_of(asked) == 2 * sum(picture_work(one) for one in rounds)
     assert parse_request({}).rounds == (parse_request({}),)
+
+
+def test_a_picture_that_is_extended_has_no_rounds() -> None:
+    with pytest.raises(InvalidRequest, match="again") as refused:
+        parse_request(INPAINT | LOOPS | {"extend_left": 64})
+    assert refused.value.field == "loops"
 
 
 def test_seeds_go_on_over_rounds_and_rows() -> None:

@@ -6,6 +6,7 @@ import base64
 import io
 import re
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import numpy as np
@@ -303,3 +304,133 @@ def test_in_a_narrow_window_the_canvas_stands_above_what_is_asked(new_visitor: C
     )
     assert order == sorted(order)
     assert re.match(r"#inpaint", page.evaluate("location.hash"))
+
+
+# soft inpainting
+
+
+def test_what_soft_inpainting_asks_is_grey_until_it_is_on(sent: Page) -> None:
+    page = sent
+    section = page.locator("#ez-acc-soft > button.label-wrap")
+    expect(section).to_have_attribute("data-sum", "Off")
+    section.click()
+    expect(page.locator("#ez-soft")).to_have_js_property("inert", True)
+    page.get_by_label("Soft inpainting", exact=True).check()
+    expect(page.locator("#ez-soft")).to_have_js_property("inert", False)
+    field(page, "soft_contrast_boost").fill("2.5")
+    expect(section).to_have_attribute("data-sum", "boost 2.5")
+    paint(page)
+    page.locator("#ez-generate").click()
+    expect(results(page)).to_have_count(1)
+    made = newest(page)
+    assert (made["soft_inpainting"], made["soft_contrast_boost"]) == (True, 2.5)
+    open_page(page, "img2img")
+    expect(section).to_be_hidden()
+
+
+# extending
+
+
+def newest(page: Page) -> dict[str, Any]:
+    """The request of the newest job."""
+    return page.evaluate(
+        """async () => {
+            const {jobs} = await (await fetch("/api/v1/jobs?limit=1")).json();
+            return (await fetch(`/api/v1/jobs/${jobs[0].id}/request`)).json();
+        }"""
+    )
+
+
+FRAME = """async () => {
+    const address = performance.getEntriesByType("resource").map((entry) => entry.name).find((name) => name.endsWith("/source.js"));
+    const {canvasOf} = await import(address);
+    const {painting, board} = canvasOf("inpaint");
+    const {scale, x, y} = board.view;
+    return {frame: painting.frame, size: [painting.width, painting.height], scale, x, y, laid: board.resultBox && board.result.width};
+}"""
+
+
+def frame(page: Page) -> dict[str, int]:
+    return page.evaluate(FRAME)["frame"]
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float], *, lifted: bool = True) -> None:
+    """Drags from one point to another, in pixels of the picture."""
+    at, corner = page.evaluate(FRAME), canvas(page).bounding_box()
+    assert corner is not None
+    points = [(corner["x"] + at["x"] + x * at["scale"], corner["y"] + at["y"] + y * at["scale"]) for x, y in (start, end)]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    page.mouse.move(*points[1], steps=3)
+    if lifted:
+        page.mouse.up()
+
+
+def test_the_frame_is_dragged_and_the_mask_keeps_its_place(sent: Page) -> None:
+    page = sent
+    paint(page)
+    before = mask(page)
+    width, height = page.evaluate(FRAME)["size"]
+    page.keyboard.press("o")
+    expect(canvas(page).get_by_role("button", name="Extend")).to_have_attribute("aria-pressed", "true")
+    drag(page, (width, height / 2), (width + 65, height / 2))
+    assert frame(page) == {"left": 0, "top": 0, "right": 64, "bottom": 0}
+    drag(page, (0, 0), (-24, -17))
+    assert frame(page) == {"left": 24, "top": 16, "right": 64, "bottom": 0}
+    page.keyboard.down("Shift")
+    drag(page, (width / 2, height), (width / 2, height + 8))
+    page.keyboard.up("Shift")
+    assert frame(page) == {"left": 24, "top": 24, "right": 64, "bottom": 8}
+    drag(page, (width + 64, height / 2), (width + 90, height / 2), lifted=False)
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    assert frame(page)["right"] == 64
+    page.keyboard.press("Control+z")
+    assert frame(page) == {"left": 24, "top": 16, "right": 64, "bottom": 0}
+    assert np.array_equal(mask(page), before)
+
+    page.reload()
+    section = page.locator("#ez-acc-extend > button.label-wrap")
+    expect(section).to_have_attribute("data-sum", "left 24, top 16, right 64")
+    assert np.array_equal(mask(page), before)
+    section.click()
+    page.get_by_label("Extend left", exact=True).fill("35")
+    page.get_by_label("Extend left", exact=True).press("Tab")
+    expect(page.locator("#ez-extend")).to_contain_text(f"{width} × {height} becomes {width + 96} × {height + 16}")
+    page.keyboard.press("Control+Shift+z")
+    assert frame(page)["left"] == 32
+    page.locator("#ez-generate").click()
+    expect(results(page)).to_have_count(1)
+    made = newest(page)
+    assert [made[f"extend_{side}"] for side in ("left", "right", "top", "bottom")] == [32, 64, 16, 0]
+    assert made["mask"]
+    page.wait_for_function(f"async (width) => (await ({FRAME})()).laid === width", arg=width + 96)
+    page.get_by_role("button", name="Go on with it").click()
+    expect(results(page)).to_have_count(0)
+    assert page.evaluate(FRAME)["size"] == [width + 96, height + 16]
+    assert frame(page) == {"left": 0, "top": 0, "right": 0, "bottom": 0}
+
+
+@pytest.mark.slow
+def test_a_picture_is_extended_without_a_mask_and_its_parameters_come_back(sent: Page) -> None:
+    page = sent
+    page.locator("#ez-acc-extend > button.label-wrap").click()
+    page.get_by_label("Extend bottom", exact=True).fill("64")
+    page.get_by_label("Extend bottom", exact=True).press("Enter")
+    field(page, "extend_rounds").fill("2")
+    page.locator("#ez-generate").click()
+    expect(results(page)).to_have_count(1)
+    made = newest(page)
+    assert (made["extend_bottom"], made["extend_rounds"], made["mask"]) == (64, 2, "")
+    page.get_by_role("button", name="Reset", exact=True).click()
+    assert frame(page)["bottom"] == 0
+    # Sent on, the picture is not extended once more; by its parameters it is.
+    send(page, "Inpaint")
+    expect(results(page)).to_have_count(0)
+    assert frame(page)["bottom"] == 0
+    open_history(page)
+    page.locator(".ez-cell").first.click()
+    page.get_by_role("button", name="Use parameters").locator("visible=true").click()
+    expect(page.get_by_role("tab", name="Inpaint")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#ez-acc-extend > button.label-wrap")).to_have_attribute("data-sum", "bottom 64, rounds 2")
+    assert frame(page)["bottom"] == 64

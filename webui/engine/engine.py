@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -47,11 +48,12 @@ from webui.generation.job import JobSpec
 from webui.generation.passes import Pass, passes_of
 from webui.generation.prompt.reading import read_negative_prompt, read_prompt
 from webui.generation.prompt.schedules import Timeline
-from webui.generation.request import Inpaint, PictureFromPicture, ResolvedRequest, ResolvedTxt2Img
+from webui.generation.request import Inpaint, PictureFromPicture, ResolvedInpaint, ResolvedRequest, ResolvedTxt2Img
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
 from webui.generation.stock_pipelines import STOCK_PIPELINES
 from webui.pictures.decoding import read_stored, read_upright
+from webui.pictures.growing import Growing
 from webui.pictures.masking import as_mask, check_mask
 from webui.pictures.starting import Masking, Start, starting_inpaint, starting_picture
 from webui.planning.estimate import picture_work
@@ -78,7 +80,8 @@ def _conditioning_files(device: Device, folder: Path | None) -> ConditioningFile
 
 def groups_of(images: Sequence[int], request: ResolvedRequest, device: Device) -> list[tuple[int, ...]]:
     """The pictures of a job as they are drawn: together where the device gains by it and they stay the same, one by one elsewhere."""
-    size = request.batch_size if device.batches and not find_sampler(request.sampler).one_by_one else 1
+    alone = find_sampler(request.sampler).one_by_one or (isinstance(request, Inpaint) and any(request.extends))
+    size = request.batch_size if device.batches and not alone else 1
     return [tuple(images[start : start + size]) for start in range(0, len(images), size)]
 
 
@@ -106,6 +109,17 @@ class _Run:
     def start(self) -> Start | None:
         """The picture that is drawn on, and its mask; None where it is drawn from noise alone. Raises InvalidRequest."""
         return read_start(self.job)
+
+    def grown(self, growing: Growing, stage: Pass[ResolvedRequest]) -> tuple[Growing, Start]:
+        """A picture as it is when a pass begins, and what the pass starts from. Raises InvalidRequest."""
+        request, window = stage.request, stage.window
+        assert isinstance(request, ResolvedInpaint), "only these grow"
+        if window is None:
+            assert self.start is not None, "there is a mask"
+            return growing, self.start
+        growing = growing.grown(window.grows)
+        size, keeps_colours = (request.width, request.height), request.color_correction
+        return growing, growing.start(window, size, request.extend_overlap, keeps_colours=keeps_colours)
 
     def note(self, text: str) -> None:
         """Tell the user something, once in a job."""
@@ -162,22 +176,35 @@ class _Work:
 
 @dataclass
 class _Drawn:
-    """Pictures that came out together. pixels: (batch, height, width, 3) uint8. facts: what was done differently for them."""
+    """Pictures that came out together. pixels: (batch, height, width, 3) uint8. facts: what was done differently for them.
+
+    start: what they are still to be finished with.
+    """
 
     context: DenoiseContext
     pixels: torch.Tensor
     facts: dict[str, Any]
+    start: Start | None = None
+
+
+def read_source(job: JobSpec) -> Image.Image:
+    """The picture that a job starts from. Raises InvalidRequest."""
+    request = job.request
+    assert isinstance(request, PictureFromPicture), "it starts from a picture"
+    return read_stored(Path(job.image_paths[request.init_image]), request.init_image)
 
 
 def read_start(job: JobSpec) -> Start | None:
-    """The picture that a job draws on, and its mask; None where it draws from noise alone. Raises InvalidRequest."""
+    """The picture that a job draws on first, and its mask; None where that is noise alone, or beyond the picture. Raises InvalidRequest."""
     request = job.request
     if not isinstance(request, PictureFromPicture):
         return None
     size, keeps_colours = (request.width, request.height), request.color_correction
-    picture = read_stored(Path(job.image_paths[request.init_image]), request.init_image)
+    picture = read_source(job)
     if not isinstance(request, Inpaint):
         return starting_picture(picture, size, request.resize_mode, keeps_colours=keeps_colours)
+    if not request.mask:
+        return None
     mask = as_mask(read_upright(Path(job.image_paths[request.mask]), request.mask))
     # Of the picture that the first round of a loopback starts from; what comes of that may have another size.
     check_mask(mask, (request.picture_width, request.picture_height), inverted=request.inverted)
@@ -302,7 +329,7 @@ class Engine:
             loaded = self._checkpoints.get(Path(path), lambda: run.emit(Stage(f"Loading {name}")), vae, request.weight_storage)
         known = run.ready.get(key)
         if known is not None and known.loaded.family is loaded.family:
-            return replace(known, loaded=loaded)
+            return replace(known, loaded=loaded, stage=stage)
         family = loaded.family
         levels = family.sigmas_at(request.width, request.height)
         own = replace(job, request=request, loras=job.hires_loras if stage.hires and _with_hires(job.request).hires_prompt else job.loras)
@@ -348,7 +375,7 @@ class Engine:
         else:
             measured = {**group.watch.seconds, **memory_facts(list(group.memories.values()))}
             facts = self._facts(run) | measured | {"work": picture_work(run.job.request)} | drawn.facts
-            for image, picture in zip(images, self._finished(drawn, run.start), strict=True):
+            for image, picture in zip(images, self._finished(drawn), strict=True):
                 seconds = (time.perf_counter() - started) / len(images)
                 run.emit(Picture(image, picture.width, picture.height, picture.tobytes(), facts | {"seconds": seconds}))
         finally:
@@ -390,13 +417,15 @@ class Engine:
 
     def _attempt(self, run: _Run, group: _Group, *, full: bool) -> _Drawn:
         """Draw the pictures of one batch. Raises ModelProducedNan, PictureSkipped, JobInterrupted, OutOfMemory, CheckpointUnusable."""
+        if any(stage.window for stage in run.passes):
+            return self._extended(run, group, full)
         first, *hires = run.passes
         with self._at_work(run, first, group, full) as work:
-            start, facts = self._beginning(work)
+            start, facts = self._beginning(work, run.start)
             done, context = self._denoise(work, start)
             if not hires:
                 drawn = self._decoded(done, context)
-                drawn.facts = facts | drawn.facts
+                drawn.facts, drawn.start = facts | drawn.facts, run.start
                 return drawn
             carried, facts = self._carried_over(done, context)
         with self._at_work(run, hires[0], group, full) as work:
@@ -405,9 +434,25 @@ class Engine:
         drawn.facts = facts | more | drawn.facts
         return drawn
 
-    def _beginning(self, work: _Work) -> tuple[Beginning | None, dict[str, Any]]:
-        """What the first pass begins with, and facts; None: noise alone."""
-        request, start = work.request, work.run.start
+    def _extended(self, run: _Run, group: _Group, full: bool) -> _Drawn:
+        """A picture that grows window by window, each drawn into what the one before has left. Raises as `_attempt` does."""
+        growing, facts = Growing.of(read_source(run.job)), {}
+        drawn = None
+        for stage in run.passes:
+            growing, start = run.grown(growing, stage)
+            with self._at_work(run, stage, group, full) as work:
+                begun, more = self._beginning(work, start)
+                drawn = self._decoded(*self._denoise(work, begun))
+            facts |= more | drawn.facts
+            drawn.start = start
+            (picture,) = self._laid(drawn)
+            growing = replace(growing, picture=picture)
+        assert drawn is not None, "there is a window"
+        return _Drawn(drawn.context, as_pixels(growing.picture), facts)
+
+    def _beginning(self, work: _Work, start: Start | None) -> tuple[Beginning | None, dict[str, Any]]:
+        """What a pass begins with, and facts; None: noise alone."""
+        request = work.request
         if start is None or not isinstance(request, PictureFromPicture):
             return None, {}
         pixels = as_input(as_pixels(start.picture))
@@ -522,7 +567,7 @@ class Engine:
 
     def _progress(self, work: _Work, family: Callable[[], Family]) -> _Progress:
         run, stage = work.run, work.ready.stage
-        before = run.passes[0].steps.taken if stage.hires else 0
+        before = sum(one.steps.taken for one in itertools.takewhile(lambda one: one is not stage, run.passes))
         return _Progress(family, run.job.preview_interval, work.group.watch, run.emit, before, run.steps)
 
     def _decoded(self, work: _Work, context: DenoiseContext) -> _Drawn:
@@ -605,14 +650,19 @@ class Engine:
 
         return work.memory.stage(DECODE, made)
 
-    def _finished(self, drawn: _Drawn, start: Start | None) -> Iterator[Image.Image]:
-        mask = drawn.context.mask
-        taken = None if mask is None else mask.taken(drawn.context.latents)
+    def _finished(self, drawn: _Drawn) -> Iterator[Image.Image]:
+        for picture in self._laid(drawn):
+            yield self._hooks.image_ready(picture, drawn.context).convert("RGB")
+
+    def _laid(self, drawn: _Drawn) -> Iterator[Image.Image]:
+        """The pictures, each laid into what it started from."""
+        mask, start = drawn.context.mask, drawn.start
+        taken = None if mask is None or start is None or start.matches_edges else mask.taken(drawn.context.latents)
         for index, row in enumerate(drawn.pixels):
             picture = Image.fromarray(row.numpy(), "RGB")
             if start is not None:
                 picture = start.finished(picture, None if taken is None else as_overlay(taken[index]))
-            yield self._hooks.image_ready(picture, drawn.context).convert("RGB")
+            yield picture
 
     def _facts(self, run: _Run) -> dict[str, Any]:
         """What was measured so far, for Picture and Done."""

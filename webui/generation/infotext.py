@@ -77,6 +77,9 @@ HIRES_KEYS = ("Denoising strength", "Hires upscale", "Hires upscaler")
 SOFT_KEYS = tuple(str(parameters_of(Inpaint)[name].infotext) for name in SOFT_FIELDS)
 """Keys that every infotext of soft inpainting has, and no other."""
 
+EXTENSION_KEYS = tuple(f"Extend {side}" for side in ("left", "right", "top", "bottom"))
+"""Keys by which readers know that a picture was extended."""
+
 HIRES_SIZE = "Hires resize"
 """In place of "Hires upscale": width x height, one of them 0 where it follows from the other."""
 
@@ -314,7 +317,7 @@ def map_fields(infotext: Infotext) -> Mapped:
 
 
 _NO_PICTURE = "0" * 64
-_MASK_KEYS = ("Mask blur", "Mask mode", "Masked content", "Inpaint area", "Masked area padding", *SOFT_KEYS)
+_MASK_KEYS = ("Mask blur", "Mask mode", "Masked content", "Inpaint area", "Masked area padding", *SOFT_KEYS, *EXTENSION_KEYS)
 
 
 def _source_of(parameters: Mapping[str, str]) -> Img2Img | Inpaint | None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from webui.generation.img2img_steps import PartialSteps, partial_steps
 from webui.generation.prompt.schedules import Steps
 from webui.generation.request import (
+    MAX_SEED,
     SAME_CHECKPOINT,
     SAME_SAMPLER,
     SAME_SCHEDULE,
+    Inpaint,
     PictureFromPicture,
     PictureRequest,
     ResolvedTxt2Img,
     Txt2Img,
 )
 from webui.generation.samplers import find_sampler
+from webui.pictures.outpainting import Window
 
 AnyRequest = TypeVar("AnyRequest", bound=PictureRequest)
 AnyTxt2Img = TypeVar("AnyTxt2Img", bound=Txt2Img)
@@ -28,7 +32,7 @@ class Pass(Generic[AnyRequest]):
 
     request: with this run's own size, words, steps, sampler and checkpoint. steps: those that are taken of a schedule.
     prompt_steps: how the schedules of its prompts count. hires: whether it goes on from the enlarged picture of another pass.
-    refined: whether the refiner takes over in it.
+    refined: whether the refiner takes over in it. window: the part of a picture that grows which it draws.
     """
 
     request: AnyRequest
@@ -36,6 +40,7 @@ class Pass(Generic[AnyRequest]):
     prompt_steps: Steps
     hires: bool = False
     refined: bool = False
+    window: Window | None = None
 
     @property
     def calls(self) -> int:
@@ -44,8 +49,10 @@ class Pass(Generic[AnyRequest]):
 
 
 def passes_of(request: AnyRequest) -> tuple[Pass[AnyRequest], ...]:
-    """The first pass, and the hires pass where one is asked for."""
+    """The first pass, and the hires pass where one is asked for; or what is masked, and then each window of a picture that is extended."""
     refiner = request.other_refiner is not None
+    if isinstance(request, Inpaint) and any(request.extends):
+        return tuple(_extending(request, first_steps(request), _prompt_steps(request), refined=refiner))
     if not isinstance(request, Txt2Img) or not request.hires:
         return (Pass(request, first_steps(request), _prompt_steps(request), refined=refiner),)
     refined = refiner and request.hires_refiner != "second pass"
@@ -55,6 +62,18 @@ def passes_of(request: AnyRequest) -> tuple[Pass[AnyRequest], ...]:
     # By the old rule the first pass's timeline is gone through once more.
     prompt_steps = first.prompt_steps if request.old_prompt_editing else _prompt_steps(hires, before=first.prompt_steps.count)
     return first, Pass(hires, steps, prompt_steps, hires=True, refined=refiner and request.hires_refiner != "first pass")
+
+
+_SEEDS_APART = 1_000_003
+"""From one window to the next, so that no two of a picture have the same noise, nor one of a picture with a seed nearby."""
+
+
+def _extending(request: Any, steps: PartialSteps, prompt_steps: Steps, *, refined: bool) -> Iterator[Pass[Any]]:
+    windows = [*([None] if request.mask else []), *request.windows]
+    for number, window in enumerate(windows):
+        seeds = {name: (getattr(request, name) + number * _SEEDS_APART) % (MAX_SEED + 1) for name in ("seed", "variation_seed")}
+        own = request.model_copy(update=seeds) if number else request
+        yield Pass(own, steps, prompt_steps, refined=refined, window=window)
 
 
 def first_steps(request: PictureRequest) -> PartialSteps:

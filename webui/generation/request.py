@@ -24,11 +24,13 @@ from webui.generation.adapters import VAE_AUTOMATIC, VAE_NONE, UsedEmbedding, Us
 from webui.generation.attention import find_attention_label
 from webui.generation.control import MOST_CONTROLS, ControlUnit
 from webui.generation.enlarging import Enlargement, enlargement, find_upscaler
-from webui.generation.images import ImageHash
+from webui.generation.images import ImageHash, OptionalImageHash
 from webui.generation.loopback import DenoisingCurve, strength_of
 from webui.generation.parameter import Declared, parameter, storable
 from webui.generation.prompt.emphasis import EmphasisMode
 from webui.generation.weight_storage import AS_COMPUTED, OF_OTHERS, WeightStorage
+from webui.pictures.boxes import Size
+from webui.pictures.outpainting import Sides, Window, check_extension, windows_of
 
 REQUEST_VERSION = 2
 """Version of the stored JSON form. Raise it together with an entry in `UPGRADES`."""
@@ -804,15 +806,29 @@ class Img2Img(PictureFromPicture):
     kind: Literal["img2img"]
 
 
+def _extension(side: str) -> Any:
+    return parameter(
+        0,
+        label=f"Extend {side}",
+        help=f"By how much the picture is continued at its {side}.",
+        infotext=f"Extend {side}",
+        unit="px",
+        step=8,
+        ge=0,
+        le=2048,
+        multiple_of=8,
+    )
+
+
 class Inpaint(PictureFromPicture):
-    """A picture of which only what is masked is drawn anew."""
+    """A picture of which only what is masked is drawn anew, or that is continued beyond its sides, or both in this order."""
 
     kind: Literal["inpaint"]
-    mask: ImageHash = parameter(
-        ...,
+    mask: OptionalImageHash = parameter(
+        "",
         label="Mask",
         help="What is drawn anew: the SHA-256 of a picture of the same size, white there and black elsewhere; "
-        "if it is transparent somewhere, its alpha is the mask.",
+        "if it is transparent somewhere, its alpha is the mask. Only a picture that is extended needs none.",
     )
     mask_blur: float = parameter(
         4.0, label="Mask blur", help="How softly the mask ends.", infotext="Mask blur", unit="px", step=1, ge=0, le=64
@@ -903,10 +919,61 @@ class Inpaint(PictureFromPicture):
         le=8,
     )
 
+    extend_left: int = _extension("left")
+    extend_right: int = _extension("right")
+    extend_top: int = _extension("top")
+    extend_bottom: int = _extension("bottom")
+    extend_overlap: int = parameter(
+        0,
+        label="Overlap",
+        help="How far into the picture its continuation may change it, less and less. 0 keeps every pixel of it.",
+        infotext="Extend overlap",
+        unit="px",
+        step=1,
+        ge=0,
+        le=256,
+    )
+    extend_rounds: int = parameter(
+        1,
+        label="Rounds",
+        help="In how many rounds it is extended: each draws its part with what the one before has drawn in sight.",
+        infotext="Extend rounds",
+        step=1,
+        ge=1,
+        le=16,
+    )
+
+    @model_validator(mode="after")
+    def _something_is_drawn(self) -> Self:
+        if not self.mask and not any(self.extends):
+            info = parameters_of(Inpaint)["mask"]
+            raise InvalidRequest(f"{info.label} is missing.", field="mask", hint=info.help)
+        if self.loops > 1 and any(self.extends):
+            words = "Each round of a loopback would extend the picture again."
+            raise InvalidRequest(
+                words, field="loops", allowed="1 where the picture is extended", hint="Extend it first, then loop what came of it."
+            )
+        return self
+
+    @property
+    def extends(self) -> Sides:
+        """By how many pixels the picture is extended on each side."""
+        return Sides(self.extend_left, self.extend_top, self.extend_right, self.extend_bottom)
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """What is drawn to extend it, one after the other; none where it isn't."""
+        return windows_of(self.source_size, self.extends, self.extend_rounds, (self.width, self.height), self.masked_padding)
+
+    @property
+    def source_size(self) -> Size:
+        """Width and height in pixels of the picture that it starts from; as long as that isn't known, those that are drawn."""
+        return self.width, self.height
+
     @property
     def only_masked(self) -> bool:
         """Whether what is masked is drawn by itself and pasted back into the whole picture."""
-        return self.inpaint_area == "Only masked"
+        return self.inpaint_area == "Only masked" or any(self.extends)
 
     @property
     def inverted(self) -> bool:
@@ -1024,10 +1091,21 @@ class ResolvedInpaint(ResolvedFromPicture, Inpaint):
     picture_width: int = Field(title="Width of the picture", description="Of the one that it starts from.", ge=1)
     picture_height: int = Field(title="Height of the picture", description="Of the one that it starts from.", ge=1)
 
+    @model_validator(mode="after")
+    def _can_be_extended(self) -> Self:
+        if any(self.extends):
+            check_extension(self.source_size, self.extends, (self.width, self.height), len(self.windows))
+        return self
+
+    @property
+    def source_size(self) -> Size:
+        """Width and height in pixels of the picture that it starts from."""
+        return self.picture_width, self.picture_height
+
     @property
     def picture_size(self) -> tuple[int, int]:
         """Width and height in pixels of what comes out at the end."""
-        return (self.picture_width, self.picture_height) if self.only_masked else (self.width, self.height)
+        return self.extends.added_to(self.source_size) if self.only_masked else (self.width, self.height)
 
 
 ResolvedRequest = ResolvedTxt2Img | ResolvedImg2Img | ResolvedInpaint

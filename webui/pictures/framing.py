@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
 
-Size = tuple[int, int]
-"""Width and height in pixels."""
+from webui.pictures.boxes import Box, Size, grown
 
 _LANCZOS = Image.Resampling.LANCZOS
-
-
-class Box(NamedTuple):
-    """A part of a picture, in pixels; right and bottom are the first that don't belong to it."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-
-    @property
-    def size(self) -> Size:
-        """Its width and height."""
-        return self.right - self.left, self.bottom - self.top
 
 
 def stretched(picture: Image.Image, size: Size) -> Image.Image:
@@ -88,18 +72,11 @@ def box_around(inner: Box, padding: int, shape: Size, picture: Size) -> Box:
     top, bottom = _padded(inner.top, inner.bottom, padding, picture[1])
     width, height = right - left, bottom - top
     if width * shape[1] > height * shape[0]:
-        top, bottom = _grown(top, bottom, width * shape[1] // shape[0], picture[1])
+        top, bottom = grown(top, bottom, width * shape[1] // shape[0], picture[1])
     else:
-        left, right = _grown(left, right, height * shape[0] // shape[1], picture[0])
+        left, right = grown(left, right, height * shape[0] // shape[1], picture[0])
     return Box(left, top, right, bottom)
 
 
 def _padded(start: int, end: int, padding: int, most: int) -> tuple[int, int]:
     return max(start - padding, 0), min(end + padding, most)
-
-
-def _grown(start: int, end: int, length: int, most: int) -> tuple[int, int]:
-    """start and end of a stretch of at least that length around start to end, within 0 to most, which it fills if it is too long."""
-    length = min(max(length, end - start), most)
-    start = min(max(start - (length - (end - start)) // 2, 0), most - length)
-    return start, start + length

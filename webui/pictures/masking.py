@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from webui.errors import InvalidRequest
+from webui.pictures.boxes import Box, Size
 from webui.pictures.decoding import as_rgb
-from webui.pictures.framing import Box, Size
 
 MOST = 255
 _HALF = 128

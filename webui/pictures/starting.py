@@ -8,8 +8,9 @@ from types import MappingProxyType
 
 from PIL import Image
 
-from webui.pictures.colours import with_colours_of
-from webui.pictures.framing import CutOut, Size, box_around, cropped, filled, stretched
+from webui.pictures.boxes import Size
+from webui.pictures.colours import with_colours_of, with_edges_of
+from webui.pictures.framing import CutOut, box_around, cropped, filled, stretched
 from webui.pictures.masking import MOST, blurred, bounds, filled_in, hardened, turned
 
 LATENT = "Just resize (latent upscale)"
@@ -30,6 +31,7 @@ class Start:
 
     whole: what the result is laid into, only where `overlay` (of its size) says. cut: which part of that was drawn.
     keeps_colours: whether the result gets the colours of `picture`. unfilled: `picture` as it was before it was filled, if it was.
+    matches_edges: whether the result gets the colours of `whole` where it meets it.
     """
 
     picture: Image.Image
@@ -39,6 +41,7 @@ class Start:
     cut: CutOut | None = None
     keeps_colours: bool = False
     unfilled: Image.Image | None = None
+    matches_edges: bool = False
 
     def finished(self, drawn: Image.Image, taken: Image.Image | None = None) -> Image.Image:
         """The picture that comes of what was drawn. What isn't masked at all has the very pixels of the source.
@@ -49,7 +52,10 @@ class Start:
             drawn = with_colours_of(drawn, self.picture)
         if self.whole is None or self.overlay is None:
             return drawn
-        return Image.composite(self._in_place(drawn, self.whole), self.whole, self._overlaid(self.overlay, taken))
+        laid = self._in_place(drawn, self.whole)
+        if self.matches_edges and self.cut:
+            laid = with_edges_of(self.whole, laid, self.overlay, self.cut.box)
+        return Image.composite(laid, self.whole, self._overlaid(self.overlay, taken))
 
     def _in_place(self, drawn: Image.Image, whole: Image.Image) -> Image.Image:
         return self.cut.put_back(drawn, whole) if self.cut else drawn

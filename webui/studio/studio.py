@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from pydantic import ValidationError
 
 from webui.catalog.adapters import (
@@ -282,10 +283,9 @@ class Studio:
         if not isinstance(request, PictureFromPicture):
             return None
         size = upright_size(self.images.require(request.init_image, "init_image"))
-        if not isinstance(request, Inpaint):
-            return size
-        mask = as_mask(read_upright(self.images.require(request.mask, "mask"), request.mask))
-        check_mask(mask, size, inverted=request.inverted)
+        if isinstance(request, Inpaint) and request.mask:
+            mask = as_mask(read_upright(self.images.require(request.mask, "mask"), request.mask))
+            check_mask(mask, size, inverted=request.inverted)
         return size
 
     def _identity(self, checkpoint: Checkpoint) -> CheckpointIdentity:
@@ -685,8 +685,13 @@ class Studio:
         if not isinstance(request, PictureFromPicture):
             raise NotFound("This picture started from words alone.", code="image_not_found")
         path, _ = self.images.get(request.init_image)
-        source = laid_under(read_stored(path, request.init_image), request.picture_size, request.resize_mode)
-        return as_png(source)
+        source = read_stored(path, request.init_image)
+        if isinstance(request, Inpaint) and any(request.extends):
+            # Where it was extended there was nothing.
+            whole = Image.new("RGBA", request.picture_size)
+            whole.paste(source, (request.extends.left, request.extends.top))
+            return as_png(whole)
+        return as_png(laid_under(source, request.picture_size, request.resize_mode))
 
     def thumbnail_path(self, image_id: str) -> Path:
         """A WebP of at most 384 px. Raises NotFound."""

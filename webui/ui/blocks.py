@@ -206,7 +206,7 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
         return {"receipt": {"job": studio.submit(request, live_client=str(event.client))["id"]}}
 
     def plan(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
-        source = {"kind": event.kind, "init_image": ANY_PICTURE, "mask": ANY_PICTURE}
+        source = {"mask": ANY_PICTURE, **event.source, "init_image": ANY_PICTURE}
         return {"receipt": {"text": studio.estimate(fields.read(values, source)).text}}
 
     def use(event: gr.EventData) -> dict[Any, Any]:

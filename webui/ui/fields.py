@@ -24,6 +24,7 @@ from webui.generation.request import (
     parameters_of,
     parse_request,
 )
+from webui.pictures.outpainting import SIDE_FIELDS
 
 EXTENSION_SWITCHES = {"dynamic_prompts": "dynamic-prompts"}
 """Checkboxes that switch an add-on on for one request: name on the page -> id of the add-on."""
@@ -58,9 +59,9 @@ def unchecked(component: AnyComponent) -> AnyComponent:
     return component
 
 
-def source_of(request: GenerationRequest) -> dict[str, str]:
-    """The kind of a request and the pictures that it starts from, by name."""
-    return request.model_dump(include={"kind", "init_image", "mask"})
+def source_of(request: GenerationRequest) -> dict[str, Any]:
+    """The kind of a request, the pictures that it starts from, and by how much they are extended, by name: what a canvas holds."""
+    return request.model_dump(include={"kind", "init_image", "mask", *SIDE_FIELDS})
 
 
 def _field_of(name: str, request_type: type[GenerationRequest]) -> str | None:

@@ -16,9 +16,9 @@ import { title } from "./words.js";
 
 const OFFERED = 6; // pictures of this session to begin with
 
-/** props.page: "img2img" or "inpaint". */
-export function mount(element, { page }) {
-  const canvas = new Canvas(page, { hasMask: page === "inpaint" });
+/** props.page: "img2img" or "inpaint". props.extension: {step, most} of a side by which the picture can be extended, in px. */
+export function mount(element, { page, extension }) {
+  const canvas = new Canvas(page, { hasMask: page === "inpaint", extension });
   const place = h("div", { class: "ez-easel" });
   const empty = h("div", { class: "ez-canvas-empty" });
   const results = h("div", { class: "ez-results" });

@@ -40,6 +40,7 @@ const LIST = [
   ["B, E, L, R, G", "On a canvas: brush, eraser, lasso, rectangle, fill; with Alt they take away"],
   ["P, Alt and a click", "On the colour sketch: pick a colour"],
   ["[, ]", "Size of the brush; with Shift its softness"],
+  ["O", "Extend the picture by dragging its frame; Shift both sides"],
   ["I, Del", "Invert the mask; clear the layer"],
   ["Space held, wheel, 0", "Move the picture, scale it, fit it in"],
   ["Ctrl Z, Ctrl Shift Z", "Undo and redo a stroke"],

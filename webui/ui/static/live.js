@@ -6,7 +6,7 @@ import { ACTIVE, on } from "./jobs.js";
 import { ask, linked, onReceipt } from "./link.js";
 import { fill, h } from "./markup.js";
 import { onPage } from "./pages.js";
-import { kindOf } from "./source.js";
+import { kindOf, outlineOf, whenCanvas } from "./source.js";
 import { recall, remember } from "./storage.js";
 import { errorToast } from "./toasts.js";
 
@@ -75,7 +75,7 @@ function debounced(run, wait) {
 }
 
 const drawSoon = debounced(() => live && kindOf() === "txt2img" && ask("live", { client }), DRAW_AFTER_MS);
-const planSoon = debounced(() => ask("plan", { kind: kindOf() }), PLAN_AFTER_MS);
+const planSoon = debounced(() => ask("plan", { source: outlineOf() }), PLAN_AFTER_MS);
 
 export function mount(element) {
   const text = h("span", {});
@@ -103,6 +103,7 @@ export function mount(element) {
   on("job", ({ job }) => !ACTIVE.has(job.status) && !job.live && planSoon());
   on("worker", planSoon);
   onPage(planSoon);
+  whenCanvas("inpaint").then((canvas) => canvas.watch("frame", planSoon));
   linked.then(() => {
     planSoon();
     if (recall("live", false)) setLive(true);

@@ -1,5 +1,6 @@
 // What came of the jobs of a page with a canvas: drawn in place over the picture, one at a time, with a way back to before.
 
+import { extentOf, isExtended } from "./canvas/frame.js";
 import { placeOf } from "./canvas/placing.js";
 import { compare, isComparing, onCompare } from "./comparing.js";
 import { values } from "./fields.js";
@@ -20,6 +21,7 @@ const KEPT = 24;
 export function showResults(element, page, canvas) {
   const name = `results ${page}`;
   const state = { images: [], laid: null, painting: null, ...recalled(name) };
+  state.frames ??= {}; // job -> the box around the picture that it draws, where it extends it
   state.parts = new Set(); // jobs whose previews show a part of the picture, which can't be laid over the whole
   state.modes = new Map(); // job -> how the picture came to the size that is drawn, for its previews
   const strip = h("div", { class: "ez-strip", role: "toolbar", "aria-label": "Results", hidden: true });
@@ -30,23 +32,20 @@ export function showResults(element, page, canvas) {
   canvas.element.append(place);
   const stop = roving(strip, "button");
 
-  const keep = () => remember(name, { jobs: [...state.jobs].slice(-KEPT), images: state.images, laid: state.laid, painting: state.painting });
+  const keep = () => remember(name, { jobs: [...state.jobs].slice(-KEPT), frames: Object.fromEntries(Object.entries(state.frames).slice(-KEPT)), images: state.images, laid: state.laid, painting: state.painting });
   const find = (id) => state.images.find((image) => image.id === id) ?? null;
 
-  const lay = async (address, mode) => {
+  const lay = async (address, area, mode) => {
     loading = address;
     const picture = address && (await bitmap(address));
     if (loading !== address || !canvas.painting) return picture?.close?.(); // another one was chosen meanwhile
-    canvas.board.lay(picture || null, picture ? placeOf(mode, canvas.painting, picture) : null);
+    canvas.board.lay(picture || null, picture ? (area ?? placeOf(mode, canvas.painting, picture)) : null);
   };
-  const layChosen = () => {
-    const image = find(state.laid);
-    lay(image?.url ?? null, image?.source?.resize_mode);
-  };
+  const layImage = (image) => lay(image?.url ?? null, image?.area ?? null, image?.source?.resize_mode);
   const choose = (image) => {
     state.laid = image?.id ?? null;
     keep();
-    layChosen();
+    layImage(image);
     draw();
   };
   const showComparing = () => {
@@ -86,39 +85,43 @@ export function showResults(element, page, canvas) {
     }
   };
 
-  const take = (image) => {
+  const take = (image, job) => {
     if (state.images.some((other) => other.id === image.id)) return;
-    state.images = [image, ...state.images].slice(0, KEPT);
-    choose(image);
+    const made = { ...image, area: state.frames[job] ?? null };
+    state.images = [made, ...state.images].slice(0, KEPT);
+    choose(made);
   };
 
   for (const way of ["generate", "soon", "forever"]) {
     onReceipt(way, (receipt) => {
       if (receipt.error || receipt.page !== page) return;
       state.jobs.add(receipt.job);
-      if (canvas.hasMask && values.inpaint_area === "Only masked") state.parts.add(receipt.job);
+      const { painting } = canvas;
+      const extended = canvas.hasMask && painting && isExtended(painting.frame);
+      if (extended) state.frames[receipt.job] = extentOf(painting);
+      if (extended || (canvas.hasMask && values.inpaint_area === "Only masked")) state.parts.add(receipt.job);
       state.modes.set(receipt.job, values.resize_mode);
       keep();
-      known.jobs.get(receipt.job)?.images.forEach(take); // a quick one may be done by now
+      known.jobs.get(receipt.job)?.images.forEach((image) => take(image, receipt.job)); // a quick one may be done by now
       showProgress();
     });
   }
   on("picture", ({ job, image, live }) => {
-    if (!live && job && state.jobs.has(job.id)) take(image);
+    if (!live && job && state.jobs.has(job.id)) take(image, job.id);
   });
   on("progress", ({ job, progress }) => {
     if (!state.jobs.has(job.id)) return;
     showProgress();
-    if (progress.preview && !state.parts.has(job.id)) lay(progress.preview, state.modes.get(job.id));
+    if (progress.preview && !state.parts.has(job.id)) lay(progress.preview, null, state.modes.get(job.id));
   });
   on("job", ({ job }) => {
     if (!state.jobs.has(job.id)) return;
     showProgress();
     // What was only foretold goes: the picture itself, or what lay there before, takes its place.
-    if (!ACTIVE.has(job.status)) layChosen();
+    if (!ACTIVE.has(job.status)) layImage(find(state.laid));
   });
   on("snapshot", () => {
-    for (const job of known.jobs.values()) if (state.jobs.has(job.id)) job.images.forEach(take);
+    for (const job of known.jobs.values()) if (state.jobs.has(job.id)) job.images.forEach((image) => take(image, job.id));
     showProgress();
   });
   canvas.addEventListener("opened", () => {
@@ -127,7 +130,7 @@ export function showResults(element, page, canvas) {
     if (state.painting && ![id, copyOf].includes(state.painting)) Object.assign(state, { images: [], laid: null });
     state.painting = id;
     keep();
-    layChosen();
+    layImage(find(state.laid));
     draw();
   });
   onCompare(showComparing);

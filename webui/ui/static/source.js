@@ -1,5 +1,6 @@
 // What a job starts from: on the pages with a canvas its picture and mask, which the server has to have first.
 
+import { SIDES, isExtended } from "./canvas/frame.js";
 import { combine } from "./canvas/mask-acts.js";
 import { readMask } from "./canvas/png.js";
 import { currentPage, open } from "./pages.js";
@@ -21,6 +22,11 @@ export function openCanvas(page) {
   return expected.get(page).promise;
 }
 
+/** The same, when the page is opened some time. */
+export function whenCanvas(page) {
+  return expected.get(page).promise;
+}
+
 /** The canvas of a page is there. */
 export function addCanvas(page, canvas) {
   canvases.set(page, canvas);
@@ -38,28 +44,41 @@ export function kindOf(page = currentPage()) {
   return CANVAS_PAGES.includes(page) ? page : "txt2img";
 }
 
+/** What is known of what a job of that page starts from before the server has it: its kind, by how much it is extended, and that nothing is masked. */
+export function outlineOf(page = currentPage()) {
+  const canvas = canvasOf(page);
+  const outline = { kind: kindOf(page) };
+  if (!canvas?.hasMask || !canvas.painting) return outline;
+  const { frame } = canvas.painting;
+  for (const side of SIDES) outline[`extend_${side}`] = frame[side];
+  return isExtended(frame) && canvas.painting.isBlank("mask") ? { ...outline, mask: "" } : outline;
+}
+
 /** What a job of that page starts from, by the names of the request. Throws what can be told: {message, hint}. */
 export async function sourceOf(page) {
   if (kindOf(page) === "txt2img") return { kind: "txt2img" };
   const canvas = canvasOf(page);
   const painting = canvas?.painting;
   if (!painting) throw { message: "There is no picture to start from.", hint: "Drop one on the canvas, paste one, or choose one there." };
-  if (canvas.hasMask && painting.isBlank("mask")) throw { message: "Nothing is masked.", hint: "Paint over what is to be redrawn." };
+  const masked = canvas.hasMask && !painting.isBlank("mask");
+  if (canvas.hasMask && !masked && !isExtended(painting.frame)) throw { message: "Nothing is masked.", hint: "Paint over what is to be redrawn, or extend the picture." };
+  const outline = outlineOf(page);
   const init_image = await upload(await canvas.pictureFile());
-  return { kind: page, init_image, ...(canvas.hasMask && { mask: await upload(await canvas.maskFile()) }) };
+  return { ...outline, init_image, ...(masked && { mask: await upload(await canvas.maskFile()) }) };
 }
 
 /**
- * Opens the page that asks for such a request, with the pictures that it starts from on its canvas: {kind, init_image, mask}.
+ * Opens the page that asks for such a request, with the pictures that it starts from on its canvas: {kind, init_image, mask, extend_left…}.
  * Returns what brings back the canvas as it was.
  */
-export async function showSource({ kind, init_image, mask }) {
+export async function showSource({ kind, init_image, mask, ...further }) {
   if (kind === "txt2img") {
     open(kind);
     return () => {};
   }
   const canvas = await openCanvas(kind);
   const draft = await canvas.work(putStored(canvas, init_image, mask));
+  if (draft !== false && canvas.hasMask) canvas.painting.extend(Object.fromEntries(SIDES.map((side) => [side, further[`extend_${side}`] ?? 0])));
   return () => draft && canvas.work(canvas.reopen(draft));
 }
 

@@ -1,7 +1,9 @@
 // A closed section says what is in it, and stays open over a reload if it was.
 
+import { SIDES } from "./canvas/frame.js";
 import { onChange, row, values } from "./fields.js";
 import { whenThere } from "./markup.js";
+import { canvasOf, whenCanvas } from "./source.js";
 import { recall, remember } from "./storage.js";
 
 const DETAILS = [
@@ -48,6 +50,10 @@ const SOFT = [
   ["soft_difference_threshold", "threshold"],
   ["soft_difference_contrast", "contrast"],
 ];
+const EXTENSION = [
+  ["extend_overlap", "overlap"],
+  ["extend_rounds", "rounds"],
+];
 const FREEU = ["freeu_b1", "freeu_b2", "freeu_s1", "freeu_s2"];
 
 const SECTIONS = {
@@ -67,6 +73,11 @@ const SECTIONS = {
     return [size, values.hires_upscaler, `strength ${values.denoising_strength}`, told(HIRES), ["hires_prompt", "hires_negative_prompt"].some(differs) && "own words"].filter(Boolean).join(", ");
   },
   "ez-acc-source": () => told(SOURCE),
+  "ez-acc-extend": () => {
+    const frame = canvasOf("inpaint")?.painting?.frame;
+    const sides = frame ? SIDES.filter((side) => frame[side]).map((side) => `${side} ${frame[side]}`) : [];
+    return [...sides, sides.length && told(EXTENSION)].filter(Boolean).join(", ");
+  },
   "ez-acc-soft": () => (values.soft_inpainting ? told(SOFT) || "On" : ""),
   "ez-acc-loopback": () =>
     differs("loops") ? `${values.loops} loops, ${values.source_denoising_strength} to ${values.final_denoising_strength}${differs("denoising_curve") ? `, ${values.denoising_curve.toLowerCase()}` : ""}` : "",
@@ -84,7 +95,7 @@ const SECTIONS = {
   "ez-acc-control": () => controlled(values.controls).join(", "),
   "ez-acc-dynamic": () => (values.dynamic_prompts ? "On" : ""),
 };
-const USUAL = { "ez-acc-hires": "Off", "ez-acc-refiner": "Off", "ez-acc-source": "Default", "ez-acc-soft": "Off", "ez-acc-loopback": "Off", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-control": "Off", "ez-acc-dynamic": "Off" };
+const USUAL = { "ez-acc-hires": "Off", "ez-acc-refiner": "Off", "ez-acc-source": "Default", "ez-acc-extend": "Off", "ez-acc-soft": "Off", "ez-acc-loopback": "Off", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-control": "Off", "ez-acc-dynamic": "Off" };
 
 /** The models that pictures steer through. */
 function controlled(text) {
@@ -140,5 +151,6 @@ export function startSummaries() {
     });
   }
   onChange(show);
+  whenCanvas("inpaint").then((canvas) => canvas.watch("frame", show));
   show();
 }

@@ -7,6 +7,7 @@ from typing import get_args
 import gradio as gr
 
 from webui.generation.loopback import DenoisingCurve
+from webui.pictures.outpainting import SIDE_FIELDS
 from webui.ui.fields import PARAMETERS, Fields, unchecked, words
 from webui.ui.pieces import Assets, piece
 
@@ -28,7 +29,8 @@ MASKED_CONTENT = {"Original": "original", "Fill": "fill", "Noise": "latent noise
 def build(assets: Assets, page: str) -> gr.HTML:
     """Lay out one of the pages inside the current tab; the column that asks comes there by itself."""
     with gr.Row(elem_classes="ez-main g-paint"):
-        return piece(assets, "canvas-page.js", elem_id=f"ez-canvas-{page}", page=page)
+        extension = _side_bounds() if page == "inpaint" else None
+        return piece(assets, "canvas-page.js", elem_id=f"ez-canvas-{page}", page=page, extension=extension)
 
 
 def ask(fields: Fields, assets: Assets) -> None:
@@ -59,6 +61,20 @@ def details(fields: Fields) -> None:
             fields.add("extra_noise", _slider(fields, "extra_noise"))
         for name in ("exact_steps", "color_correction"):
             fields.add(name, gr.Checkbox(fields.start(name), **words(name)))
+
+
+def extending(fields: Fields, assets: Assets) -> None:
+    """How a picture is continued beyond its sides; by how much says the canvas."""
+    with gr.Accordion("Extend", open=False, elem_id="ez-acc-extend", elem_classes=["ez-acc-g", INPAINT]):
+        piece(assets, "extend.js", elem_id="ez-extend", **_side_bounds())
+        with gr.Row():
+            for name in ("extend_overlap", "extend_rounds"):
+                fields.add(name, _slider(fields, name))
+
+
+def _side_bounds() -> dict[str, float | None]:
+    side = PARAMETERS[SIDE_FIELDS[0]]
+    return {"step": side.step, "most": side.maximum}
 
 
 def soft_inpainting(fields: Fields) -> None:

@@ -30,6 +30,7 @@ def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequ
                 _seed_and_count(fields, assets)
                 _hires(fields, checkpoints)
                 _refiner(fields, checkpoints)
+                canvas_pages.extending(fields, assets)
                 canvas_pages.details(fields)
                 canvas_pages.soft_inpainting(fields)
                 canvas_pages.loopback(fields)

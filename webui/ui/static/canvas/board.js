@@ -4,6 +4,7 @@
 import { divider } from "../divider.js";
 import { NOWHERE, around, grown, isEmpty, meet } from "./boxes.js";
 import { Ants, PACE_MS } from "./ants.js";
+import { FrameView, extentOf } from "./frame.js";
 import { h, shape } from "../markup.js";
 import { Surface, maskColours, ownColours } from "./surface.js";
 import { View } from "./view.js";
@@ -29,6 +30,8 @@ export class Board {
     this.outline = shape("svg", { class: "ez-outline", "aria-hidden": "true" }, this.line.cloneNode(), this.line);
     this.cursor = h("span", { class: "ez-brush-ring", hidden: true, "aria-hidden": "true" });
     element.append(this.pictureCanvas, this.layerCanvas, this.antCanvas, this.outline, this.cursor);
+    this.frameView = new FrameView(element);
+    this.isFraming = false; // the frame is what one is at
     this.view = new View(() => this.redraw());
     this.ants = new Ants(this.antCanvas);
     this.painting = null;
@@ -66,13 +69,20 @@ export class Board {
     for (const surface of Object.values(this.surfaces)) surface.renew();
     painting.addEventListener("paint", ({ detail }) => this.#paint(detail), { signal });
     painting.addEventListener("look", () => this.redraw(), { signal });
-    painting.addEventListener("step", () => this.result && this.redraw(), { signal });
-    this.view.frame(painting);
+    painting.addEventListener("frame", () => this.redraw(), { signal });
+    painting.addEventListener("step", ({ detail }) => (detail.layer === "frame" ? this.view.frame(extentOf(painting), { isNew: false }) : this.result && this.redraw()), { signal });
+    this.view.frame(extentOf(painting));
   }
 
   /** Lays a picture (ImageBitmap or null) over the one being edited, at a place {left, top, right, bottom} in its pixels. */
   lay(picture, place) {
     this.result = picture && { picture, place };
+    this.redraw();
+  }
+
+  /** Shows the frame as what one is at, or not. */
+  frame(isOn) {
+    this.isFraming = Boolean(isOn);
     this.redraw();
   }
 
@@ -186,6 +196,7 @@ export class Board {
     const surfaces = Object.values(this.surfaces);
     const fresh = surfaces.map((surface) => surface.catchUp(SLICE_MS)).reduce(around);
     if (dirty === "all") {
+      this.frameView.place(this.painting, this.view, this.isFraming);
       this.#drawPicture();
       this.#drawLayers(null);
       this.#drawAnts(false);

@@ -35,10 +35,13 @@ async function sizeOf(file) {
 
 /** Events: "opened" another painting is there; "tool", "maximised", "masks". */
 export class Canvas extends EventTarget {
-  /** name: what the browser remembers it by. hasMask: without, only colour is painted on the picture. */
-  constructor(name, { hasMask = true } = {}) {
+  /**
+   * name: what the browser remembers it by. hasMask: without, only colour is painted on the picture.
+   * extension: {step, most} of each side in px, where the picture can be extended.
+   */
+  constructor(name, { hasMask = true, extension = null } = {}) {
     super();
-    Object.assign(this, { name, hasMask });
+    Object.assign(this, { name, hasMask, extension });
     this.painting = null;
     this.drafts = null; // null: the browser keeps nothing
     this.brush = new Brush();
@@ -120,9 +123,16 @@ export class Canvas extends EventTarget {
     });
   }
 
+  /** The tools that mean something here, by name. */
+  get tools() {
+    return Object.fromEntries(Object.entries(TOOLS).filter(([, { extends: moves }]) => !moves || this.extension));
+  }
+
   choose(tool) {
     this.tool = tool;
     this.board.element.dataset.tool = tool;
+    this.board.element.style.cursor = "";
+    this.board.frame(TOOLS[tool].extends);
     this.board.ring(null);
     this.dispatchEvent(new Event("tool"));
   }
@@ -192,7 +202,7 @@ export class Canvas extends EventTarget {
   };
 
   #keys(event, key) {
-    const tool = Object.keys(TOOLS).find((name) => TOOLS[name].key.toLowerCase() === key);
+    const tool = Object.keys(this.tools).find((name) => TOOLS[name].key.toLowerCase() === key);
     if (tool && TOOLS[tool].ofSketch && this.painting.active !== "sketch") return null;
     if (tool) return () => this.choose(tool);
     return {
@@ -208,7 +218,7 @@ export class Canvas extends EventTarget {
       0: () => this.board.view.fit(),
       "+": () => this.board.view.zoom(1.25),
       "-": () => this.board.view.zoom(0.8),
-      Escape: () => this.isMaximised && this.maximise(false),
+      Escape: () => (this.pointers.isDrawing() ? this.pointers.stopDrawing() : this.isMaximised && this.maximise(false)),
     }[key];
   }
 

@@ -137,8 +137,8 @@ function putTile(store, painting, layer, key) {
   else store.delete([painting.id, layer, key]);
 }
 
-function facts({ id, name, width, height, active, hidden, history }) {
-  return { id, name, width, height, active, hidden: [...hidden], position: history.position, changed: Date.now() };
+function facts({ id, name, width, height, active, hidden, history, frame }) {
+  return { id, name, width, height, frame, active, hidden: [...hidden], position: history.position, changed: Date.now() };
 }
 
 // Keys that begin with the id, from a number on.

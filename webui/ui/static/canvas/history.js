@@ -43,6 +43,6 @@ export class History {
   }
 
   #bytes() {
-    return this.steps.reduce((sum, step) => sum + step.differences.reduce((bytes, { runs }) => bytes + runs.byteLength, 0), 0);
+    return this.steps.reduce((sum, step) => sum + step.differences.reduce((bytes, { runs }) => bytes + (runs?.byteLength ?? 0), 0), 0);
   }
 }

@@ -2,6 +2,7 @@
 
 import { isEmpty } from "./boxes.js";
 import { Edit, applyDifferences } from "./edit.js";
+import { NO_FRAME, SIDES } from "./frame.js";
 import { History } from "./history.js";
 import { Painter } from "./painter.js";
 import { Raster, TILE } from "./raster.js";
@@ -11,13 +12,13 @@ export const LAYERS = { mask: { words: "Mask", channels: 1 }, sketch: { words: "
 
 /**
  * Events: "paint" {layer, area} pixels changed; "step" {layer, tiles, step, gone} a step was added, undone (step null) or done again;
- * "look" what is shown or painted on changed.
+ * "look" what is shown or painted on changed; "frame" the frame was moved.
  */
 export class Painting extends EventTarget {
   /** picture: an ImageBitmap or null for a blank one; file: its bytes as they came. */
-  constructor({ id, name, width, height, picture = null, file = null, history = new History() }) {
+  constructor({ id, name, width, height, picture = null, file = null, history = new History(), frame = NO_FRAME }) {
     super();
-    Object.assign(this, { id, name, width, height, picture, file, history });
+    Object.assign(this, { id, name, width, height, picture, file, history, frame });
     this.layers = Object.fromEntries(Object.entries(LAYERS).map(([layer, { channels }]) => [layer, new Raster(width, height, channels)]));
     this.copyOf = null; // id of the one that another tab is at, which this one goes on from
     this.active = "mask";
@@ -78,6 +79,22 @@ export class Painting extends EventTarget {
     });
   }
 
+  /** Moves the frame that the picture is extended to, {left, top, right, bottom} in px beyond it. False while another change is being made. */
+  extend(frame, words = "Extend") {
+    if (this.edit) return false;
+    const moved = SIDES.map((side) => this.frame[side] ^ frame[side]);
+    if (!moved.some(Boolean)) return true;
+    this.#move(moved);
+    this.#tell("step", { layer: "frame", tiles: [], step: this.history.add("frame", words, [{ moved }]) });
+    return true;
+  }
+
+  /** Shows the frame elsewhere, while it is being moved. */
+  showFrame(frame) {
+    this.frame = frame;
+    this.#tell("frame");
+  }
+
   undo() {
     return this.#step((history) => history.back());
   }
@@ -105,8 +122,10 @@ export class Painting extends EventTarget {
     if (this.edit) return false;
     const step = move(this.history);
     if (!step) return false;
-    this.#painted(step.layer, applyDifferences(this.layers[step.layer], step.differences));
-    this.#tell("step", { layer: step.layer, tiles: step.differences.map(({ tile }) => tile), step: null });
+    if (step.layer === "frame") this.#move(step.differences[0].moved);
+    else this.#painted(step.layer, applyDifferences(this.layers[step.layer], step.differences));
+    const tiles = step.layer === "frame" ? [] : step.differences.map(({ tile }) => tile);
+    this.#tell("step", { layer: step.layer, tiles, step: null });
     return true;
   }
 
@@ -119,6 +138,11 @@ export class Painting extends EventTarget {
   #added(layer, words, differences) {
     const step = this.history.add(layer, words, differences);
     this.#tell("step", { layer, tiles: differences.map(({ tile }) => tile), step });
+  }
+
+  // By exclusive or, as a layer's tiles are: the same again undoes it.
+  #move(moved) {
+    this.showFrame(Object.fromEntries(SIDES.map((side, index) => [side, this.frame[side] ^ moved[index]])));
   }
 
   #painted(layer, area) {

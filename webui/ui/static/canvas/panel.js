@@ -3,6 +3,7 @@
 import { icon } from "../icons.js";
 import { fill, h } from "../markup.js";
 import { toggleMenu } from "../menu.js";
+import { extentOf, isExtended } from "./frame.js";
 import { combine, reshape } from "./mask-acts.js";
 import { LAYERS } from "./painting.js";
 import { encode, readMask } from "./png.js";
@@ -25,6 +26,7 @@ export function layersPanel(canvas) {
   const save = h("button", { class: "ez-btn s", type: "button", onclick: () => canvas.work(saveMask(canvas)) }, "Save mask");
   const open = h("button", { class: "ez-btn s", type: "button", "aria-haspopup": "menu", onclick: () => loadMenu(canvas, open, null) }, "Load mask");
   canvas.watch("look", () => fill(list, Object.keys(LAYERS).map((layer) => layerRow(canvas, layer)), pictureRow(canvas)));
+  canvas.watch("frame", () => list.lastElementChild.replaceWith(pictureRow(canvas)));
   canvas.watch("step", () => shares(canvas, list));
   canvas.addEventListener("masks", () => canvas.work(showMasks(canvas, saved)));
   const panel = h(
@@ -66,11 +68,12 @@ function layerRow(canvas, layer) {
 }
 
 function pictureRow({ painting }) {
-  const size = `${painting.width} × ${painting.height}`;
+  const { left, top, right, bottom } = extentOf(painting);
+  const size = `${painting.width} × ${painting.height}${isExtended(painting.frame) ? `, becomes ${right - left} × ${bottom - top}` : ""}`;
   return h(
     "li",
     { class: "ez-layer is-locked" },
-    h("span", { class: "ez-layer-name grow" }, h("span", { class: "sw picture" }, icon("pictures", "s")), h("span", { class: "grow" }, h("span", { class: "cut" }, "Picture"), h("span", { class: "dim xs cut", title: painting.name }, painting.name ? `${painting.name}, ${size}` : size))),
+    h("span", { class: "ez-layer-name grow" }, h("span", { class: "sw picture" }, icon("pictures", "s")), h("span", { class: "grow" }, h("span", { class: "cut" }, "Picture"), h("span", { class: "dim xs cut", title: painting.name ? `${painting.name}, ${size}` : size }, painting.name ? `${painting.name}, ${size}` : size))),
     h("span", { class: "ez-lock dim", title: "The picture itself stays as it is" }, icon("lock")),
   );
 }

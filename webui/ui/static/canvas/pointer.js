@@ -20,6 +20,7 @@ export function followPointers(canvas) {
   };
   const touch = (event) => ({
     point: view.toPicture(place(event)),
+    pointer: event.pointerType,
     pressure: event.pointerType === "pen" ? event.pressure : 1,
     takesAway: event.altKey || event.buttons === OTHER_END.buttons,
     goesOn: event.shiftKey,
@@ -65,7 +66,7 @@ export function followPointers(canvas) {
       // All that came since the last frame: a quick stroke keeps its curve.
       const events = event.getCoalescedEvents?.() ?? [];
       for (const part of events.length ? events : [event]) TOOLS[drawing.tool].move(canvas, touch(part), drawing.state);
-    }
+    } else if (canvas.painting && !canvas.panning) TOOLS[canvas.tool].hover?.(canvas, touch(event));
     ring(event);
   });
 

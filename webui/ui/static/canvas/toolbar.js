@@ -14,7 +14,7 @@ export function button(name, words, key, run, { text = "", kind = "ez-tool" } = 
 }
 
 export function toolsBar(canvas) {
-  const tools = Object.keys(TOOLS)
+  const tools = Object.keys(canvas.tools)
     .filter((name) => !TOOLS[name].ofSketch)
     .map((name) => toolButton(canvas, name));
   const bar = h(

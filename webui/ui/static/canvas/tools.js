@@ -3,12 +3,13 @@
 import { Polygon, Rectangle, Stretch, boxBetween } from "./shapes.js";
 import { isEmpty } from "./boxes.js";
 import { fillFrom } from "./mask-acts.js";
+import { framing } from "./frame.js";
 
 const LEAST_RADIUS = 0.5; // px, of the lightest touch of a pen
 
 /**
- * A tool's handlers get the canvas and a touch {point, pressure, takesAway, goesOn}: point in picture pixels, pressure 0 to 1,
- * takesAway with Alt, goesOn with Shift; on the colour sketch Alt picks a colour with some tools (altPicks). `begin` returns the state that `move`, `end` and `stop` get back; null: nothing begins.
+ * A tool's handlers get the canvas and a touch {point, pressure, pointer, takesAway, goesOn}: point in picture pixels, pressure 0 to 1,
+ * pointer "mouse", "pen" or "touch", takesAway with Alt, goesOn with Shift; on the colour sketch Alt picks a colour with some tools (altPicks). `hover` follows a pointer that isn't pressed. `begin` returns the state that `move`, `end` and `stop` get back; null: nothing begins.
  */
 export const TOOLS = {
   brush: { words: "Brush", key: "B", hasRing: true, altPicks: true, ...strokes(false, "Brush") },
@@ -38,6 +39,7 @@ export const TOOLS = {
     end: (canvas) => canvas.tool === "pick" && canvas.choose("brush"),
     stop: () => {},
   },
+  extend: { words: "Extend", key: "O", extends: true, ...framing },
   pan: { words: "Pan", key: "Space", pans: true },
 };
 

@@ -1,5 +1,7 @@
 // Where the picture lies in the window: scale and shift. "Screen" is the board's own corner, in CSS pixels.
 
+import { box } from "./boxes.js";
+
 const MOST = 32;
 const MARGIN = 66; // CSS px around a picture that fits, room for the toolbars
 const NARROW_MARGIN = 12;
@@ -7,7 +9,7 @@ const IN_SIGHT = 48; // CSS px of the picture that can't be pushed out of the wi
 
 export class View {
   constructor(changed) {
-    Object.assign(this, { changed, scale: 1, x: 0, y: 0, width: 0, height: 0, picture: { width: 1, height: 1 }, fitted: true });
+    Object.assign(this, { changed, scale: 1, x: 0, y: 0, width: 0, height: 0, extent: box(0, 0, 1, 1), fitted: true });
   }
 
   /** The window's size; a picture that was fitted stays fitted. */
@@ -18,15 +20,17 @@ export class View {
     else this.#settle();
   }
 
-  /** Another picture, in CSS pixels at 100 %. */
-  frame(picture) {
-    this.picture = picture;
-    this.fit();
+  /** What there is to see, around the picture's own corner, in CSS pixels at 100 %. isNew: it is another picture, to be seen whole. */
+  frame(extent, { isNew = true } = {}) {
+    this.extent = extent;
+    if (isNew || this.fitted) this.fit();
+    else this.#settle();
   }
 
   get fitting() {
     const { left, top, right, bottom } = this.room;
-    return Math.min((right - left) / this.picture.width, (bottom - top) / this.picture.height, MOST);
+    const { extent } = this;
+    return Math.min((right - left) / (extent.right - extent.left), (bottom - top) / (extent.bottom - extent.top), MOST);
   }
 
   /** The part of the window that the toolbars leave free. */
@@ -39,7 +43,8 @@ export class View {
   fit() {
     const { left, top, right, bottom } = this.room;
     const scale = this.fitting;
-    Object.assign(this, { scale, x: (left + right - this.picture.width * scale) / 2, y: (top + bottom - this.picture.height * scale) / 2 });
+    const { extent } = this;
+    Object.assign(this, { scale, x: (left + right - (extent.left + extent.right) * scale) / 2, y: (top + bottom - (extent.top + extent.bottom) * scale) / 2 });
     this.fitted = true;
     this.changed();
   }
@@ -71,8 +76,9 @@ export class View {
   }
 
   #settle() {
-    this.x = Math.min(this.width - IN_SIGHT, Math.max(IN_SIGHT - this.picture.width * this.scale, this.x));
-    this.y = Math.min(this.height - IN_SIGHT, Math.max(IN_SIGHT - this.picture.height * this.scale, this.y));
+    const { left, top, right, bottom } = this.extent;
+    this.x = Math.min(this.width - IN_SIGHT - left * this.scale, Math.max(IN_SIGHT - right * this.scale, this.x));
+    this.y = Math.min(this.height - IN_SIGHT - top * this.scale, Math.max(IN_SIGHT - bottom * this.scale, this.y));
     this.changed();
   }
 }
