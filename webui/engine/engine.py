@@ -33,6 +33,7 @@ from webui.engine.memory.drawing import Carrying, MemoryBook, PictureMemory, mem
 from webui.engine.memory.loaded import DENOISER, Loaded
 from webui.engine.memory.loaded import VAE as VAE_KIND
 from webui.engine.memory.manager import Checkpoints, ModelManager
+from webui.engine.memory.meter import give_back
 from webui.engine.noise import PictureNoise
 from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
 from webui.engine.refiner import refiner_due, require_same_latents
@@ -282,6 +283,8 @@ class Engine:
             emit(Done(self._facts(run)))
         except JobInterrupted:
             emit(Interrupted())
+        finally:
+            give_back()
 
     def _run_pipeline(self, job: JobSpec, control: JobControl, watch: Stopwatch, emit: Emit) -> None:
         """Make the job's pictures by diffusers' own pipeline. Raises as `run` does, and JobInterrupted."""

@@ -58,6 +58,7 @@ class MemoryBook:
         """
         if request.checkpoint == job.request.checkpoint:
             self.learn(loaded.architecture, _peaks_of(job.known_peaks))
+        give_back()  # or what was freed would seem to be in use
         # What lies on a device of its own is not free there already.
         taken = 0 if self._device.copies else beside
         budget = Budget(max(0, self._device.free_bytes() + loaded.held() - taken), self._device.reserve, self._device.copies)
