@@ -25,7 +25,7 @@ from webui.engine.control import JobControl, JobInterrupted, PictureSkipped
 from webui.engine.denoise import TakeOver, denoise_latents
 from webui.engine.device import Device
 from webui.engine.families.base import GUIDANCE, MASKED, Conditioning, Family
-from webui.engine.guidance import left_out, with_freeu
+from webui.engine.guidance import left_out, stands_alone, with_freeu
 from webui.engine.hires import as_input, cut, enlarge_latents, enlarge_pixels
 from webui.engine.hooks import EngineHooks, NoHooks
 from webui.engine.masks import Beginning, LatentMask, as_latent_mask, as_overlay, as_pixels, hidden, resized, shown
@@ -37,6 +37,7 @@ from webui.engine.memory.meter import give_back
 from webui.engine.noise import PictureNoise
 from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
 from webui.engine.refiner import refiner_due, require_same_latents
+from webui.engine.regions import Layout
 from webui.engine.samplers import NoisePath
 from webui.engine.schedules import ModelSigmas, sigmas_of
 from webui.engine.soft_inpainting import SoftInpainting
@@ -100,6 +101,11 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.passes = passes_of(self.job.request)
+
+    @cached_property
+    def region_masks(self) -> list[Image.Image]:
+        """Where each region is, over the picture that is drawn (mode L). Raises InvalidRequest."""
+        return read_region_masks(self.job, self.start)
 
     @property
     def steps(self) -> int:
@@ -212,6 +218,12 @@ def read_start(job: JobSpec) -> Start | None:
     padding = request.masked_padding if request.only_masked else None
     how = Masking(request.mask_blur, request.inverted, request.masked_content != "original", padding)
     return starting_inpaint(picture, mask, size, request.resize_mode, how, keeps_colours=keeps_colours)
+
+
+def read_region_masks(job: JobSpec, start: Start | None) -> list[Image.Image]:
+    """Where each region of a job is (mode L, of any size), over the picture that is drawn. Raises InvalidRequest."""
+    masks = [as_mask(read_upright(Path(job.image_paths[region.mask]), region.mask)) for region in job.request.regions]
+    return masks if start is None else [start.laid_over(mask) for mask in masks]
 
 
 def _with_hires(request: ResolvedRequest) -> ResolvedTxt2Img:
@@ -354,7 +366,7 @@ class Engine:
             group.memories[stage.hires] = self._memory.begin(
                 ready.loaded,
                 run.job,
-                stage.request,
+                stage,
                 len(group.images),
                 run.control,
                 lambda text: run.emit(Note(text)),
@@ -514,6 +526,7 @@ class Engine:
                 latents,
                 hires=ready.stage.hires,
                 mask=mask,
+                layout=self._layout(work, latents),
             )
             if not context.steps:
                 return work, context
@@ -562,6 +575,18 @@ class Engine:
         noise = noise * request.noise_multiplier
         return path.noised(clean, noise, sigma) + noise * request.extra_noise, mask
 
+    def _layout(self, work: _Work, latents: torch.Tensor) -> Layout | None:
+        """Where the prompts of regions rule in a pass; None without any."""
+        masks, request = work.run.region_masks, work.request
+        if not masks:
+            return None
+        by = work.run.job.request.enlargement if work.ready.stage.hires else None
+        height, width = latents.shape[-2:]
+        layout = Layout.of(request.regions, masks, width, height, by).to(latents)
+        for number in layout.nowhere:
+            work.run.note(f"Region {number} lies outside of what is drawn, so it was left out.")
+        return layout
+
     def _refining(self, work: _Work) -> _Work:
         """The pass with the refiner in place of its checkpoint, until it is done."""
         ready = self._ready(work.run, work.ready.stage, refiner=True)
@@ -608,9 +633,12 @@ class Engine:
                 require_finite(part, TEXT_ENCODER)
             return made
 
-        prompt = read_prompt(request.prompt)
-        positive = tuple(Pull(part.over(steps).map(encoded), part.weight) for part in prompt.parts)
-        if request.guidance_scale == 1 and [pull.weight for pull in positive] == [1.0]:
+        positive = tuple(
+            Pull(part.over(steps).map(encoded), part.weight, place)
+            for place, text in enumerate((request.prompt, *request.region_prompts))
+            for part in read_prompt(text).parts
+        )
+        if request.guidance_scale == 1 and stands_alone(positive):
             return positive, None
         (asked,) = read_negative_prompt(request.negative_prompt).parts
         negative = asked.over(steps).map(lambda text: encoded(text, negative=True))
