@@ -138,8 +138,35 @@ def _take(browser: Browser, url: str, out: Path) -> None:
     expect(system.locator('.ez-finding[data-check="integrity"]')).to_have_attribute("data-state", "ok", timeout=PATIENCE)
     keep(system, "system-light")
     _take_painting(browser, url, keep)
+    _take_regions(browser, url, keep)
     _take_models(browser, url, keep)
     _take_queue(_open(browser, url, size=WIDE), keep)
+
+
+def _take_regions(browser: Browser, url: str, keep: Callable[[Page, str], None]) -> None:
+    """Two halves with words of their own, drawn, and the board that they are painted on over it."""
+    page = _open(browser, url, size=WIDE)
+    page.locator("#ez-acc-regions > button").click()
+    board = page.locator(".ez-regions-board .ez-canvas")
+    for number, words in enumerate(("red apple on a blue background", "red apple on a yellow background"), 1):
+        page.locator("#ez-regions").get_by_role("button", name="Add a region").click()
+        expect(board).to_be_focused(timeout=PATIENCE)
+        page.keyboard.press("r")
+        box = board.bounding_box()
+        assert box is not None
+        x, y, side = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, min(box["width"], box["height"])
+        page.mouse.move(x, y - 0.422 * side)  # beside the picture, below the bar
+        page.mouse.down()
+        page.mouse.move(x + side * (2 * number - 3) / 2, y + 0.5 * side, steps=4)
+        page.mouse.up()
+        page.get_by_label(f"Prompt of region {number}").fill(words)
+        expect(page.locator("#ez-acc-regions > button")).to_have_attribute("data-sum", "1 region" if number == 1 else "2 regions")
+    page.locator("#ez-field-seed input").fill("1")
+    _generate(page, "red apple", 1)
+    _wait_for(page, "red apple")
+    page.get_by_role("button", name="Paint").nth(1).click()
+    expect(board).to_be_focused(timeout=PATIENCE)
+    keep(page, "regions-light")
 
 
 def _take_models(browser: Browser, url: str, keep: Callable[[Page, str], None]) -> None:
