@@ -138,6 +138,7 @@ def _take(browser: Browser, url: str, out: Path) -> None:
     system.get_by_role("button", name="Check again").click()
     expect(system.locator('.ez-finding[data-check="integrity"]')).to_have_attribute("data-state", "ok", timeout=PATIENCE)
     keep(system, "system-light")
+    _take_painting(browser, url, keep)
     _take_regions(browser, url, keep)
     _take_models(browser, url, keep)
     _take_queue(_open(browser, url, size=WIDE), keep)
@@ -202,6 +203,31 @@ def _take_models(browser: Browser, url: str, keep: Callable[[Page, str], None]) 
     light.locator(".ez-network-main", has_text="knitted-wool").click()
     light.locator(".ez-toast").get_by_role("button", name="Close").click()
     keep(light, "loras-light")
+
+
+def _take_painting(browser: Browser, url: str, keep: Callable[[Page, str], None]) -> None:
+    paint = _open(browser, url, size=WIDE, at="#inpaint")
+    _draw_on_example(paint, "inpaint", "rocket on a sky blue background")
+    paint.keyboard.press("c")
+    divider = paint.locator("#ez-page-inpaint").get_by_role("slider", name="Between before and after")
+    divider.focus()
+    divider.press("Shift+ArrowRight")
+    paint.mouse.move(700, 890)
+    keep(paint, "inpaint-light")
+    loop = _open(browser, url, size=WIDE, dark=True, at="#img2img")
+    loop.locator("#ez-acc-loopback > button").click()
+    loop.locator("#ez-field-loops input[type=number]").fill("4")
+    _draw_on_example(loop, "img2img", "green apple on a sky blue background", pictures=4)
+    loop.locator("#ez-field-denoising_curve").scroll_into_view_if_needed()
+    keep(loop, "loopback-dark")
+
+
+def _draw_on_example(page: Page, name: str, words: str, pictures: int = 1) -> None:
+    page.locator(f"#ez-page-{name}").get_by_role("button", name="Try it with an example").click()
+    expect(page.locator(f"#ez-page-{name} .ez-canvas").get_by_role("toolbar", name="Tools")).to_be_visible()
+    page.get_by_label("Prompt", exact=True).fill(words)
+    page.locator("#ez-generate").click()
+    expect(page.locator(f"#ez-page-{name} .ez-results button.pic:not(.ez-wait)")).to_have_count(pictures, timeout=PATIENCE)
 
 
 def _take_queue(page: Page, keep: Callable[[Page, str], None]) -> None:

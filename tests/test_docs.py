@@ -182,6 +182,7 @@ def test_the_api_examples_run(url: str, tmp_path: Path, monkeypatch: pytest.Monk
         "384 768",
         "12 1 True\nimage/gif True",
         "waiting\n384 512",
+        "3",
         "True",
         "made penguin on a pink background",
         "1 of 1",
