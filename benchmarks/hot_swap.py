@@ -237,7 +237,9 @@ class Easel:
         from webui.engine.device import open_device, use_threads
         from webui.engine.engine import Engine
         from webui.engine.memory.manager import ModelManager
+        from webui.engine.memory.meter import keep_freed_memory
 
+        keep_freed_memory()
         use_threads(arguments.threads)
         self.device = open_device("cpu", arguments.dtype)
         self.cache = Path(arguments.folder) / "cache"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import platform
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -361,3 +364,31 @@ def test_pictures_are_measured_and_planned(recorder: Recorder) -> None:
     assert {peak["stage"] for peak in memory["peaks"]} >= {DENOISE, DECODE}
     assert isinstance(events[-3], Step | Picture)
     assert digests(events)
+
+
+FREED_AND_TAKEN_AGAIN = """
+import resource
+import torch
+from webui.engine.memory.meter import give_back, keep_freed_memory, private_bytes
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.empty(100_000_000, dtype=torch.uint8).fill_(1)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+keep_freed_memory()
+first, again, kept = faults(), sum(faults() for _ in range(40)), private_bytes()
+give_back()
+print(first, again, kept - private_bytes())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
+def test_what_is_freed_is_kept_until_it_is_given_back() -> None:
+    command = [sys.executable, "-c", FREED_AND_TAKEN_AGAIN]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    first, again, given_back = map(int, told.stdout.split())
+    assert first > 20_000, "each page of a new block is brought in once"
+    # Not none: a small block may take the beginning of a large one's place.
+    assert again < 40 * first / 4
+    assert given_back > 90_000_000

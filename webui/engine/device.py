@@ -15,6 +15,7 @@ import psutil
 import torch
 
 from webui.engine.memory.attention import working_kernels
+from webui.engine.memory.meter import give_back
 from webui.planning.machine import host_memory
 
 MB = 1024 * 1024
@@ -28,7 +29,7 @@ class Device:
 
     dtype: of weights and activations; the sampler's own arithmetic is always fp32.
     batches: whether pictures drawn together are faster. Where not, each is drawn alone, bit-identical to its single run.
-    memory_format: of the weights and activations of convolutions.
+    denoiser_format: the order in memory of the weights and activations of convolutions in a denoiser. vae_format: in a VAE.
     synchronize: wait until queued work is done, so that timings tell the truth. free_memory: give unused memory back.
     attention: names of the attention kernels that worked when called, the default first.
     copies: whether it has memory of its own, to which weights are copied. free_bytes: of the memory it computes in, now.
@@ -39,7 +40,8 @@ class Device:
     name: str
     dtype: torch.dtype
     batches: bool
-    memory_format: torch.memory_format
+    denoiser_format: torch.memory_format
+    vae_format: torch.memory_format
     synchronize: Callable[[], None]
     free_memory: Callable[[], None]
     attention: tuple[str, ...]
@@ -47,10 +49,14 @@ class Device:
     free_bytes: Callable[[], int]
     reserve: int
 
-    def upload(self, weight: torch.Tensor) -> torch.Tensor:
-        """A copy of a weight there, in the numbers and the order it computes with."""
+    def memory_format(self, kind: str) -> torch.memory_format:
+        """The order in memory of the convolutions of that kind of part (webui.engine.loading.component.ComponentKind)."""
+        return self.vae_format if kind == "vae" else self.denoiser_format
+
+    def upload(self, weight: torch.Tensor, kind: str) -> torch.Tensor:
+        """A copy of a weight of that kind of part there, in the numbers and the order it computes with."""
         moved = weight.to(self.torch_device, self.dtype if weight.is_floating_point() else weight.dtype, non_blocking=True)
-        return channels_last(moved) if moved.ndim == 4 and self.memory_format == torch.channels_last else moved.contiguous()
+        return channels_last(moved) if moved.ndim == 4 and self.memory_format(kind) == torch.channels_last else moved.contiguous()
 
     @property
     def dtype_name(self) -> str:
@@ -107,9 +113,12 @@ def _open_cpu(dtype: torch.dtype | None) -> Device:
         _cpu_name(),
         dtype,
         False,
+        # oneDNN turns a denoiser's weights round at every step if its small pictures have their channels last; a VAE's large
+        # ones gain by it (`python -m benchmarks.channels`).
+        torch.contiguous_format,
         torch.channels_last,
         _nothing,
-        _nothing,
+        give_back,
         working_kernels(device, dtype),
         False,
         lambda: host_memory().available,
@@ -125,6 +134,7 @@ def _open_cuda(dtype: torch.dtype | None) -> Device:
         torch.cuda.get_device_name(device),
         dtype,
         True,
+        torch.channels_last,
         torch.channels_last,
         torch.cuda.synchronize,
         torch.cuda.empty_cache,
@@ -149,6 +159,7 @@ def _open_mps(dtype: torch.dtype | None) -> Device:
         f"Apple {platform.machine()}",
         dtype,
         True,
+        torch.contiguous_format,
         torch.contiguous_format,
         torch.mps.synchronize,
         torch.mps.empty_cache,

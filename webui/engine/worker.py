@@ -158,7 +158,9 @@ def open_engine(arguments: argparse.Namespace, hooks: EngineHooks, inbox: Inbox)
     from webui.engine.engine import Engine
     from webui.engine.loading.checkpoint import open_checkpoint
     from webui.engine.memory.manager import ModelManager
+    from webui.engine.memory.meter import keep_freed_memory
 
+    keep_freed_memory()
     use_threads(arguments.threads)
     device = open_device(arguments.device, arguments.dtype)
     models = ModelManager(

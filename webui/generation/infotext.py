@@ -22,7 +22,10 @@ from typing import Any
 
 from webui.errors import InvalidRequest
 from webui.generation.adapters import hashes_text
-from webui.generation.control import INFOTEXT_KEY, read_unit, write_unit
+from webui.generation.control import INFOTEXT_KEY as CONTROL_KEY
+from webui.generation.control import read_unit, write_unit
+from webui.generation.regions import INFOTEXT_KEY as REGION_KEY
+from webui.generation.regions import read_regions, write_regions
 from webui.generation.request import (
     SOFT_FIELDS,
     Img2Img,
@@ -130,6 +133,7 @@ def write_infotext(request: ResolvedRequest, seed: int, version: str) -> str:
         if key in always or value != _granted(key, name, kind):
             pairs[key] = AS_OTHERS.get((key, value), value)
     pairs |= _hashes(request) | {f"ControlNet {number}": write_unit(unit) for number, unit in enumerate(request.controls)}
+    pairs |= write_regions(request.regions)
     if isinstance(request, ResolvedTxt2Img):
         pairs = _with_hires_size(pairs, request) if request.hires else _without_hires(pairs)
     if isinstance(request, Inpaint) and not request.soft_inpainting:
@@ -282,19 +286,22 @@ def map_fields(infotext: Infotext) -> Mapped:
             key not in told
             and key not in source_keys
             and key not in TELLING
-            and not INFOTEXT_KEY.fullmatch(key)
+            and not CONTROL_KEY.fullmatch(key)
+            and not REGION_KEY.fullmatch(key)
             and not _is_how_easel_does_it(key, value)
         ):
             unmapped.append(Unmapped(key, value[:200], "Easel has no such setting."))
     for key, value in infotext.parameters.items():
-        if INFOTEXT_KEY.fullmatch(key):
+        if CONTROL_KEY.fullmatch(key):
             unit = read_unit(value)
             if "image" in unit:
                 take(key, value, {"controls": [*fields.get("controls", ()), unit]})
             else:
                 unmapped.append(Unmapped(key, value[:200], "The text doesn't hold its picture; choose that in Control."))
+    for key, region in read_regions(infotext.parameters).items():
+        take(key, str(region.get("prompt", "")), {"regions": [*fields.get("regions", ()), region]})
     if infotext.parameters:
-        fields.setdefault("controls", ())
+        fields = {"controls": (), "regions": ()} | fields
         left_out = {key: name for key, name in names.items() if key not in infotext.parameters and key not in ALWAYS}
         for key, name in left_out.items():
             take(key, _granted(key, name), {name: _granted(key, name)})

@@ -25,8 +25,9 @@ from webui.generation.attention import find_attention_label
 from webui.generation.control import MOST_CONTROLS, ControlUnit
 from webui.generation.enlarging import Enlargement, enlargement, find_upscaler
 from webui.generation.images import ImageHash, OptionalImageHash
-from webui.generation.parameter import Declared, parameter, storable
+from webui.generation.parameter import MAX_PROMPT_CHARACTERS, Declared, parameter, storable
 from webui.generation.prompt.emphasis import EmphasisMode
+from webui.generation.regions import MOST_REGIONS, Region
 from webui.generation.weight_storage import AS_COMPUTED, OF_OTHERS, WeightStorage
 from webui.pictures.boxes import Size
 from webui.pictures.outpainting import Sides, Window, check_extension, windows_of
@@ -34,7 +35,6 @@ from webui.pictures.outpainting import Sides, Window, check_extension, windows_o
 REQUEST_VERSION = 2
 """Version of the stored JSON form. Raise it together with an entry in `UPGRADES`."""
 
-MAX_PROMPT_CHARACTERS = 20_000
 MAX_SEED = 2**63 - 1
 RANDOM_SEED = -1
 NoiseSource = Literal["CPU", "GPU", "NV"]
@@ -417,6 +417,21 @@ class PictureRequest(Declared):
     controls: tuple[ControlUnit, ...] = parameter(
         (), label="Control", help="Pictures that steer the picture, each through a ControlNet.", max_length=MOST_CONTROLS
     )
+    regions: tuple[Region, ...] = parameter(
+        (),
+        label="Regions",
+        help="Parts of the picture that follow prompts of their own, the lowest first. The prompt rules where none is.",
+        max_length=MOST_REGIONS,
+    )
+    regions_apart: float = parameter(
+        0.2,
+        label="Regions apart",
+        help="Share of the steps in which no region sees what is drawn around it. More keeps colours to their places, less joins them.",
+        infotext="Regions apart",
+        step=0.05,
+        ge=0,
+        le=1,
+    )
     batch_count: int = parameter(1, label="Pictures", help="How many pictures to make, one after another.", step=1, ge=1, le=100)
     batch_size: int = parameter(
         1, label="Batch size", help="How many pictures a graphics card draws at once. A CPU draws one by one.", step=1, ge=1, le=8
@@ -513,7 +528,12 @@ class PictureRequest(Declared):
     @property
     def texts(self) -> tuple[str, ...]:
         """All its prompts that are asked for."""
-        return self.prompt, self.negative_prompt
+        return self.prompt, self.negative_prompt, *self.region_prompts
+
+    @property
+    def region_prompts(self) -> tuple[str, ...]:
+        """The prompts of its regions."""
+        return tuple(region.prompt for region in self.regions)
 
     @property
     def enlargement(self) -> Enlargement | None:

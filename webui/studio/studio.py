@@ -54,7 +54,7 @@ from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
 from webui.generation.stock_pipelines import notes_for
 from webui.pictures.decoding import read_stored, read_upright, upright_size
-from webui.pictures.masking import as_mask, check_mask
+from webui.pictures.masking import as_mask, check_mask, check_region
 from webui.pictures.preprocessors import control_picture, encoder_picture
 from webui.planning.estimate import Estimate, estimate, pace
 from webui.planning.machine import host_memory
@@ -274,6 +274,7 @@ class Studio:
             adapters, told = find_adapters(self.catalog.models, prepared, checkpoint)
             hires = self._further("hires_checkpoint", prepared.other_hires_checkpoint)
             refiner = self._further("refiner", prepared.other_refiner)
+        self._check_regions(prepared)
         resolved = resolve(prepared, identity, self._rng, adapters, hires, refiner, self._inpainted_size(prepared))
         return NewJob(asked=request, resolved=resolved, notes=(*notes, *told), **how)
 
@@ -286,6 +287,15 @@ class Studio:
             mask = as_mask(read_upright(self.images.require(request.mask, "mask"), request.mask))
             check_mask(mask, size, inverted=request.inverted)
         return size
+
+    def _check_regions(self, request: GenerationRequest) -> None:
+        """Raises InvalidRequest for a region that is nowhere, and where regions can't be drawn."""
+        if request.regions and isinstance(request, Inpaint) and any(request.extends):
+            hint = "Extend the picture first and draw the regions then, or leave them out."
+            raise InvalidRequest("A picture can't be extended and have regions at once.", field="regions", hint=hint)
+        for number, region in enumerate(request.regions):
+            field = f"regions[{number}].mask"
+            check_region(as_mask(read_upright(self.images.require(region.mask, field), region.mask)), field)
 
     def _identity(self, checkpoint: Checkpoint) -> CheckpointIdentity:
         return CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint), checkpoint.pipeline)

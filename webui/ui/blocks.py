@@ -23,6 +23,7 @@ from webui.ui.pieces import STATIC_FOLDER, Assets, piece
 from webui.ui.tabs import canvas_pages, history, models, settings, system, txt2img
 
 MAX_UPLOAD = "50mb"
+STYLES = ("easel", "gradio", "plain", "canvas", "models", "control", "batch", "regions")
 ANY_PICTURE = "0" * 64
 """Where only the time is asked for: it doesn't depend on what is in a picture."""
 
@@ -87,8 +88,7 @@ def mount_page(app: FastAPI, page: gr.Blocks, head: str = "") -> FastAPI:
         path="/",
         theme=Base(font=["sans-serif"], font_mono=["monospace"]),
         css_paths=[
-            STATIC_FOLDER / name
-            for name in ("easel.css", "gradio.css", "plain.css", "canvas.css", "models.css", "control.css", "batch.css")
+            STATIC_FOLDER / f"{name}.css" for name in ("easel", "gradio", "plain", "canvas", "models", "control", "batch", "regions")
         ],
         head=head,
         max_file_size=MAX_UPLOAD,

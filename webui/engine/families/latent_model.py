@@ -54,7 +54,7 @@ class LatentModel:
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Pixels of finished latents, (batch, height, width, 3) uint8 on the CPU."""
-        return latent_space.decode(self.vae, latents.contiguous(memory_format=self.device.memory_format))
+        return latent_space.decode(self.vae, latents.contiguous(memory_format=self.device.vae_format))
 
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
         """Latents of pictures, (batch, 3, height, width) in -1..1, fp32 on the device; the middle of what the VAE holds for likely."""

@@ -62,7 +62,7 @@ class UNetModel(LatentModel):
 
     def denoise(self, x: torch.Tensor, sigma: float, conditioning: Conditioning) -> torch.Tensor:
         """The guess of x0 from x = x0 + sigma * noise, (batch, channels, h, w) fp32."""
-        scaled = self._with_masked(x / math.sqrt(sigma**2 + 1), conditioning).to(self.dtype, memory_format=self.device.memory_format)
+        scaled = self._with_masked(x / math.sqrt(sigma**2 + 1), conditioning).to(self.dtype, memory_format=self.device.denoiser_format)
         timestep = torch.full((), self.sigmas.timestep_of(sigma), dtype=torch.float32, device=x.device)
         output = self.unet(
             scaled,

@@ -134,7 +134,7 @@ def load_component(source: ComponentSource, device: Device) -> torch.nn.Module:
             loaded[id(slot)] = _fitting(source, name, slot, tensors[name], device)
     module.load_state_dict({name: loaded[id(slot)] for name, slot in wanted.items()}, assign=True)
     module.eval().requires_grad_(False)
-    return module.to(memory_format=device.memory_format)  # pyright: ignore[reportCallIssue]
+    return module.to(memory_format=device.memory_format(source.kind))  # pyright: ignore[reportCallIssue]
 
 
 def require_all(source: ComponentSource, wanted: Iterable[str], present: Container[str]) -> None:

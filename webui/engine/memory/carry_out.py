@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from webui.engine.device import Device
 from webui.engine.memory.attention import attention
@@ -36,6 +37,6 @@ def _place(plan: Plan, kinds: tuple[str, ...], loaded: Loaded, device: Device, s
     elif plan.residency == SEQUENTIAL or (plan.residency == PARTIAL and DENOISER in kinds):
         loaded.place(())
         for kind in kinds:
-            stack.enter_context(streamed(loaded.parts[kind], device.upload, plan.resident_bytes))
+            stack.enter_context(streamed(loaded.parts[kind], partial(device.upload, kind=kind), plan.resident_bytes))
     else:
         loaded.place(kinds)

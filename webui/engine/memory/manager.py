@@ -91,11 +91,12 @@ class ModelManager:
         """cache: folder for casts, at most so many bytes, and for what is known of files; without one, casts are in memory."""
         self._device = device
         self._open = open_source
-        numbers = Numbers(device.dtype, device.memory_format)
         casts = CastCache(cache / CAST_FOLDER, most_cast_bytes) if cache is not None and most_cast_bytes else None
         identities = Identities(None if cache is None else cache / IDENTITY_FILE)
         # A device of its own casts by itself, when weights are copied there.
-        self._store = WeightStore(numbers, identities, casts, as_in_file=device.copies)
+        self._store = WeightStore(
+            lambda kind: Numbers(device.dtype, device.memory_format(kind)), identities, casts, as_in_file=device.copies
+        )
         self._skeletons: dict[tuple[str, str], Skeleton] = {}
         self._worn: dict[Skeleton, Weights] = {}
         self._known: OrderedDict[tuple[Path, Path | None, str], _Known] = OrderedDict()
@@ -164,7 +165,7 @@ class ModelManager:
         if self._device.copies:
             self._make_room_beside()
             for skeleton in self._beside:
-                self._take_up(skeleton)
+                self._take_up(skeleton, "controlnet")
         self._store.keep_within_budget(self._leased)
         return [wanted[part][0].module for part in parts]
 
@@ -315,15 +316,15 @@ class ModelManager:
         """Only these kinds on the device. Untested on hardware."""
         self._take_off([skeleton for kind, skeleton in skeletons.items() if kind not in kinds and skeleton in self._on_device])
         for kind in kinds:
-            self._take_up(skeletons[kind])
+            self._take_up(skeletons[kind], kind)
 
-    def _take_up(self, skeleton: Skeleton) -> None:
+    def _take_up(self, skeleton: Skeleton, kind: str) -> None:
         if skeleton in self._on_device:
             return
         moved = self._on_device[skeleton] = []
         for tensor in (*skeleton.module.parameters(), *skeleton.module.buffers()):
             moved.append((tensor, tensor.data))
-            tensor.data = self._device.upload(tensor.data)
+            tensor.data = self._device.upload(tensor.data, kind)
 
     def _take_off(self, skeletons: Collection[Skeleton]) -> None:
         # What is in main memory never changed, so nothing has to be copied back.

@@ -74,14 +74,14 @@ class WeightStore:
 
     def __init__(
         self,
-        numbers: Numbers,
+        numbers: Callable[[str], Numbers],
         identities: Identities,
         casts: CastCache | None,
         machine: Callable[[], HostMemory] = host_memory,
         *,
         as_in_file: bool = False,
     ) -> None:
-        """numbers: what weights are cast to. as_in_file: those that are stored as computed are not."""
+        """numbers: what weights of that kind of part are cast to. as_in_file: those that are stored as computed are not."""
         self._numbers = numbers
         self._as_in_file = as_in_file
         self._identities = identities
@@ -145,7 +145,7 @@ class WeightStore:
         unchanged: Callable[[], bool],
         leased: Collection[Weights],
     ) -> Weights:
-        numbers, form = self._numbers, FORMS.get(source.storage)
+        numbers, form = self._numbers(source.kind), FORMS.get(source.storage)
         tensors = source.tensors() if form is None else Narrowed(source.tensors(), slots, form, numbers.dtype)
         require_all(source, slots, tensors)
 

@@ -8,10 +8,11 @@ import { closeModelSheet } from "./models.js";
 import { PAGES, currentPage, open } from "./pages.js";
 import { copyPicture, download, useParameters } from "./picture.js";
 import { toggleQueue } from "./queue-sheet.js";
+import { closeBoard } from "./regions.js";
 import { openSendMenu } from "./send-to.js";
 import { closeSheet, toggleSheet } from "./sheet.js";
 import { interruptRunning, showFull, shownPicture, step as stepStage } from "./stage.js";
-import { canvasOf } from "./source.js";
+import { canvasInFront } from "./source.js";
 import { undoLast } from "./toasts.js";
 import { closeViewer, stepViewer, viewed } from "./viewer.js";
 
@@ -95,7 +96,7 @@ function onKey(event) {
     return;
   }
   const writes = isTyping(target) && !["range", "color"].includes(target.type);
-  if (!writes && !viewed() && canvasOf()?.onKey(event)) return event.preventDefault();
+  if (!writes && !viewed() && canvasInFront()?.onKey(event)) return event.preventDefault();
   if (key === "Escape") return escape(event);
   if (isTyping(target) || event.altKey) return;
   if (command) return withCommand(event);
@@ -125,7 +126,7 @@ function withCommand(event) {
 
 function escape(event) {
   if (document.querySelector('[role="option"]')) return; // an open list closes itself
-  if (closeMenu() || closeViewer() || closeSheet()) return event.preventDefault();
+  if (closeMenu() || closeViewer() || closeSheet() || (!isTyping(event.target) && closeBoard())) return event.preventDefault();
   if (isTyping(event.target) && !isDrawing()) return;
   if (closeModelSheet() || (currentPage() === "history" && closeDetail())) return event.preventDefault();
   if (interruptRunning()) event.preventDefault();
@@ -133,5 +134,5 @@ function escape(event) {
 
 export function startKeys() {
   document.addEventListener("keydown", onKey);
-  document.addEventListener("keyup", (event) => canvasOf()?.onKeyUp(event));
+  document.addEventListener("keyup", (event) => canvasInFront()?.onKeyUp(event));
 }

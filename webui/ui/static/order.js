@@ -3,6 +3,7 @@
 import { ask } from "./link.js";
 import { currentPage } from "./pages.js";
 import { expectJob, forgetJob } from "./queue.js";
+import { settled } from "./regions.js";
 import { sourceOf } from "./source.js";
 import { errorToast } from "./toasts.js";
 
@@ -11,6 +12,7 @@ export async function order(way) {
   const page = currentPage();
   if (way !== "generate") expectJob(); // a click on Generate is counted before Gradio tells of it
   try {
+    await settled();
     ask(way, { page, source: await sourceOf(page) });
   } catch (error) {
     forgetJob();

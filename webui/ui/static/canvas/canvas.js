@@ -77,6 +77,11 @@ export class Canvas extends EventTarget {
     return before;
   }
 
+  /** Begins on an empty ground of that size. */
+  begin(width, height, name) {
+    return this.#use(new Painting({ id: newId(), name, width, height }));
+  }
+
   /** Goes back to a draft. False if it is gone. */
   async reopen(id) {
     const painting = await this.drafts?.load(id);
