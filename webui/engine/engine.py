@@ -374,9 +374,8 @@ class Engine:
         memory = group.memories[stage.hires]
         memory.loaded = ready.loaded
         with ExitStack() as until_done:
-            yield _Work(
-                run, group, ready, memory, _computing(ready, full, until_done), full, until_done, run.start if start is None else start
-            )
+            family = _computing(ready, full, until_done)
+            yield _Work(run, group, ready, memory, family, full, until_done, run.start if start is None else start)
 
     def _draw(self, run: _Run, images: tuple[int, ...]) -> None:
         """Make the pictures of one batch and emit them, or say that they were skipped."""
@@ -583,7 +582,8 @@ class Engine:
         by = work.run.job.request.enlargement if work.ready.stage.hires else None
         height, width = latents.shape[-2:]
         layout = Layout.of(request.regions, masks, width, height, by).to(latents)
-        for number in layout.nowhere:
+        # What lies outside of one window of a picture that grows may lie in another.
+        for number in layout.nowhere if work.ready.stage.window is None else ():
             work.run.note(f"Region {number} lies outside of what is drawn, so it was left out.")
         return layout
 
