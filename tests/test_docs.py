@@ -178,7 +178,7 @@ def test_the_api_examples_run(url: str, tmp_path: Path, monkeypatch: pytest.Monk
     assert seed == "7"
     with Image.open(tmp_path / name) as picture:
         assert picture.size == (256, 512)
-    assert told[1:] == ["384 768", "waiting\n384 512", "True", "made penguin on a pink background", "1 of 1", "True", "{'steps': 12}"]
+    assert told[1:] == ["384 768", "waiting\n384 512", "3", "True", "made penguin on a pink background", "1 of 1", "True", "{'steps': 12}"]
 
 
 def test_the_way_of_a_picture_names_real_files_and_things() -> None:

@@ -31,6 +31,13 @@ class ErrorAnswer(BaseModel):
     error: ErrorDetail
 
 
+class Source(BaseModel):
+    """What a picture started from."""
+
+    url: str = Field(description="Path of it as it lay under the picture: a PNG of the picture's own size.")
+    resize_mode: str = Field(description="How it came to that size.")
+
+
 class Image(BaseModel):
     """One picture with everything that made it."""
 
@@ -50,6 +57,7 @@ class Image(BaseModel):
     cfg_scale: float = Field(ge=1)
     clip_skip: int = Field(ge=1)
     kind: Literal["txt2img", "img2img", "inpaint"] = Field(description="What it was made from.")
+    source: Source | None = Field(description="The picture that it started from; null where that was words alone.")
     hires: bool = Field(description="Whether it had a hires pass.")
     infotext: str = Field(description="AUTOMATIC1111's generation parameters.")
     width: int = Field(ge=1, description="Pixels.")

@@ -49,6 +49,11 @@ def build_picture_router(studio: Studio) -> APIRouter:
             content_disposition_type="attachment" if download else "inline",
         )
 
+    @router.get("/images/{image_id}/source", response_class=Response, responses=_file("image/png"))
+    def source(image_id: str) -> Response:
+        """What a picture of history started from, as large as it and in its place, to be compared with it."""
+        return Response(studio.source_picture(image_id), media_type="image/png", headers=_FOREVER)
+
     @router.get("/thumbnails/{image_id}", response_class=FileResponse, responses=_file("image/webp"))
     def thumbnail(image_id: str) -> FileResponse:
         """A WebP of at most 384 px."""

@@ -209,7 +209,8 @@ def read_start(job: JobSpec) -> Start | None:
     if not request.mask:
         return None
     mask = as_mask(read_upright(Path(job.image_paths[request.mask]), request.mask))
-    check_mask(mask, picture.size, inverted=request.inverted)
+    # Of the picture that the first round of a loopback starts from; what comes of that may have another size.
+    check_mask(mask, (request.picture_width, request.picture_height), inverted=request.inverted)
     padding = request.masked_padding if request.only_masked else None
     how = Masking(request.mask_blur, request.inverted, request.masked_content != "original", padding)
     return starting_inpaint(picture, mask, size, request.resize_mode, how, keeps_colours=keeps_colours)

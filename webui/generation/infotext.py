@@ -30,6 +30,7 @@ from webui.generation.request import (
     SOFT_FIELDS,
     Img2Img,
     Inpaint,
+    PictureFromPicture,
     PictureRequest,
     ResolvedRequest,
     ResolvedTxt2Img,
@@ -85,6 +86,9 @@ EXTENSION_KEYS = tuple(f"Extend {side}" for side in ("left", "right", "top", "bo
 HIRES_SIZE = "Hires resize"
 """In place of "Hires upscale": width x height, one of them 0 where it follows from the other."""
 
+LOOPBACK_KEYS = ("Final denoising strength", "Denoising curve")
+"""Keys that every infotext of a loopback has, and no other."""
+
 TAKEN_FOR_GRANTED: Mapping[str, str] = MappingProxyType({"RNG": "GPU", "Mask blur": "0"})
 """What a missing key means in AUTOMATIC1111, where that isn't the field's default."""
 
@@ -92,6 +96,7 @@ TELLING = frozenset(
     {
         *("Version", "Model hash", "VAE hash", "Lora hashes", "TI hashes", "Hashes", "User", "Init image hash", "Parser", "App", "Backend"),
         *("Operations", "Pipeline", "Wildcard prompt", "Wildcard negative prompt", "Template", "Negative Template", "Created Date"),
+        "Loopback",
     }
 )
 """Keys that tell of the picture and set nothing."""
@@ -138,7 +143,7 @@ def write_infotext(request: ResolvedRequest, seed: int, version: str) -> str:
         pairs = _with_hires_size(pairs, request) if request.hires else _without_hires(pairs)
     if isinstance(request, Inpaint) and not request.soft_inpainting:
         pairs = {key: value for key, value in pairs.items() if key not in SOFT_KEYS}
-    pairs = _with_refiner(pairs, request)
+    pairs = _with_loopback(_with_refiner(pairs, request), request)
     ordered = sorted(pairs, key=lambda key: ORDER.index(key) if key in ORDER else len(ORDER))
     lines = [request.prompt]
     if request.negative_prompt:
@@ -171,6 +176,13 @@ def _with_refiner(pairs: dict[str, str], request: ResolvedRequest) -> dict[str, 
         return {key: value for key, value in pairs.items() if not key.startswith("Refiner ") and key != "Hires refiner"}
     title = f"{request.refiner} [{request.refiner_hash}]" if request.refiner_hash else request.refiner
     return pairs | {"Refiner": title, "Refiner switch at": _written(request.refiner_switch_at)}
+
+
+def _with_loopback(pairs: dict[str, str], request: ResolvedRequest) -> dict[str, str]:
+    if not isinstance(request, PictureFromPicture) or (request.loops == 1 and not request.loopback):
+        return {key: value for key, value in pairs.items() if key not in LOOPBACK_KEYS}
+    told = (_written(request.final_denoising_strength), request.denoising_curve)
+    return pairs | dict(zip(LOOPBACK_KEYS, told, strict=True))
 
 
 def _without_hires(pairs: dict[str, str]) -> dict[str, str]:

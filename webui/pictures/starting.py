@@ -92,6 +92,11 @@ def starting_picture(picture: Image.Image, size: Size, resize_mode: str, *, keep
     return Start(way(picture), picture.size, way, keeps_colours=keeps_colours)
 
 
+def laid_under(picture: Image.Image, size: Size, resize_mode: str) -> Image.Image:
+    """The picture that another one of that size was drawn on, so that each of its pixels lies under the one that came of it."""
+    return WAYS[resize_mode](picture, size)
+
+
 @dataclass(frozen=True)
 class Masking:
     """How a mask is used. blur: of its edge, in pixels. inverted: all but what is masked is drawn. fills: with what is around it first.

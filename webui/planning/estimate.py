@@ -140,7 +140,8 @@ def shares_done(request: GenerationRequest) -> tuple[float, ...]:
 
 def work_of(request: GenerationRequest) -> float:
     """The same for all pictures of a request."""
-    return request.picture_count * picture_work(request)
+    rounds = request.rounds
+    return request.picture_count // len(rounds) * sum(picture_work(one) for one in rounds)
 
 
 def pace(samples: Sequence[Sample]) -> float | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from webui.catalog.adapters import paths_of
@@ -17,6 +17,8 @@ from webui.executors.base import Executor, Slot
 from webui.generation.events import Done, Failed, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
 from webui.generation.images import images_of
 from webui.generation.job import JobSpec
+from webui.generation.loopback import STARTED_FROM
+from webui.generation.request import ResolvedRequest
 from webui.logs import about_job
 from webui.planning.estimate import known_peaks, shares_done
 from webui.settings import Settings
@@ -55,6 +57,30 @@ class JobWords:
     view: Callable[[Job], dict[str, Any]]
     seconds: Callable[[Job], float | None]
     successor: Callable[[Job], NewJob | None]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a worker makes of a job in one go. images: its pictures' numbers in the job. started_from: SHA-256 of the picture of the
+    round before, where they start from that."""
+
+    spec: JobSpec
+    images: tuple[int, ...]
+    started_from: str = ""
+
+    def in_job(self, event: WorkerEvent) -> WorkerEvent:
+        """One of its events as one of the job."""
+        match event:
+            case Picture():
+                told = {STARTED_FROM: self.started_from} if self.started_from else {}
+                return replace(event, image=self._number(event.image), facts=event.facts | told)
+            case Step() | Skipped():
+                return replace(event, image=self._number(event.image))
+            case _:
+                return event
+
+    def _number(self, image: int) -> int:
+        return self.images[self.spec.images.index(image)]
 
 
 class Dispatcher:
@@ -293,31 +319,54 @@ class Dispatcher:
 
     def _drive(self, slot: str, job: Job, progress: JobProgress) -> tuple[dict[str, Any] | None, str]:
         """Run the job. Returns its error, if any, and its status after this."""
-        wanted = tuple(sorted(set(job.planned_paths) - {GRID})) if not job.live else tuple(range(job.resolved.picture_count))
-        checkpoint = self._catalog.find(job.resolved.checkpoint)
+        for part in self._parts(slot, job):
+            if job.id in self._stop_wanted:
+                return None, states.CANCELLED
+            progress.shares = shares_done(part.spec.request)
+            error, status = self._drive_part(slot, job, progress, part)
+            if status != states.DONE:
+                return error, status
+        return None, states.DONE
+
+    def _parts(self, slot: str, job: Job) -> Iterator[_Part]:
+        """All pictures at once; the rounds of a loopback one by one, each when the picture that it starts from is saved."""
+        request = job.resolved
+        wanted = tuple(sorted(set(job.planned_paths) - {GRID})) if not job.live else tuple(range(request.picture_count))
+        loops = len(request.rounds)
+        if loops == 1:
+            yield _Part(self._spec(slot, job, request, wanted), wanted)
+            return
+        for index in wanted:
+            before = self._history.saved_before(job.id, range(index - index % loops, index)) or ""
+            yield _Part(self._spec(slot, job, request.alone(index, before), (0,)), (index,), before)
+
+    def _spec(self, slot: str, job: Job, request: ResolvedRequest, images: tuple[int, ...]) -> JobSpec:
+        checkpoint = self._catalog.find(request.checkpoint)
         self._loaded[slot] = checkpoint.name
         settings = self._settings()
         peaks = known_peaks(self._history.speed_samples(checkpoint.name))
-        paths = paths_of(self._catalog.models, job.resolved, checkpoint)
-        spec = JobSpec(
+        paths = paths_of(self._catalog.models, request, checkpoint)
+        return JobSpec(
             str(job.id),
-            job.resolved,
+            request,
             str(checkpoint.path),
-            wanted,
+            images,
             settings.preview_interval,
             settings.try_with_less_memory,
             tuple(peak.as_dict() for peak in peaks),
             loras=paths.loras,
             embeddings=paths.embeddings,
             vae_path=paths.vae,
-            hires_checkpoint_path=self._path_of(job.resolved.other_hires_checkpoint),
-            refiner_path=self._path_of(job.resolved.other_refiner),
+            hires_checkpoint_path=self._path_of(request.other_hires_checkpoint),
+            refiner_path=self._path_of(request.other_refiner),
             hires_loras=paths.hires_loras,
             controls=paths.controls,
-            image_paths={digest: str(self._images.require(digest, field)) for field, digest in images_of(job.resolved)},
+            image_paths={digest: str(self._images.require(digest, field)) for field, digest in images_of(request)},
         )
+
+    def _drive_part(self, slot: str, job: Job, progress: JobProgress, part: _Part) -> tuple[dict[str, Any] | None, str]:
         last_published = 0.0
-        for event in self._executor.run(slot, spec):
+        for event in map(part.in_job, self._executor.run(slot, part.spec)):
             if job.id in self._stop_wanted:
                 # Said again on every event, since the first word may have come before the worker had the job.
                 self._executor.interrupt(slot, str(job.id))

@@ -10,7 +10,8 @@ from sqlalchemy import Row, bindparam, func, select
 from webui import __version__
 from webui.errors import NotFound
 from webui.generation.infotext import write_infotext
-from webui.generation.request import ResolvedRequest, load_resolved
+from webui.generation.loopback import started_from
+from webui.generation.request import PictureFromPicture, ResolvedRequest, load_resolved
 from webui.planning.estimate import Sample
 from webui.studio.database import Database
 from webui.studio.ids import time_of
@@ -40,7 +41,7 @@ def image_view(
     *, identifier: str, generation_id: str, url: str, thumbnail: str, request: ResolvedRequest, index: int, made: dict[str, Any]
 ) -> dict[str, Any]:
     """One picture as page and API get it. made: width, height, seconds, bytes, file, sha256, mean_colour, facts, created_at."""
-    seed = request.image_seeds[index]
+    seed, alone = request.image_seeds[index], request.alone(index, started_from(made["facts"]))
     return {
         "id": identifier,
         "generation": generation_id,
@@ -58,10 +59,18 @@ def image_view(
         "cfg_scale": request.cfg_scale,
         "clip_skip": request.clip_skip,
         "kind": request.kind,
+        "source": _source_of(identifier, request),
         "hires": request.enlargement is not None,
-        "infotext": write_infotext(request.alone(index), seed, __version__),
+        "infotext": write_infotext(alone, seed, __version__),
         **made,
     }
+
+
+def _source_of(identifier: str, request: ResolvedRequest) -> dict[str, str] | None:
+    """Where to find what a kept picture started from, and how that came to its size; None where it started from words alone."""
+    if not isinstance(request, PictureFromPicture) or not identifier.isdigit():
+        return None
+    return {"url": f"/api/v1/images/{identifier}/source", "resize_mode": request.resize_mode}
 
 
 def _view(row: Row[Any]) -> dict[str, Any]:
@@ -140,7 +149,14 @@ class History:
     def request_of(self, image_id: int) -> ResolvedRequest:
         """The request that makes exactly this one picture again: its own seed, one picture. Raises NotFound."""
         row = self._row(image_id)
-        return load_resolved(row.generation_resolved).alone(row.image_idx)
+        return load_resolved(row.generation_resolved).alone(row.image_idx, started_from(row.image_facts))
+
+    def saved_before(self, job_id: int, images: range) -> str | None:
+        """SHA-256 of the last of these pictures of a job that was saved; None where none was."""
+        query = select(image.c.sha256).join(generation).where(generation.c.job_id == job_id, image.c.idx.in_(list(images)))
+        with self._database.reading() as connection:
+            digest = connection.execute(query.order_by(image.c.idx.desc()).limit(1)).scalar()
+        return None if digest is None else digest.hex()
 
     def images_of_job(self, job_id: int) -> list[dict[str, Any]]:
         """The job's pictures in order."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import random
 import threading
@@ -12,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from pydantic import ValidationError
 
 from webui.catalog.adapters import (
@@ -53,9 +53,10 @@ from webui.generation.resolve import LAST_RANDOM_SEED, CheckpointIdentity, resol
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
 from webui.generation.stock_pipelines import notes_for
-from webui.pictures.decoding import read_stored, read_upright, upright_size
+from webui.pictures.decoding import as_png, read_stored, read_upright, upright_size
 from webui.pictures.masking import as_mask, check_mask, check_region
 from webui.pictures.preprocessors import control_picture, encoder_picture
+from webui.pictures.starting import laid_under
 from webui.planning.estimate import Estimate, estimate, pace
 from webui.planning.machine import host_memory
 from webui.settings import SETTINGS_FILE_NAME, Settings
@@ -275,15 +276,15 @@ class Studio:
             hires = self._further("hires_checkpoint", prepared.other_hires_checkpoint)
             refiner = self._further("refiner", prepared.other_refiner)
         self._check_regions(prepared)
-        resolved = resolve(prepared, identity, self._rng, adapters, hires, refiner, self._inpainted_size(prepared))
+        resolved = resolve(prepared, identity, self._rng, adapters, hires, refiner, self._source_size(prepared))
         return NewJob(asked=request, resolved=resolved, notes=(*notes, *told), **how)
 
-    def _inpainted_size(self, request: GenerationRequest) -> tuple[int, int] | None:
-        """Width and height of the picture that is inpainted. Raises InvalidRequest for a mask that doesn't fit it, or masks nothing."""
-        if not isinstance(request, Inpaint):
+    def _source_size(self, request: GenerationRequest) -> tuple[int, int] | None:
+        """Width and height of the picture that it starts from. Raises InvalidRequest for a mask that doesn't fit it, or masks nothing."""
+        if not isinstance(request, PictureFromPicture):
             return None
         size = upright_size(self.images.require(request.init_image, "init_image"))
-        if request.mask:
+        if isinstance(request, Inpaint) and request.mask:
             mask = as_mask(read_upright(self.images.require(request.mask, "mask"), request.mask))
             check_mask(mask, size, inverted=request.inverted)
         return size
@@ -475,6 +476,10 @@ class Studio:
     def asked_of(self, job_id: str) -> GenerationRequest:
         """The request of a job as it came. Raises NotFound."""
         return self._journal.get(parse_id(job_id)).asked
+
+    def resolved_of(self, job_id: str) -> ResolvedRequest:
+        """The request of a job as it runs. Raises NotFound."""
+        return self._journal.get(parse_id(job_id)).resolved
 
     def estimate(self, request: GenerationRequest) -> Estimate:
         """About how long a request will take and how it uses memory, from pictures made before."""
@@ -684,6 +689,20 @@ class Studio:
         path = self.picture_path(image_id)
         return path, media_type(path.name)
 
+    def source_picture(self, image_id: str) -> bytes:
+        """What a picture started from, as it lay under it: a PNG of the picture's own size. Raises NotFound."""
+        request = self.request_of(image_id)
+        if not isinstance(request, PictureFromPicture):
+            raise NotFound("This picture started from words alone.", code="image_not_found")
+        path, _ = self.images.get(request.init_image)
+        source = read_stored(path, request.init_image)
+        if isinstance(request, Inpaint) and any(request.extends):
+            # Where it was extended there was nothing.
+            whole = Image.new("RGBA", request.picture_size)
+            whole.paste(source, (request.extends.left, request.extends.top))
+            return as_png(whole)
+        return as_png(laid_under(source, request.picture_size, request.resize_mode))
+
     def thumbnail_path(self, image_id: str) -> Path:
         """A WebP of at most 384 px. Raises NotFound."""
         stored = self.history.stored(parse_id(image_id))
@@ -738,9 +757,7 @@ class Studio:
             seen = encoder_picture(picture, unit.resize_mode)
         else:
             seen = control_picture(picture, width, height, unit.resize_mode, preprocess, unit.processor_res)
-        buffer = io.BytesIO()
-        seen.save(buffer, "PNG", compress_level=1)
-        return buffer.getvalue()
+        return as_png(seen)
 
     def examples(self) -> list[Example]:
         """Pictures that the checkpoints are known to draw, for the first visit."""

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from webui.errors import EaselError, NotFound
-from webui.generation.request import HIRES_FIELDS
+from webui.generation.request import HIRES_FIELDS, GenerationRequest, PictureFromPicture
 from webui.studio.journal import HIGHEST_PRIORITY
 from webui.studio.studio import Studio
 from webui.ui.fields import SEEDS, Fields, element_id, source_of, unchecked
@@ -175,15 +175,21 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
 
         return submit
 
+    def asked_of(job: str) -> GenerationRequest:
+        """What was asked, with the size in numbers, which is how the page has it."""
+        asked, made = studio.asked_of(job), studio.resolved_of(job)
+        resized = isinstance(asked, PictureFromPicture) and asked.resize_by
+        return asked.model_copy(update={"resize_by": 0.0, "width": made.width, "height": made.height}) if resized else asked
+
     def reopen(event: gr.EventData) -> dict[Any, Any]:
-        asked = studio.asked_of(str(event.job))
+        asked = asked_of(str(event.job))
         # The checkpoint that the job has now, not the one which "the one in use" would mean today.
         shown = fields.show(asked.model_copy(update={"checkpoint": studio.job(str(event.job))["checkpoint"]}))
         return {**shown, "receipt": {"source": source_of(asked)}}
 
     def save(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
         job = str(event.job)
-        return {"receipt": {"job": studio.edit(job, fields.read(values, event.source, over=studio.asked_of(job)))["id"]}}
+        return {"receipt": {"job": studio.edit(job, fields.read(values, event.source, over=asked_of(job)))["id"]}}
 
     def batch(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
         request = fields.read(values, {"kind": event.page, "init_image": ANY_PICTURE, "mask": ANY_PICTURE})

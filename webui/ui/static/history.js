@@ -1,6 +1,7 @@
 // Every picture, newest first: a grid that loads as one scrolls, and what made the chosen one.
 
 import { icon } from "./icons.js";
+import { compare } from "./comparing.js";
 import { on } from "./jobs.js";
 import { fill, h, roving } from "./markup.js";
 import { choosePicture, chosenPicture, currentPage, onPage, open } from "./pages.js";
@@ -246,6 +247,12 @@ export function chosenImage() {
   return chosen;
 }
 
+// On the whole screen, with what it started from.
+function showBeside(image) {
+  compare(true);
+  view(image, neighbour);
+}
+
 export function showChosenFull() {
   if (chosen) view(chosen, neighbour);
 }
@@ -288,6 +295,7 @@ function drawDetail() {
         button("apply", "Use parameters", () => useParameters(image), { key: "U", kind: "primary grow" }),
         sendButton(image),
         enlargeButton(image, { bare: true }),
+        image.source && button("before", "Before and after", () => showBeside(image), { bare: true, key: "C" }),
         button("copy", "Copy", () => copyPicture(image), { bare: true, key: "Ctrl C" }),
         button("download", "Download", () => download(image), { bare: true, key: "D" }),
       ),

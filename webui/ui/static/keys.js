@@ -1,6 +1,7 @@
 // The keyboard. Single letters act only while no text field has the focus.
 
 import { isDrawing } from "./ask.js";
+import { compare, isComparing } from "./comparing.js";
 import { chosenImage, closeDetail, showChosenFull, step as stepHistory } from "./history.js";
 import { h } from "./markup.js";
 import { closeMenu } from "./menu.js";
@@ -12,9 +13,9 @@ import { closeBoard } from "./regions.js";
 import { openSendMenu } from "./send-to.js";
 import { closeSheet, toggleSheet } from "./sheet.js";
 import { interruptRunning, showFull, shownPicture, step as stepStage } from "./stage.js";
-import { canvasInFront } from "./source.js";
+import { canvasInFront, canvasOf } from "./source.js";
 import { undoLast } from "./toasts.js";
-import { closeViewer, stepViewer, viewed } from "./viewer.js";
+import { closeViewer, holdSource, stepViewer, viewed } from "./viewer.js";
 
 const LIST = [
   ["Ctrl Enter", "Generate"],
@@ -25,6 +26,7 @@ const LIST = [
   ["Q", "Queue"],
   ["Left, Right", "Previous, next picture"],
   ["Space", "Full screen"],
+  ["C, \\ held", "Before and after; what the picture started from"],
   ["S, then 1 to 3", "Send to img2img, Inpaint or Control"],
   ["U", "Use parameters"],
   ["D", "Download"],
@@ -37,6 +39,7 @@ const LIST = [
   ["Del", "Cancel or interrupt it"],
   ["Enter", "All that can be done to it"],
   ["B, E, L, R, G", "On a canvas: brush, eraser, lasso, rectangle, fill; with Alt they take away"],
+  ["P, Alt and a click", "On the colour sketch: pick a colour"],
   ["[, ]", "Size of the brush; with Shift its softness"],
   ["O", "Extend the picture by dragging its frame; Shift both sides"],
   ["I, Del", "Invert the mask; clear the layer"],
@@ -61,6 +64,15 @@ function withPicture(run) {
   };
 }
 
+// Beside what it started from a picture is shown on its canvas, or on the whole screen.
+function toggleComparing() {
+  if (viewed() || canvasOf()) return compare(!isComparing());
+  if (!picture()?.source) return;
+  compare(true);
+  if (currentPage() === "history") showChosenFull();
+  else showFull(picture());
+}
+
 function step(direction) {
   if (viewed()) stepViewer(direction);
   else if (currentPage() === "history") stepHistory(direction);
@@ -73,6 +85,8 @@ const SINGLE = {
   u: withPicture(useParameters),
   d: withPicture(download),
   s: openSendMenu,
+  c: toggleComparing,
+  "\\": () => holdSource(true),
   ArrowLeft: () => step(-1),
   ArrowRight: () => step(1),
   ...Object.fromEntries(PAGES.map((page, index) => [String(index + 1), () => open(page)])),
@@ -134,5 +148,8 @@ function escape(event) {
 
 export function startKeys() {
   document.addEventListener("keydown", onKey);
-  document.addEventListener("keyup", (event) => canvasInFront()?.onKeyUp(event));
+  document.addEventListener("keyup", (event) => {
+    canvasInFront()?.onKeyUp(event);
+    if (event.key === "\\") holdSource(false);
+  });
 }

@@ -35,9 +35,9 @@ export function enlarge(image) {
   ask("enlarge", { image: image.id });
 }
 
-/** The button for that; null for a picture that has been through it. */
+/** The button for that; null for a picture that has been through it, or that was made from another one. */
 export function enlargeButton(image, options) {
-  return image.hires ? null : button("enlarge", "Hires", () => enlarge(image), { says: "Make this picture larger with hires fix", ...options });
+  return image.hires || image.source ? null : button("enlarge", "Hires", () => enlarge(image), { says: "Make this picture larger with hires fix", ...options });
 }
 
 export function reuseSeed(image) {

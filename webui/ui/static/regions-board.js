@@ -92,7 +92,7 @@ export class RegionsBoard {
       this.chips[index].title = words;
       this.chips[index].setAttribute("aria-label", words);
     });
-    this.words.textContent = this.region?.prompt || "Paint where this region is, and say at the left what is to be seen there.";
+    this.words.textContent = this.region?.prompt || "Paint where this region is, and say in its prompt what is to be seen there.";
   }
 
   #build(regions) {

@@ -33,6 +33,7 @@ def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequ
                 canvas_pages.extending(fields, assets)
                 canvas_pages.details(fields)
                 canvas_pages.soft_inpainting(fields)
+                canvas_pages.loopback(fields)
                 _sampling_details(fields, vaes)
                 _prompt_details(fields)
                 _variation(fields)
