@@ -132,6 +132,7 @@ def _take(browser: Browser, url: str, out: Path) -> None:
         page.locator(".ez-cell").nth(2).click()
         keep(page, f"history-{'dark' if dark else 'light'}")
     keep(_open(browser, url, size=NARROW, at="#history"), "history-narrow")
+    _take_film(_open(browser, url, size=WIDE), keep)
     system = _open(browser, url, size=WIDE, at="#system")
     expect(system.locator('.ez-finding[data-check="device"]')).to_have_attribute("data-state", "ok", timeout=PATIENCE)
     system.get_by_role("button", name="Check again").click()
@@ -141,6 +142,17 @@ def _take(browser: Browser, url: str, out: Path) -> None:
     _take_regions(browser, url, keep)
     _take_models(browser, url, keep)
     _take_queue(_open(browser, url, size=WIDE), keep)
+
+
+def _take_film(page: Page, keep: Callable[[Page, str], None]) -> None:
+    page.get_by_role("switch", name="Film").click()
+    _generate(page, "fox on a green background", 1)
+    expect(page.locator("#ez-stage .ez-film .ez-slider")).to_be_enabled(timeout=PATIENCE)
+    page.locator("#ez-stage .ez-film .ez-slider").fill("6")
+    expect(page.locator("#ez-stage .ez-film-frame")).to_be_visible(timeout=PATIENCE)
+    page.mouse.move(1000, 880)  # nothing is hovered
+    keep(page, "film-light")
+    page.get_by_role("switch", name="Film").click()
 
 
 def _take_regions(browser: Browser, url: str, keep: Callable[[Page, str], None]) -> None:

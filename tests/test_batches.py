@@ -367,7 +367,7 @@ def test_a_folder_of_its_own_keeps_the_names_and_overwrites_nothing(studio: Stud
 def going(new_studio: Callable[..., Studio], frames: Path) -> tuple[Studio, str]:
     """A batch that takes its time, in its second file."""
     studio = new_studio(FakeExecutor(step_seconds=0.05))
-    batch_id = submit(studio, frames)
+    batch_id = submit(studio, frames, request=REQUEST | {"steps": 10})
     wait_for(lambda: studio.batches.batch(batch_id)["done"] == 1 and studio.batches.batch(batch_id)["running"] == 1)
     return studio, batch_id
 

@@ -171,6 +171,21 @@ def test_from_history_zoomed_and_moved_strokes_land_under_the_pointer_and_stay(p
     assert is_close(mask(page), more)
 
 
+def test_the_film_of_a_result_is_looked_through(sent: Page) -> None:
+    page = sent
+    paint(page)
+    page.locator("#ez-plan").get_by_role("switch", name="Film").click()
+    page.locator("#ez-generate").click()
+    expect(results(page)).to_have_count(1)
+    page.locator("#ez-page-inpaint .ez-results").get_by_role("button", name="Film").click()
+    viewer = page.locator(".ez-viewer")
+    viewer.get_by_role("slider", name="Step").fill("0")
+    expect(viewer.locator(".ez-film-words")).to_contain_text("Step 1 of")
+    expect(viewer.locator(".ez-film-frame")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(viewer).to_be_hidden()
+
+
 def test_send_to_from_history_and_back(page: Page) -> None:
     generate(page, "the first", steps=2)
     expect_picture(page, "the first")

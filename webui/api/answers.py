@@ -66,9 +66,27 @@ class Image(BaseModel):
     bytes: int = Field(ge=0, description="Size of the file.")
     file: str = Field(description="Name of the file.")
     sha256: str = Field(description="Of the file: a request can refer to the picture by it. Empty for a live picture.")
+    film: str | None = Field(description="Path of the list of its steps' views, where they were kept.")
     mean_colour: str = Field(pattern="^#[0-9a-f]{6}$", description="The ground to show while the picture loads.")
     facts: dict[str, Any] = Field(description="What was measured while it was made: device, dtype, versions, seconds by stage.")
     created_at: str = Field(description="UTC, ISO 8601; empty for a live picture.")
+
+
+class FrameAnswer(BaseModel):
+    """What a picture would have been after one of its steps."""
+
+    number: int = Field(ge=1)
+    url: str = Field(description="Path of the frame, a WebP of at most 512 px.")
+    step: int = Field(ge=1)
+    steps: int = Field(ge=1, description="Of all passes.")
+    hires: bool = Field(description="Whether it is of the hires pass.")
+    sigma: float | None = Field(ge=0, description="Noise level at which it was seen; null where that isn't known.")
+
+
+class FilmAnswer(BaseModel):
+    """The steps of a picture, as they were seen."""
+
+    frames: list[FrameAnswer]
 
 
 class StoredImage(BaseModel):
@@ -143,6 +161,7 @@ class Job(BaseModel):
     client: str | None
     priority: int = Field(description="Higher ones go first.")
     forever: bool = Field(description="Another one follows each time it starts.")
+    film: bool = Field(description="A view of each step is kept.")
     prompt: str
     checkpoint: str
     pictures: int = Field(ge=1, description="How many it makes in all.")

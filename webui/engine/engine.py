@@ -596,7 +596,7 @@ class Engine:
     def _progress(self, work: _Work, family: Callable[[], Family]) -> _Progress:
         run, stage = work.run, work.ready.stage
         before = sum(one.steps.taken for one in itertools.takewhile(lambda one: one is not stage, run.passes))
-        return _Progress(family, run.job.preview_interval, work.group.watch, run.emit, before, run.steps)
+        return _Progress(family, run.job, work.group.watch, run.emit, before, run.steps)
 
     def _decoded(self, work: _Work, context: DenoiseContext) -> _Drawn:
         """The pictures of finished latents."""
@@ -705,12 +705,16 @@ class Engine:
 
 
 class _Progress:
-    """Says each step, with a preview at most every so many seconds, at the first and at the last step always."""
+    """Says each step, with a preview at most every so many seconds, at the first and at the last step always.
 
-    def __init__(self, family: Callable[[], Family], interval: float, watch: Stopwatch, emit: Emit, before: int, steps: int) -> None:
+    Each step of a job that is filmed has a frame besides.
+    """
+
+    def __init__(self, family: Callable[[], Family], job: JobSpec, watch: Stopwatch, emit: Emit, before: int, steps: int) -> None:
         """family: the one that draws now. before: steps of the passes that are done. steps: of all passes."""
         self._family = family
-        self._interval = interval
+        self._interval = job.preview_interval
+        self._film = job.film
         self._watch = watch
         self._emit = emit
         self._before = before
@@ -722,10 +726,15 @@ class _Progress:
         wanted = now >= self._next_preview or context.step in (0, context.steps - 1)
         step = self._before + context.step + 1
         for row, image in enumerate(context.images):
-            self._emit(Step(image, step, self._steps, self._preview(context.denoised[row]) if wanted else b""))
+            preview, frame = self._seen(context.denoised[row], wanted)
+            self._emit(Step(image, step, self._steps, preview, frame, context.sigma if self._film else None))
         if wanted:
             self._next_preview = now + self._interval
 
-    def _preview(self, latents: torch.Tensor) -> bytes:
+    def _seen(self, latents: torch.Tensor, wanted: bool) -> tuple[bytes, bytes]:
+        """Preview and frame of one picture's latents, each empty where there is to be none."""
+        if not (wanted or self._film):
+            return b"", b""
         with self._watch.stage("preview"):
-            return self._family().preview().jpeg(latents)
+            view = self._family().preview()
+            return view.jpeg(latents) if wanted else b"", view.frame(latents) if self._film else b""

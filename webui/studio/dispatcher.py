@@ -24,6 +24,7 @@ from webui.planning.estimate import known_peaks, shares_done
 from webui.settings import Settings
 from webui.studio import journal as states
 from webui.studio.event_log import EventLog
+from webui.studio.films import FilmStore, Reel
 from webui.studio.history import History, image_view
 from webui.studio.image_store import ImageStore
 from webui.studio.journal import Job, Journal, NewJob
@@ -93,6 +94,7 @@ class Dispatcher:
         history: History,
         keeper: PictureKeeper,
         images: ImageStore,
+        films: FilmStore,
         catalog: CheckpointCatalog,
         executor: Executor,
         events: EventLog,
@@ -105,6 +107,7 @@ class Dispatcher:
         self._history = history
         self._keeper = keeper
         self._images = images
+        self._films = films
         self._catalog = catalog
         self._executor = executor
         self._events = events
@@ -362,9 +365,11 @@ class Dispatcher:
             hires_loras=paths.hires_loras,
             controls=paths.controls,
             image_paths={digest: str(self._images.require(digest, field)) for field, digest in images_of(request)},
+            film=job.film,
         )
 
     def _drive_part(self, slot: str, job: Job, progress: JobProgress, part: _Part) -> tuple[dict[str, Any] | None, str]:
+        reel = Reel(part.spec.request)
         last_published = 0.0
         for event in map(part.in_job, self._executor.run(slot, part.spec)):
             if job.id in self._stop_wanted:
@@ -380,7 +385,7 @@ class Dispatcher:
                 case Note():
                     self._add_note(job, event.text)
                 case _:
-                    urgent = self._take(job, progress, event, last=progress.finished + 1 == progress.images)
+                    urgent = self._take(job, progress, reel, event, last=progress.finished + 1 == progress.images)
                     now = time.monotonic()
                     if urgent or now - last_published >= _LEAST_PROGRESS_INTERVAL:
                         last_published = now
@@ -394,7 +399,7 @@ class Dispatcher:
         self._guard.insist(lambda: self._journal.add_note(job.id, text))
         self._events.publish("note", job=str(job.id), text=text)
 
-    def _take(self, job: Job, progress: JobProgress, event: WorkerEvent, *, last: bool) -> bool:
+    def _take(self, job: Job, progress: JobProgress, reel: Reel, event: WorkerEvent, *, last: bool) -> bool:
         """Note one event in progress, files and rows. Returns whether pages should hear of it at once."""
         match event:
             case Stage():
@@ -403,28 +408,43 @@ class Dispatcher:
             case Step():
                 progress.note_step(event.image, event.step, event.steps)
                 progress.stage = ""
+                reel.take(event)
                 if event.preview:
                     progress.preview_number += 1
                     self._previews.show(job.id, event.preview)
                 return bool(event.preview)
             case Skipped():
+                reel.cut(event.image)
                 progress.note_end_of_picture()
                 return True
             case Picture():
-                self._store(job, event, last=last)
+                self._store(job, event, reel, last=last)
                 progress.note_end_of_picture()
                 return True
             case _:
                 return False
 
-    def _store(self, job: Job, event: Picture, *, last: bool) -> None:
+    def _store(self, job: Job, event: Picture, reel: Reel, *, last: bool) -> None:
         record = self._keeper.encode(job, event)
         if job.live:
             view = self._keep_live(job, event, record)
         else:
+            # Before the picture, so that whoever sees that one finds its film.
+            self._keep_film(job, event.image, record, reel)
             identifier = self._guard.insist(lambda: self._keeper.keep(job, event.image, record, last=last))
             view = self._guard.insist(lambda: self._history.item(identifier))
         self._events.publish("picture", job=str(job.id), image=view, live=job.live)
+
+    def _keep_film(self, job: Job, index: int, record: PictureFile, reel: Reel) -> None:
+        """Write the film of a picture, where it was filmed. One that has no room is told of, and holds nothing up."""
+        frames = reel.cut(index)
+        if not frames:
+            return
+        try:
+            self._films.keep(record.sha256, frames)
+        except OSError as problem:
+            log.warning("Job %s: the film of picture %d can't be kept: %s", job.id, index, problem)
+            self._add_note(job, f"The film of picture {index + 1} could not be kept: {problem.strerror or problem}.")
 
     def _keep_live(self, job: Job, event: Picture, record: PictureFile) -> dict[str, Any]:
         self._previews.keep_live(job.id, record.data)
@@ -443,6 +463,7 @@ class Dispatcher:
                 "bytes": len(record.data),
                 "file": f"live-{record.seed}.png",
                 "sha256": "",
+                "film": None,
                 "mean_colour": record.mean_colour,
                 "facts": event.facts,
                 "created_at": "",

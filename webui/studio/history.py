@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +41,10 @@ _SPEED_SAMPLES = (
 def image_view(
     *, identifier: str, generation_id: str, url: str, thumbnail: str, request: ResolvedRequest, index: int, made: dict[str, Any]
 ) -> dict[str, Any]:
-    """One picture as page and API get it. made: width, height, seconds, bytes, file, sha256, mean_colour, facts, created_at."""
+    """One picture as page and API get it.
+
+    made: width, height, seconds, bytes, file, sha256, film (its address or None), mean_colour, facts, created_at.
+    """
     seed, alone = request.image_seeds[index], request.alone(index, started_from(made["facts"]))
     return {
         "id": identifier,
@@ -73,29 +77,6 @@ def _source_of(identifier: str, request: ResolvedRequest) -> dict[str, str] | No
     return {"url": f"/api/v1/images/{identifier}/source", "resize_mode": request.resize_mode}
 
 
-def _view(row: Row[Any]) -> dict[str, Any]:
-    identifier = str(row.image_id)
-    return image_view(
-        identifier=identifier,
-        generation_id=str(row.generation_id),
-        url=f"/api/v1/images/{identifier}",
-        thumbnail=f"/api/v1/thumbnails/{identifier}",
-        request=load_resolved(row.generation_resolved),
-        index=row.image_idx,
-        made={
-            "width": row.image_width,
-            "height": row.image_height,
-            "seconds": round(row.image_seconds, 3),
-            "bytes": row.image_bytes,
-            "file": row.image_path.rsplit("/", 1)[-1],
-            "sha256": row.image_sha256.hex(),
-            "mean_colour": row.image_mean_colour,
-            "facts": row.image_facts,
-            "created_at": time_of(row.image_id).isoformat(),
-        },
-    )
-
-
 @dataclass(frozen=True)
 class StoredPicture:
     """Where a picture lies (relative to the outputs folder) and what its bytes are."""
@@ -105,10 +86,34 @@ class StoredPicture:
 
 
 class History:
-    """Read side of generations and images."""
+    """Read side of generations and images. has_film: whether there is a film of the picture with that SHA-256."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, has_film: Callable[[bytes], bool] = lambda sha256: False) -> None:
         self._database = database
+        self._has_film = has_film
+
+    def _view(self, row: Row[Any]) -> dict[str, Any]:
+        identifier = str(row.image_id)
+        return image_view(
+            identifier=identifier,
+            generation_id=str(row.generation_id),
+            url=f"/api/v1/images/{identifier}",
+            thumbnail=f"/api/v1/thumbnails/{identifier}",
+            request=load_resolved(row.generation_resolved),
+            index=row.image_idx,
+            made={
+                "width": row.image_width,
+                "height": row.image_height,
+                "seconds": round(row.image_seconds, 3),
+                "bytes": row.image_bytes,
+                "file": row.image_path.rsplit("/", 1)[-1],
+                "sha256": row.image_sha256.hex(),
+                "film": f"/api/v1/images/{identifier}/film" if self._has_film(row.image_sha256) else None,
+                "mean_colour": row.image_mean_colour,
+                "facts": row.image_facts,
+                "created_at": time_of(row.image_id).isoformat(),
+            },
+        )
 
     def page(self, *, before: int | None = None, limit: int = 60) -> tuple[list[dict[str, Any]], str | None]:
         """Pictures newest first, older than `before`; and the id to ask the next page with, None at the end."""
@@ -117,7 +122,7 @@ class History:
             query = query.where(image.c.id < before)
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
-        items = [_view(row) for row in rows[:limit]]
+        items = [self._view(row) for row in rows[:limit]]
         return items, items[-1]["id"] if len(rows) > limit else None
 
     def total(self) -> int:
@@ -134,7 +139,7 @@ class History:
 
     def item(self, image_id: int) -> dict[str, Any]:
         """One picture with everything about it. Raises NotFound."""
-        return _view(self._row(image_id))
+        return self._view(self._row(image_id))
 
     def stored(self, image_id: int) -> StoredPicture:
         """Where one picture lies. Raises NotFound."""
@@ -145,6 +150,12 @@ class History:
         """Where a picture with these bytes lies; None where there is none."""
         with self._database.reading() as connection:
             return connection.execute(select(image.c.path).where(image.c.sha256 == sha256).limit(1)).scalar()
+
+    def has_contents(self, hashes: Collection[bytes]) -> set[bytes]:
+        """Which of these SHA-256 belong to pictures."""
+        wanted = set(hashes)
+        with self._database.reading() as connection:
+            return {sha256 for sha256 in connection.execute(select(image.c.sha256)).scalars() if sha256 in wanted}
 
     def request_of(self, image_id: int) -> ResolvedRequest:
         """The request that makes exactly this one picture again: its own seed, one picture. Raises NotFound."""
@@ -161,7 +172,7 @@ class History:
     def images_of_job(self, job_id: int) -> list[dict[str, Any]]:
         """The job's pictures in order."""
         with self._database.reading() as connection:
-            return [_view(row) for row in connection.execute(_BOTH.where(generation.c.job_id == job_id).order_by(image.c.idx))]
+            return [self._view(row) for row in connection.execute(_BOTH.where(generation.c.job_id == job_id).order_by(image.c.idx))]
 
     def paths_of_job(self, job_id: int) -> list[str]:
         """The job's files in order, relative to the pictures folder."""

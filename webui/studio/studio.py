@@ -69,6 +69,9 @@ from webui.studio.database import open_database
 from webui.studio.dispatcher import Dispatcher, JobWords
 from webui.studio.event_log import EventLog
 from webui.studio.file_manager import open_folder
+from webui.studio.film_export import ExportForm, exported
+from webui.studio.films import FOLDER as FILMS
+from webui.studio.films import Film, FilmStore
 from webui.studio.history import History
 from webui.studio.ids import IdClock, time_of
 from webui.studio.image_store import FOLDER, ImageStore, is_content_hash
@@ -121,7 +124,10 @@ class Studio:
         self.database = open_database(settings.data_dir)
         ids = IdClock(self.database.last_id())
         self._journal = Journal(self.database, ids)
-        self.history = History(self.database)
+        self.films = FilmStore(
+            settings.data_dir / FILMS, lambda: self.preferences.current, lambda hashes: self.history.has_contents(hashes)
+        )
+        self.history = History(self.database, self.films.has)
         self.styles = StyleBook(settings.style_patterns)
         self.completer = Completer(catalog.models, self.styles, self.history, extensions)
         self._pictures = PictureFolder(settings.pictures_dir, settings.data_dir / "cache")
@@ -137,6 +143,7 @@ class Studio:
             history=self.history,
             keeper=PictureKeeper(self._journal, self.history, self._pictures, lambda: self.preferences.current),
             images=self.images,
+            films=self.films,
             catalog=catalog,
             executor=executor,
             events=self.events,
@@ -224,18 +231,20 @@ class Studio:
         live_client: str | None = None,
         priority: int = NORMAL_PRIORITY,
         forever: bool = False,
+        film: bool | None = None,
         key: SubmissionKey | None = None,
     ) -> JobView:
         """Take a job: it is in the journal when this returns.
 
-        key: as in `submit_all`. live_client: token of a page that redraws while one types. Its earlier live job ends at its next
+        film, key: as in `submit_all`. live_client: token of a page that redraws while one types. Its earlier live job ends at its next
         step, and the picture is neither stored as a file nor in history.
         forever: another one follows each time it starts, until `end_forever` or an interrupt; all others go first.
         Raises InvalidRequest, CheckpointUnusable, QueueFull, or DataUnusable when it can't be written down.
         """
         if live_client is None:
-            return self.submit_all([request], priority=FOREVER_PRIORITY if forever else priority, forever=forever, key=key)[0]
-        entry = self._prepared(request, priority=LIVE_PRIORITY, live=True, client=live_client)
+            priority = FOREVER_PRIORITY if forever else priority
+            return self.submit_all([request], priority=priority, forever=forever, film=film, key=key)[0]
+        entry = self._prepared(request, priority=LIVE_PRIORITY, live=True, client=live_client, film=False)
         with self._live_lock:
             for earlier in self._journal.live_jobs_of(live_client):
                 self._supersede(earlier)
@@ -248,20 +257,24 @@ class Studio:
         *,
         priority: int = NORMAL_PRIORITY,
         forever: bool = False,
+        film: bool | None = None,
         key: SubmissionKey | None = None,
     ) -> list[JobView]:
-        """Take jobs, all or none, with one write. key: the same one again returns the jobs that it made before.
+        """Take jobs, all or none, with one write.
 
+        film: whether a view of each step is kept; None: as the setting says.
+        key: the same one again returns the jobs that it made before.
         Raises as `submit` does, and KeyUsedDifferently.
         """
-        entries = [self._prepared(request, priority=priority, forever=forever) for request in requests]
+        entries = [self._prepared(request, priority=priority, forever=forever, film=film) for request in requests]
         return self._announce(self._journal.add(entries, self.preferences.current.queue_limit, key))
 
     def submitted_before(self, key: SubmissionKey) -> list[JobView]:
         """The jobs that this key made before; none when it is new. Raises KeyUsedDifferently."""
         return [self.job_view(job) for job in self._journal.submitted_before(key) or ()]
 
-    def _prepared(self, request: GenerationRequest, **how: Any) -> NewJob:
+    def _prepared(self, request: GenerationRequest, *, film: bool | None = None, **how: Any) -> NewJob:
+        film = self.preferences.current.film if film is None else film
         prepared = self.extensions.prepare(self.styles.apply(request))
         notes = tuple(self.extensions.notes())
         for field, digest in (*images_of(request), *images_of(prepared)):
@@ -277,7 +290,7 @@ class Studio:
             refiner = self._further("refiner", prepared.other_refiner)
         self._check_regions(prepared)
         resolved = resolve(prepared, identity, self._rng, adapters, hires, refiner, self._source_size(prepared))
-        return NewJob(asked=request, resolved=resolved, notes=(*notes, *told), **how)
+        return NewJob(asked=request, resolved=resolved, notes=(*notes, *told), film=film, **how)
 
     def _source_size(self, request: GenerationRequest) -> tuple[int, int] | None:
         """Width and height of the picture that it starts from. Raises InvalidRequest for a mask that doesn't fit it, or masks nothing."""
@@ -341,7 +354,7 @@ class Studio:
         if seed != RANDOM_SEED:
             seed = (seed + job.asked.picture_count) % (MAX_SEED + 1)
         try:
-            return self._prepared(job.asked.model_copy(update={"seed": seed}), priority=job.priority, forever=True)
+            return self._prepared(job.asked.model_copy(update={"seed": seed}), priority=job.priority, forever=True, film=job.film)
         except EaselError as problem:
             log.warning("Job %s was to go on forever, and can't: %s", job.id, problem)
             return None
@@ -442,11 +455,12 @@ class Studio:
     def duplicate(self, job_id: str) -> JobView:
         """Submit what was asked once more; a random seed is drawn anew."""
         job = self._journal.get(parse_id(job_id))
-        return self.submit(job.asked, priority=min(max(job.priority, states.LOWEST_PRIORITY), states.HIGHEST_PRIORITY))
+        return self.submit(job.asked, priority=min(max(job.priority, states.LOWEST_PRIORITY), states.HIGHEST_PRIORITY), film=job.film)
 
-    def enlarge(self, image_id: str, fields: Mapping[str, Any]) -> JobView:
+    def enlarge(self, image_id: str, fields: Mapping[str, Any], *, film: bool | None = None) -> JobView:
         """Make a picture again, from the same seed, with a hires pass. fields: of that pass; others are the picture's own.
 
+        film: as in `submit_all`.
         Raises NotFound, InvalidRequest, and what `submit` raises.
         """
         strange = next((name for name in fields if name not in HIRES_FIELDS), None)
@@ -461,7 +475,7 @@ class Studio:
         if not isinstance(made, Txt2Img):
             raise Conflict("This picture was made from another one.", field="id", hint="Pictures from words alone have a hires pass.")
         own = {name: getattr(made, name) for name in Txt2Img.model_fields}
-        return self.submit(parse_request({**own, **fields, "hires": True}))
+        return self.submit(parse_request({**own, **fields, "hires": True}), film=film)
 
     def edit(self, job_id: str, request: GenerationRequest) -> JobView:
         """Give a waiting job another request; it keeps its place. Raises Conflict when it has begun."""
@@ -516,6 +530,7 @@ class Studio:
             "client": job.client,
             "priority": job.priority,
             "forever": job.forever,
+            "film": job.film,
             **_request_words(job),
             "done": len(images),
             "created_at": time_of(job.id).isoformat(),
@@ -610,8 +625,9 @@ class Studio:
     def _sweep(self) -> None:
         try:
             self.images.sweep()
-        except EaselError as problem:
-            log.debug("The image store is swept later: %s", problem)
+            self.films.sweep()
+        except (EaselError, OSError) as problem:
+            log.debug("Pictures and films that nobody needs stay for now: %s", problem)
 
     def _history_file(self, sha256: bytes) -> Path | None:
         relative = self.history.path_of_content(sha256)
@@ -707,6 +723,14 @@ class Studio:
         """A WebP of at most 384 px. Raises NotFound."""
         stored = self.history.stored(parse_id(image_id))
         return self._pictures.thumbnail(stored.path, stored.sha256)
+
+    def film(self, image_id: str) -> Film:
+        """The film of a picture's steps. Raises NotFound where there is none."""
+        return self.films.open(self.history.stored(parse_id(image_id)).sha256)
+
+    def exported_film(self, image_id: str, form: ExportForm, per_second: int) -> bytes:
+        """A film, with the picture at its end, as one file that moves. Raises NotFound."""
+        return exported(self.film(image_id), self.picture_path(image_id), form, per_second)
 
     def open_folder(self, image_id: str | None = None) -> None:
         """Show the pictures folder, or one picture in its folder, on the desktop of Easel's machine.

@@ -23,7 +23,7 @@ from webui.ui.pieces import STATIC_FOLDER, Assets, piece
 from webui.ui.tabs import canvas_pages, history, models, settings, system, txt2img
 
 MAX_UPLOAD = "50mb"
-STYLES = ("easel", "gradio", "plain", "canvas", "models", "control", "batch", "regions")
+STYLES = ("easel", "gradio", "plain", "canvas", "models", "control", "batch", "regions", "film")
 ANY_PICTURE = "0" * 64
 """Where only the time is asked for: it doesn't depend on what is in a picture."""
 
@@ -87,9 +87,7 @@ def mount_page(app: FastAPI, page: gr.Blocks, head: str = "") -> FastAPI:
         page,
         path="/",
         theme=Base(font=["sans-serif"], font_mono=["monospace"]),
-        css_paths=[
-            STATIC_FOLDER / f"{name}.css" for name in ("easel", "gradio", "plain", "canvas", "models", "control", "batch", "regions")
-        ],
+        css_paths=[STATIC_FOLDER / f"{name}.css" for name in STYLES],
         head=head,
         max_file_size=MAX_UPLOAD,
         run_history=False,
@@ -171,7 +169,7 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
 
     def submitting(**how: Any) -> Callable[..., dict[Any, Any]]:
         def submit(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
-            return {"receipt": {"job": studio.submit(fields.read(values, event.source), **how)["id"], "page": event.page}}
+            return {"receipt": {"job": studio.submit(fields.read(values, event.source), film=event.film, **how)["id"], "page": event.page}}
 
         return submit
 
@@ -219,14 +217,14 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
 
     def enlarge(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
         request = fields.read(values, {})
-        job = studio.enlarge(str(event.image), {name: getattr(request, name) for name in HIRES_FIELDS})
+        job = studio.enlarge(str(event.image), {name: getattr(request, name) for name in HIRES_FIELDS}, film=event.film)
         return {"receipt": {"job": job["id"]}}
 
     def example(event: gr.EventData) -> dict[Any, Any]:
         found = next((item for item in studio.examples() if item.id == str(event.id)), None)
         if found is None:
             raise NotFound("This example is gone.", hint="Reload the page.")
-        job = studio.submit(found.request)
+        job = studio.submit(found.request, film=event.film)
         return {**fields.show(found.request), "receipt": {"job": job["id"]}}
 
     def catalog() -> dict[Any, Any]:

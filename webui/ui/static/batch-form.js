@@ -6,6 +6,7 @@ import { icon } from "./icons.js";
 import { ask, onReceipt } from "./link.js";
 import { fill, h } from "./markup.js";
 import { labelled, segments } from "./models-work.js";
+import { settled } from "./regions.js";
 import { canvasOf } from "./source.js";
 import { recall, remember } from "./storage.js";
 import { errorToast } from "./toasts.js";
@@ -246,6 +247,7 @@ async function send(draft, started) {
   if (draft.sending || !draft.total) return;
   draft.set({ sending: "Sending" });
   try {
+    await settled(); // regions that are being painted belong to the fields
     const order = await orderOf(draft);
     waiting = { draft, started };
     ask("batch", { page: draft.kind, order });

@@ -2,6 +2,7 @@
 
 import { icon } from "./icons.js";
 import { compare } from "./comparing.js";
+import { filmStrip } from "./film-strip.js";
 import { on } from "./jobs.js";
 import { fill, h, roving } from "./markup.js";
 import { choosePicture, chosenPicture, currentPage, onPage, open } from "./pages.js";
@@ -277,6 +278,7 @@ function drawDetail() {
   }
   const image = chosen;
   const full = button("full", "Full screen", () => view(image, neighbour), { bare: true, key: "Space", kind: "ghost s" });
+  const box = h("div", { class: "ez-detail-picture" }, h("img", { src: image.url, alt: title(image.prompt) }));
   const close = button("close", "Close", closeDetail, { bare: true, key: "Esc", kind: "ghost s" });
   fill(
     parts.detail,
@@ -284,11 +286,8 @@ function drawDetail() {
     h(
       "div",
       { class: "ez-scroll" },
-      h(
-        "div",
-        { class: "ez-detail-picture" },
-        h("img", { src: image.url, alt: title(image.prompt) }),
-      ),
+      box,
+      filmStrip(image, box),
       h(
         "div",
         { class: "row" },

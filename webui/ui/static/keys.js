@@ -3,6 +3,7 @@
 import { isDrawing } from "./ask.js";
 import { compare, isComparing } from "./comparing.js";
 import { chosenImage, closeDetail, showChosenFull, step as stepHistory } from "./history.js";
+import { playFilm, stepFilm } from "./film-strip.js";
 import { h } from "./markup.js";
 import { closeMenu } from "./menu.js";
 import { closeModelSheet } from "./models.js";
@@ -26,6 +27,8 @@ const LIST = [
   ["Q", "Queue"],
   ["Left, Right", "Previous, next picture"],
   ["Space", "Full screen"],
+  [", and .", "In a film: step back, step on"],
+  ["P", "Play or pause the film"],
   ["C, \\ held", "Before and after; what the picture started from"],
   ["S, then 1 to 3", "Send to img2img, Inpaint or Control"],
   ["U", "Use parameters"],
@@ -85,6 +88,9 @@ const SINGLE = {
   u: withPicture(useParameters),
   d: withPicture(download),
   s: openSendMenu,
+  ",": () => stepFilm(-1),
+  ".": () => stepFilm(1),
+  p: playFilm,
   c: toggleComparing,
   "\\": () => holdSource(true),
   ArrowLeft: () => step(-1),

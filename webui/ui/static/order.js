@@ -1,5 +1,6 @@
 // A job is ordered: what it starts from is brought to the server, then the fields are read there.
 
+import { filmed } from "./film.js";
 import { ask } from "./link.js";
 import { currentPage } from "./pages.js";
 import { expectJob, forgetJob } from "./queue.js";
@@ -13,7 +14,7 @@ export async function order(way) {
   if (way !== "generate") expectJob(); // a click on Generate is counted before Gradio tells of it
   try {
     await settled();
-    ask(way, { page, source: await sourceOf(page) });
+    ask(way, { page, film: filmed(), source: await sourceOf(page) });
   } catch (error) {
     forgetJob();
     errorToast({ message: error.message, hint: error.hint ?? "Try again." });

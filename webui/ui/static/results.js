@@ -13,6 +13,7 @@ import { progressCard } from "./progress-card.js";
 import { fetched, putIn } from "./put-in.js";
 import { sendButton } from "./send-to.js";
 import { recall, remember } from "./storage.js";
+import { view } from "./viewer.js";
 import { title } from "./words.js";
 
 const KEPT = 24;
@@ -171,6 +172,7 @@ function actions(canvas, image, done) {
     split,
     button("apply", "Go on with it", go),
     sendButton(image),
+    image.film && button("film", "Film", () => view(image, null), { says: "See how it came about" }),
     button("download", "Download", () => download(image), { bare: true }),
   );
 }

@@ -2,6 +2,7 @@
 
 import { beforeAfter } from "./before-after.js";
 import { compare, isComparing, onCompare } from "./comparing.js";
+import { filmStrip } from "./film-strip.js";
 import { icon } from "./icons.js";
 import { fill, h } from "./markup.js";
 import { title } from "./words.js";
@@ -79,6 +80,8 @@ function show(picture) {
     step && button("next", "Next (Right)", () => stepViewer(1)),
     switcher,
     button("close", "Close (Esc)", closeViewer),
+    // A menu would open outside of the full screen, so the film is saved elsewhere.
+    picture.film && h("div", { class: "ez-view-film" }, filmStrip(picture, place, { saves: false })),
   );
   if (inside) place.focus({ preventScroll: true });
 }
