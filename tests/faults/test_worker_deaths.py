@@ -182,7 +182,7 @@ def test_killed_in_the_second_round_of_a_loopback(stand: Stand) -> None:
     asked = stand.source("img2img") | SMALL | {"loops": 3}
     whole = stand.finish(stand.submit(**asked))
     before = stand.studio.history.total()
-    job = stand.finish(stand.submit(**asked), lambda event: event["image"] == 1 and event["step"] == 2)
+    job = stand.finish(stand.submit(**asked), lambda event: event["image"] == 1 and sampling(event))
     assert made_after(job, 1)
     assert stand.pixels(job) == stand.pixels(whole)
     assert stand.studio.history.total() == before + 3

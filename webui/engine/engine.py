@@ -102,11 +102,6 @@ class _Run:
     def __post_init__(self) -> None:
         self.passes = passes_of(self.job.request)
 
-    @cached_property
-    def region_masks(self) -> list[Image.Image]:
-        """Where each region is, over the picture that is drawn (mode L). Raises InvalidRequest."""
-        return read_region_masks(self.job, self.start)
-
     @property
     def steps(self) -> int:
         """Of a whole picture."""
@@ -164,7 +159,7 @@ class _Group:
 class _Work:
     """One pass over the pictures of a group, with its checkpoint put on. family: as it computes.
 
-    full: in fp32, whatever the checkpoint is in. until_done: what is taken off when the pass is done with.
+    full: in fp32, whatever the checkpoint is in. until_done: what is taken off when the pass is done with. start: what it starts from.
     """
 
     run: _Run
@@ -174,6 +169,7 @@ class _Work:
     family: Family
     full: bool
     until_done: ExitStack
+    start: Start | None
 
     @property
     def request(self) -> ResolvedRequest:
@@ -359,8 +355,11 @@ class Engine:
         return ready
 
     @contextmanager
-    def _at_work(self, run: _Run, stage: Pass[ResolvedRequest], group: _Group, full: bool) -> Iterator[_Work]:
-        """Within the block the checkpoint of a pass is the one that draws. full: in fp32, whatever it is in."""
+    def _at_work(self, run: _Run, stage: Pass[ResolvedRequest], group: _Group, full: bool, start: Start | None = None) -> Iterator[_Work]:
+        """Within the block the checkpoint of a pass is the one that draws. full: in fp32, whatever it is in.
+
+        start: what the pass starts from, where that isn't what the job does.
+        """
         ready = self._ready(run, stage)
         if stage.hires not in group.memories:
             group.memories[stage.hires] = self._memory.begin(
@@ -376,7 +375,8 @@ class Engine:
         memory = group.memories[stage.hires]
         memory.loaded = ready.loaded
         with ExitStack() as until_done:
-            yield _Work(run, group, ready, memory, _computing(ready, full, until_done), full, until_done)
+            family = _computing(ready, full, until_done)
+            yield _Work(run, group, ready, memory, family, full, until_done, run.start if start is None else start)
 
     def _draw(self, run: _Run, images: tuple[int, ...]) -> None:
         """Make the pictures of one batch and emit them, or say that they were skipped."""
@@ -436,7 +436,7 @@ class Engine:
             return self._extended(run, group, full)
         first, *hires = run.passes
         with self._at_work(run, first, group, full) as work:
-            start, facts = self._beginning(work, run.start)
+            start, facts = self._beginning(work)
             done, context = self._denoise(work, start)
             if not hires:
                 drawn = self._decoded(done, context)
@@ -455,8 +455,8 @@ class Engine:
         drawn = None
         for stage in run.passes:
             growing, start = run.grown(growing, stage)
-            with self._at_work(run, stage, group, full) as work:
-                begun, more = self._beginning(work, start)
+            with self._at_work(run, stage, group, full, start) as work:
+                begun, more = self._beginning(work)
                 drawn = self._decoded(*self._denoise(work, begun))
             facts |= more | drawn.facts
             drawn.start = start
@@ -465,9 +465,9 @@ class Engine:
         assert drawn is not None, "there is a window"
         return _Drawn(drawn.context, as_pixels(growing.picture), facts)
 
-    def _beginning(self, work: _Work, start: Start | None) -> tuple[Beginning | None, dict[str, Any]]:
+    def _beginning(self, work: _Work) -> tuple[Beginning | None, dict[str, Any]]:
         """What a pass begins with, and facts; None: noise alone."""
-        request = work.request
+        request, start = work.request, work.start
         if start is None or not isinstance(request, PictureFromPicture):
             return None, {}
         pixels = as_input(as_pixels(start.picture))
@@ -577,13 +577,14 @@ class Engine:
 
     def _layout(self, work: _Work, latents: torch.Tensor) -> Layout | None:
         """Where the prompts of regions rule in a pass; None without any."""
-        masks, request = work.run.region_masks, work.request
+        masks, request = read_region_masks(work.run.job, work.start), work.request
         if not masks:
             return None
         by = work.run.job.request.enlargement if work.ready.stage.hires else None
         height, width = latents.shape[-2:]
         layout = Layout.of(request.regions, masks, width, height, by).to(latents)
-        for number in layout.nowhere:
+        # What lies outside of one window of a picture that grows may lie in another.
+        for number in layout.nowhere if work.ready.stage.window is None else ():
             work.run.note(f"Region {number} lies outside of what is drawn, so it was left out.")
         return layout
 
