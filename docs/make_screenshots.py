@@ -132,13 +132,53 @@ def _take(browser: Browser, url: str, out: Path) -> None:
         page.locator(".ez-cell").nth(2).click()
         keep(page, f"history-{'dark' if dark else 'light'}")
     keep(_open(browser, url, size=NARROW, at="#history"), "history-narrow")
+    _take_film(_open(browser, url, size=WIDE), keep)
     system = _open(browser, url, size=WIDE, at="#system")
     expect(system.locator('.ez-finding[data-check="device"]')).to_have_attribute("data-state", "ok", timeout=PATIENCE)
     system.get_by_role("button", name="Check again").click()
     expect(system.locator('.ez-finding[data-check="integrity"]')).to_have_attribute("data-state", "ok", timeout=PATIENCE)
     keep(system, "system-light")
+    _take_painting(browser, url, keep)
+    _take_regions(browser, url, keep)
     _take_models(browser, url, keep)
     _take_queue(_open(browser, url, size=WIDE), keep)
+
+
+def _take_film(page: Page, keep: Callable[[Page, str], None]) -> None:
+    page.get_by_role("switch", name="Film").click()
+    _generate(page, "fox on a green background", 1)
+    expect(page.locator("#ez-stage .ez-film .ez-slider")).to_be_enabled(timeout=PATIENCE)
+    page.locator("#ez-stage .ez-film .ez-slider").fill("6")
+    expect(page.locator("#ez-stage .ez-film-frame")).to_be_visible(timeout=PATIENCE)
+    page.mouse.move(1000, 880)  # nothing is hovered
+    keep(page, "film-light")
+    page.get_by_role("switch", name="Film").click()
+
+
+def _take_regions(browser: Browser, url: str, keep: Callable[[Page, str], None]) -> None:
+    """Two halves with words of their own, drawn, and the board that they are painted on over it."""
+    page = _open(browser, url, size=WIDE)
+    page.locator("#ez-acc-regions > button").click()
+    board = page.locator(".ez-regions-board .ez-canvas")
+    for number, words in enumerate(("red apple on a blue background", "red apple on a yellow background"), 1):
+        page.locator("#ez-regions").get_by_role("button", name="Add a region").click()
+        expect(board).to_be_focused(timeout=PATIENCE)
+        page.keyboard.press("r")
+        box = board.bounding_box()
+        assert box is not None
+        x, y, side = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, min(box["width"], box["height"])
+        page.mouse.move(x, y - 0.422 * side)  # beside the picture, below the bar
+        page.mouse.down()
+        page.mouse.move(x + side * (2 * number - 3) / 2, y + 0.5 * side, steps=4)
+        page.mouse.up()
+        page.get_by_label(f"Prompt of region {number}").fill(words)
+        expect(page.locator("#ez-acc-regions > button")).to_have_attribute("data-sum", "1 region" if number == 1 else "2 regions")
+    page.locator("#ez-field-seed input").fill("1")
+    _generate(page, "red apple", 1)
+    _wait_for(page, "red apple")
+    page.get_by_role("button", name="Paint").nth(1).click()
+    expect(board).to_be_focused(timeout=PATIENCE)
+    keep(page, "regions-light")
 
 
 def _take_models(browser: Browser, url: str, keep: Callable[[Page, str], None]) -> None:
@@ -163,6 +203,31 @@ def _take_models(browser: Browser, url: str, keep: Callable[[Page, str], None]) 
     light.locator(".ez-network-main", has_text="knitted-wool").click()
     light.locator(".ez-toast").get_by_role("button", name="Close").click()
     keep(light, "loras-light")
+
+
+def _take_painting(browser: Browser, url: str, keep: Callable[[Page, str], None]) -> None:
+    paint = _open(browser, url, size=WIDE, at="#inpaint")
+    _draw_on_example(paint, "inpaint", "rocket on a sky blue background")
+    paint.keyboard.press("c")
+    divider = paint.locator("#ez-page-inpaint").get_by_role("slider", name="Between before and after")
+    divider.focus()
+    divider.press("Shift+ArrowRight")
+    paint.mouse.move(700, 890)
+    keep(paint, "inpaint-light")
+    loop = _open(browser, url, size=WIDE, dark=True, at="#img2img")
+    loop.locator("#ez-acc-loopback > button").click()
+    loop.locator("#ez-field-loops input[type=number]").fill("4")
+    _draw_on_example(loop, "img2img", "green apple on a sky blue background", pictures=4)
+    loop.locator("#ez-field-denoising_curve").scroll_into_view_if_needed()
+    keep(loop, "loopback-dark")
+
+
+def _draw_on_example(page: Page, name: str, words: str, pictures: int = 1) -> None:
+    page.locator(f"#ez-page-{name}").get_by_role("button", name="Try it with an example").click()
+    expect(page.locator(f"#ez-page-{name} .ez-canvas").get_by_role("toolbar", name="Tools")).to_be_visible()
+    page.get_by_label("Prompt", exact=True).fill(words)
+    page.locator("#ez-generate").click()
+    expect(page.locator(f"#ez-page-{name} .ez-results button.pic:not(.ez-wait)")).to_have_count(pictures, timeout=PATIENCE)
 
 
 def _take_queue(page: Page, keep: Callable[[Page, str], None]) -> None:

@@ -258,6 +258,7 @@ def ended_id(studio: Studio, batch_id: str) -> str:
     return batch_id
 
 
+@pytest.mark.slow
 def test_masks_that_do_not_fit_fail_alone(studio: Studio, tmp_path: Path) -> None:
     folder, masks = fill_folder(tmp_path / "in", 3), tmp_path / "masks"
     masks.mkdir()
@@ -312,6 +313,7 @@ def test_a_file_brings_its_own_parameters_along(studio: Studio, tmp_path: Path, 
     assert (some.prompt, some.seed, some.steps, some.checkpoint) == ("a fox", 77, 2, "small")
 
 
+@pytest.mark.slow
 def test_one_seed_for_all_or_each_its_own(studio: Studio, frames: Path) -> None:
     random = REQUEST | {"seed": -1}
     seeds = {}
@@ -365,7 +367,7 @@ def test_a_folder_of_its_own_keeps_the_names_and_overwrites_nothing(studio: Stud
 def going(new_studio: Callable[..., Studio], frames: Path) -> tuple[Studio, str]:
     """A batch that takes its time, in its second file."""
     studio = new_studio(FakeExecutor(step_seconds=0.05))
-    batch_id = submit(studio, frames)
+    batch_id = submit(studio, frames, request=REQUEST | {"steps": 10})
     wait_for(lambda: studio.batches.batch(batch_id)["done"] == 1 and studio.batches.batch(batch_id)["running"] == 1)
     return studio, batch_id
 
@@ -381,6 +383,7 @@ def quiet(studio: Studio) -> bool:
     return not studio._journal.running() and studio.waiting_count() == 0
 
 
+@pytest.mark.slow
 def test_pause_lets_the_file_finish_and_resume_goes_on(going: tuple[Studio, str]) -> None:
     studio, batch_id = going
     assert studio.batches.pause(batch_id)["status"] == "paused"
@@ -407,6 +410,7 @@ def test_an_interrupt_pauses_the_batch_and_its_file_is_drawn_after_all(going: tu
     each_once(studio, batch_id)
 
 
+@pytest.mark.slow
 def test_resumed_before_the_interrupted_file_has_ended(going: tuple[Studio, str]) -> None:
     studio, batch_id = going
     (running,) = studio.running_jobs()
@@ -428,6 +432,7 @@ def test_cancel_ends_it_and_resume_brings_it_back(going: tuple[Studio, str]) -> 
     assert studio.history.total() == FRAMES
 
 
+@pytest.mark.slow
 def test_a_paused_batch_is_cancelled_and_resumed(going: tuple[Studio, str]) -> None:
     studio, batch_id = going
     studio.batches.pause(batch_id)
@@ -449,6 +454,7 @@ def test_clearing_the_queue_ends_the_batch_and_undo_brings_both_back(going: tupl
     each_once(studio, batch_id)
 
 
+@pytest.mark.slow
 def test_a_single_file_is_taken_out_of_the_line_and_the_others_go_on(going: tuple[Studio, str]) -> None:
     studio, batch_id = going
     waiting = next(file for file in reversed(files_of(studio, batch_id)) if file["job"])
@@ -458,6 +464,7 @@ def test_a_single_file_is_taken_out_of_the_line_and_the_others_go_on(going: tupl
     assert [file["name"] for file in files_of(studio, batch_id, "cancelled")] == [waiting["name"]]
 
 
+@pytest.mark.slow
 def test_the_queue_paused_holds_the_batch(going: tuple[Studio, str]) -> None:
     studio, batch_id = going
     studio.pause(True)
@@ -470,6 +477,7 @@ def test_the_queue_paused_holds_the_batch(going: tuple[Studio, str]) -> None:
     each_once(studio, batch_id)
 
 
+@pytest.mark.slow
 def test_what_every_file_would_meet_pauses_it_and_is_told_once(new_studio: Callable[..., Studio], frames: Path, models_dir: Path) -> None:
     studio = new_studio(start=False)
     batch_id = submit(studio, frames)
@@ -488,6 +496,7 @@ def test_what_every_file_would_meet_pauses_it_and_is_told_once(new_studio: Calla
     assert studio.batches.batch(batch_id)["error"] is None
 
 
+@pytest.mark.slow
 def test_a_full_queue_only_slows_it_down(new_studio: Callable[..., Studio], frames: Path) -> None:
     studio = new_studio(queue_limit=2)
     each_once(studio, submit(studio, frames))

@@ -141,6 +141,14 @@ def test_dynamic_prompts_expands_only_when_asked(built_ins: ExtensionRegistry) -
     assert all(prompt.split()[0] in ("red", "blue") and "_" not in prompt for prompt in seen)
 
 
+def test_dynamic_prompts_expands_regions_as_the_prompt(built_ins: ExtensionRegistry) -> None:
+    text, on = "{a|b|c|d|e|f|g}", {"dynamic-prompts": {"enabled": True}}
+    regions = [{"prompt": text, "mask": "0" * 64}]
+    for seed in range(5):
+        prepared = built_ins.prepare(parse_request({"prompt": text, "regions": regions, "seed": seed, "extensions": on}))
+        assert prepared.regions[0].prompt == prepared.prompt != text
+
+
 def test_dynamic_prompts_follows_the_seed(built_ins: ExtensionRegistry) -> None:
     request = parse_request({"prompt": "{a|b|c|d|e|f|g}", "seed": 4, "extensions": {"dynamic-prompts": {"enabled": True}}})
     assert built_ins.prepare(request) == built_ins.prepare(request)

@@ -20,11 +20,16 @@ SIZES = st.tuples(SIDE, SIDE)
 DRAWN = st.tuples(st.integers(8, 24), st.integers(8, 24)).map(lambda eighths: (eighths[0] * 8, eighths[1] * 8))
 
 
+LARGE = st.tuples(st.integers(1, 8192), st.integers(1, 8192))
+DRAWN_LARGE = st.tuples(st.integers(8, 256), st.integers(8, 256)).map(lambda eighths: (eighths[0] * 8, eighths[1] * 8))
+"""Of any shape, 1 x 8192 among them; where only numbers are looked at."""
+
+
 @st.composite
-def pictures_with_boxes(draw: st.DrawFn) -> tuple[Size, Box]:
-    """A size, and a box in it that often lies at an edge."""
+def pictures_with_boxes(draw: st.DrawFn, sizes: st.SearchStrategy[Size] = SIZES) -> tuple[Size, Box]:
+    """A size, and a box in it that often lies at an edge or in a corner."""
     spans = []
-    size = draw(SIZES)
+    size = draw(sizes)
     for most in size:
         start = draw(st.one_of(st.just(0), st.integers(0, most - 1)))
         spans.append((start, draw(st.one_of(st.just(most), st.integers(start + 1, most)))))
@@ -46,7 +51,7 @@ def mask_of(size: Size, box: Box) -> Image.Image:
 # the part that is drawn
 
 
-@given(pictures_with_boxes(), st.integers(0, 40), DRAWN)
+@given(st.one_of(pictures_with_boxes(), pictures_with_boxes(LARGE)), st.integers(0, 256), DRAWN_LARGE)
 def test_the_part_holds_the_mask_and_lies_in_the_picture(where: tuple[Size, Box], padding: int, drawn: Size) -> None:
     (width, height), inner = where
     part = box_around(inner, padding, drawn, (width, height))
@@ -56,7 +61,7 @@ def test_the_part_holds_the_mask_and_lies_in_the_picture(where: tuple[Size, Box]
     assert min(inner.bottom + padding, height) <= part.bottom <= height
 
 
-@given(pictures_with_boxes(), st.integers(0, 40), DRAWN)
+@given(st.one_of(pictures_with_boxes(), pictures_with_boxes(LARGE)), st.integers(0, 256), DRAWN_LARGE)
 def test_the_part_has_the_shape_that_is_drawn_unless_the_picture_ends(where: tuple[Size, Box], padding: int, drawn: Size) -> None:
     size, inner = where
     part = box_around(inner, padding, drawn, size)
@@ -67,7 +72,7 @@ def test_the_part_has_the_shape_that_is_drawn_unless_the_picture_ends(where: tup
         assert abs(wide * drawn[1] - high * drawn[0]) <= max(drawn)
 
 
-@given(SIZES, DRAWN)
+@given(st.one_of(SIZES, LARGE), DRAWN_LARGE)
 def test_a_whole_picture_in_a_frame(size: Size, frame: Size) -> None:
     place = place_within(size, frame)
     assert 0 <= place.left < place.right <= frame[0]
@@ -110,6 +115,24 @@ def test_only_what_is_masked_changes(where: tuple[Size, Box], drawn: Size, blur:
     assert (result[overlay == 255] == (0, 0, 255)).all()
     if padding is not None and blur == 0:
         assert np.array_equal(overlay, np.asarray(mask))
+
+
+@settings(max_examples=60, deadline=None)
+@given(pictures_with_boxes(), DRAWN, st.integers(0, 32), st.booleans())
+def test_only_masked_goes_back_to_its_very_place(where: tuple[Size, Box], drawn: Size, padding: int, inverted: bool) -> None:
+    """A slope that is drawn as it was taken comes back within what half a pixel of it makes: nothing is moved, stretched or turned."""
+    size, inner = where
+    source, mask = gradient(*size), mask_of(size, inner)
+    if bounds(turned(mask, inverted)) is None:
+        return
+    start = starting_inpaint(source, mask, drawn, "Just resize", Masking(blur=0, inverted=inverted, padding=padding))
+    assert start.cut is not None
+    back = np.asarray(start.finished(start.picture)).astype(int)
+    was = np.asarray(source).astype(int)
+    assert back.shape == was.shape
+    smaller = max(1.0, *(box / place for box, place in zip(start.cut.box.size, start.cut.place.size, strict=True)))
+    for channel, side in ((0, size[0]), (1, size[1])):
+        assert np.abs(back - was)[..., channel].max() <= 2 + smaller * 255 / max(side - 1, 1)
 
 
 # ways to another size

@@ -16,13 +16,14 @@ from PIL import Image
 from test_adapters import Listening
 from test_control import finished
 
-from webui.errors import Conflict, InvalidRequest
+from webui.errors import Conflict, InvalidRequest, NotFound
 from webui.generation.img2img_steps import PartialSteps
 from webui.generation.infotext import map_fields, read_infotext, write_infotext
 from webui.generation.passes import passes_of
 from webui.generation.request import (
     Img2Img,
     Inpaint,
+    PictureFromPicture,
     ResolvedImg2Img,
     ResolvedInpaint,
     ResolvedRequest,
@@ -33,6 +34,7 @@ from webui.generation.request import (
     parse_request,
 )
 from webui.generation.resolve import CheckpointIdentity, resolve
+from webui.pictures.starting import WAYS
 from webui.planning.estimate import Sample, estimate, pace, picture_work, shares_done
 from webui.studio.reading import read_picture
 from webui.studio.studio import Studio
@@ -311,6 +313,21 @@ def test_pictures_of_all_kinds_go(studio: Studio, picture: bytes) -> None:
     assert (job["width"], job["height"]) == (80, 96)
 
 
+@pytest.mark.parametrize(
+    "mask",
+    [
+        png(white(96, 80).convert("RGBA")),
+        png(white(96, 80).convert("CMYK"), format="JPEG"),
+        png(Image.new("I;16", (96, 80), 65535)),
+        png(Image.new("1", (96, 80), 1)),
+        png(white(96, 80).convert("P"), format="GIF"),
+    ],
+)
+def test_masks_of_all_kinds_go(studio: Studio, mask: bytes) -> None:
+    picture = studio.images.put(png(Image.new("RGB", (96, 80)))).sha256
+    studio.submit(studio.complete({"kind": "inpaint", "init_image": picture, "mask": studio.images.put(mask).sha256}))
+
+
 @pytest.mark.parametrize(("fields", "field"), [(IMG2IMG, "init_image"), (INPAINT, "init_image")])
 def test_a_picture_that_is_not_here_is_named(studio: Studio, fields: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidRequest, match="not here") as refused:
@@ -323,3 +340,58 @@ def test_the_parameters_of_each_kind_are_told(url: str, kind: str) -> None:
     told = {entry["name"]: entry for entry in httpx.get(f"{url}/api/v1/parameters", params={"kind": kind}).json()}
     assert told["init_image"]["default"] is None
     assert (told["denoising_strength"]["default"], "hires" in told, "mask" in told) == (0.75, False, kind == "inpaint")
+
+
+# a size that follows from the picture
+
+
+@pytest.mark.parametrize(
+    ("size", "factor", "drawn"),
+    [((96, 80), 1.0, (96, 80)), ((101, 77), 2.0, (200, 152)), ((640, 400), 0.5, (320, 200)), ((64, 64), 4, (256, 256))],
+)
+@pytest.mark.parametrize("kind", ["img2img", "inpaint"])
+def test_resized_by_a_factor(studio: Studio, kind: str, size: tuple[int, int], factor: float, drawn: tuple[int, int]) -> None:
+    hashes = {"init_image": studio.images.put(png(Image.new("RGB", size))).sha256}
+    hashes |= {"mask": studio.images.put(png(white(*size))).sha256} if kind == "inpaint" else {}
+    job = finished(studio, {"kind": kind, **hashes, "resize_by": factor, "steps": 1})
+    made = studio.resolved_of(job["id"])
+    assert (made.width, made.height) == drawn
+    (image,) = job["images"]
+    assert f"Size: {drawn[0]}x{drawn[1]}" in image["infotext"] and "Resize by" not in image["infotext"]
+    again = studio.request_of(image["id"])
+    assert isinstance(again, PictureFromPicture) and again.resize_by == 0
+    assert studio.asked_of(job["id"]).model_dump()["resize_by"] == factor
+
+
+@pytest.mark.parametrize(("size", "factor"), [((96, 80), 0.5), ((1200, 80), 2.0)])
+def test_sizes_that_can_not_be_drawn_name_the_factor(studio: Studio, size: tuple[int, int], factor: float) -> None:
+    picture = studio.images.put(png(Image.new("RGB", size))).sha256
+    with pytest.raises(InvalidRequest, match="can't be drawn") as refused:
+        studio.submit(studio.complete({"kind": "img2img", "init_image": picture, "resize_by": factor}))
+    assert (refused.value.field, refused.value.allowed) == ("resize_by", "64 to 2048 px on each side")
+
+
+# what it started from, to be compared with it
+
+
+@pytest.mark.parametrize("mode", ["Just resize", "Crop and resize", "Resize and fill"])
+@pytest.mark.parametrize("fields", [{}, {"inpaint_area": "Whole picture"}, {"inpaint_area": "Only masked"}])
+def test_the_source_lies_under_the_picture(studio: Studio, mode: str, fields: dict[str, Any]) -> None:
+    """Of its size; where the two were of one size before, the very pixels."""
+    picture = Image.effect_noise((120, 40), 200).convert("RGB")
+    hashes = {"init_image": studio.images.put(png(picture)).sha256}
+    hashes |= {"mask": studio.images.put(png(white(120, 40))).sha256} if fields else {}
+    asked = {"kind": "inpaint" if fields else "img2img", **hashes, "width": 64, "height": 64, "resize_mode": mode, "steps": 1, **fields}
+    (image,) = finished(studio, asked)["images"]
+    assert image["source"] == {"url": f"/api/v1/images/{image['id']}/source", "resize_mode": mode}
+    laid = Image.open(io.BytesIO(studio.source_picture(image["id"])))
+    assert laid.size == (image["width"], image["height"])
+    under = picture if fields.get("inpaint_area") == "Only masked" else WAYS[mode](picture, (64, 64))
+    assert laid.tobytes() == under.tobytes()
+
+
+def test_a_picture_from_words_has_no_source(studio: Studio) -> None:
+    (image,) = finished(studio, {"steps": 1})["images"]
+    assert image["source"] is None
+    with pytest.raises(NotFound, match="words alone"):
+        studio.source_picture(image["id"])

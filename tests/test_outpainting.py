@@ -198,6 +198,18 @@ def test_what_is_new_is_drawn_whole_in_every_latent_it_touches() -> None:
     assert (mask[:, edge + 1 :] == 255).all()
 
 
+def test_what_lies_over_the_source_goes_along() -> None:
+    """A region of the source is where it was in each window, and nowhere beyond the source."""
+    (window,) = windows_of((64, 64), Sides(left=32), 1, (96, 64), 32)
+    start = Growing.of(gradient(64, 64)).grown(window.grows).start(window, (96, 64), 0)
+    upper = Image.new("L", (8, 8), 0)
+    upper.paste(255, (0, 0, 8, 4))
+    laid = np.asarray(start.laid_over(upper))
+    wanted = np.zeros((64, 96), bool)
+    wanted[:32, 32:] = True
+    assert np.array_equal(laid > 127, wanted) and not laid[:, :32].any()
+
+
 def test_windows_are_brought_to_the_colours_of_what_stays() -> None:
     (window,) = windows_of((64, 64), Sides(right=64), 1, (128, 128), 32)
     growing = Growing.of(Image.new("RGB", (64, 64), (100, 120, 140))).grown(window.grows)

@@ -58,7 +58,7 @@ def activations(draw: st.DrawFn) -> PictureActivations:
     return PictureActivations(draw(side), draw(side), draw(st.sampled_from((2, 4))), draw(st.lists(known, max_size=5)), made)
 
 
-ways = st.fixed_dictionaries({"pictures": st.integers(1, 8), "guided": st.booleans(), "attention": st.sampled_from((SDPA, SLICED))})
+ways = st.fixed_dictionaries({"pictures": st.integers(1, 8), "prompts": st.integers(1, 10), "attention": st.sampled_from((SDPA, SLICED))})
 STREAMING = {PARTIAL, SEQUENTIAL, PAGED}
 
 
@@ -93,7 +93,7 @@ def test_more_memory_is_never_slower(less: int, more: int, copies: bool, weights
 def test_what_would_fit_is_never_streamed(free: int, weights: Sizes, needs: PictureActivations, way: dict) -> None:
     plan = make_plan(Budget(free, 0, True), weights, needs, **way)
     kernels = {way["attention"], SLICED}
-    for rows in rows_choices(way["pictures"], way["guided"]):
+    for rows in rows_choices(way["pictures"], way["prompts"]):
         for kernel in kernels:
             for vae in (WHOLE, TILED):
                 one_at_a_time = max(
@@ -122,7 +122,7 @@ def test_weights_that_loras_make_are_planned_for(
 SD15 = Sizes(text=int(0.25 * GB), denoiser=int(1.72 * GB), vae=int(0.17 * GB), largest_block=int(0.4 * GB), largest_layer=30 * MB)
 AT_512 = PictureActivations(512, 512, 2)
 AT_1024 = PictureActivations(1024, 1024, 2)
-PAIR = {"pictures": 1, "guided": True, "attention": SDPA}
+PAIR = {"pictures": 1, "prompts": 2, "attention": SDPA}
 
 
 @pytest.mark.parametrize(
@@ -176,9 +176,9 @@ def test_the_largest_peak_of_each_way_is_kept() -> None:
 
 
 def test_passes_go_down_to_one_latent() -> None:
-    assert rows_choices(4, True) == (8, 4, 2, 1)
-    assert rows_choices(3, True) == (6, 3, 2, 1)
-    assert rows_choices(1, False) == (1,)
+    assert rows_choices(4, 2) == (8, 4, 2, 1)
+    assert rows_choices(3, 2) == (6, 3, 2, 1)
+    assert rows_choices(1, 1) == (1,)
 
 
 # the ladder

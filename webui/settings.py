@@ -90,6 +90,23 @@ class Settings(BaseSettings):
     sidecar: Literal["none", "text", "json"] = setting(
         "none", section="Pictures", label="Parameters beside the picture", help="A file of the same name with the parameters.", live=True
     )
+    film: bool = setting(
+        False,
+        section="Pictures",
+        label="Film every picture",
+        help="Keep a small view of each step beside the picture, where a job doesn't say otherwise. Steps take a little longer.",
+        live=True,
+    )
+    films_mb: int = setting(
+        2_000,
+        section="Pictures",
+        label="Room for films",
+        help="Most disk space for films of steps; the oldest make room for new ones.",
+        live=True,
+        unit="MB",
+        ge=1,
+        le=10_000_000,
+    )
     save_grids: bool = setting(
         False, section="Pictures", label="Save grids", help="One more file with all pictures of a job side by side.", live=True
     )

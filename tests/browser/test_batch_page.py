@@ -101,6 +101,7 @@ def test_several_files_are_dropped_and_all_drawn_on(page: Page, visitor: Visitor
     expect(sheet(page)).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_a_folder_is_named_watched_paused_and_resumed(page: Page, tmp_path: Path, visitor: Visitor) -> None:
     for number in range(8):
         (tmp_path / f"frame{number}.png").write_bytes(png((number * 20, 40, 90)))
@@ -139,6 +140,7 @@ def test_a_folder_is_named_watched_paused_and_resumed(page: Page, tmp_path: Path
     expect(tiles(page).nth(3).get_by_role("button")).to_be_focused()
 
 
+@pytest.mark.slow
 def test_the_painted_mask_serves_all(page: Page) -> None:
     open_page(page, "Inpaint")
     expect(page.locator("#ez-page-inpaint .ez-canvas-empty")).to_be_visible()
@@ -156,6 +158,7 @@ def test_the_painted_mask_serves_all(page: Page) -> None:
     expect(tiles(page, "failed")).to_contain_text("The mask is 32 x 32, and the picture 40 x 32.")
 
 
+@pytest.mark.slow
 def test_a_wrong_field_is_told_where_it_stands_and_nothing_is_taken(page: Page) -> None:
     on_img2img(page)
     field(page, "width").fill("60")
@@ -166,6 +169,7 @@ def test_a_wrong_field_is_told_where_it_stands_and_nothing_is_taken(page: Page) 
     expect(strip(page)).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_it_fits_into_a_narrow_window(page: Page) -> None:
     page.set_viewport_size({"width": 420, "height": 900})
     on_img2img(page)

@@ -17,6 +17,7 @@ from canvas_page import (
     exported,
     is_close,
     mask,
+    on_picture,
     picture,
     png,
     put_in,
@@ -341,21 +342,81 @@ def test_masks_are_saved_named_and_used_on_another_size(page: Page) -> None:
     expect(name).to_have_count(0)
 
 
+def drawn(page: Page) -> np.ndarray:
+    """The picture as it would be sent, height x width x 3."""
+    return np.asarray(Image.open(io.BytesIO(exported(page, "pictureFile"))).convert("RGB")).astype(int)
+
+
 def test_colour_is_painted_over_the_picture(page: Page) -> None:
     original = exported(page, "pictureFile")
     assert original == picture(*SIZE), "without a sketch it is the very file"
+    source = drawn(page)
     page.get_by_role("button", name="Colour sketch Empty").click()
     page.get_by_label("Colour", exact=True).fill("#3060c0")
     set_brush(page, size=40)
     points = stroke(page, (50, 50), (250, 180))
     cover = brushed(SIZE, points, 40)
-    drawn = np.asarray(Image.open(io.BytesIO(exported(page, "pictureFile"))).convert("RGB")).astype(int)
-    source = np.asarray(Image.open(io.BytesIO(original)).convert("RGB")).astype(int)
-    assert np.array_equal(drawn[cover == 0], source[cover == 0])
-    assert (drawn[cover == 255] == (0x30, 0x60, 0xC0)).all()
+    painted = drawn(page)
+    assert np.array_equal(painted[cover == 0], source[cover == 0])
+    assert (painted[cover == 255] == (0x30, 0x60, 0xC0)).all()
     assert not mask(page).any()
-    page.keyboard.press("Control+z")
+
+    page.keyboard.press("e")
+    set_brush(page, size=16)
+    erased = brushed(SIZE, stroke(page, (150, 10), (150, 230)), 16)
+    both = drawn(page)
+    assert np.array_equal(both[erased == 255], source[erased == 255])
+    assert np.array_equal(both[erased == 0], painted[erased == 0])
+
+    page.keyboard.press("b")
+    page.get_by_label("Colour", exact=True).fill("#ffffff")
+    set_brush(page, size=30, opacity=0.5)
+    half = brushed(SIZE, stroke(page, (20, 210), (300, 210)), 30)
+    mixed = (half == 255) & (cover == 0)
+    assert np.abs(drawn(page)[mixed] - (source[mixed] + 255) / 2).max() <= 2
+    for before in (both, painted, source):
+        page.keyboard.press("Control+z")
+        assert np.array_equal(drawn(page), before)
     assert exported(page, "pictureFile") == original
+
+
+def test_colours_are_picked_and_kept_in_a_palette(page: Page) -> None:
+    page.get_by_role("button", name="Colour sketch Empty").click()
+    colour, palette = page.get_by_label("Colour", exact=True), page.get_by_role("group", name="Palette").get_by_role("button")
+    expect(palette).to_have_count(8)
+    source = drawn(page)
+    set_brush(page, size=40)
+
+    def seen(x: float, y: float) -> str:
+        column, row = (int(side) for side in on_picture(page, *screen(page, x, y)))
+        return "#" + "".join(f"{value:02x}" for value in source[row, column])
+
+    page.keyboard.down("Alt")
+    page.mouse.click(*screen(page, 60.5, 70.5))
+    page.keyboard.up("Alt")
+    expect(colour).to_have_value(seen(60.5, 70.5))
+    assert exported(page, "pictureFile") == picture(*SIZE), "picking paints nothing"
+    stroke(page, (200, 60), (200, 62))
+    expect(palette.and_(page.locator("[aria-pressed=true]"))).to_have_attribute("title", seen(60.5, 70.5))
+    places = palette.evaluate_all("(all) => all.map((one) => one.title)")
+
+    page.keyboard.press("p")
+    expect(page.get_by_role("button", name="Pick a colour (P)")).to_have_attribute("aria-pressed", "true")
+    page.mouse.click(*screen(page, 120.5, 30.5))
+    expect(colour).to_have_value(seen(120.5, 30.5))
+    expect(page.get_by_role("button", name="Brush (B)")).to_have_attribute("aria-pressed", "true")
+    # From the sketch itself, too.
+    page.keyboard.press("p")
+    page.mouse.click(*screen(page, 200, 61))
+    expect(colour).to_have_value(seen(60.5, 70.5))
+    assert palette.evaluate_all("(all) => all.map((one) => one.title)") == places, "what was only picked takes no place"
+    palette.first.click()
+    expect(colour).to_have_value(places[0])
+    # On the mask there is nothing to be coloured, and Alt takes away.
+    page.get_by_role("button", name="Mask Empty").click()
+    expect(palette.first).to_be_hidden()
+    page.keyboard.press("p")
+    expect(page.get_by_role("button", name="Brush (B)")).to_have_attribute("aria-pressed", "true")
 
 
 def test_a_pen_presses(page: Page, context: BrowserContext) -> None:

@@ -19,16 +19,16 @@ from webui.engine.adapters.ip_adapter import PictureInPrompt, cross_attentions, 
 from webui.engine.device import Device
 from webui.engine.engine import Engine
 from webui.engine.families.sd import StableDiffusion
-from webui.engine.loading.component import load_component
+from webui.engine.loading.component import ComponentKind, load_component
 from webui.engine.loading.ip_adapter import open_image_encoder, open_ip_adapter
 from webui.engine.loading.tokenizers import OPEN_CLIP_PAD, OPENAI_PAD, clip_tokenizer
-from webui.engine.memory.attention import attention
-from webui.engine.memory.manager import ModelManager
+from webui.engine.memory.attention import attention, sliced
+from webui.engine.memory.manager import DEVICE, ModelManager
 from webui.engine.memory.measures import rows_at_once
 from webui.errors import AdapterUnusable
-from webui.generation.attention import SLICED
+from webui.generation.attention import SLICED, XFORMERS
 from webui.generation.control import ControlUnit
-from webui.generation.events import Picture, WorkerEvent
+from webui.generation.events import Note, Picture, WorkerEvent
 from webui.generation.job import ControlUse, JobSpec
 from webui.pictures.preprocessors import RESIZE_MODES, encoder_picture
 
@@ -342,12 +342,21 @@ def test_parts_of_a_call_keep_their_rows() -> None:
 
 
 @torch.no_grad()
-def test_every_kernel_gives_the_same() -> None:
-    unet = sd1_unet()
+def test_whichever_kernel_is_chosen_computes_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    unet, asked = sd1_unet(), []
+
+    def counted(*tensors: torch.Tensor) -> torch.Tensor:
+        asked.append(tensors[1].shape[2])
+        return sliced(*tensors)
+
+    monkeypatch.setattr("webui.engine.memory.attention.KERNELS", {SLICED: counted, XFORMERS: counted})
     with looking_at(unet, [PictureInPrompt(prompt_for(unet))], lambda: (0, 1)):
         whole = call(unet)
-        with attention(SLICED):
-            assert torch.allclose(call(unet), whole, atol=1e-5)
+        for kernel in (SLICED, XFORMERS):
+            asked.clear()
+            with attention(kernel):
+                assert torch.allclose(call(unet), whole, atol=1e-5)
+            assert asked.count(4) == asked.count(5) == len(cross_attentions(unet)), "the picture's four tokens, the prompt's five"
 
 
 @torch.no_grad()
@@ -465,6 +474,43 @@ def test_beside_the_real_manager(device: Device, tmp_path: Path) -> None:
     saved(adapter_state(made.modules["denoiser"], "plus", 9), there.adapter)
     assert digests(recorder.run(there.put_on(plain))) not in (told, without)
     assert digests(recorder.run(plain)) == without
+
+
+@pytest.mark.parametrize("free", [0, 2**40])
+def test_a_card_that_is_full_lends_the_checkpoints_place(device: Device, tmp_path: Path, free: int) -> None:
+    """With main memory standing in for a card's own."""
+    made = tiny_checkpoints.sd1()
+    path, there = made.save(tmp_path / "tiny.safetensors"), files(tmp_path / "adapter", made.modules["denoiser"])
+    manager = ModelManager(dataclasses.replace(device, copies=True, free_bytes=lambda: free))
+
+    def on_card() -> set[str]:
+        return {part["kind"] for part in manager.resident() if part["state"] == DEVICE}
+
+    loaded = manager.get(path, lambda: None)
+    kinds = set(loaded.parts)
+    loaded.place(kinds)
+    assert on_card() == kinds
+    networks: list[tuple[ComponentKind, Path]] = [("ip_adapter", there.adapter), ("image_encoder", there.encoder)]
+    adapter, encoder = manager.beside(networks)
+    assert on_card() == {"ip_adapter", "image_encoder"} | (kinds if free else set())
+    with torch.no_grad():
+        adapter.keys_and_values(look(encoder, pixels_for(encoder_picture(painted(), "Crop and Resize", SIDE)), tokens=False))
+    manager.beside([])
+    loaded.place(kinds)
+    assert on_card() == kinds
+
+
+@pytest.mark.slow
+def test_a_refiner_of_another_kind_draws_without(device: Device, tmp_path: Path) -> None:
+    made, other = tiny_checkpoints.sd1(), tiny_checkpoints.sd2()
+    path, refiner = made.save(tmp_path / "tiny.safetensors"), other.save(tmp_path / "refiner.safetensors")
+    there = files(tmp_path / "adapter", made.modules["denoiser"])
+    recorder = Recorder(Engine(device, checkpoints=ModelManager(device)))
+    spec = dataclasses.replace(job(path=path, **QUICK, refiner="refiner", refiner_switch_at=0.5), refiner_path=str(refiner))
+    events = recorder.run(there.put_on(spec))
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert any("refiner draws without controls: This IP-Adapter is not made for this kind" in note for note in notes)
+    assert digests(events) != digests(recorder.run(spec))
 
 
 def test_the_plan_counts_what_is_kept_of_a_picture(family: StableDiffusion, tiny: Files) -> None:

@@ -5,6 +5,7 @@ Each start of a worker takes seconds, so most of these are for the full test run
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from webui.executors import local
 from webui.executors.local import LocalExecutor
 from webui.extensions.registry import ExtensionRegistry
 from webui.generation.request import parse_request
+from webui.pictures.decoding import as_png
 from webui.settings import load_settings
 from webui.studio.dispatcher import MOST_WORKER_DEATHS
 from webui.studio.studio import Studio
@@ -36,6 +38,7 @@ def denoise_step(context):
 STEPS = 6
 PICTURE = {"prompt": "a red apple", "width": 256, "height": 256, "steps": STEPS, "seed": 7, "sampler": "Euler a"}
 """So large that its decoding takes long enough to be struck in."""
+SMALL = {"prompt": "a green frog", "width": 128, "height": 128}
 
 View = dict[str, Any]
 Moment = Callable[[View], bool]
@@ -72,6 +75,14 @@ class Stand:
         hello = self.executor.slots()[0].hello
         assert hello is not None
         psutil.Process(hello.pid).kill()
+
+    def source(self, kind: str) -> View:
+        """Fields of a request of that kind on the shipped apple, its left half masked."""
+        apple = Image.open(SHIPPED_CHECKPOINT / "examples" / "apple.png").convert("RGB")
+        mask = Image.new("L", apple.size)
+        mask.paste(255, (0, 0, apple.width // 2, apple.height))
+        named = {"init_image": apple} | ({"mask": mask} if kind == "inpaint" else {})
+        return {"kind": kind} | {name: self.studio.images.put(as_png(picture)).sha256 for name, picture in named.items()}
 
     def submit(self, **changes: object) -> str:
         return self.studio.submit(parse_request(PICTURE | changes))["id"]
@@ -145,6 +156,33 @@ def test_killed_in_the_second_of_three_pictures_the_first_is_kept(stand: Stand) 
         return event["image"] == 1 and sampling(event)
 
     job = stand.finish(stand.submit(batch_count=3), in_the_second)
+    assert made_after(job, 1)
+    assert stand.pixels(job) == stand.pixels(whole)
+    assert stand.studio.history.total() == before + 3
+
+
+@pytest.mark.parametrize("kind", ["img2img", "inpaint"])
+def test_a_round_of_a_loopback_is_what_it_would_be_by_hand(stand: Stand, kind: str) -> None:
+    """To the pixel: drawn on the picture that the round before has saved, with the strength of the curve."""
+    asked = stand.source(kind) | SMALL
+    job = stand.finish(stand.submit(**asked, loops=3, denoising_strength=0.7, final_denoising_strength=0.3, denoising_curve="Aggressive"))
+    assert made_after(job, 0) and len(job["images"]) == 3
+    strengths = [0.7 - 0.4 * math.sin(math.pi / 2 * done) for done in (0, 0.5, 1)]
+    starts = [asked["init_image"], *(image["sha256"] for image in job["images"][:2])]
+    by_hand = [
+        stand.finish(stand.submit(**asked | {"init_image": start, "denoising_strength": strength, "seed": 7 + number}))
+        for number, (start, strength) in enumerate(zip(starts, strengths, strict=True))
+    ]
+    assert [stand.pixels(one)[0] for one in by_hand] == stand.pixels(job)
+    assert len(set(stand.pixels(job))) == 3
+
+
+@pytest.mark.slow
+def test_killed_in_the_second_round_of_a_loopback(stand: Stand) -> None:
+    asked = stand.source("img2img") | SMALL | {"loops": 3}
+    whole = stand.finish(stand.submit(**asked))
+    before = stand.studio.history.total()
+    job = stand.finish(stand.submit(**asked), lambda event: event["image"] == 1 and sampling(event))
     assert made_after(job, 1)
     assert stand.pixels(job) == stand.pixels(whole)
     assert stand.studio.history.total() == before + 3

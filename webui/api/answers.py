@@ -31,6 +31,13 @@ class ErrorAnswer(BaseModel):
     error: ErrorDetail
 
 
+class Source(BaseModel):
+    """What a picture started from."""
+
+    url: str = Field(description="Path of it as it lay under the picture: a PNG of the picture's own size.")
+    resize_mode: str = Field(description="How it came to that size.")
+
+
 class Image(BaseModel):
     """One picture with everything that made it."""
 
@@ -50,6 +57,7 @@ class Image(BaseModel):
     cfg_scale: float = Field(ge=1)
     clip_skip: int = Field(ge=1)
     kind: Literal["txt2img", "img2img", "inpaint"] = Field(description="What it was made from.")
+    source: Source | None = Field(description="The picture that it started from; null where that was words alone.")
     hires: bool = Field(description="Whether it had a hires pass.")
     infotext: str = Field(description="AUTOMATIC1111's generation parameters.")
     width: int = Field(ge=1, description="Pixels.")
@@ -58,9 +66,27 @@ class Image(BaseModel):
     bytes: int = Field(ge=0, description="Size of the file.")
     file: str = Field(description="Name of the file.")
     sha256: str = Field(description="Of the file: a request can refer to the picture by it. Empty for a live picture.")
+    film: str | None = Field(description="Path of the list of its steps' views, where they were kept.")
     mean_colour: str = Field(pattern="^#[0-9a-f]{6}$", description="The ground to show while the picture loads.")
     facts: dict[str, Any] = Field(description="What was measured while it was made: device, dtype, versions, seconds by stage.")
     created_at: str = Field(description="UTC, ISO 8601; empty for a live picture.")
+
+
+class FrameAnswer(BaseModel):
+    """What a picture would have been after one of its steps."""
+
+    number: int = Field(ge=1)
+    url: str = Field(description="Path of the frame, a WebP of at most 512 px.")
+    step: int = Field(ge=1)
+    steps: int = Field(ge=1, description="Of all passes.")
+    hires: bool = Field(description="Whether it is of the hires pass.")
+    sigma: float | None = Field(ge=0, description="Noise level at which it was seen; null where that isn't known.")
+
+
+class FilmAnswer(BaseModel):
+    """The steps of a picture, as they were seen."""
+
+    frames: list[FrameAnswer]
 
 
 class StoredImage(BaseModel):
@@ -135,6 +161,7 @@ class Job(BaseModel):
     client: str | None
     priority: int = Field(description="Higher ones go first.")
     forever: bool = Field(description="Another one follows each time it starts.")
+    film: bool = Field(description="A view of each step is kept.")
     prompt: str
     checkpoint: str
     pictures: int = Field(ge=1, description="How many it makes in all.")

@@ -22,6 +22,7 @@ NEVER = {"cache-control": "no-store"}
 MOST_ON_A_PAGE = 200
 
 Priority = Annotated[int, Query(ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY, description="Higher ones go first.")]
+Filmed = Annotated[bool | None, Query(description="Whether a view of each step is kept; left out: as the setting `film` says.")]
 Limit = Annotated[int, Query(ge=1, le=MOST_ON_A_PAGE, description="How many at most.")]
 EventNumber = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="Number of the last event seen.")]
 LastEventId = Annotated[str | None, Header(max_length=40, description="Number of the last event seen; beats `after`.")]
@@ -88,7 +89,11 @@ def build_job_router(studio: Studio, streams: Streams) -> APIRouter:
         openapi_extra=schema_of(REQUEST_SCHEMA),
     )
     async def submit(
-        request: Request, priority: Priority = NORMAL_PRIORITY, forever: bool = False, idempotency_key: IdempotencyKey = None
+        request: Request,
+        priority: Priority = NORMAL_PRIORITY,
+        forever: bool = False,
+        film: Filmed = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Any:
         """Take a job; fields left out are the checkpoint's own defaults. It is in the journal when this answers.
 
@@ -100,7 +105,7 @@ def build_job_router(studio: Studio, streams: Streams) -> APIRouter:
         def take() -> Any:
             if key is not None and (before := studio.submitted_before(key)):
                 return before[0]
-            return studio.submit(studio.complete(fields), priority=priority, forever=forever, key=key)
+            return studio.submit(studio.complete(fields), priority=priority, forever=forever, film=film, key=key)
 
         return await _in_thread(take)
 
@@ -111,14 +116,16 @@ def build_job_router(studio: Studio, streams: Streams) -> APIRouter:
         responses=problems(409, 429, body=True),
         openapi_extra=schema_of(_BATCH),
     )
-    async def submit_batch(request: Request, priority: Priority = NORMAL_PRIORITY, idempotency_key: IdempotencyKey = None) -> Any:
+    async def submit_batch(
+        request: Request, priority: Priority = NORMAL_PRIORITY, film: Filmed = None, idempotency_key: IdempotencyKey = None
+    ) -> Any:
         """Take many jobs with one write, all or none."""
         many = await _only(request, "requests", (list,), f"a list of 1 to {MOST_AT_ONCE:,} requests")
         key = await _key_of(request, idempotency_key)
 
         def take() -> Any:
             before = None if key is None else studio.submitted_before(key)
-            jobs = before or studio.submit_all(studio.complete_all(many), priority=priority, key=key)
+            jobs = before or studio.submit_all(studio.complete_all(many), priority=priority, film=film, key=key)
             return {"jobs": [{"id": job["id"], "status": job["status"]} for job in jobs]}
 
         return await _in_thread(take)

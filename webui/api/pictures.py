@@ -9,16 +9,17 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
 
 from webui.api import answers
-from webui.api.jobs import HIRES_SCHEMA, NEVER, Limit, schema_of
+from webui.api.jobs import HIRES_SCHEMA, NEVER, Filmed, Limit, schema_of
 from webui.api.problems import json_object, new_router, problems
 from webui.errors import NotFound
 from webui.studio.journal import parse_id
 from webui.studio.studio import Studio
 
-_FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
+FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
 
 
-def _file(kind: str) -> dict[int | str, dict[str, Any]]:
+def file_of(kind: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that answers with a file of that media type."""
     return {200: {"content": {kind: {}}, "description": "The file."}, **problems(404)}
 
 
@@ -37,24 +38,29 @@ def build_picture_router(studio: Studio) -> APIRouter:
         """One picture with every parameter."""
         return studio.history_item(image_id)
 
-    @router.get("/images/{image_id}", response_class=FileResponse, responses=_file("image/*"))
+    @router.get("/images/{image_id}", response_class=FileResponse, responses=file_of("image/*"))
     def image(image_id: str, download: bool = False) -> FileResponse:
         """The picture itself: one of history by its id, as it was saved, with its recipe inside; an uploaded one by its SHA-256."""
         path, kind = studio.image_file(image_id)
         return FileResponse(
             path,
             media_type=kind,
-            headers=_FOREVER,
+            headers=FOREVER,
             filename=path.name,
             content_disposition_type="attachment" if download else "inline",
         )
 
-    @router.get("/thumbnails/{image_id}", response_class=FileResponse, responses=_file("image/webp"))
+    @router.get("/images/{image_id}/source", response_class=Response, responses=file_of("image/png"))
+    def source(image_id: str) -> Response:
+        """What a picture of history started from, as large as it and in its place, to be compared with it."""
+        return Response(studio.source_picture(image_id), media_type="image/png", headers=FOREVER)
+
+    @router.get("/thumbnails/{image_id}", response_class=FileResponse, responses=file_of("image/webp"))
     def thumbnail(image_id: str) -> FileResponse:
         """A WebP of at most 384 px."""
-        return FileResponse(studio.thumbnail_path(image_id), media_type="image/webp", headers=_FOREVER)
+        return FileResponse(studio.thumbnail_path(image_id), media_type="image/webp", headers=FOREVER)
 
-    @router.get("/live/{job_id}", response_class=Response, responses=_file("image/png"))
+    @router.get("/live/{job_id}", response_class=Response, responses=file_of("image/png"))
     def live(job_id: str) -> Response:
         """A live picture (PNG), held in memory for a while."""
         return Response(studio.live_picture(job_id), media_type="image/png", headers=NEVER)
@@ -66,17 +72,17 @@ def build_picture_router(studio: Studio) -> APIRouter:
         responses=problems(404, 409, 429, body=True),
         openapi_extra=schema_of(HIRES_SCHEMA),
     )
-    async def enlarge(image_id: str, request: Request) -> Any:
+    async def enlarge(image_id: str, request: Request, film: Filmed = None) -> Any:
         """Make a picture again, from the same seed, with a hires pass; fields left out are the picture's own."""
         fields = await json_object(request)
-        return await to_thread.run_sync(lambda: studio.enlarge(image_id, fields))
+        return await to_thread.run_sync(lambda: studio.enlarge(image_id, fields, film=film))
 
-    @router.get("/examples/{example_id}", response_class=FileResponse, responses=_file("image/*"))
+    @router.get("/examples/{example_id}", response_class=FileResponse, responses=file_of("image/*"))
     def example(example_id: str) -> FileResponse:
         """The picture of an example of the first visit."""
         for entry in studio.examples():
             if entry.id == example_id:
-                return FileResponse(entry.picture, headers=_FOREVER)
+                return FileResponse(entry.picture, headers=FOREVER)
         raise NotFound("There is no such example.")
 
     @router.post("/pictures/open-folder", status_code=204, responses=problems(409, body=True))

@@ -15,6 +15,7 @@ from webui.api import answers
 from webui.api.batches import build_batch_router
 from webui.api.choices import build_choice_router
 from webui.api.control import build_control_router
+from webui.api.films import build_film_router
 from webui.api.images import build_image_router
 from webui.api.jobs import EventNumber, LastEventId, build_job_router
 from webui.api.models import build_model_router
@@ -41,6 +42,7 @@ def build_routers(studio: Studio, doctor: Doctor, workshop: Workshop) -> list[AP
         build_batch_router(studio),
         build_picture_router(studio),
         build_image_router(studio),
+        build_film_router(studio),
         build_control_router(studio),
         build_choice_router(studio),
         build_workshop_router(workshop, ModelFolders(studio)),

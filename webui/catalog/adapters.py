@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -109,8 +109,9 @@ def find_adapters(models: ModelCatalog, request: GenerationRequest, checkpoint: 
     Raises InvalidRequest for a VAE or a control's model that isn't there, AdapterUnusable for files that can't be read or don't fit.
     """
     notes: list[str] = []
-    loras = tuple(_loras(models, request.prompt, notes))
-    hires_loras = tuple(_loras(models, request.hires_prompt, notes)) if isinstance(request, Txt2Img) and request.hires else ()
+    loras = tuple(_loras(models, request.prompt, request.region_prompts, notes))
+    hires_prompt = request.hires_prompt if isinstance(request, Txt2Img) and request.hires else ""
+    hires_loras = tuple(_loras(models, hires_prompt, request.region_prompts, notes)) if hires_prompt else ()
     words = words_named(request.texts, [model.name for model in models.select(_EMBEDDING)])
     embeddings = tuple(_embedding(models, word) for word in words)
     vae, digest = _vae(models, request.vae, checkpoint)
@@ -152,8 +153,12 @@ def paths_of(models: ModelCatalog, request: ResolvedRequest, checkpoint: Checkpo
     return AdapterPaths(loras, hires_loras, embeddings, str(vae), controls)
 
 
-def _loras(models: ModelCatalog, prompt: str, notes: list[str]) -> Iterator[UsedLora]:
-    for tag in loras_named(prompt):
+def _loras(models: ModelCatalog, prompt: str, regions: Sequence[str], notes: list[str]) -> Iterator[UsedLora]:
+    """Those that a prompt names, and those that prompts of regions name beyond, for each acts on the whole picture."""
+    tags = list(loras_named(prompt))
+    for tag in (tag for text in regions for tag in loras_named(text)):
+        tags += [tag] if tag.name not in [other.name for other in tags] else []
+    for tag in tags:
         model = models.find(tag.name, _LORA)
         if model is None:
             notes.append(f"There is no LoRA called {tag.name[:80]!r}; the picture is made without it.")
@@ -161,7 +166,7 @@ def _loras(models: ModelCatalog, prompt: str, notes: list[str]) -> Iterator[Used
         hashes = models.hash_now(_sound(model))
         digest = (hashes.data or hashes.sha256)[:LORA_DIGITS]
         yield UsedLora(name=tag.name, hash=digest, text_encoder_weight=tag.text_encoder_weight, unet_weight=tag.unet_weight)
-    for tag in other_networks_named(prompt):
+    for tag in (tag for text in (prompt, *regions) for tag in other_networks_named(text)):
         notes.append(f"<{tag.kind[:40]}:...> in the prompt is left out: Easel knows <lora:name:weight>.")
 
 

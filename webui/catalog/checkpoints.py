@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 DEFAULTS_FILE = "easel.json"
 
 NO_DEFAULTS = frozenset(
-    ("kind", "prompt", "styles", "controls", "checkpoint", "seed", "variation_seed", "batch_count", "batch_size", "extensions")
+    ("kind", "prompt", "styles", "controls", "regions", "checkpoint", "seed", "variation_seed", "batch_count", "batch_size", "extensions")
 )
 """Fields of a request that are the picture's own affair: no checkpoint has a say in them."""
 

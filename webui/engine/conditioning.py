@@ -18,10 +18,14 @@ from webui.generation.prompt.schedules import Timeline
 
 @dataclass(frozen=True)
 class Pull:
-    """One part of a prompt: what it asks for over the calls of the denoiser, and how strongly."""
+    """One part of a prompt: what it asks for over the calls of the denoiser, and how strongly.
+
+    place: where it does: 0 is the picture, 1 its first region, and so on.
+    """
 
     conditioning: Timeline[Conditioning]
     weight: float = 1.0
+    place: int = 0
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import torch
 from webui.engine.conditioning import Pull
 from webui.engine.families.base import Conditioning
 from webui.engine.masks import LatentMask
+from webui.engine.regions import Layout
 from webui.engine.schedules import ModelSigmas
 from webui.generation.prompt.schedules import Timeline
 from webui.generation.request import ResolvedRequest
@@ -23,8 +24,9 @@ class DenoiseContext:
         images: 0-based picture index of each row of the batch.
         sigmas: steps + 1 noise levels, falling, the last one 0. model_sigmas: those that the model was trained on.
         positive, negative: conditioning over the calls of the denoiser, one row, tokens (1, n, width) in compute dtype.
-            positive: a pull for each part between ANDs. negative: None where nothing is asked of it (guidance_scale 1).
-        mask: what stays of a picture that is inpainted; None elsewhere.
+            positive: a pull for each part between ANDs, of the prompt and of those of regions. negative: None where nothing is asked
+            of it (guidance_scale 1).
+        mask: what stays of a picture that is inpainted; None elsewhere. layout: where which prompt rules; None without regions.
     In each step, changing with it:
         step: 0-based; samplers that choose their own steps may stay at one or leave some out. sigma: noise level of `latents`.
         latents: (batch, channels, height / 8, width / 8), fp32: the noisy picture at the step's start.
@@ -46,6 +48,7 @@ class DenoiseContext:
     latents: torch.Tensor
     hires: bool = False
     mask: LatentMask | None = None
+    layout: Layout | None = None
     step: int = 0
     sigma: float = 0.0
     level: float = 0.0
@@ -60,8 +63,12 @@ class DenoiseContext:
 
     @property
     def step_asked(self) -> int:
-        """The step, 0-based, in which the denoiser is asked now, told by the noise level."""
-        return min(sum(sigma >= self.level * (1 - 1e-6) for sigma in self.sigmas[1:]), self.steps - 1)
+        """The step, 0-based, in which the denoiser is asked now."""
+        return self.step_at(self.level)
+
+    def step_at(self, level: float) -> int:
+        """The step, 0-based, in which the denoiser is asked at that noise level."""
+        return min(sum(sigma >= level * (1 - 1e-6) for sigma in self.sigmas[1:]), self.steps - 1)
 
     @property
     def negative_rows(self) -> tuple[bool, ...]:

@@ -25,7 +25,7 @@ from webui.engine.control import JobControl, JobInterrupted, PictureSkipped
 from webui.engine.denoise import TakeOver, denoise_latents
 from webui.engine.device import Device
 from webui.engine.families.base import GUIDANCE, MASKED, Conditioning, Family
-from webui.engine.guidance import left_out, with_freeu
+from webui.engine.guidance import left_out, stands_alone, with_freeu
 from webui.engine.hires import as_input, cut, enlarge_latents, enlarge_pixels
 from webui.engine.hooks import EngineHooks, NoHooks
 from webui.engine.masks import Beginning, LatentMask, as_latent_mask, as_overlay, as_pixels, hidden, resized, shown
@@ -37,6 +37,7 @@ from webui.engine.memory.meter import give_back
 from webui.engine.noise import PictureNoise
 from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
 from webui.engine.refiner import refiner_due, require_same_latents
+from webui.engine.regions import Layout
 from webui.engine.samplers import NoisePath
 from webui.engine.schedules import ModelSigmas, sigmas_of
 from webui.engine.soft_inpainting import SoftInpainting
@@ -158,7 +159,7 @@ class _Group:
 class _Work:
     """One pass over the pictures of a group, with its checkpoint put on. family: as it computes.
 
-    full: in fp32, whatever the checkpoint is in. until_done: what is taken off when the pass is done with.
+    full: in fp32, whatever the checkpoint is in. until_done: what is taken off when the pass is done with. start: what it starts from.
     """
 
     run: _Run
@@ -168,6 +169,7 @@ class _Work:
     family: Family
     full: bool
     until_done: ExitStack
+    start: Start | None
 
     @property
     def request(self) -> ResolvedRequest:
@@ -207,10 +209,17 @@ def read_start(job: JobSpec) -> Start | None:
     if not request.mask:
         return None
     mask = as_mask(read_upright(Path(job.image_paths[request.mask]), request.mask))
-    check_mask(mask, picture.size, inverted=request.inverted)
+    # Of the picture that the first round of a loopback starts from; what comes of that may have another size.
+    check_mask(mask, (request.picture_width, request.picture_height), inverted=request.inverted)
     padding = request.masked_padding if request.only_masked else None
     how = Masking(request.mask_blur, request.inverted, request.masked_content != "original", padding)
     return starting_inpaint(picture, mask, size, request.resize_mode, how, keeps_colours=keeps_colours)
+
+
+def read_region_masks(job: JobSpec, start: Start | None) -> list[Image.Image]:
+    """Where each region of a job is (mode L, of any size), over the picture that is drawn. Raises InvalidRequest."""
+    masks = [as_mask(read_upright(Path(job.image_paths[region.mask]), region.mask)) for region in job.request.regions]
+    return masks if start is None else [start.laid_over(mask) for mask in masks]
 
 
 def _with_hires(request: ResolvedRequest) -> ResolvedTxt2Img:
@@ -346,14 +355,17 @@ class Engine:
         return ready
 
     @contextmanager
-    def _at_work(self, run: _Run, stage: Pass[ResolvedRequest], group: _Group, full: bool) -> Iterator[_Work]:
-        """Within the block the checkpoint of a pass is the one that draws. full: in fp32, whatever it is in."""
+    def _at_work(self, run: _Run, stage: Pass[ResolvedRequest], group: _Group, full: bool, start: Start | None = None) -> Iterator[_Work]:
+        """Within the block the checkpoint of a pass is the one that draws. full: in fp32, whatever it is in.
+
+        start: what the pass starts from, where that isn't what the job does.
+        """
         ready = self._ready(run, stage)
         if stage.hires not in group.memories:
             group.memories[stage.hires] = self._memory.begin(
                 ready.loaded,
                 run.job,
-                stage.request,
+                stage,
                 len(group.images),
                 run.control,
                 lambda text: run.emit(Note(text)),
@@ -363,7 +375,8 @@ class Engine:
         memory = group.memories[stage.hires]
         memory.loaded = ready.loaded
         with ExitStack() as until_done:
-            yield _Work(run, group, ready, memory, _computing(ready, full, until_done), full, until_done)
+            family = _computing(ready, full, until_done)
+            yield _Work(run, group, ready, memory, family, full, until_done, run.start if start is None else start)
 
     def _draw(self, run: _Run, images: tuple[int, ...]) -> None:
         """Make the pictures of one batch and emit them, or say that they were skipped."""
@@ -423,7 +436,7 @@ class Engine:
             return self._extended(run, group, full)
         first, *hires = run.passes
         with self._at_work(run, first, group, full) as work:
-            start, facts = self._beginning(work, run.start)
+            start, facts = self._beginning(work)
             done, context = self._denoise(work, start)
             if not hires:
                 drawn = self._decoded(done, context)
@@ -442,8 +455,8 @@ class Engine:
         drawn = None
         for stage in run.passes:
             growing, start = run.grown(growing, stage)
-            with self._at_work(run, stage, group, full) as work:
-                begun, more = self._beginning(work, start)
+            with self._at_work(run, stage, group, full, start) as work:
+                begun, more = self._beginning(work)
                 drawn = self._decoded(*self._denoise(work, begun))
             facts |= more | drawn.facts
             drawn.start = start
@@ -452,9 +465,9 @@ class Engine:
         assert drawn is not None, "there is a window"
         return _Drawn(drawn.context, as_pixels(growing.picture), facts)
 
-    def _beginning(self, work: _Work, start: Start | None) -> tuple[Beginning | None, dict[str, Any]]:
+    def _beginning(self, work: _Work) -> tuple[Beginning | None, dict[str, Any]]:
         """What a pass begins with, and facts; None: noise alone."""
-        request = work.request
+        request, start = work.request, work.start
         if start is None or not isinstance(request, PictureFromPicture):
             return None, {}
         pixels = as_input(as_pixels(start.picture))
@@ -513,6 +526,7 @@ class Engine:
                 latents,
                 hires=ready.stage.hires,
                 mask=mask,
+                layout=self._layout(work, latents),
             )
             if not context.steps:
                 return work, context
@@ -561,6 +575,19 @@ class Engine:
         noise = noise * request.noise_multiplier
         return path.noised(clean, noise, sigma) + noise * request.extra_noise, mask
 
+    def _layout(self, work: _Work, latents: torch.Tensor) -> Layout | None:
+        """Where the prompts of regions rule in a pass; None without any."""
+        masks, request = read_region_masks(work.run.job, work.start), work.request
+        if not masks:
+            return None
+        by = work.run.job.request.enlargement if work.ready.stage.hires else None
+        height, width = latents.shape[-2:]
+        layout = Layout.of(request.regions, masks, width, height, by).to(latents)
+        # What lies outside of one window of a picture that grows may lie in another.
+        for number in layout.nowhere if work.ready.stage.window is None else ():
+            work.run.note(f"Region {number} lies outside of what is drawn, so it was left out.")
+        return layout
+
     def _refining(self, work: _Work) -> _Work:
         """The pass with the refiner in place of its checkpoint, until it is done."""
         ready = self._ready(work.run, work.ready.stage, refiner=True)
@@ -570,7 +597,7 @@ class Engine:
     def _progress(self, work: _Work, family: Callable[[], Family]) -> _Progress:
         run, stage = work.run, work.ready.stage
         before = sum(one.steps.taken for one in itertools.takewhile(lambda one: one is not stage, run.passes))
-        return _Progress(family, run.job.preview_interval, work.group.watch, run.emit, before, run.steps)
+        return _Progress(family, run.job, work.group.watch, run.emit, before, run.steps)
 
     def _decoded(self, work: _Work, context: DenoiseContext) -> _Drawn:
         """The pictures of finished latents."""
@@ -607,9 +634,12 @@ class Engine:
                 require_finite(part, TEXT_ENCODER)
             return made
 
-        prompt = read_prompt(request.prompt)
-        positive = tuple(Pull(part.over(steps).map(encoded), part.weight) for part in prompt.parts)
-        if request.guidance_scale == 1 and [pull.weight for pull in positive] == [1.0]:
+        positive = tuple(
+            Pull(part.over(steps).map(encoded), part.weight, place)
+            for place, text in enumerate((request.prompt, *request.region_prompts))
+            for part in read_prompt(text).parts
+        )
+        if request.guidance_scale == 1 and stands_alone(positive):
             return positive, None
         (asked,) = read_negative_prompt(request.negative_prompt).parts
         negative = asked.over(steps).map(lambda text: encoded(text, negative=True))
@@ -676,12 +706,16 @@ class Engine:
 
 
 class _Progress:
-    """Says each step, with a preview at most every so many seconds, at the first and at the last step always."""
+    """Says each step, with a preview at most every so many seconds, at the first and at the last step always.
 
-    def __init__(self, family: Callable[[], Family], interval: float, watch: Stopwatch, emit: Emit, before: int, steps: int) -> None:
+    Each step of a job that is filmed has a frame besides.
+    """
+
+    def __init__(self, family: Callable[[], Family], job: JobSpec, watch: Stopwatch, emit: Emit, before: int, steps: int) -> None:
         """family: the one that draws now. before: steps of the passes that are done. steps: of all passes."""
         self._family = family
-        self._interval = interval
+        self._interval = job.preview_interval
+        self._film = job.film
         self._watch = watch
         self._emit = emit
         self._before = before
@@ -693,10 +727,15 @@ class _Progress:
         wanted = now >= self._next_preview or context.step in (0, context.steps - 1)
         step = self._before + context.step + 1
         for row, image in enumerate(context.images):
-            self._emit(Step(image, step, self._steps, self._preview(context.denoised[row]) if wanted else b""))
+            preview, frame = self._seen(context.denoised[row], wanted)
+            self._emit(Step(image, step, self._steps, preview, frame, context.sigma if self._film else None))
         if wanted:
             self._next_preview = now + self._interval
 
-    def _preview(self, latents: torch.Tensor) -> bytes:
+    def _seen(self, latents: torch.Tensor, wanted: bool) -> tuple[bytes, bytes]:
+        """Preview and frame of one picture's latents, each empty where there is to be none."""
+        if not (wanted or self._film):
+            return b"", b""
         with self._watch.stage("preview"):
-            return self._family().preview().jpeg(latents)
+            view = self._family().preview()
+            return view.jpeg(latents) if wanted else b"", view.frame(latents) if self._film else b""

@@ -4,54 +4,60 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from webui.engine.conditioning import stretch_to
+from webui.engine.conditioning import Pull, stretch_to
 from webui.engine.context import DenoiseContext
 from webui.engine.families.base import Conditioning, Family
 from webui.engine.memory.measures import with_attributes
+from webui.engine.regions import OwnPictures, Weight
 from webui.engine.samplers import Denoise, NoisePath
 from webui.engine.tiling import padded_layers
 from webui.generation.request import ResolvedRequest
 
-Ask = Callable[[torch.Tensor, float, int, bool], list[torch.Tensor]]
-"""From noisy latents, their noise level, the number of the call, and whether only the prompt is asked, to guesses of x0."""
+Question = tuple[int, torch.Tensor]
+"""Whom to ask (a row of DenoiseContext.asked), and the noisy latents that are shown."""
+
+Ask = Callable[[Sequence[Question], float, int], list[torch.Tensor]]
+"""From questions, the noise level and the number of the call to guesses of x0, in their order."""
 
 
 def asking(family: Family, context: DenoiseContext) -> Ask:
-    """Asks the denoiser for the negative prompt, where there is one, and for each part of the prompt, in this order.
+    """Asks the denoiser for the negative prompt, where there is one, and for parts of prompts.
 
     All of one length are asked in one batch, which is faster on a GPU and on a CPU. What they ask for changes from call to call
     where the prompt has a schedule; calls are counted from 0, as AUTOMATIC1111 does, so an entry lasts one call longer than its steps.
     """
     negative = [] if context.negative is None else [context.negative]
     timelines = [*negative, *(pull.conditioning for pull in context.positive)]
+    prompts = [*(None for _ in negative), *(pull.place for pull in context.positive)]
 
     @functools.lru_cache(maxsize=8)
-    def batches(entries: tuple[int, ...], first: int) -> list[tuple[list[int], Conditioning]]:
-        """What is asked together, by place in `timelines`, from the first place on."""
+    def batches(entries: tuple[int, ...], rows: tuple[int, ...]) -> list[tuple[list[int], Conditioning]]:
+        """Which questions are asked together, and what for. entries: of each of `timelines`. rows: whom each asks."""
         asked = [timeline.entries[entry] for timeline, entry in zip(timelines, entries, strict=True)]
-        longest = max(one.length for one in asked[len(negative) :])
-        asked[len(negative) :] = [stretch_to(one, longest) for one in asked[len(negative) :]]
-        places = sorted(range(first, len(asked)), key=lambda place: asked[place].length)
+        longest = {prompt: max(one.length for one, own in zip(asked, prompts, strict=True) if own == prompt) for prompt in prompts}
+        asked = [stretch_to(one, longest[prompt]) for one, prompt in zip(asked, prompts, strict=True)]
+        lengths = [asked[row].length for row in rows]
+        by_length = sorted(range(len(rows)), key=lengths.__getitem__)
         return [
-            (together, Conditioning.stacked([asked[place].expanded(len(context.images)) for place in together]))
-            for together in (list(group) for _, group in itertools.groupby(places, key=lambda place: asked[place].length))
+            (together, Conditioning.stacked([asked[rows[number]].expanded(len(context.images)) for number in together]))
+            for together in (list(group) for _, group in itertools.groupby(by_length, key=lengths.__getitem__))
         ]
 
-    def ask(x: torch.Tensor, sigma: float, call: int, only_prompt: bool) -> list[torch.Tensor]:
-        first = len(negative) if only_prompt else 0
-        answers: dict[int, torch.Tensor] = {}
-        for places, conditioning in batches(tuple(timeline.index_at(call) for timeline in timelines), first):
-            context.level, context.asked = sigma, tuple(places)
-            guesses = family.denoise(torch.cat([x] * len(places)), sigma, conditioning).chunk(len(places))
-            answers |= zip(places, guesses, strict=True)
-        return [answers[place] for place in range(first, len(timelines))]
+    def ask(questions: Sequence[Question], sigma: float, call: int) -> list[torch.Tensor]:
+        answers: list[torch.Tensor] = [torch.empty(0)] * len(questions)
+        for together, conditioning in batches(tuple(timeline.index_at(call) for timeline in timelines), tuple(row for row, _ in questions)):
+            context.level, context.asked = sigma, tuple(questions[number][0] for number in together)
+            guesses = family.denoise(torch.cat([questions[number][1] for number in together]), sigma, conditioning)
+            for number, guess in zip(together, guesses.chunk(len(together)), strict=True):
+                answers[number] = guess
+        return answers
 
     return ask
 
@@ -121,37 +127,83 @@ def guides_at(request: ResolvedRequest, sigmas: Sequence[float]) -> Callable[[fl
     return lambda sigma: above < sigma <= most * (1 + 1e-6)
 
 
+def stands_alone(pulls: Sequence[Pull]) -> bool:
+    """Whether what they ask for is a guess by itself, without the negative prompt: one whole pull everywhere."""
+    return all(pull.weight == 1 for pull in pulls) and len({pull.place for pull in pulls}) == len(pulls)
+
+
+def shares_at(context: DenoiseContext, sigma: float) -> dict[int, Weight]:
+    """Place -> its share at a noise level, of those that have one. See Pull.place."""
+    if context.layout is None:
+        return {0: 1.0}
+    shares = context.layout.shares(context.step_at(sigma), context.steps)
+    return {place: share for place, share in enumerate(shares) if share is not None}
+
+
+def are_apart(context: DenoiseContext, sigma: float, shares: Mapping[int, Weight]) -> bool:
+    """Whether several prompts have a say at a noise level and don't see yet what the others draw."""
+    return len(shares) > 1 and context.step_at(sigma) < context.request.regions_apart * context.steps
+
+
+def own_guesses(
+    prompt: Sequence[torch.Tensor], pulls: Iterable[Pull], without: Mapping[int, torch.Tensor], scale: float
+) -> dict[int, torch.Tensor]:
+    """Place -> the guided guess of a picture that its prompt alone would rule. without: place -> the guess for the negative prompt."""
+    own = dict(without)
+    for guess, pull in zip(prompt, pulls, strict=True):
+        own[pull.place] = own[pull.place] + (guess - without[pull.place]) * (pull.weight * scale)
+    return own
+
+
+def mixed(guesses: Iterable[torch.Tensor], weights: Iterable[Weight]) -> torch.Tensor:
+    """Their sum, each by its weight."""
+    return functools.reduce(torch.add, [guess * weight for guess, weight in zip(guesses, weights, strict=True)])
+
+
 def guided(family: Family, context: DenoiseContext, calls: Iterator[int] | None = None) -> Denoise:
     """The denoiser with classifier-free guidance: away from the negative prompt, towards each part of the prompt by its weight.
 
     Without a negative (guidance_scale 1) only the prompt is asked. Written on x0, which is the same: Ho and Salimans 2022
-    (arXiv:2207.12598); several parts: Liu et al. 2022 (arXiv:2206.01714), equation 11. calls: numbers them, where others came before.
+    (arXiv:2207.12598); several parts: Liu et al. 2022 (arXiv:2206.01714), equation 11; regions: see webui.engine.regions.
+    calls: numbers them, where others came before.
     """
-    request = context.request
+    request, path = context.request, NoisePath(context.model_sigmas.flow)
     ask, calls = asking(family, context), calls or itertools.count()
-    weights = [pull.weight for pull in context.positive]
-    changes = changes_of(request, NoisePath(context.model_sigmas.flow))
+    alone, first = stands_alone(context.positive), int(context.negative is not None)
+    changes = changes_of(request, path)
     guides = guides_at(request, context.sigmas)
     perturbed = perturbation(family) if request.pag_scale else None
-
-    def pull(guesses: Sequence[torch.Tensor], away: Sequence[torch.Tensor]) -> torch.Tensor:
-        pulls = [(guess - other) * weight for guess, other, weight in zip(guesses, away, weights, strict=True)]
-        return functools.reduce(torch.add, pulls)
+    own_pictures = OwnPictures(path)
 
     def denoise(x: torch.Tensor, sigma: float) -> torch.Tensor:
         call, wanted = next(calls), guides(sigma)
-        if context.negative is None or (not wanted and weights == [1.0]):
-            prompt = ask(x, sigma, call, True)
-            result = context.unguided = prompt[0]
+        shares = shares_at(context, sigma)
+        views = own_pictures.seen(x, sigma, shares) if are_apart(context, sigma, shares) else {}
+        pulls = {row: pull for row, pull in enumerate(context.positive, first) if pull.place in shares}
+        weights = [shares[pull.place] * pull.weight for pull in pulls.values()]
+        prompts = [(row, views.get(pull.place, x)) for row, pull in pulls.items()]
+        if context.negative is None or (not wanted and alone):
+            prompt, scale, without = ask(prompts, sigma, call), 1.0, dict.fromkeys(shares, torch.zeros_like(x))
+            result = context.unguided = mixed(prompt, weights)
         else:
-            context.unguided, *prompt = ask(x, sigma, call, False)
-            said = Said(x, sigma, context.unguided, pull(prompt, [context.unguided] * len(prompt)))
-            result = said.at(request.guidance_scale if wanted else 1.0)
+            away = [(0, view) for view in views.values() or [x]]
+            answers = ask([*away, *prompts], sigma, call)
+            prompt, scale = answers[len(away) :], request.guidance_scale if wanted else 1.0
+            without = dict(zip(shares, answers, strict=False)) if views else dict.fromkeys(shares, answers[0])
+            context.unguided = mixed(without.values(), shares.values()) if views else answers[0]
+            pull = [guess - without[pull.place] for guess, pull in zip(prompt, pulls.values(), strict=True)]
+            said = Said(x, sigma, context.unguided, mixed(pull, weights))
+            result = said.at(scale)
             for change in changes if wanted else ():
                 result = change(said, result)
+        if views:
+            own = own_guesses(prompt, pulls.values(), without, scale)
+            own_pictures.note(own, sigma, shares, lambda guess: guess if context.mask is None else context.mask.kept(guess, sigma))
         if perturbed is not None and wanted:
             with perturbed():
-                result = result + pull(prompt, ask(x, sigma, call, True)) * request.pag_scale
+                worse = ask(prompts, sigma, call)
+                pull = [guess - other for guess, other in zip(prompt, worse, strict=True)]
+                result = result + mixed(pull, weights) * request.pag_scale
         return result
 
     return denoise

@@ -21,8 +21,12 @@ from webui.engine import latents as latent_space
 
 LONG_SIDE = 256
 """Pixels of the longer side of a preview."""
+FRAME_SIDE = 512
+"""Most pixels of the longer side of a film's frame."""
 
 _JPEG_QUALITY = 80
+_WEBP_QUALITY = 85
+_PIXELS_PER_LATENT = 8
 
 _SD1_SIGNATURE = {"block_out_channels": [128, 256, 512, 512], "latent_channels": 4, "scaling_factor": 0.18215}
 _SD1_FACTORS = (
@@ -48,12 +52,23 @@ class LatentPreview:
 
     def jpeg(self, latents: torch.Tensor) -> bytes:
         """A small JPEG of one picture's latents (channels, h, w)."""
+        return _encoded(self._enlarged(latents, LONG_SIDE, Image.Resampling.BILINEAR), "JPEG", quality=_JPEG_QUALITY)
+
+    def frame(self, latents: torch.Tensor) -> bytes:
+        """A WebP of one picture's latents (channels, h, w), as large as the picture, but at most FRAME_SIDE."""
+        side = min(FRAME_SIDE, max(latents.shape[-2:]) * _PIXELS_PER_LATENT)
+        return _encoded(self._enlarged(latents, side, Image.Resampling.BICUBIC), "WEBP", quality=_WEBP_QUALITY, method=2)
+
+    def _enlarged(self, latents: torch.Tensor, side: int, by: Image.Resampling) -> Image.Image:
         small = Image.fromarray(self.rgb(latents).numpy())
-        scale = LONG_SIDE / max(small.size)
-        picture = small.resize((max(1, round(small.width * scale)), max(1, round(small.height * scale))), Image.Resampling.BILINEAR)
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=_JPEG_QUALITY)
-        return buffer.getvalue()
+        scale = side / max(small.size)
+        return small.resize((max(1, round(small.width * scale)), max(1, round(small.height * scale))), by)
+
+
+def _encoded(picture: Image.Image, form: str, **how: int) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, form, **how)
+    return buffer.getvalue()
 
 
 def preview_for(vae: Any) -> LatentPreview:

@@ -146,17 +146,25 @@ class _Progress:
     def __call__(self, step: int, latents: torch.Tensor | None) -> None:
         now, steps = time.perf_counter(), self._run.job.request.steps
         wanted = now >= self._next_preview or step + 1 == steps
-        preview = self._preview(latents) if wanted and latents is not None else b""
-        self._run.emit(Step(self._image, min(step + 1, steps), steps, preview))
+        preview, frame = (b"", b"") if latents is None else self._seen(latents, wanted)
+        self._run.emit(Step(self._image, min(step + 1, steps), steps, preview, frame, self._level_after(step) if frame else None))
         if wanted:
             self._next_preview = now + self._run.job.preview_interval
         self._run.control.check()
 
-    def _preview(self, latents: torch.Tensor) -> bytes:
+    def _seen(self, latents: torch.Tensor, wanted: bool) -> tuple[bytes, bytes]:
+        """Preview and frame of the latents, each empty where there is to be none, or none can be made."""
+        view, film = self._run.stock.preview, self._run.job.film
+        if view is None or latents.ndim != 4 or latents.shape[1] != len(view.factors) or not (wanted or film):
+            return b"", b""
         with self._own.stage("preview"):
-            view = self._run.stock.preview
-            fits = view is not None and latents.ndim == 4 and latents.shape[1] == len(view.factors)
-            return view.jpeg(latents[0]) if view is not None and fits else b""
+            return view.jpeg(latents[0]) if wanted else b"", view.frame(latents[0]) if film else b""
+
+    def _level_after(self, step: int) -> float | None:
+        """The noise level that the latents have after a step; None where the scheduler doesn't say, or takes several levels a step."""
+        scheduler = getattr(self._run.stock.pipeline, "scheduler", None)
+        levels = getattr(scheduler, "sigmas", None)
+        return float(levels[step + 1]) if levels is not None and len(levels) == self._run.job.request.steps + 1 else None
 
 
 def parameters_of_call(stock: StockPipeline) -> Mapping[str, inspect.Parameter]:

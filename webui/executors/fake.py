@@ -22,6 +22,7 @@ from webui.generation.samplers import SAMPLER_LABELS
 
 _SLOT = "fake-0"
 _FAKE_BYTES = 16 * 1024**2
+_FAKE_SIGMA = 14.6
 
 
 def paint(request: ResolvedRequest, seed: int) -> Image.Image:
@@ -38,10 +39,10 @@ def paint(request: ResolvedRequest, seed: int) -> Image.Image:
     return picture
 
 
-def _preview(picture: Image.Image, share: float) -> bytes:
-    blurred = picture.resize((max(1, int(4 + 28 * share)), max(1, int(4 + 28 * share)))).resize((128, 128))
+def _preview(picture: Image.Image, share: float, size: tuple[int, int] = (128, 128), form: str = "JPEG") -> bytes:
+    blurred = picture.resize((max(1, int(4 + 28 * share)), max(1, int(4 + 28 * share)))).resize(size)
     buffer = io.BytesIO()
-    blurred.save(buffer, "JPEG", quality=80)
+    blurred.save(buffer, form, quality=80)
     return buffer.getvalue()
 
 
@@ -104,7 +105,9 @@ class FakeExecutor:
                 self._skipped.discard(job.job_id)
                 yield Skipped(image)
                 return
-            yield Step(image, step, steps, _preview(picture, step / steps))
+            frame = _preview(picture, step / steps, picture.size, "WEBP") if job.film else b""
+            level = _FAKE_SIGMA * (1 - step / steps) if job.film else None
+            yield Step(image, step, steps, _preview(picture, step / steps), frame, level)
         facts = {"seconds": time.monotonic() - started, "device": "fake", "dtype": "none", "attention": "none"}
         yield Picture(image, picture.width, picture.height, picture.tobytes(), facts)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,19 @@ class Stage:
 
 @dataclass(frozen=True)
 class Step:
-    """One step done. image: 0-based picture; step: 1-based. preview: a small JPEG, or empty bytes."""
+    """One step done. image: 0-based picture; step: 1-based. preview: a small JPEG, or empty bytes.
+
+    Of a job that is filmed: frame: what the picture would be by now, a WebP, or empty bytes; sigma: the noise level at which
+    that was seen, None where it isn't known.
+    """
 
     type: ClassVar[str] = "step"
     image: int
     step: int
     steps: int
     preview: bytes = b""
+    frame: bytes = b""
+    sigma: float | None = None
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,15 @@ from typing import Any
 
 from webui.errors import InvalidRequest
 from webui.generation.adapters import hashes_text
-from webui.generation.control import INFOTEXT_KEY, read_unit, write_unit
+from webui.generation.control import INFOTEXT_KEY as CONTROL_KEY
+from webui.generation.control import read_unit, write_unit
+from webui.generation.regions import INFOTEXT_KEY as REGION_KEY
+from webui.generation.regions import read_regions, write_regions
 from webui.generation.request import (
     SOFT_FIELDS,
     Img2Img,
     Inpaint,
+    PictureFromPicture,
     PictureRequest,
     ResolvedRequest,
     ResolvedTxt2Img,
@@ -82,6 +86,9 @@ EXTENSION_KEYS = tuple(f"Extend {side}" for side in ("left", "right", "top", "bo
 HIRES_SIZE = "Hires resize"
 """In place of "Hires upscale": width x height, one of them 0 where it follows from the other."""
 
+LOOPBACK_KEYS = ("Final denoising strength", "Denoising curve")
+"""Keys that every infotext of a loopback has, and no other."""
+
 TAKEN_FOR_GRANTED: Mapping[str, str] = MappingProxyType({"RNG": "GPU", "Mask blur": "0"})
 """What a missing key means in AUTOMATIC1111, where that isn't the field's default."""
 
@@ -89,6 +96,7 @@ TELLING = frozenset(
     {
         *("Version", "Model hash", "VAE hash", "Lora hashes", "TI hashes", "Hashes", "User", "Init image hash", "Parser", "App", "Backend"),
         *("Operations", "Pipeline", "Wildcard prompt", "Wildcard negative prompt", "Template", "Negative Template", "Created Date"),
+        "Loopback",
     }
 )
 """Keys that tell of the picture and set nothing."""
@@ -130,11 +138,12 @@ def write_infotext(request: ResolvedRequest, seed: int, version: str) -> str:
         if key in always or value != _granted(key, name, kind):
             pairs[key] = AS_OTHERS.get((key, value), value)
     pairs |= _hashes(request) | {f"ControlNet {number}": write_unit(unit) for number, unit in enumerate(request.controls)}
+    pairs |= write_regions(request.regions)
     if isinstance(request, ResolvedTxt2Img):
         pairs = _with_hires_size(pairs, request) if request.hires else _without_hires(pairs)
     if isinstance(request, Inpaint) and not request.soft_inpainting:
         pairs = {key: value for key, value in pairs.items() if key not in SOFT_KEYS}
-    pairs = _with_refiner(pairs, request)
+    pairs = _with_loopback(_with_refiner(pairs, request), request)
     ordered = sorted(pairs, key=lambda key: ORDER.index(key) if key in ORDER else len(ORDER))
     lines = [request.prompt]
     if request.negative_prompt:
@@ -167,6 +176,13 @@ def _with_refiner(pairs: dict[str, str], request: ResolvedRequest) -> dict[str, 
         return {key: value for key, value in pairs.items() if not key.startswith("Refiner ") and key != "Hires refiner"}
     title = f"{request.refiner} [{request.refiner_hash}]" if request.refiner_hash else request.refiner
     return pairs | {"Refiner": title, "Refiner switch at": _written(request.refiner_switch_at)}
+
+
+def _with_loopback(pairs: dict[str, str], request: ResolvedRequest) -> dict[str, str]:
+    if not isinstance(request, PictureFromPicture) or (request.loops == 1 and not request.loopback):
+        return {key: value for key, value in pairs.items() if key not in LOOPBACK_KEYS}
+    told = (_written(request.final_denoising_strength), request.denoising_curve)
+    return pairs | dict(zip(LOOPBACK_KEYS, told, strict=True))
 
 
 def _without_hires(pairs: dict[str, str]) -> dict[str, str]:
@@ -282,19 +298,22 @@ def map_fields(infotext: Infotext) -> Mapped:
             key not in told
             and key not in source_keys
             and key not in TELLING
-            and not INFOTEXT_KEY.fullmatch(key)
+            and not CONTROL_KEY.fullmatch(key)
+            and not REGION_KEY.fullmatch(key)
             and not _is_how_easel_does_it(key, value)
         ):
             unmapped.append(Unmapped(key, value[:200], "Easel has no such setting."))
     for key, value in infotext.parameters.items():
-        if INFOTEXT_KEY.fullmatch(key):
+        if CONTROL_KEY.fullmatch(key):
             unit = read_unit(value)
             if "image" in unit:
                 take(key, value, {"controls": [*fields.get("controls", ()), unit]})
             else:
                 unmapped.append(Unmapped(key, value[:200], "The text doesn't hold its picture; choose that in Control."))
+    for key, region in read_regions(infotext.parameters).items():
+        take(key, str(region.get("prompt", "")), {"regions": [*fields.get("regions", ()), region]})
     if infotext.parameters:
-        fields.setdefault("controls", ())
+        fields = {"controls": (), "regions": ()} | fields
         left_out = {key: name for key, name in names.items() if key not in infotext.parameters and key not in ALWAYS}
         for key, name in left_out.items():
             take(key, _granted(key, name), {name: _granted(key, name)})

@@ -45,6 +45,7 @@ class JobSpec:
     refiner_path: of the checkpoint that takes over in the middle, or empty.
     controls: the models of the request's controls.
     image_paths: SHA-256 -> file of each picture that the request refers to.
+    film: whether each step comes with a frame of its own.
     try_with_less: whether pictures that memory doesn't suffice for are drawn again in a way that needs less.
     known_peaks: what earlier pictures of this checkpoint needed (webui.planning.peaks.Peak as plain values).
     """
@@ -64,6 +65,7 @@ class JobSpec:
     hires_loras: tuple[LoraUse, ...] = ()
     controls: tuple[ControlUse, ...] = ()
     image_paths: dict[str, str] = field(default_factory=dict)
+    film: bool = False
 
     def to_wire(self) -> dict[str, Any]:
         """Plain values for a pipe."""
@@ -81,6 +83,7 @@ class JobSpec:
             "hires_loras": [asdict(lora) for lora in self.hires_loras],
             "controls": [asdict(control) for control in self.controls],
             "image_paths": self.image_paths,
+            "film": self.film,
             "try_with_less": self.try_with_less,
             "known_peaks": list(self.known_peaks),
         }
@@ -102,6 +105,7 @@ class JobSpec:
             hires_loras=tuple(LoraUse(**lora) for lora in data["hires_loras"]),
             controls=tuple(ControlUse(**control) for control in data["controls"]),
             image_paths=data["image_paths"],
+            film=data["film"],
             try_with_less=data["try_with_less"],
             known_peaks=tuple(data["known_peaks"]),
         )

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
+MAX_PROMPT_CHARACTERS = 20_000
+
 
 def parameter(
     default: Any, *, label: str, help: str, infotext: str | None = None, unit: str = "", step: float | None = None, **bounds: Any

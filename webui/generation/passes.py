@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from webui.generation.img2img_steps import PartialSteps, partial_steps
+from webui.generation.prompt.reading import count_parts
 from webui.generation.prompt.schedules import Steps
 from webui.generation.request import (
     MAX_SEED,
@@ -46,6 +47,21 @@ class Pass(Generic[AnyRequest]):
     def calls(self) -> int:
         """How often the denoiser is asked in all its steps."""
         return self.steps.taken * find_sampler(self.request.sampler).calls
+
+    @property
+    def prompts(self) -> tuple[int, ...]:
+        """How many prompts the denoiser is asked for in each step, at most; of several pictures, for each of them."""
+        request, steps = self.request, self.steps.taken
+        ground, guided = count_parts(request.prompt), request.guidance_scale != 1
+        of_regions = [(region, count_parts(region.prompt)) for region in request.regions]
+
+        def asked(step: int) -> int:
+            there = [parts for region, parts in of_regions if region.counts(step, steps)]
+            # Apart, the negative prompt is asked for each of them.
+            pictures = 1 + len(there) if step < request.regions_apart * steps else 1
+            return ground + sum(there) + guided * pictures
+
+        return tuple(map(asked, range(steps)))
 
 
 def passes_of(request: AnyRequest) -> tuple[Pass[AnyRequest], ...]:

@@ -25,8 +25,10 @@ from webui.generation.attention import find_attention_label
 from webui.generation.control import MOST_CONTROLS, ControlUnit
 from webui.generation.enlarging import Enlargement, enlargement, find_upscaler
 from webui.generation.images import ImageHash, OptionalImageHash
-from webui.generation.parameter import Declared, parameter, storable
+from webui.generation.loopback import DenoisingCurve, strength_of
+from webui.generation.parameter import MAX_PROMPT_CHARACTERS, Declared, parameter, storable
 from webui.generation.prompt.emphasis import EmphasisMode
+from webui.generation.regions import MOST_REGIONS, Region
 from webui.generation.weight_storage import AS_COMPUTED, OF_OTHERS, WeightStorage
 from webui.pictures.boxes import Size
 from webui.pictures.outpainting import Sides, Window, check_extension, windows_of
@@ -34,7 +36,6 @@ from webui.pictures.outpainting import Sides, Window, check_extension, windows_o
 REQUEST_VERSION = 2
 """Version of the stored JSON form. Raise it together with an entry in `UPGRADES`."""
 
-MAX_PROMPT_CHARACTERS = 20_000
 MAX_SEED = 2**63 - 1
 RANDOM_SEED = -1
 NoiseSource = Literal["CPU", "GPU", "NV"]
@@ -417,6 +418,21 @@ class PictureRequest(Declared):
     controls: tuple[ControlUnit, ...] = parameter(
         (), label="Control", help="Pictures that steer the picture, each through a ControlNet.", max_length=MOST_CONTROLS
     )
+    regions: tuple[Region, ...] = parameter(
+        (),
+        label="Regions",
+        help="Parts of the picture that follow prompts of their own, the lowest first. The prompt rules where none is.",
+        max_length=MOST_REGIONS,
+    )
+    regions_apart: float = parameter(
+        0.2,
+        label="Regions apart",
+        help="Share of the steps in which no region sees what is drawn around it. More keeps colours to their places, less joins them.",
+        infotext="Regions apart",
+        step=0.05,
+        ge=0,
+        le=1,
+    )
     batch_count: int = parameter(1, label="Pictures", help="How many pictures to make, one after another.", step=1, ge=1, le=100)
     batch_size: int = parameter(
         1, label="Batch size", help="How many pictures a graphics card draws at once. A CPU draws one by one.", step=1, ge=1, le=8
@@ -490,6 +506,11 @@ class PictureRequest(Declared):
         return self.batch_count * self.batch_size
 
     @property
+    def rounds(self) -> tuple[Self, ...]:
+        """Itself; of a loopback each of its rounds, as if that were asked for by itself."""
+        return (self,)
+
+    @property
     def seed_resize(self) -> tuple[int, int] | None:
         """Width and height in pixels at which noise is drawn; None: at the picture's own."""
         width, _, height = self.seed_resize_from.partition("x")
@@ -513,7 +534,12 @@ class PictureRequest(Declared):
     @property
     def texts(self) -> tuple[str, ...]:
         """All its prompts that are asked for."""
-        return self.prompt, self.negative_prompt
+        return self.prompt, self.negative_prompt, *self.region_prompts
+
+    @property
+    def region_prompts(self) -> tuple[str, ...]:
+        """The prompts of its regions."""
+        return tuple(region.prompt for region in self.regions)
 
     @property
     def enlargement(self) -> Enlargement | None:
@@ -694,6 +720,15 @@ class PictureFromPicture(PictureRequest):
         help="How the picture comes to the size that is drawn: stretched; cut; whole, its edges drawn out; or stretched as latents.",
         infotext="Resize mode",
     )
+    resize_by: float = parameter(
+        0.0,
+        label="Resize by",
+        help="Width and height follow from those of the picture, so many times as large. 0: they are what they say.",
+        unit="times",
+        step=0.05,
+        ge=0,
+        le=4,
+    )
     exact_steps: bool = parameter(
         False,
         label="Take all steps",
@@ -733,6 +768,31 @@ class PictureFromPicture(PictureRequest):
         ge=0,
         le=1,
     )
+    loops: int = parameter(
+        1,
+        label="Loops",
+        help="Loopback: how many rounds there are. Each draws on the picture of the one before; all are kept.",
+        infotext="Loops",
+        step=1,
+        ge=1,
+        le=32,
+    )
+    final_denoising_strength: float = parameter(
+        0.5,
+        label="Final denoising strength",
+        help="Of the last round of a loopback; the first one's is the denoising strength.",
+        infotext="Final denoising strength",
+        step=0.01,
+        ge=0,
+        le=1,
+    )
+    denoising_curve: DenoisingCurve = parameter(
+        "Linear",
+        label="Strength curve",
+        help="How the strength goes from the first round's to the last one's: evenly, most of it at the beginning, or most at the end.",
+        infotext="Denoising curve",
+    )
+
     init_name: str = parameter(
         "", label="Name of the picture", help="What its file was called. It changes nothing.", infotext="Source file", max_length=255
     )
@@ -741,6 +801,23 @@ class PictureFromPicture(PictureRequest):
     @classmethod
     def _clean_name(cls, value: Any) -> Any:
         return storable(value)
+
+    @property
+    def picture_count(self) -> int:
+        """How many pictures this request makes in all, those of all rounds."""
+        return super().picture_count * self.loops
+
+    @property
+    def rounds(self) -> tuple[Self, ...]:
+        """Each round of a loopback, as if it were asked for by itself; but for the picture that the later ones start from."""
+        return tuple(self._round(number) for number in range(self.loops)) if self.loops > 1 else (self,)
+
+    def _round(self, number: int) -> Self:
+        strength = strength_of(number, self.loops, self.denoising_strength, self.final_denoising_strength, self.denoising_curve)
+        own: dict[str, Any] = {"denoising_strength": strength, "loops": 1}
+        # What lies under the mask is then the picture of the round before.
+        content = {"masked_content": "original"} if number and "masked_content" in type(self).model_fields else {}
+        return self.model_copy(update=own | content)
 
 
 class Img2Img(PictureFromPicture):
@@ -891,6 +968,11 @@ class Inpaint(PictureFromPicture):
         if not self.mask and not any(self.extends):
             info = parameters_of(Inpaint)["mask"]
             raise InvalidRequest(f"{info.label} is missing.", field="mask", hint=info.help)
+        if self.loops > 1 and any(self.extends):
+            words = "Each round of a loopback would extend the picture again."
+            raise InvalidRequest(
+                words, field="loops", allowed="1 where the picture is extended", hint="Extend it first, then loop what came of it."
+            )
         return self
 
     @property
@@ -988,8 +1070,8 @@ class Resolved(PictureRequest):
         step = 1 if self.variation_strength else 0
         return tuple((self.variation_seed + step * index) % (MAX_SEED + 1) for index in range(self.picture_count))
 
-    def alone(self, index: int) -> Self:
-        """The request that makes the picture of that index by itself."""
+    def alone(self, index: int, init_image: str = "") -> Self:
+        """The request that makes the picture of that index by itself. init_image: what a later round of a loopback started from."""
         seeds = {"seed": self.image_seeds[index], "variation_seed": self.image_variation_seeds[index]}
         return self.model_copy(update={**seeds, "batch_count": 1, "batch_size": 1})
 
@@ -1007,11 +1089,23 @@ class ResolvedTxt2Img(Resolved, Txt2Img):
     )
 
 
-class ResolvedImg2Img(Resolved, Img2Img):
+class ResolvedFromPicture(Resolved, PictureFromPicture):
+    """What starts from a picture, as it will be drawn."""
+
+    loopback: str = parameter("", label="Loopback", help="Which round of a loopback it is, as 2 of 4. Empty: of none.", infotext="Loopback")
+
+    def alone(self, index: int, init_image: str = "") -> Self:
+        """The request that makes the picture of that index by itself. init_image: what a later round of a loopback started from."""
+        alone, number = super().alone(index), index % self.loops
+        told = {"loopback": f"{number + 1} of {self.loops}"} if self.loops > 1 else {}
+        return alone.rounds[number].model_copy(update=told | ({"init_image": init_image} if init_image else {}))
+
+
+class ResolvedImg2Img(ResolvedFromPicture, Img2Img):
     """A picture from words and a picture, as it will be drawn."""
 
 
-class ResolvedInpaint(Resolved, Inpaint):
+class ResolvedInpaint(ResolvedFromPicture, Inpaint):
     """A picture of which only what is masked is drawn anew, as that will be done. picture_width, picture_height: of the source, in px."""
 
     picture_width: int = Field(title="Width of the picture", description="Of the one that it starts from.", ge=1)

@@ -7,9 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from webui.errors import InvalidRequest
 from webui.generation import samplers
 from webui.generation.adapters import NO_ADAPTERS, FoundAdapters
-from webui.generation.request import RANDOM_SEED, SAME_SAMPLER, SAME_SCHEDULE, GenerationRequest, ResolvedRequest, Txt2Img, parse_resolved
+from webui.generation.request import (
+    RANDOM_SEED,
+    SAME_SAMPLER,
+    SAME_SCHEDULE,
+    GenerationRequest,
+    Inpaint,
+    PictureFromPicture,
+    ResolvedRequest,
+    Txt2Img,
+    parameters_of,
+    parse_resolved,
+)
 from webui.generation.stock_pipelines import fields_for
 
 LAST_RANDOM_SEED = 4_294_967_293
@@ -37,7 +49,7 @@ def resolve(
     """Fill in every value that was left open. Pure but for `rng`, which draws random seeds. adapters: what the request names.
 
     hires_checkpoint: that of the hires pass, where it wants another one. refiner: the one that takes over, where one does.
-    picture_size: width and height of the picture that is inpainted.
+    picture_size: width and height of the picture that it starts from.
     Where a pipeline of diffusers draws, what it takes no notice of is put back to its default, adapters among it.
     Raises InvalidRequest for what such a pipeline can't make at all.
     """
@@ -52,7 +64,10 @@ def resolve(
     if isinstance(request, Txt2Img):
         fields["hires_schedule_type"] = _hires_schedule(fields)
         fields["hires_loras"] = adapters.hires_loras
-    if picture_size is not None:
+    if isinstance(request, PictureFromPicture) and request.resize_by:
+        assert picture_size is not None, "the size follows from it"
+        fields |= _resized(picture_size, request.resize_by)
+    if isinstance(request, Inpaint) and picture_size is not None:
         fields["picture_width"], fields["picture_height"] = picture_size
     if fields["schedule_type"] == samplers.AUTOMATIC:
         fields["schedule_type"] = samplers.find_sampler(request.sampler).default_schedule
@@ -66,6 +81,23 @@ def resolve(
     fields |= {"vae": adapters.vae, "vae_hash": adapters.vae_hash, "embeddings": adapters.embeddings}
     fields |= {"loras": adapters.loras, "controls": adapters.controls}
     return parse_resolved(fields)
+
+
+def _resized(picture_size: tuple[int, int], factor: float) -> dict[str, Any]:
+    """Width and height, so many times a picture's, in the steps in which sizes are drawn. Raises InvalidRequest beyond what is allowed."""
+    sides: dict[str, Any] = {"resize_by": 0.0}
+    for name, side in zip(("width", "height"), picture_size, strict=True):
+        info = parameters_of(PictureFromPicture)[name]
+        step, least, most = (int(number or 1) for number in (info.step, info.minimum, info.maximum))
+        sides[name] = round(side * factor / step) * step
+        if not least <= sides[name] <= most:
+            raise InvalidRequest(
+                f"{factor:g} times the picture ({picture_size[0]} x {picture_size[1]}) can't be drawn.",
+                field="resize_by",
+                allowed=f"{least} to {most} px on each side",
+                hint="Choose another factor, or give width and height.",
+            )
+    return sides
 
 
 def _hires_schedule(fields: Mapping[str, Any]) -> str:

@@ -100,6 +100,13 @@ def as_rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
+def as_png(picture: Image.Image) -> bytes:
+    """A PNG for somebody who looks at it now: made quickly rather than small."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
 def _opened(file: io.BytesIO | Path) -> Image.Image:
     # Asked for formats by name, Pillow doesn't load their readers by itself.
     Image.init()

@@ -46,7 +46,14 @@ class Growing:
         fresh = _mask(self.picture.size, window.box, _nearness(window, Box(0, 0, 0, 0), 0, 0))
         overlay = _mask(self.picture.size, window.box, _nearness(window, self.source, overlap, max(overlap, _JOIN)))
         mask = Image.fromarray(np.maximum(np.asarray(cut.taken(overlay)), _whole_latents(np.asarray(cut.taken(fresh)))))
-        return Start(cut.taken(self.picture), mask, self.picture, overlay, cut, keeps_colours, matches_edges=True)
+        whole = self.picture
+
+        def taken(layer: Image.Image) -> Image.Image:
+            over = Image.new(layer.mode, whole.size)
+            over.paste(layer, self.source)
+            return cut.taken(over)
+
+        return Start(cut.taken(whole), self.source.size, taken, mask, whole, overlay, cut, keeps_colours, matches_edges=True)
 
 
 def continued(picture: Image.Image, by: Sides) -> Image.Image:

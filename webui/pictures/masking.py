@@ -50,6 +50,12 @@ def check_mask(mask: Image.Image, size: Size, *, inverted: bool) -> None:
         )
 
 
+def check_region(mask: Image.Image, field: str) -> None:
+    """Raises InvalidRequest where a region is nowhere. field: of its mask."""
+    if bounds(mask) is None:
+        raise InvalidRequest("Nothing is painted in this region.", field=field, hint="Paint white over its place, or leave the region out.")
+
+
 def turned(mask: Image.Image, inverted: bool) -> Image.Image:
     """The mask, or what it leaves out."""
     return ImageOps.invert(mask) if inverted else mask

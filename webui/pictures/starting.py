@@ -20,6 +20,9 @@ WAYS: Mapping[str, Callable[[Image.Image, Size], Image.Image]] = MappingProxyTyp
 )
 """Resize mode -> how pixels come to another size. For latents see `starting_picture`."""
 
+Way = Callable[[Image.Image], Image.Image]
+"""How what lies over a picture comes to the size that is drawn."""
+
 LONGEST_SIDE = 2048
 """Of a picture that goes to the VAE as it is, in pixels."""
 _VAE_MULTIPLE = 8
@@ -29,12 +32,15 @@ _VAE_MULTIPLE = 8
 class Start:
     """picture: what is drawn on, RGB. mask: what of it is drawn anew (mode L, of its size); None: all.
 
+    source: the size of the picture that it came from. way: how what lies over that comes to the size that is drawn.
     whole: what the result is laid into, only where `overlay` (of its size) says. cut: which part of that was drawn.
     keeps_colours: whether the result gets the colours of `picture`. unfilled: `picture` as it was before it was filled, if it was.
     matches_edges: whether the result gets the colours of `whole` where it meets it.
     """
 
     picture: Image.Image
+    source: Size
+    way: Way
     mask: Image.Image | None = None
     whole: Image.Image | None = None
     overlay: Image.Image | None = None
@@ -42,6 +48,10 @@ class Start:
     keeps_colours: bool = False
     unfilled: Image.Image | None = None
     matches_edges: bool = False
+
+    def laid_over(self, layer: Image.Image) -> Image.Image:
+        """What belongs to the picture that is drawn on of a layer that is stretched over the source."""
+        return self.way(stretched(layer, self.source))
 
     def finished(self, drawn: Image.Image, taken: Image.Image | None = None) -> Image.Image:
         """The picture that comes of what was drawn. What isn't masked at all has the very pixels of the source.
@@ -68,13 +78,23 @@ class Start:
         return Image.composite(shares, nothing, overlay.point([0] + [MOST] * MOST))
 
 
+def _to_size(resize_mode: str, size: Size) -> Way:
+    return lambda picture: WAYS[resize_mode](picture, size)
+
+
 def starting_picture(picture: Image.Image, size: Size, resize_mode: str, *, keeps_colours: bool = False) -> Start:
     """All of a picture is drawn anew. By the mode LATENT it keeps its own size, and its latents are resized instead."""
+    way = _to_size(resize_mode, size)
     if resize_mode == LATENT:
         factor = min(1.0, LONGEST_SIDE / max(picture.size))
         width, height = (max(int(side * factor) // _VAE_MULTIPLE, 1) * _VAE_MULTIPLE for side in picture.size)
-        return Start(stretched(picture, (width, height)), keeps_colours=keeps_colours)
-    return Start(WAYS[resize_mode](picture, size), keeps_colours=keeps_colours)
+        return Start(stretched(picture, (width, height)), picture.size, way, keeps_colours=keeps_colours)
+    return Start(way(picture), picture.size, way, keeps_colours=keeps_colours)
+
+
+def laid_under(picture: Image.Image, size: Size, resize_mode: str) -> Image.Image:
+    """The picture that another one of that size was drawn on, so that each of its pixels lies under the one that came of it."""
+    return WAYS[resize_mode](picture, size)
 
 
 @dataclass(frozen=True)
@@ -98,11 +118,10 @@ def starting_inpaint(
     area = bounds(soft)
     if how.padding is not None and area is not None:
         cut = CutOut(box_around(area, how.padding, size, picture.size), size)
-        whole, overlay, drawn_on, drawn_mask = picture, soft, cut.taken(picture), cut.taken(soft)
+        way, whole, overlay, drawn_on, drawn_mask = cut.taken, picture, soft, cut.taken(picture), cut.taken(soft)
     else:
-        resized = WAYS[resize_mode]
-        cut = None
-        whole, drawn_mask = resized(picture, size), resized(soft, size)
+        cut, way = None, _to_size(resize_mode, size)
+        whole, drawn_mask = way(picture), way(soft)
         drawn_on, overlay = whole, hardened(drawn_mask)
     start = filled_in(drawn_on, drawn_mask) if how.fills else drawn_on
-    return Start(start, drawn_mask, whole, overlay, cut, keeps_colours, drawn_on if how.fills else None)
+    return Start(start, picture.size, way, drawn_mask, whole, overlay, cut, keeps_colours, drawn_on if how.fills else None)

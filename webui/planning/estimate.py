@@ -38,7 +38,9 @@ class Sample:
         """What the denoiser did for it (see `picture_work`)."""
         told = self.facts.get("work")
         known = isinstance(told, int | float) and told >= 0
-        return float(told) if known else _work(self.steps, self.width, self.height, self.cfg_scale, self.sampler)  # type: ignore[arg-type]
+        if known:
+            return float(told)  # type: ignore[arg-type]
+        return self.steps * _work(self.width, self.height, 2 if self.cfg_scale > 1 else 1, self.sampler)
 
     @property
     def memory(self) -> MeasuredMemory | None:
@@ -113,15 +115,15 @@ def round_duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def _work(steps: int, width: int, height: int, cfg_scale: float, sampler: str) -> float:
-    # One pass of the denoiser for each call of the sampler, two with CFG; its cost grows with the area.
-    return steps * find_sampler(sampler).calls * width * height * (2 if cfg_scale > 1 else 1)
+def _work(width: int, height: int, prompts: int, sampler: str) -> float:
+    # In a step one pass of the denoiser for each prompt and each call of the sampler; its cost grows with the area.
+    return find_sampler(sampler).calls * width * height * prompts
 
 
 def _works(request: GenerationRequest) -> list[float]:
     """What each step has to do for one picture, those of all passes one after the other."""
-    asked = [(one.steps.taken, one.request) for one in passes_of(request)]
-    return [_work(1, own.width, own.height, own.cfg_scale, own.sampler) for taken, own in asked for _ in range(taken)]
+    asked = [(one.prompts, one.request) for one in passes_of(request)]
+    return [_work(own.width, own.height, prompts, own.sampler) for each, own in asked for prompts in each]
 
 
 def picture_work(request: GenerationRequest) -> float:
@@ -138,7 +140,8 @@ def shares_done(request: GenerationRequest) -> tuple[float, ...]:
 
 def work_of(request: GenerationRequest) -> float:
     """The same for all pictures of a request."""
-    return request.picture_count * picture_work(request)
+    rounds = request.rounds
+    return request.picture_count // len(rounds) * sum(picture_work(one) for one in rounds)
 
 
 def pace(samples: Sequence[Sample]) -> float | None:
@@ -165,15 +168,16 @@ def plan_memory(request: GenerationRequest, samples: Sequence[Sample], available
     budget = newest.budget if newest.budget.copies else replace(newest.budget, free=available)
     # What LoRAs need is known from the last picture that had some.
     made = next((memory.made for sample in samples if (memory := sample.memory) and any(memory.made.values())), {})
-    loras = made if loras_named(request.prompt) else {}
-    asked = max((one.request for one in passes_of(request)), key=lambda own: own.width * own.height)
+    loras = made if any(map(loras_named, (request.prompt, *request.region_prompts))) else {}
+    largest = max(passes_of(request), key=lambda one: one.request.width * one.request.height)
+    asked = largest.request
     activations = PictureActivations(asked.width, asked.height, newest.number, known_peaks(samples), loras)
     return make_plan(
         budget,
         newest.sizes_stored(request.weight_storage),
         activations,
         pictures=asked.batch_size if budget.copies else 1,
-        guided=asked.guidance_scale != 1,
+        prompts=max(largest.prompts, default=1),
         attention=SDPA if asked.attention == AUTOMATIC else asked.attention,
     )
 

@@ -79,9 +79,9 @@ class Budget:
 class Plan:
     """How pictures are drawn.
 
-    rows: latents in one pass of the denoiser, of `wanted_rows` in a step; guidance makes two of each picture. resident_bytes:
-    of the denoiser that stay on the device between steps. peak: predicted bytes, weights included. fits: whether that is
-    within the budget.
+    rows: latents in one pass of the denoiser, of `wanted_rows` in a step, one of each picture for each prompt.
+    resident_bytes: of the denoiser that stay on the device between steps. peak: predicted bytes, weights included.
+    fits: whether that is within the budget.
     """
 
     residency: str
@@ -131,9 +131,9 @@ RESIDENCIES: Mapping[bool, tuple[str, ...]] = MappingProxyType({True: (RESIDENT,
 _STREAMS: Mapping[str, int] = MappingProxyType({RESIDENT: 0, SWAP: 0, PARTIAL: 1, PAGED: 1, SEQUENTIAL: 2})
 
 
-def rows_choices(pictures: int, guided: bool) -> tuple[int, ...]:
-    """Latents in one pass, most first: all pictures with both prompts, half of them, and so on down to one."""
-    rows = pictures * (2 if guided else 1)
+def rows_choices(pictures: int, prompts: int) -> tuple[int, ...]:
+    """Latents in one pass, most first: all pictures with all prompts, half of them, and so on down to one."""
+    rows = pictures * prompts
     choices = [rows]
     while rows > 1:
         rows = -(-rows // 2)
@@ -151,13 +151,14 @@ def attention_choices(attention: str) -> tuple[str, ...]:
     return (attention,) if attention == SLICED else (attention, SLICED)
 
 
-def make_plan(budget: Budget, sizes: Sizes, activations: Activations, *, pictures: int, guided: bool, attention: str) -> Plan:
+def make_plan(budget: Budget, sizes: Sizes, activations: Activations, *, pictures: int, prompts: int, attention: str) -> Plan:
     """The cheapest plan that fits; the one that needs least, with fits=False, when none does.
 
-    pictures: drawn together. guided: a negative prompt is asked too. attention: wanted kernel; a slower one is taken only for room.
+    pictures: drawn together. prompts: that are asked for at once, the negative one, parts between ANDs and regions among them.
+    attention: wanted kernel; a slower one is taken only for room.
     """
     least: Plan | None = None
-    for way in _ways(budget, sizes, activations, pictures, guided, attention):
+    for way in _ways(budget, sizes, activations, pictures, prompts, attention):
         if way.fits:
             return way
         least = way if least is None or way.peak < least.peak else least
@@ -165,13 +166,13 @@ def make_plan(budget: Budget, sizes: Sizes, activations: Activations, *, picture
     return least
 
 
-def _ways(budget: Budget, sizes: Sizes, activations: Activations, pictures: int, guided: bool, attention: str) -> Iterator[Plan]:
+def _ways(budget: Budget, sizes: Sizes, activations: Activations, pictures: int, prompts: int, attention: str) -> Iterator[Plan]:
     """Every way of drawing, cheapest first.
 
     Moving whole parts costs less than tiles, those less than a second pass, that less than sliced attention, and streaming
     weights costs most.
     """
-    choices = rows_choices(pictures, guided)
+    choices = rows_choices(pictures, prompts)
     wanted = choices[0]
     ways = product(
         RESIDENCIES[budget.copies],

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from webui.catalog.adapters import paths_of
@@ -17,11 +17,14 @@ from webui.executors.base import Executor, Slot
 from webui.generation.events import Done, Failed, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
 from webui.generation.images import images_of
 from webui.generation.job import JobSpec
+from webui.generation.loopback import STARTED_FROM
+from webui.generation.request import ResolvedRequest
 from webui.logs import about_job
 from webui.planning.estimate import known_peaks, shares_done
 from webui.settings import Settings
 from webui.studio import journal as states
 from webui.studio.event_log import EventLog
+from webui.studio.films import FilmStore, Reel
 from webui.studio.history import History, image_view
 from webui.studio.image_store import ImageStore
 from webui.studio.journal import Job, Journal, NewJob
@@ -57,6 +60,30 @@ class JobWords:
     successor: Callable[[Job], NewJob | None]
 
 
+@dataclass(frozen=True)
+class _Part:
+    """What a worker makes of a job in one go. images: its pictures' numbers in the job. started_from: SHA-256 of the picture of the
+    round before, where they start from that."""
+
+    spec: JobSpec
+    images: tuple[int, ...]
+    started_from: str = ""
+
+    def in_job(self, event: WorkerEvent) -> WorkerEvent:
+        """One of its events as one of the job."""
+        match event:
+            case Picture():
+                told = {STARTED_FROM: self.started_from} if self.started_from else {}
+                return replace(event, image=self._number(event.image), facts=event.facts | told)
+            case Step() | Skipped():
+                return replace(event, image=self._number(event.image))
+            case _:
+                return event
+
+    def _number(self, image: int) -> int:
+        return self.images[self.spec.images.index(image)]
+
+
 class Dispatcher:
     """Runs waiting jobs, one after another per slot, until closed."""
 
@@ -67,6 +94,7 @@ class Dispatcher:
         history: History,
         keeper: PictureKeeper,
         images: ImageStore,
+        films: FilmStore,
         catalog: CheckpointCatalog,
         executor: Executor,
         events: EventLog,
@@ -79,6 +107,7 @@ class Dispatcher:
         self._history = history
         self._keeper = keeper
         self._images = images
+        self._films = films
         self._catalog = catalog
         self._executor = executor
         self._events = events
@@ -293,31 +322,56 @@ class Dispatcher:
 
     def _drive(self, slot: str, job: Job, progress: JobProgress) -> tuple[dict[str, Any] | None, str]:
         """Run the job. Returns its error, if any, and its status after this."""
-        wanted = tuple(sorted(set(job.planned_paths) - {GRID})) if not job.live else tuple(range(job.resolved.picture_count))
-        checkpoint = self._catalog.find(job.resolved.checkpoint)
+        for part in self._parts(slot, job):
+            if job.id in self._stop_wanted:
+                return None, states.CANCELLED
+            progress.shares = shares_done(part.spec.request)
+            error, status = self._drive_part(slot, job, progress, part)
+            if status != states.DONE:
+                return error, status
+        return None, states.DONE
+
+    def _parts(self, slot: str, job: Job) -> Iterator[_Part]:
+        """All pictures at once; the rounds of a loopback one by one, each when the picture that it starts from is saved."""
+        request = job.resolved
+        wanted = tuple(sorted(set(job.planned_paths) - {GRID})) if not job.live else tuple(range(request.picture_count))
+        loops = len(request.rounds)
+        if loops == 1:
+            yield _Part(self._spec(slot, job, request, wanted), wanted)
+            return
+        for index in wanted:
+            before = self._history.saved_before(job.id, range(index - index % loops, index)) or ""
+            yield _Part(self._spec(slot, job, request.alone(index, before), (0,)), (index,), before)
+
+    def _spec(self, slot: str, job: Job, request: ResolvedRequest, images: tuple[int, ...]) -> JobSpec:
+        checkpoint = self._catalog.find(request.checkpoint)
         self._loaded[slot] = checkpoint.name
         settings = self._settings()
         peaks = known_peaks(self._history.speed_samples(checkpoint.name))
-        paths = paths_of(self._catalog.models, job.resolved, checkpoint)
-        spec = JobSpec(
+        paths = paths_of(self._catalog.models, request, checkpoint)
+        return JobSpec(
             str(job.id),
-            job.resolved,
+            request,
             str(checkpoint.path),
-            wanted,
+            images,
             settings.preview_interval,
             settings.try_with_less_memory,
             tuple(peak.as_dict() for peak in peaks),
             loras=paths.loras,
             embeddings=paths.embeddings,
             vae_path=paths.vae,
-            hires_checkpoint_path=self._path_of(job.resolved.other_hires_checkpoint),
-            refiner_path=self._path_of(job.resolved.other_refiner),
+            hires_checkpoint_path=self._path_of(request.other_hires_checkpoint),
+            refiner_path=self._path_of(request.other_refiner),
             hires_loras=paths.hires_loras,
             controls=paths.controls,
-            image_paths={digest: str(self._images.require(digest, field)) for field, digest in images_of(job.resolved)},
+            image_paths={digest: str(self._images.require(digest, field)) for field, digest in images_of(request)},
+            film=job.film,
         )
+
+    def _drive_part(self, slot: str, job: Job, progress: JobProgress, part: _Part) -> tuple[dict[str, Any] | None, str]:
+        reel = Reel(part.spec.request)
         last_published = 0.0
-        for event in self._executor.run(slot, spec):
+        for event in map(part.in_job, self._executor.run(slot, part.spec)):
             if job.id in self._stop_wanted:
                 # Said again on every event, since the first word may have come before the worker had the job.
                 self._executor.interrupt(slot, str(job.id))
@@ -331,7 +385,7 @@ class Dispatcher:
                 case Note():
                     self._add_note(job, event.text)
                 case _:
-                    urgent = self._take(job, progress, event, last=progress.finished + 1 == progress.images)
+                    urgent = self._take(job, progress, reel, event, last=progress.finished + 1 == progress.images)
                     now = time.monotonic()
                     if urgent or now - last_published >= _LEAST_PROGRESS_INTERVAL:
                         last_published = now
@@ -345,7 +399,7 @@ class Dispatcher:
         self._guard.insist(lambda: self._journal.add_note(job.id, text))
         self._events.publish("note", job=str(job.id), text=text)
 
-    def _take(self, job: Job, progress: JobProgress, event: WorkerEvent, *, last: bool) -> bool:
+    def _take(self, job: Job, progress: JobProgress, reel: Reel, event: WorkerEvent, *, last: bool) -> bool:
         """Note one event in progress, files and rows. Returns whether pages should hear of it at once."""
         match event:
             case Stage():
@@ -354,28 +408,43 @@ class Dispatcher:
             case Step():
                 progress.note_step(event.image, event.step, event.steps)
                 progress.stage = ""
+                reel.take(event)
                 if event.preview:
                     progress.preview_number += 1
                     self._previews.show(job.id, event.preview)
                 return bool(event.preview)
             case Skipped():
+                reel.cut(event.image)
                 progress.note_end_of_picture()
                 return True
             case Picture():
-                self._store(job, event, last=last)
+                self._store(job, event, reel, last=last)
                 progress.note_end_of_picture()
                 return True
             case _:
                 return False
 
-    def _store(self, job: Job, event: Picture, *, last: bool) -> None:
+    def _store(self, job: Job, event: Picture, reel: Reel, *, last: bool) -> None:
         record = self._keeper.encode(job, event)
         if job.live:
             view = self._keep_live(job, event, record)
         else:
+            # Before the picture, so that whoever sees that one finds its film.
+            self._keep_film(job, event.image, record, reel)
             identifier = self._guard.insist(lambda: self._keeper.keep(job, event.image, record, last=last))
             view = self._guard.insist(lambda: self._history.item(identifier))
         self._events.publish("picture", job=str(job.id), image=view, live=job.live)
+
+    def _keep_film(self, job: Job, index: int, record: PictureFile, reel: Reel) -> None:
+        """Write the film of a picture, where it was filmed. One that has no room is told of, and holds nothing up."""
+        frames = reel.cut(index)
+        if not frames:
+            return
+        try:
+            self._films.keep(record.sha256, frames)
+        except OSError as problem:
+            log.warning("Job %s: the film of picture %d can't be kept: %s", job.id, index, problem)
+            self._add_note(job, f"The film of picture {index + 1} could not be kept: {problem.strerror or problem}.")
 
     def _keep_live(self, job: Job, event: Picture, record: PictureFile) -> dict[str, Any]:
         self._previews.keep_live(job.id, record.data)
@@ -394,6 +463,7 @@ class Dispatcher:
                 "bytes": len(record.data),
                 "file": f"live-{record.seed}.png",
                 "sha256": "",
+                "film": None,
                 "mean_colour": record.mean_colour,
                 "facts": event.facts,
                 "created_at": "",

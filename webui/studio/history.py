@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,8 @@ from sqlalchemy import Row, bindparam, func, select
 from webui import __version__
 from webui.errors import NotFound
 from webui.generation.infotext import write_infotext
-from webui.generation.request import ResolvedRequest, load_resolved
+from webui.generation.loopback import started_from
+from webui.generation.request import PictureFromPicture, ResolvedRequest, load_resolved
 from webui.planning.estimate import Sample
 from webui.studio.database import Database
 from webui.studio.ids import time_of
@@ -39,8 +41,11 @@ _SPEED_SAMPLES = (
 def image_view(
     *, identifier: str, generation_id: str, url: str, thumbnail: str, request: ResolvedRequest, index: int, made: dict[str, Any]
 ) -> dict[str, Any]:
-    """One picture as page and API get it. made: width, height, seconds, bytes, file, sha256, mean_colour, facts, created_at."""
-    seed = request.image_seeds[index]
+    """One picture as page and API get it.
+
+    made: width, height, seconds, bytes, file, sha256, film (its address or None), mean_colour, facts, created_at.
+    """
+    seed, alone = request.image_seeds[index], request.alone(index, started_from(made["facts"]))
     return {
         "id": identifier,
         "generation": generation_id,
@@ -58,33 +63,18 @@ def image_view(
         "cfg_scale": request.cfg_scale,
         "clip_skip": request.clip_skip,
         "kind": request.kind,
+        "source": _source_of(identifier, request),
         "hires": request.enlargement is not None,
-        "infotext": write_infotext(request.alone(index), seed, __version__),
+        "infotext": write_infotext(alone, seed, __version__),
         **made,
     }
 
 
-def _view(row: Row[Any]) -> dict[str, Any]:
-    identifier = str(row.image_id)
-    return image_view(
-        identifier=identifier,
-        generation_id=str(row.generation_id),
-        url=f"/api/v1/images/{identifier}",
-        thumbnail=f"/api/v1/thumbnails/{identifier}",
-        request=load_resolved(row.generation_resolved),
-        index=row.image_idx,
-        made={
-            "width": row.image_width,
-            "height": row.image_height,
-            "seconds": round(row.image_seconds, 3),
-            "bytes": row.image_bytes,
-            "file": row.image_path.rsplit("/", 1)[-1],
-            "sha256": row.image_sha256.hex(),
-            "mean_colour": row.image_mean_colour,
-            "facts": row.image_facts,
-            "created_at": time_of(row.image_id).isoformat(),
-        },
-    )
+def _source_of(identifier: str, request: ResolvedRequest) -> dict[str, str] | None:
+    """Where to find what a kept picture started from, and how that came to its size; None where it started from words alone."""
+    if not isinstance(request, PictureFromPicture) or not identifier.isdigit():
+        return None
+    return {"url": f"/api/v1/images/{identifier}/source", "resize_mode": request.resize_mode}
 
 
 @dataclass(frozen=True)
@@ -96,10 +86,34 @@ class StoredPicture:
 
 
 class History:
-    """Read side of generations and images."""
+    """Read side of generations and images. has_film: whether there is a film of the picture with that SHA-256."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, has_film: Callable[[bytes], bool] = lambda sha256: False) -> None:
         self._database = database
+        self._has_film = has_film
+
+    def _view(self, row: Row[Any]) -> dict[str, Any]:
+        identifier = str(row.image_id)
+        return image_view(
+            identifier=identifier,
+            generation_id=str(row.generation_id),
+            url=f"/api/v1/images/{identifier}",
+            thumbnail=f"/api/v1/thumbnails/{identifier}",
+            request=load_resolved(row.generation_resolved),
+            index=row.image_idx,
+            made={
+                "width": row.image_width,
+                "height": row.image_height,
+                "seconds": round(row.image_seconds, 3),
+                "bytes": row.image_bytes,
+                "file": row.image_path.rsplit("/", 1)[-1],
+                "sha256": row.image_sha256.hex(),
+                "film": f"/api/v1/images/{identifier}/film" if self._has_film(row.image_sha256) else None,
+                "mean_colour": row.image_mean_colour,
+                "facts": row.image_facts,
+                "created_at": time_of(row.image_id).isoformat(),
+            },
+        )
 
     def page(self, *, before: int | None = None, limit: int = 60) -> tuple[list[dict[str, Any]], str | None]:
         """Pictures newest first, older than `before`; and the id to ask the next page with, None at the end."""
@@ -108,7 +122,7 @@ class History:
             query = query.where(image.c.id < before)
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
-        items = [_view(row) for row in rows[:limit]]
+        items = [self._view(row) for row in rows[:limit]]
         return items, items[-1]["id"] if len(rows) > limit else None
 
     def total(self) -> int:
@@ -125,7 +139,7 @@ class History:
 
     def item(self, image_id: int) -> dict[str, Any]:
         """One picture with everything about it. Raises NotFound."""
-        return _view(self._row(image_id))
+        return self._view(self._row(image_id))
 
     def stored(self, image_id: int) -> StoredPicture:
         """Where one picture lies. Raises NotFound."""
@@ -137,15 +151,28 @@ class History:
         with self._database.reading() as connection:
             return connection.execute(select(image.c.path).where(image.c.sha256 == sha256).limit(1)).scalar()
 
+    def has_contents(self, hashes: Collection[bytes]) -> set[bytes]:
+        """Which of these SHA-256 belong to pictures."""
+        wanted = set(hashes)
+        with self._database.reading() as connection:
+            return {sha256 for sha256 in connection.execute(select(image.c.sha256)).scalars() if sha256 in wanted}
+
     def request_of(self, image_id: int) -> ResolvedRequest:
         """The request that makes exactly this one picture again: its own seed, one picture. Raises NotFound."""
         row = self._row(image_id)
-        return load_resolved(row.generation_resolved).alone(row.image_idx)
+        return load_resolved(row.generation_resolved).alone(row.image_idx, started_from(row.image_facts))
+
+    def saved_before(self, job_id: int, images: range) -> str | None:
+        """SHA-256 of the last of these pictures of a job that was saved; None where none was."""
+        query = select(image.c.sha256).join(generation).where(generation.c.job_id == job_id, image.c.idx.in_(list(images)))
+        with self._database.reading() as connection:
+            digest = connection.execute(query.order_by(image.c.idx.desc()).limit(1)).scalar()
+        return None if digest is None else digest.hex()
 
     def images_of_job(self, job_id: int) -> list[dict[str, Any]]:
         """The job's pictures in order."""
         with self._database.reading() as connection:
-            return [_view(row) for row in connection.execute(_BOTH.where(generation.c.job_id == job_id).order_by(image.c.idx))]
+            return [self._view(row) for row in connection.execute(_BOTH.where(generation.c.job_id == job_id).order_by(image.c.idx))]
 
     def paths_of_job(self, job_id: int) -> list[str]:
         """The job's files in order, relative to the pictures folder."""

@@ -59,6 +59,7 @@ class Job:
     forever: bool = False
     ended: int | None = None
     attempt: int = 0
+    film: bool = False
     wanted_path: str | None = None
 
     @cached_property
@@ -74,7 +75,10 @@ class Job:
 
 @dataclass(frozen=True)
 class NewJob:
-    """A job to be taken. notes: what the user should know about it already. wanted_path: as in Job."""
+    """A job to be taken. notes: what the user should know about it already. wanted_path: as in Job.
+
+    film: whether a view of each step is kept.
+    """
 
     asked: GenerationRequest
     resolved: ResolvedRequest
@@ -82,6 +86,7 @@ class NewJob:
     live: bool = False
     client: str | None = None
     forever: bool = False
+    film: bool = False
     notes: tuple[str, ...] = ()
     wanted_path: str | None = None
 
@@ -115,6 +120,7 @@ def _job(row: Row[Any]) -> Job:
         forever=row.forever,
         ended=row.ended,
         attempt=row.attempt,
+        film=row.film,
         wanted_path=row.wanted_path,
     )
 
@@ -211,6 +217,7 @@ class Journal:
             "position": self._next_position(),
             "overtaken": 0,
             "forever": entry.forever,
+            "film": entry.film,
             "work": work_of(entry.resolved),
             "wanted_path": entry.wanted_path,
         }
@@ -587,6 +594,7 @@ def _new_job(row: dict[str, Any]) -> Job:
         notes=tuple(row["notes"]),
         priority=row["priority"],
         forever=row["forever"],
+        film=row["film"],
         wanted_path=row["wanted_path"],
     )
 

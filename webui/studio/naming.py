@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import regex
 
 from webui.errors import SettingInvalid
-from webui.generation.request import ResolvedRequest
+from webui.generation.request import PictureFromPicture, ResolvedRequest
 from webui.settings import Settings
 
 NAME_BYTES = 200
@@ -207,7 +207,7 @@ TOKENS: dict[str, Token] = {
     "generation_number": Token(
         "Place in the job; nothing in jobs of one picture", lambda it, _: _one_of_many(it.request.picture_count, it.index + 1)
     ),
-    "denoising": Token("Denoising strength; nothing, since pictures from words have none", lambda it, _: None),
+    "denoising": Token("Denoising strength; nothing for pictures from words", lambda it, _: _denoising(it)),
     "styles": Token("Styles; nothing, since their words stand in the prompt", lambda it, _: None),
     "user": Token("Who asked; nothing, since Easel has no logins yet", lambda it, _: None),
     "vae_filename": Token("File of a separate VAE; nothing, since Easel uses the checkpoint's", lambda it, _: None),
@@ -220,6 +220,11 @@ NOT_POSSIBLE = {
     "basename": "it names the source of an upscaled picture, and Easel doesn't upscale yet",
 }
 """AUTOMATIC1111's words that Easel doesn't have, and why."""
+
+
+def _denoising(subject: Subject) -> str | None:
+    alone = subject.request.alone(subject.index)
+    return f"{alone.denoising_strength:g}" if isinstance(alone, PictureFromPicture) else None
 
 
 def _batch(subject: Subject) -> range:

@@ -20,6 +20,7 @@ from webui import __version__
 from webui.durable import clear_parts, write_durably
 from webui.errors import GenerationFailed, InvalidRequest, NotFound
 from webui.generation.infotext import write_infotext
+from webui.generation.loopback import STARTED_FROM, started_from
 from webui.generation.request import ResolvedRequest, dump_request, load_resolved
 from webui.studio import picture_format
 from webui.studio.naming import PATH_BYTES, OutputStyle, Subject, place
@@ -64,7 +65,7 @@ def _record(request: ResolvedRequest, index: int, facts: dict[str, Any]) -> dict
 
 def _texts(request: ResolvedRequest, index: int, facts: dict[str, Any]) -> tuple[str, str]:
     """What goes into a file: the infotext, and our own record."""
-    infotext = write_infotext(request.alone(index), request.image_seeds[index], __version__)
+    infotext = write_infotext(request.alone(index, started_from(facts)), request.image_seeds[index], __version__)
     return infotext, json.dumps(_record(request, index, facts), ensure_ascii=False)
 
 
@@ -95,7 +96,7 @@ def encode(
     form = by_suffix(suffix)
     texts = _texts(request, index, facts)
     if picture_format.text_size(*texts) > form.text_bytes:
-        texts = _texts(request, index, {})
+        texts = _texts(request, index, {STARTED_FROM: facts[STARTED_FROM]} if STARTED_FROM in facts else {})
     try:
         data = picture_format.save(picture, form, *texts, quality)
     except (ValueError, OSError) as error:

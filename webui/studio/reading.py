@@ -9,6 +9,7 @@ from typing import Any
 
 from webui.errors import EaselError
 from webui.generation.infotext import Mapped, Unmapped, map_fields
+from webui.generation.loopback import started_from
 from webui.generation.metadata.tools import Told, read_text, read_texts
 from webui.generation.prompt.styles import Style, extract_styles
 from webui.generation.request import REQUEST_TYPES, ResolvedRequest, Txt2Img, load_resolved, parameters_of
@@ -82,12 +83,12 @@ def without_styles(answer: Answer, styles: Iterable[Style], how: str) -> Answer:
 def _exact(record: Mapping[str, Any]) -> Mapped | None:
     """The fields of Easel's own record; None where it can't be read, so that its infotext has the word."""
     try:
-        request: ResolvedRequest = load_resolved(json.dumps(record["request"]))
-        seed = request.image_seeds[int(record.get("image", 0))]
+        job: ResolvedRequest = load_resolved(json.dumps(record["request"]))
+        request = job.alone(int(record.get("image", 0)), started_from(record.get("facts", {})))
     except (EaselError, LookupError, TypeError, ValueError, AttributeError):
         return None
     asked = {name: getattr(request, name) for name in REQUEST_TYPES[request.kind].model_fields}
     fields = {name: value for name, value in asked.items() if name in Txt2Img.model_fields and name not in _NOT_TAKEN_OVER}
     own = {name: value for name, value in asked.items() if name in ("kind", "denoising_strength") or name not in Txt2Img.model_fields}
     of_source = {} if isinstance(request, Txt2Img) else own
-    return Mapped(fields | {"seed": seed}, of_source=of_source)
+    return Mapped(fields, of_source=of_source)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import random
 import threading
@@ -12,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from pydantic import ValidationError
 
 from webui.catalog.adapters import (
@@ -53,9 +53,10 @@ from webui.generation.resolve import LAST_RANDOM_SEED, CheckpointIdentity, resol
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
 from webui.generation.stock_pipelines import notes_for
-from webui.pictures.decoding import read_stored, read_upright, upright_size
-from webui.pictures.masking import as_mask, check_mask
+from webui.pictures.decoding import as_png, read_stored, read_upright, upright_size
+from webui.pictures.masking import as_mask, check_mask, check_region
 from webui.pictures.preprocessors import control_picture, encoder_picture
+from webui.pictures.starting import laid_under
 from webui.planning.estimate import Estimate, estimate, pace
 from webui.planning.machine import host_memory
 from webui.settings import SETTINGS_FILE_NAME, Settings
@@ -68,6 +69,9 @@ from webui.studio.database import open_database
 from webui.studio.dispatcher import Dispatcher, JobWords
 from webui.studio.event_log import EventLog
 from webui.studio.file_manager import open_folder
+from webui.studio.film_export import ExportForm, exported
+from webui.studio.films import FOLDER as FILMS
+from webui.studio.films import Film, FilmStore
 from webui.studio.history import History
 from webui.studio.ids import IdClock, time_of
 from webui.studio.image_store import FOLDER, ImageStore, is_content_hash
@@ -120,7 +124,10 @@ class Studio:
         self.database = open_database(settings.data_dir)
         ids = IdClock(self.database.last_id())
         self._journal = Journal(self.database, ids)
-        self.history = History(self.database)
+        self.films = FilmStore(
+            settings.data_dir / FILMS, lambda: self.preferences.current, lambda hashes: self.history.has_contents(hashes)
+        )
+        self.history = History(self.database, self.films.has)
         self.styles = StyleBook(settings.style_patterns)
         self.completer = Completer(catalog.models, self.styles, self.history, extensions)
         self._pictures = PictureFolder(settings.pictures_dir, settings.data_dir / "cache")
@@ -136,6 +143,7 @@ class Studio:
             history=self.history,
             keeper=PictureKeeper(self._journal, self.history, self._pictures, lambda: self.preferences.current),
             images=self.images,
+            films=self.films,
             catalog=catalog,
             executor=executor,
             events=self.events,
@@ -223,18 +231,20 @@ class Studio:
         live_client: str | None = None,
         priority: int = NORMAL_PRIORITY,
         forever: bool = False,
+        film: bool | None = None,
         key: SubmissionKey | None = None,
     ) -> JobView:
         """Take a job: it is in the journal when this returns.
 
-        key: as in `submit_all`. live_client: token of a page that redraws while one types. Its earlier live job ends at its next
+        film, key: as in `submit_all`. live_client: token of a page that redraws while one types. Its earlier live job ends at its next
         step, and the picture is neither stored as a file nor in history.
         forever: another one follows each time it starts, until `end_forever` or an interrupt; all others go first.
         Raises InvalidRequest, CheckpointUnusable, QueueFull, or DataUnusable when it can't be written down.
         """
         if live_client is None:
-            return self.submit_all([request], priority=FOREVER_PRIORITY if forever else priority, forever=forever, key=key)[0]
-        entry = self._prepared(request, priority=LIVE_PRIORITY, live=True, client=live_client)
+            priority = FOREVER_PRIORITY if forever else priority
+            return self.submit_all([request], priority=priority, forever=forever, film=film, key=key)[0]
+        entry = self._prepared(request, priority=LIVE_PRIORITY, live=True, client=live_client, film=False)
         with self._live_lock:
             for earlier in self._journal.live_jobs_of(live_client):
                 self._supersede(earlier)
@@ -247,20 +257,24 @@ class Studio:
         *,
         priority: int = NORMAL_PRIORITY,
         forever: bool = False,
+        film: bool | None = None,
         key: SubmissionKey | None = None,
     ) -> list[JobView]:
-        """Take jobs, all or none, with one write. key: the same one again returns the jobs that it made before.
+        """Take jobs, all or none, with one write.
 
+        film: whether a view of each step is kept; None: as the setting says.
+        key: the same one again returns the jobs that it made before.
         Raises as `submit` does, and KeyUsedDifferently.
         """
-        entries = [self._prepared(request, priority=priority, forever=forever) for request in requests]
+        entries = [self._prepared(request, priority=priority, forever=forever, film=film) for request in requests]
         return self._announce(self._journal.add(entries, self.preferences.current.queue_limit, key))
 
     def submitted_before(self, key: SubmissionKey) -> list[JobView]:
         """The jobs that this key made before; none when it is new. Raises KeyUsedDifferently."""
         return [self.job_view(job) for job in self._journal.submitted_before(key) or ()]
 
-    def _prepared(self, request: GenerationRequest, **how: Any) -> NewJob:
+    def _prepared(self, request: GenerationRequest, *, film: bool | None = None, **how: Any) -> NewJob:
+        film = self.preferences.current.film if film is None else film
         prepared = self.extensions.prepare(self.styles.apply(request))
         notes = tuple(self.extensions.notes())
         for field, digest in (*images_of(request), *images_of(prepared)):
@@ -274,18 +288,28 @@ class Studio:
             adapters, told = find_adapters(self.catalog.models, prepared, checkpoint)
             hires = self._further("hires_checkpoint", prepared.other_hires_checkpoint)
             refiner = self._further("refiner", prepared.other_refiner)
-        resolved = resolve(prepared, identity, self._rng, adapters, hires, refiner, self._inpainted_size(prepared))
-        return NewJob(asked=request, resolved=resolved, notes=(*notes, *told), **how)
+        self._check_regions(prepared)
+        resolved = resolve(prepared, identity, self._rng, adapters, hires, refiner, self._source_size(prepared))
+        return NewJob(asked=request, resolved=resolved, notes=(*notes, *told), film=film, **how)
 
-    def _inpainted_size(self, request: GenerationRequest) -> tuple[int, int] | None:
-        """Width and height of the picture that is inpainted. Raises InvalidRequest for a mask that doesn't fit it, or masks nothing."""
-        if not isinstance(request, Inpaint):
+    def _source_size(self, request: GenerationRequest) -> tuple[int, int] | None:
+        """Width and height of the picture that it starts from. Raises InvalidRequest for a mask that doesn't fit it, or masks nothing."""
+        if not isinstance(request, PictureFromPicture):
             return None
         size = upright_size(self.images.require(request.init_image, "init_image"))
-        if request.mask:
+        if isinstance(request, Inpaint) and request.mask:
             mask = as_mask(read_upright(self.images.require(request.mask, "mask"), request.mask))
             check_mask(mask, size, inverted=request.inverted)
         return size
+
+    def _check_regions(self, request: GenerationRequest) -> None:
+        """Raises InvalidRequest for a region that is nowhere, and where regions can't be drawn."""
+        if request.regions and isinstance(request, Inpaint) and any(request.extends):
+            hint = "Extend the picture first and draw the regions then, or leave them out."
+            raise InvalidRequest("A picture can't be extended and have regions at once.", field="regions", hint=hint)
+        for number, region in enumerate(request.regions):
+            field = f"regions[{number}].mask"
+            check_region(as_mask(read_upright(self.images.require(region.mask, field), region.mask)), field)
 
     def _identity(self, checkpoint: Checkpoint) -> CheckpointIdentity:
         return CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint), checkpoint.pipeline)
@@ -330,7 +354,7 @@ class Studio:
         if seed != RANDOM_SEED:
             seed = (seed + job.asked.picture_count) % (MAX_SEED + 1)
         try:
-            return self._prepared(job.asked.model_copy(update={"seed": seed}), priority=job.priority, forever=True)
+            return self._prepared(job.asked.model_copy(update={"seed": seed}), priority=job.priority, forever=True, film=job.film)
         except EaselError as problem:
             log.warning("Job %s was to go on forever, and can't: %s", job.id, problem)
             return None
@@ -431,11 +455,12 @@ class Studio:
     def duplicate(self, job_id: str) -> JobView:
         """Submit what was asked once more; a random seed is drawn anew."""
         job = self._journal.get(parse_id(job_id))
-        return self.submit(job.asked, priority=min(max(job.priority, states.LOWEST_PRIORITY), states.HIGHEST_PRIORITY))
+        return self.submit(job.asked, priority=min(max(job.priority, states.LOWEST_PRIORITY), states.HIGHEST_PRIORITY), film=job.film)
 
-    def enlarge(self, image_id: str, fields: Mapping[str, Any]) -> JobView:
+    def enlarge(self, image_id: str, fields: Mapping[str, Any], *, film: bool | None = None) -> JobView:
         """Make a picture again, from the same seed, with a hires pass. fields: of that pass; others are the picture's own.
 
+        film: as in `submit_all`.
         Raises NotFound, InvalidRequest, and what `submit` raises.
         """
         strange = next((name for name in fields if name not in HIRES_FIELDS), None)
@@ -450,7 +475,7 @@ class Studio:
         if not isinstance(made, Txt2Img):
             raise Conflict("This picture was made from another one.", field="id", hint="Pictures from words alone have a hires pass.")
         own = {name: getattr(made, name) for name in Txt2Img.model_fields}
-        return self.submit(parse_request({**own, **fields, "hires": True}))
+        return self.submit(parse_request({**own, **fields, "hires": True}), film=film)
 
     def edit(self, job_id: str, request: GenerationRequest) -> JobView:
         """Give a waiting job another request; it keeps its place. Raises Conflict when it has begun."""
@@ -465,6 +490,10 @@ class Studio:
     def asked_of(self, job_id: str) -> GenerationRequest:
         """The request of a job as it came. Raises NotFound."""
         return self._journal.get(parse_id(job_id)).asked
+
+    def resolved_of(self, job_id: str) -> ResolvedRequest:
+        """The request of a job as it runs. Raises NotFound."""
+        return self._journal.get(parse_id(job_id)).resolved
 
     def estimate(self, request: GenerationRequest) -> Estimate:
         """About how long a request will take and how it uses memory, from pictures made before."""
@@ -501,6 +530,7 @@ class Studio:
             "client": job.client,
             "priority": job.priority,
             "forever": job.forever,
+            "film": job.film,
             **_request_words(job),
             "done": len(images),
             "created_at": time_of(job.id).isoformat(),
@@ -595,8 +625,9 @@ class Studio:
     def _sweep(self) -> None:
         try:
             self.images.sweep()
-        except EaselError as problem:
-            log.debug("The image store is swept later: %s", problem)
+            self.films.sweep()
+        except (EaselError, OSError) as problem:
+            log.debug("Pictures and films that nobody needs stay for now: %s", problem)
 
     def _history_file(self, sha256: bytes) -> Path | None:
         relative = self.history.path_of_content(sha256)
@@ -674,10 +705,32 @@ class Studio:
         path = self.picture_path(image_id)
         return path, media_type(path.name)
 
+    def source_picture(self, image_id: str) -> bytes:
+        """What a picture started from, as it lay under it: a PNG of the picture's own size. Raises NotFound."""
+        request = self.request_of(image_id)
+        if not isinstance(request, PictureFromPicture):
+            raise NotFound("This picture started from words alone.", code="image_not_found")
+        path, _ = self.images.get(request.init_image)
+        source = read_stored(path, request.init_image)
+        if isinstance(request, Inpaint) and any(request.extends):
+            # Where it was extended there was nothing.
+            whole = Image.new("RGBA", request.picture_size)
+            whole.paste(source, (request.extends.left, request.extends.top))
+            return as_png(whole)
+        return as_png(laid_under(source, request.picture_size, request.resize_mode))
+
     def thumbnail_path(self, image_id: str) -> Path:
         """A WebP of at most 384 px. Raises NotFound."""
         stored = self.history.stored(parse_id(image_id))
         return self._pictures.thumbnail(stored.path, stored.sha256)
+
+    def film(self, image_id: str) -> Film:
+        """The film of a picture's steps. Raises NotFound where there is none."""
+        return self.films.open(self.history.stored(parse_id(image_id)).sha256)
+
+    def exported_film(self, image_id: str, form: ExportForm, per_second: int) -> bytes:
+        """A film, with the picture at its end, as one file that moves. Raises NotFound."""
+        return exported(self.film(image_id), self.picture_path(image_id), form, per_second)
 
     def open_folder(self, image_id: str | None = None) -> None:
         """Show the pictures folder, or one picture in its folder, on the desktop of Easel's machine.
@@ -728,9 +781,7 @@ class Studio:
             seen = encoder_picture(picture, unit.resize_mode)
         else:
             seen = control_picture(picture, width, height, unit.resize_mode, preprocess, unit.processor_res)
-        buffer = io.BytesIO()
-        seen.save(buffer, "PNG", compress_level=1)
-        return buffer.getvalue()
+        return as_png(seen)
 
     def examples(self) -> list[Example]:
         """Pictures that the checkpoints are known to draw, for the first visit."""

@@ -26,6 +26,8 @@ job = Table(
     Column("position", BigInteger, nullable=False),
     Column("overtaken", Integer, nullable=False, default=0),
     Column("forever", Boolean, nullable=False, default=False),
+    # Whether a view of each step is kept.
+    Column("film", Boolean, nullable=False, default=False),
     # What `webui.planning.estimate` multiplies with seconds: kept here so that 10,000 jobs are summed by an index alone.
     Column("work", Float, nullable=False, default=0.0),
     # An id of the time when it ended; jobs that were cancelled together share it.

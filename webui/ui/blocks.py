@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from webui.errors import EaselError, NotFound
-from webui.generation.request import HIRES_FIELDS
+from webui.generation.request import HIRES_FIELDS, GenerationRequest, PictureFromPicture
 from webui.studio.journal import HIGHEST_PRIORITY
 from webui.studio.studio import Studio
 from webui.ui.fields import SEEDS, Fields, element_id, source_of, unchecked
@@ -23,6 +23,7 @@ from webui.ui.pieces import STATIC_FOLDER, Assets, piece
 from webui.ui.tabs import canvas_pages, history, models, settings, system, txt2img
 
 MAX_UPLOAD = "50mb"
+STYLES = ("easel", "gradio", "plain", "canvas", "models", "control", "batch", "regions", "film")
 ANY_PICTURE = "0" * 64
 """Where only the time is asked for: it doesn't depend on what is in a picture."""
 
@@ -86,10 +87,7 @@ def mount_page(app: FastAPI, page: gr.Blocks, head: str = "") -> FastAPI:
         page,
         path="/",
         theme=Base(font=["sans-serif"], font_mono=["monospace"]),
-        css_paths=[
-            STATIC_FOLDER / name
-            for name in ("easel.css", "gradio.css", "plain.css", "canvas.css", "models.css", "control.css", "batch.css")
-        ],
+        css_paths=[STATIC_FOLDER / f"{name}.css" for name in STYLES],
         head=head,
         max_file_size=MAX_UPLOAD,
         run_history=False,
@@ -171,19 +169,25 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
 
     def submitting(**how: Any) -> Callable[..., dict[Any, Any]]:
         def submit(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
-            return {"receipt": {"job": studio.submit(fields.read(values, event.source), **how)["id"], "page": event.page}}
+            return {"receipt": {"job": studio.submit(fields.read(values, event.source), film=event.film, **how)["id"], "page": event.page}}
 
         return submit
 
+    def asked_of(job: str) -> GenerationRequest:
+        """What was asked, with the size in numbers, which is how the page has it."""
+        asked, made = studio.asked_of(job), studio.resolved_of(job)
+        resized = isinstance(asked, PictureFromPicture) and asked.resize_by
+        return asked.model_copy(update={"resize_by": 0.0, "width": made.width, "height": made.height}) if resized else asked
+
     def reopen(event: gr.EventData) -> dict[Any, Any]:
-        asked = studio.asked_of(str(event.job))
+        asked = asked_of(str(event.job))
         # The checkpoint that the job has now, not the one which "the one in use" would mean today.
         shown = fields.show(asked.model_copy(update={"checkpoint": studio.job(str(event.job))["checkpoint"]}))
         return {**shown, "receipt": {"source": source_of(asked)}}
 
     def save(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
         job = str(event.job)
-        return {"receipt": {"job": studio.edit(job, fields.read(values, event.source, over=studio.asked_of(job)))["id"]}}
+        return {"receipt": {"job": studio.edit(job, fields.read(values, event.source, over=asked_of(job)))["id"]}}
 
     def batch(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
         request = fields.read(values, {"kind": event.page, "init_image": ANY_PICTURE, "mask": ANY_PICTURE})
@@ -213,14 +217,14 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
 
     def enlarge(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
         request = fields.read(values, {})
-        job = studio.enlarge(str(event.image), {name: getattr(request, name) for name in HIRES_FIELDS})
+        job = studio.enlarge(str(event.image), {name: getattr(request, name) for name in HIRES_FIELDS}, film=event.film)
         return {"receipt": {"job": job["id"]}}
 
     def example(event: gr.EventData) -> dict[Any, Any]:
         found = next((item for item in studio.examples() if item.id == str(event.id)), None)
         if found is None:
             raise NotFound("This example is gone.", hint="Reload the page.")
-        job = studio.submit(found.request)
+        job = studio.submit(found.request, film=event.film)
         return {**fields.show(found.request), "receipt": {"job": job["id"]}}
 
     def catalog() -> dict[Any, Any]:

@@ -39,7 +39,9 @@ def prepare(request: GenerationRequest) -> GenerationRequest | None:
         return None
     seed = request.seed if request.seed != RANDOM_SEED else random.SystemRandom().getrandbits(32)
     seeds = {"prompt": seed, "negative_prompt": seed + 1, "hires_prompt": seed, "hires_negative_prompt": seed + 1}
-    return request.model_copy(update={name: expand(getattr(request, name), own) for name, own in seeds.items()})
+    texts = {name: expand(getattr(request, name), own) for name, own in seeds.items()}
+    regions = tuple(region.model_copy(update={"prompt": expand(region.prompt, seed)}) for region in request.regions)
+    return request.model_copy(update={**texts, "regions": regions})
 
 
 @hookimpl

@@ -16,6 +16,7 @@ from webui.engine.memory.exhaustion import Ladder
 from webui.engine.memory.loaded import Loaded
 from webui.engine.memory.meter import Measured, give_back, peak_of
 from webui.generation.job import JobSpec
+from webui.generation.passes import Pass
 from webui.generation.request import ResolvedRequest
 from webui.planning.memory import RESIDENT, WHOLE, Budget, Plan, make_plan
 from webui.planning.peaks import DECODE, DENOISE, ENCODE, Peak, PictureActivations, merge
@@ -44,18 +45,19 @@ class MemoryBook:
         self,
         loaded: Loaded,
         job: JobSpec,
-        request: ResolvedRequest,
+        stage: Pass[ResolvedRequest],
         pictures: int,
         control: JobControl,
         told: Callable[[str], None],
         beside: int = 0,
         made: Mapping[str, int] = MappingProxyType({}),
     ) -> PictureMemory:
-        """Plan one pass over some pictures that are drawn together. request: of that pass. made: as in PictureActivations.
+        """Plan one pass over some pictures that are drawn together. made: as in PictureActivations.
 
         beside: bytes of weights that are needed, and not the checkpoint's. Raises GenerationFailed for an attention that
         doesn't work here.
         """
+        request = stage.request
         if request.checkpoint == job.request.checkpoint:
             self.learn(loaded.architecture, _peaks_of(job.known_peaks))
         give_back()  # or what was freed would seem to be in use
@@ -69,7 +71,7 @@ class MemoryBook:
             loaded.sizes,
             activations,
             pictures=pictures,
-            guided=request.guidance_scale != 1,
+            prompts=max(stage.prompts, default=1),
             attention=choose_kernel(request.attention, self._device.attention),
         )
         memory = PictureMemory(self, loaded, self._device, budget, request.width, request.height, pictures, made)

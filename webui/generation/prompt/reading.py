@@ -100,6 +100,11 @@ def read_prompt(text: str) -> Prompt:
     return Prompt(tuple(_part(part) for part in _AND.split(words)), networks)
 
 
+def count_parts(text: str) -> int:
+    """How many parts a prompt has. Never raises."""
+    return len(_AND.findall(without_networks(without_comments(text))[0])) + 1
+
+
 def read_negative_prompt(text: str) -> Prompt:
     """A negative prompt taken apart: one part; AND and tags are words in it, as in AUTOMATIC1111."""
     return Prompt((PromptPart(parse_schedules(without_comments(text))),))

@@ -6,6 +6,7 @@ import { icon } from "./icons.js";
 import { ask, onReceipt } from "./link.js";
 import { fill, h } from "./markup.js";
 import { labelled, segments } from "./models-work.js";
+import { settled } from "./regions.js";
 import { canvasOf } from "./source.js";
 import { recall, remember } from "./storage.js";
 import { errorToast } from "./toasts.js";
@@ -87,7 +88,7 @@ export function batchForm(kind, started) {
     const { total, sending } = draft;
     go.disabled = !total || Boolean(sending);
     go.textContent = sending ?? (total > 1 ? `Draw on all ${total.toLocaleString("en")}` : total ? "Draw on it" : "Draw");
-    hint.textContent = total ? "Prompt and all other fields are as they stand now. It goes on when this page is closed." : "Choose files first.";
+    hint.textContent = total ? "Prompt and all other fields are as they stand now. It goes on when this page is closed." : draft.way === "files" ? "Choose files first." : "Look into the folder first.";
   };
   draft.addEventListener("change", draw);
   draw();
@@ -193,7 +194,7 @@ function maskPart(draft) {
 function optionPart(draft) {
   const chips = h("div", { class: "row wrap", role: "group", "aria-label": "From each file" });
   const size = h("div", {});
-  const seed = h("label", { class: "row s" }, h("input", { type: "checkbox", onchange: (event) => draft.set({ one_seed: event.target.checked }) }), "One seed for all, where it is random");
+  const seed = h("button", { class: "ez-switch", type: "button", role: "switch", onclick: () => draft.set({ one_seed: !draft.one_seed }) }, h("i"), "One seed for all, where it is random");
   const output = labelled(
     "ez-batch-output",
     "Save to a folder of its own",
@@ -212,7 +213,8 @@ function optionPart(draft) {
       size.dataset.own = String(draft.own_size);
       fill(size, segments("Size", [["fields", "As in the fields"], ["own", "Each its own"]], (way) => draft.set({ own_size: way === "own" }), draft.own_size ? "own" : "fields"));
     }
-    seed.querySelector("input").checked = draft.one_seed;
+    seed.classList.toggle("on", draft.one_seed);
+    seed.setAttribute("aria-checked", String(draft.one_seed));
   };
   const complain = (error) => {
     if (error.field !== "output_folder") return false;
@@ -245,6 +247,7 @@ async function send(draft, started) {
   if (draft.sending || !draft.total) return;
   draft.set({ sending: "Sending" });
   try {
+    await settled(); // regions that are being painted belong to the fields
     const order = await orderOf(draft);
     waiting = { draft, started };
     ask("batch", { page: draft.kind, order });

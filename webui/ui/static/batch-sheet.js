@@ -104,6 +104,7 @@ function drawHead(batch) {
 
 function choose(state) {
   Object.assign(shown, { filter: state, pages: [] });
+  shown.grid.classList.toggle("is-list", state === "failed");
   fill(shown.grid);
   drawHead(batchById(shown.id));
   load();

@@ -4,6 +4,7 @@ import { openBatchSheet } from "./batch-sheet.js";
 import { showBatches } from "./batch-strip.js";
 import { Canvas } from "./canvas/canvas.js";
 import { Rectangle } from "./canvas/shapes.js";
+import { put, values } from "./fields.js";
 import { icon } from "./icons.js";
 import { known, newestPicture, on } from "./jobs.js";
 import { linked, told } from "./link.js";
@@ -75,13 +76,22 @@ function chooseFile(canvas) {
   input.click();
 }
 
-// A picture to play with, and for Inpaint a mask over its middle.
+// A picture to play with, where there are none yet words that make something else of it, and for Inpaint a mask over its middle.
 async function tryOut(canvas, example) {
   const found = await canvas.work(fetched(example.picture, "example.png"));
-  if (!found || !(await putIn(canvas, ...found)) || !canvas.hasMask) return;
+  if (!found || !(await putIn(canvas, ...found))) return;
+  if (!String(values.prompt ?? "").trim()) put({ prompt: otherWords(example) });
+  if (!canvas.hasMask) return;
   const { painting } = canvas;
   const { width, height } = painting;
   painting.begin(canvas.brush.ink());
   painting.cover(new Rectangle({ left: Math.round(width / 4), top: Math.round(height / 4), right: Math.round((width * 3) / 4), bottom: Math.round((height * 3) / 4) }));
   painting.keep("Example");
+}
+
+// What another example shows, on the ground of this one.
+function otherWords({ prompt }) {
+  const [, thing, ground] = prompt.match(/^(.*?)( on .*)?$/s);
+  const other = told.examples.map((example) => example.prompt.replace(/ on .*$/s, "")).find((words) => words !== thing);
+  return `${other ?? thing}${ground ?? ""}`;
 }

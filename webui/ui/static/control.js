@@ -7,6 +7,7 @@ import { on } from "./jobs.js";
 import { linked } from "./link.js";
 import { fill, h, roving, whenThere } from "./markup.js";
 import { open } from "./pages.js";
+import { range } from "./range.js";
 import { look } from "./rest.js";
 import { recall, remember } from "./storage.js";
 import { errorToast, toast } from "./toasts.js";
@@ -362,24 +363,8 @@ function select(label, key, value, rows, take, help = "", wide = false) {
   );
 }
 
-function slider(label, key, value, { min, max, step, wide = false }, take, words = (number) => String(number)) {
-  const said = h("span", { class: "val" }, words(value));
-  const share = (number) => `${((number - min) / (max - min)) * 100}%`;
-  const input = h("input", {
-    type: "range",
-    min,
-    max,
-    step,
-    value,
-    style: { "--range_progress": share(value) },
-    "data-control": key,
-    oninput: () => {
-      said.textContent = words(Number(input.value));
-      input.style.setProperty("--range_progress", share(input.value));
-    },
-    onchange: () => take(Number(input.value)),
-  });
-  return h("label", { class: wide ? "is-wide" : "" }, h("span", { class: "ez-label" }, label, said), input);
+function slider(label, key, ...rest) {
+  return range(label, { "data-control": key }, ...rest);
 }
 
 function picture(unit, name, key) {

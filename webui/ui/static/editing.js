@@ -3,6 +3,7 @@
 import { clearErrors, put, showError, snapshot } from "./fields.js";
 import { known, on } from "./jobs.js";
 import { ask, linked, onReceipt } from "./link.js";
+import { settled } from "./regions.js";
 import { change, look } from "./rest.js";
 import { closeSheet } from "./sheet.js";
 import { showSource, sourceOf } from "./source.js";
@@ -43,6 +44,7 @@ export async function reopen(job) {
 /** Gives the job what the fields say, and what is on the canvas that it starts from. */
 export async function save() {
   try {
+    await settled();
     ask("save", { job: edited.id, source: await sourceOf(edited.kind) });
   } catch (error) {
     errorToast({ message: error.message, hint: error.hint ?? "Try again." });

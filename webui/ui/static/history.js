@@ -1,6 +1,8 @@
 // Every picture, newest first: a grid that loads as one scrolls, and what made the chosen one.
 
 import { icon } from "./icons.js";
+import { compare } from "./comparing.js";
+import { filmStrip } from "./film-strip.js";
 import { on } from "./jobs.js";
 import { fill, h, roving } from "./markup.js";
 import { choosePicture, chosenPicture, currentPage, onPage, open } from "./pages.js";
@@ -246,6 +248,12 @@ export function chosenImage() {
   return chosen;
 }
 
+// On the whole screen, with what it started from.
+function showBeside(image) {
+  compare(true);
+  view(image, neighbour);
+}
+
 export function showChosenFull() {
   if (chosen) view(chosen, neighbour);
 }
@@ -270,6 +278,7 @@ function drawDetail() {
   }
   const image = chosen;
   const full = button("full", "Full screen", () => view(image, neighbour), { bare: true, key: "Space", kind: "ghost s" });
+  const box = h("div", { class: "ez-detail-picture" }, h("img", { src: image.url, alt: title(image.prompt) }));
   const close = button("close", "Close", closeDetail, { bare: true, key: "Esc", kind: "ghost s" });
   fill(
     parts.detail,
@@ -277,17 +286,15 @@ function drawDetail() {
     h(
       "div",
       { class: "ez-scroll" },
-      h(
-        "div",
-        { class: "ez-detail-picture" },
-        h("img", { src: image.url, alt: title(image.prompt) }),
-      ),
+      box,
+      filmStrip(image, box),
       h(
         "div",
         { class: "row" },
         button("apply", "Use parameters", () => useParameters(image), { key: "U", kind: "primary grow" }),
         sendButton(image),
         enlargeButton(image, { bare: true }),
+        image.source && button("before", "Before and after", () => showBeside(image), { bare: true, key: "C" }),
         button("copy", "Copy", () => copyPicture(image), { bare: true, key: "Ctrl C" }),
         button("download", "Download", () => download(image), { bare: true, key: "D" }),
       ),

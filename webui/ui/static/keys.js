@@ -1,19 +1,22 @@
 // The keyboard. Single letters act only while no text field has the focus.
 
 import { isDrawing } from "./ask.js";
+import { compare, isComparing } from "./comparing.js";
 import { chosenImage, closeDetail, showChosenFull, step as stepHistory } from "./history.js";
+import { playFilm, stepFilm } from "./film-strip.js";
 import { h } from "./markup.js";
 import { closeMenu } from "./menu.js";
 import { closeModelSheet } from "./models.js";
 import { PAGES, currentPage, open } from "./pages.js";
 import { copyPicture, download, useParameters } from "./picture.js";
 import { toggleQueue } from "./queue-sheet.js";
+import { closeBoard } from "./regions.js";
 import { openSendMenu } from "./send-to.js";
 import { closeSheet, toggleSheet } from "./sheet.js";
 import { interruptRunning, showFull, shownPicture, step as stepStage } from "./stage.js";
-import { canvasOf } from "./source.js";
+import { canvasInFront, canvasOf } from "./source.js";
 import { undoLast } from "./toasts.js";
-import { closeViewer, stepViewer, viewed } from "./viewer.js";
+import { closeViewer, holdSource, stepViewer, viewed } from "./viewer.js";
 
 const LIST = [
   ["Ctrl Enter", "Generate"],
@@ -24,6 +27,9 @@ const LIST = [
   ["Q", "Queue"],
   ["Left, Right", "Previous, next picture"],
   ["Space", "Full screen"],
+  [", and .", "In a film: step back, step on"],
+  ["P", "Play or pause the film"],
+  ["C, \\ held", "Before and after; what the picture started from"],
   ["S, then 1 to 3", "Send to img2img, Inpaint or Control"],
   ["U", "Use parameters"],
   ["D", "Download"],
@@ -36,6 +42,7 @@ const LIST = [
   ["Del", "Cancel or interrupt it"],
   ["Enter", "All that can be done to it"],
   ["B, E, L, R, G", "On a canvas: brush, eraser, lasso, rectangle, fill; with Alt they take away"],
+  ["P, Alt and a click", "On the colour sketch: pick a colour"],
   ["[, ]", "Size of the brush; with Shift its softness"],
   ["O", "Extend the picture by dragging its frame; Shift both sides"],
   ["I, Del", "Invert the mask; clear the layer"],
@@ -60,6 +67,15 @@ function withPicture(run) {
   };
 }
 
+// Beside what it started from a picture is shown on its canvas, or on the whole screen.
+function toggleComparing() {
+  if (viewed() || canvasOf()) return compare(!isComparing());
+  if (!picture()?.source) return;
+  compare(true);
+  if (currentPage() === "history") showChosenFull();
+  else showFull(picture());
+}
+
 function step(direction) {
   if (viewed()) stepViewer(direction);
   else if (currentPage() === "history") stepHistory(direction);
@@ -72,6 +88,11 @@ const SINGLE = {
   u: withPicture(useParameters),
   d: withPicture(download),
   s: openSendMenu,
+  ",": () => stepFilm(-1),
+  ".": () => stepFilm(1),
+  p: playFilm,
+  c: toggleComparing,
+  "\\": () => holdSource(true),
   ArrowLeft: () => step(-1),
   ArrowRight: () => step(1),
   ...Object.fromEntries(PAGES.map((page, index) => [String(index + 1), () => open(page)])),
@@ -95,7 +116,7 @@ function onKey(event) {
     return;
   }
   const writes = isTyping(target) && !["range", "color"].includes(target.type);
-  if (!writes && !viewed() && canvasOf()?.onKey(event)) return event.preventDefault();
+  if (!writes && !viewed() && canvasInFront()?.onKey(event)) return event.preventDefault();
   if (key === "Escape") return escape(event);
   if (isTyping(target) || event.altKey) return;
   if (command) return withCommand(event);
@@ -125,7 +146,7 @@ function withCommand(event) {
 
 function escape(event) {
   if (document.querySelector('[role="option"]')) return; // an open list closes itself
-  if (closeMenu() || closeViewer() || closeSheet()) return event.preventDefault();
+  if (closeMenu() || closeViewer() || closeSheet() || (!isTyping(event.target) && closeBoard())) return event.preventDefault();
   if (isTyping(event.target) && !isDrawing()) return;
   if (closeModelSheet() || (currentPage() === "history" && closeDetail())) return event.preventDefault();
   if (interruptRunning()) event.preventDefault();
@@ -133,5 +154,8 @@ function escape(event) {
 
 export function startKeys() {
   document.addEventListener("keydown", onKey);
-  document.addEventListener("keyup", (event) => canvasOf()?.onKeyUp(event));
+  document.addEventListener("keyup", (event) => {
+    canvasInFront()?.onKeyUp(event);
+    if (event.key === "\\") holdSource(false);
+  });
 }

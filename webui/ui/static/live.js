@@ -1,6 +1,7 @@
 // Below Generate: what a click will make and how long it takes, and the Live switch that redraws while one types.
 
 import { clearErrors, onChange, put, showError, values } from "./fields.js";
+import { filmSwitch } from "./film.js";
 import { icon } from "./icons.js";
 import { ACTIVE, on } from "./jobs.js";
 import { ask, linked, onReceipt } from "./link.js";
@@ -36,7 +37,7 @@ export function onLive(listener) {
 export function liveSwitch() {
   const button = h(
     "button",
-    { class: "ez-switch", type: "button", role: "switch", title: "Redraw while you type", onclick: () => setLive(!live) },
+    { class: "ez-switch ez-live", type: "button", role: "switch", title: "Redraw while you type", onclick: () => setLive(!live) },
     h("i"),
     "Live",
   );
@@ -81,7 +82,7 @@ export function mount(element) {
   const text = h("span", {});
   fill(
     element,
-    h("div", { class: "row s" }, h("span", { class: "ez-plan-mark ok" }, icon("plan")), h("span", { class: "mid xs grow cut" }, text), liveSwitch()),
+    h("div", { class: "row s" }, h("span", { class: "ez-plan-mark ok" }, icon("plan")), h("span", { class: "mid xs grow cut" }, text), filmSwitch(), liveSwitch()),
   );
   onReceipt("plan", ({ error, text: words }) => {
     text.textContent = error ? error.message : words;

@@ -1,6 +1,7 @@
 // What can be done with a finished picture, and what made it: the same on the stage and in the history.
 
 import { clearErrors, put, snapshot } from "./fields.js";
+import { filmed } from "./film.js";
 import { icon } from "./icons.js";
 import { ask, onReceipt } from "./link.js";
 import { h } from "./markup.js";
@@ -32,12 +33,12 @@ onReceipt("use", async ({ error, source }) => {
 /** Makes this picture again, with a hires pass as the fields say. */
 export function enlarge(image) {
   expectJob();
-  ask("enlarge", { image: image.id });
+  ask("enlarge", { image: image.id, film: filmed() });
 }
 
-/** The button for that; null for a picture that has been through it. */
+/** The button for that; null for a picture that has been through it, or that was made from another one. */
 export function enlargeButton(image, options) {
-  return image.hires ? null : button("enlarge", "Hires", () => enlarge(image), { says: "Make this picture larger with hires fix", ...options });
+  return image.hires || image.source ? null : button("enlarge", "Hires", () => enlarge(image), { says: "Make this picture larger with hires fix", ...options });
 }
 
 export function reuseSeed(image) {

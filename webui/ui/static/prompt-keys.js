@@ -15,9 +15,10 @@ export function startPromptKeys() {
   document.addEventListener("selectionchange", onSelection);
 }
 
-/** The element, if it is the field of a prompt; else null. */
+/** The element, if it is the field of a prompt (of those that we draw, one with data-prompt); else null. */
 export function promptAt(element) {
-  return element?.tagName === "TEXTAREA" && FIELDS.some((name) => element.closest(`#ez-field-${name}`)) ? element : null;
+  if (element?.tagName !== "TEXTAREA") return null;
+  return "prompt" in element.dataset || FIELDS.some((name) => element.closest(`#ez-field-${name}`)) ? element : null;
 }
 
 function onKey(event) {

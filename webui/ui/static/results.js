@@ -1,6 +1,8 @@
 // What came of the jobs of a page with a canvas: drawn in place over the picture, one at a time, with a way back to before.
 
 import { extentOf, isExtended } from "./canvas/frame.js";
+import { placeOf } from "./canvas/placing.js";
+import { compare, isComparing, onCompare } from "./comparing.js";
 import { values } from "./fields.js";
 import { icon } from "./icons.js";
 import { ACTIVE, known, on } from "./jobs.js";
@@ -11,6 +13,7 @@ import { progressCard } from "./progress-card.js";
 import { fetched, putIn } from "./put-in.js";
 import { sendButton } from "./send-to.js";
 import { recall, remember } from "./storage.js";
+import { view } from "./viewer.js";
 import { title } from "./words.js";
 
 const KEPT = 24;
@@ -21,6 +24,7 @@ export function showResults(element, page, canvas) {
   const state = { images: [], laid: null, painting: null, ...recalled(name) };
   state.frames ??= {}; // job -> the box around the picture that it draws, where it extends it
   state.parts = new Set(); // jobs whose previews show a part of the picture, which can't be laid over the whole
+  state.modes = new Map(); // job -> how the picture came to the size that is drawn, for its previews
   const strip = h("div", { class: "ez-strip", role: "toolbar", "aria-label": "Results", hidden: true });
   const place = h("div", { class: "ez-float ez-under-way", hidden: true });
   let card = null; // of the job that runs
@@ -32,17 +36,21 @@ export function showResults(element, page, canvas) {
   const keep = () => remember(name, { jobs: [...state.jobs].slice(-KEPT), frames: Object.fromEntries(Object.entries(state.frames).slice(-KEPT)), images: state.images, laid: state.laid, painting: state.painting });
   const find = (id) => state.images.find((image) => image.id === id) ?? null;
 
-  const lay = async (address, area = null) => {
+  const lay = async (address, area, mode) => {
     loading = address;
     const picture = address && (await bitmap(address));
-    if (loading !== address) return picture?.close?.(); // another one was chosen meanwhile
-    canvas.board.lay(picture || null, area);
+    if (loading !== address || !canvas.painting) return picture?.close?.(); // another one was chosen meanwhile
+    canvas.board.lay(picture || null, picture ? (area ?? placeOf(mode, canvas.painting, picture)) : null);
   };
-  const layImage = (image) => lay(image?.url ?? null, image?.area ?? null);
+  const layImage = (image) => lay(image?.url ?? null, image?.area ?? null, image?.source?.resize_mode);
   const choose = (image) => {
     state.laid = image?.id ?? null;
     keep();
     layImage(image);
+    draw();
+  };
+  const showComparing = () => {
+    canvas.board.compare(isComparing());
     draw();
   };
 
@@ -93,6 +101,7 @@ export function showResults(element, page, canvas) {
       const extended = canvas.hasMask && painting && isExtended(painting.frame);
       if (extended) state.frames[receipt.job] = extentOf(painting);
       if (extended || (canvas.hasMask && values.inpaint_area === "Only masked")) state.parts.add(receipt.job);
+      state.modes.set(receipt.job, values.resize_mode);
       keep();
       known.jobs.get(receipt.job)?.images.forEach((image) => take(image, receipt.job)); // a quick one may be done by now
       showProgress();
@@ -104,7 +113,7 @@ export function showResults(element, page, canvas) {
   on("progress", ({ job, progress }) => {
     if (!state.jobs.has(job.id)) return;
     showProgress();
-    if (progress.preview && !state.parts.has(job.id)) lay(progress.preview);
+    if (progress.preview && !state.parts.has(job.id)) lay(progress.preview, null, state.modes.get(job.id));
   });
   on("job", ({ job }) => {
     if (!state.jobs.has(job.id)) return;
@@ -118,13 +127,15 @@ export function showResults(element, page, canvas) {
   });
   canvas.addEventListener("opened", () => {
     // Results belong to the picture that they were made from.
-    if (state.painting && state.painting !== canvas.painting.id) Object.assign(state, { images: [], laid: null });
-    state.painting = canvas.painting.id;
+    const { id, copyOf } = canvas.painting;
+    if (state.painting && ![id, copyOf].includes(state.painting)) Object.assign(state, { images: [], laid: null });
+    state.painting = id;
     keep();
     layImage(find(state.laid));
     draw();
   });
-  draw();
+  onCompare(showComparing);
+  showComparing();
 }
 
 function recalled(name) {
@@ -153,11 +164,15 @@ function actions(canvas, image, done) {
     const found = await canvas.work(fetched(image.url, image.file));
     if (found && (await putIn(canvas, ...found))) done();
   };
+  const split = button("before", "Compare", () => compare(!isComparing()), { key: "C", says: "Before and after" });
+  split.setAttribute("aria-pressed", String(isComparing()));
   return h(
     "span",
     { class: "row ez-result-acts" },
+    split,
     button("apply", "Go on with it", go),
     sendButton(image),
+    image.film && button("film", "Film", () => view(image, null), { says: "See how it came about" }),
     button("download", "Download", () => download(image), { bare: true }),
   );
 }

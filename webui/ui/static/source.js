@@ -16,6 +16,18 @@ export function canvasOf(page = currentPage()) {
   return canvases.get(page) ?? null;
 }
 
+let over = null; // a canvas that lies over the page that is open
+
+/** Lets a canvas that lies over the page have the keys; null: none does. */
+export function coverWith(canvas) {
+  over = canvas;
+}
+
+/** The canvas that has the keys: what lies over the page, or its own. */
+export function canvasInFront() {
+  return over ?? canvasOf();
+}
+
 /** The canvas of a page, opened now, as soon as it has back what was on it. */
 export function openCanvas(page) {
   open(page);

@@ -2,6 +2,8 @@
 
 import { isLive, client, liveSwitch, onLive } from "./live.js";
 import { clearErrors, put, snapshot, values } from "./fields.js";
+import { filmed } from "./film.js";
+import { filmStrip } from "./film-strip.js";
 import { ACTIVE, activeJobs, known, newestPicture, on, runningJob } from "./jobs.js";
 import { ask, linked, onReceipt, told } from "./link.js";
 import { fill, h, roving } from "./markup.js";
@@ -161,7 +163,7 @@ function pictureScene({ image }) {
     facts(image).map((fact) => h("span", {}, fact)),
     h("button", { class: "ez-link", type: "button", onclick: () => showParameters(image) }, "All parameters"),
   );
-  fill(center, box, h("div", { class: "ez-under" }, actions, line));
+  fill(center, box, h("div", { class: "ez-under" }, filmStrip(image, box), actions, line));
   return {};
 }
 
@@ -318,7 +320,7 @@ function capital(text) {
 function takeExample(example) {
   const before = snapshot();
   expectJob();
-  ask("example", { id: example.id });
+  ask("example", { id: example.id, film: filmed() });
   if (String(before.prompt ?? "").trim()) {
     toast({ icon: "ok", title: "Example taken over", text: "What stood in the fields is kept.", undo: () => put(before) });
   }

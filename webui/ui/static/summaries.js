@@ -79,6 +79,8 @@ const SECTIONS = {
     return [...sides, sides.length && told(EXTENSION)].filter(Boolean).join(", ");
   },
   "ez-acc-soft": () => (values.soft_inpainting ? told(SOFT) || "On" : ""),
+  "ez-acc-loopback": () =>
+    differs("loops") ? `${values.loops} loops, ${values.source_denoising_strength} to ${values.final_denoising_strength}${differs("denoising_curve") ? `, ${values.denoising_curve.toLowerCase()}` : ""}` : "",
   "ez-acc-refiner": () => {
     if (!differs("refiner")) return "";
     return [values.refiner, `at ${values.refiner_switch_at}`, values.refiner_by_steps && "of the steps", differs("hires_refiner") && values.hires_refiner].filter(Boolean).join(", ");
@@ -91,14 +93,25 @@ const SECTIONS = {
   },
   "ez-acc-guidance": () => [told(GUIDANCE), FREEU.some(differs) && "FreeU"].filter(Boolean).join(", "),
   "ez-acc-control": () => controlled(values.controls).join(", "),
+  "ez-acc-regions": () => divided(values.regions),
   "ez-acc-dynamic": () => (values.dynamic_prompts ? "On" : ""),
 };
-const USUAL = { "ez-acc-hires": "Off", "ez-acc-refiner": "Off", "ez-acc-source": "Default", "ez-acc-extend": "Off", "ez-acc-soft": "Off", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-control": "Off", "ez-acc-dynamic": "Off" };
+const USUAL = { "ez-acc-hires": "Off", "ez-acc-refiner": "Off", "ez-acc-source": "Default", "ez-acc-extend": "Off", "ez-acc-soft": "Off", "ez-acc-loopback": "Off", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-control": "Off", "ez-acc-regions": "None", "ez-acc-dynamic": "Off" };
+
+/** How many parts of the picture have prompts of their own. */
+function divided(text) {
+  const count = listed(text).length;
+  return count === 1 ? "1 region" : count ? `${count} regions` : "";
+}
 
 /** The models that pictures steer through. */
 function controlled(text) {
+  return listed(text).map(({ model, weight }) => (weight === 1 ? model : `${model} ${weight}`));
+}
+
+function listed(text) {
   try {
-    return JSON.parse(text || "[]").map(({ model, weight }) => (weight === 1 ? model : `${model} ${weight}`));
+    return JSON.parse(text || "[]");
   } catch {
     return [];
   }

@@ -1,5 +1,8 @@
-// One picture on the whole screen, and the way to the next.
+// One picture on the whole screen, and the way to the next; with what it started from beside it, where one compares.
 
+import { beforeAfter } from "./before-after.js";
+import { compare, isComparing, onCompare } from "./comparing.js";
+import { filmStrip } from "./film-strip.js";
 import { icon } from "./icons.js";
 import { fill, h } from "./markup.js";
 import { title } from "./words.js";
@@ -8,12 +11,16 @@ let place = null;
 let from = null;
 let step = null;
 let image = null;
+let split = null; // the comparison that is shown
+let held = null; // what it started from, while that is shown alone
 
 export function mountViewer(element) {
   place = element;
   element.addEventListener("click", (event) => event.target === element && closeViewer());
   // Esc ends the browser's full screen without telling the page's keys.
   document.addEventListener("fullscreenchange", () => document.fullscreenElement || closeViewer());
+  onCompare(() => image && show(image));
+  addEventListener("blur", () => holdSource(false));
 }
 
 export function viewed() {
@@ -38,7 +45,7 @@ export function stepViewer(direction) {
 /** False if it was not open. */
 export function closeViewer() {
   if (!image) return false;
-  image = null;
+  image = split = held = null;
   place.hidden = true;
   fill(place);
   if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
@@ -46,15 +53,45 @@ export function closeViewer() {
   return true;
 }
 
+/** Shows what the picture started from, as long as a key is held. */
+export function holdSource(isOn) {
+  if (!image?.source) return;
+  if (split) split.hold(isOn);
+  else if (isOn && !held) place.append((held = h("img", { class: "ez-view-held", src: image.source.url, alt: "What it started from" })));
+  else if (!isOn) {
+    held?.remove();
+    held = null;
+  }
+}
+
 function show(picture) {
+  const inside = place.contains(document.activeElement);
   image = picture;
+  held = null;
+  split = picture.source && isComparing() ? comparison(picture) : null;
   const button = (name, words, run) =>
     h("button", { class: `ez-btn icon ez-view-${name}`, type: "button", "aria-label": words, title: words, onclick: run }, icon(name));
+  const switcher = picture.source && button("before", "Before and after (C); hold \\ to see before", () => compare(!isComparing()));
+  switcher?.setAttribute("aria-pressed", String(Boolean(split)));
   fill(
     place,
-    h("img", { src: picture.url, alt: title(picture.prompt), style: { "background-color": picture.mean_colour } }),
+    split?.element ?? h("img", { src: picture.url, alt: title(picture.prompt), style: { "background-color": picture.mean_colour } }),
     step && button("previous", "Previous (Left)", () => stepViewer(-1)),
     step && button("next", "Next (Right)", () => stepViewer(1)),
+    switcher,
     button("close", "Close (Esc)", closeViewer),
+    // A menu would open outside of the full screen, so the film is saved elsewhere.
+    picture.film && h("div", { class: "ez-view-film" }, filmStrip(picture, place, { saves: false })),
   );
+  if (inside) place.focus({ preventScroll: true });
+}
+
+function comparison(picture) {
+  return beforeAfter({
+    before: picture.source.url,
+    after: picture.url,
+    width: picture.width,
+    height: picture.height,
+    alt: title(picture.prompt),
+  });
 }

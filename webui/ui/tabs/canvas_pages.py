@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import gradio as gr
 
+from webui.generation.loopback import DenoisingCurve
 from webui.pictures.outpainting import SIDE_FIELDS
 from webui.ui.fields import PARAMETERS, Fields, unchecked, words
 from webui.ui.pieces import Assets, piece
@@ -14,6 +17,7 @@ IMG2IMG, INPAINT, EITHER = "ez-only-img2img", "ez-only-inpaint", "ez-only-source
 RESIZE_MODES = {"Stretch": "Just resize", "Crop": "Crop and resize", "Fill": "Resize and fill", "Latent": "Just resize (latent upscale)"}
 AREAS = {"Only masked": "Only masked", "Whole picture": "Whole picture"}
 MASK_MODES = {"What is masked": "Inpaint masked", "All else": "Inpaint not masked"}
+CURVES = {name: name for name in get_args(DenoisingCurve)}
 SOFT_ROWS = (
     ("soft_schedule_bias", "soft_preservation"),
     ("soft_contrast_boost", "soft_mask_influence"),
@@ -82,6 +86,15 @@ def soft_inpainting(fields: Fields) -> None:
                 with gr.Row():
                     for name in row:
                         fields.add(name, _slider(fields, name))
+
+
+def loopback(fields: Fields) -> None:
+    """Rounds of which each goes on from the one before."""
+    with gr.Accordion("Loopback", open=False, elem_id="ez-acc-loopback", elem_classes=["ez-acc-g", EITHER]):
+        with gr.Row():
+            fields.add("loops", _slider(fields, "loops"))
+            fields.add("final_denoising_strength", _slider(fields, "final_denoising_strength"))
+        _segments(fields, "denoising_curve", CURVES)
 
 
 def _segments(fields: Fields, name: str, choices: dict[str, str]) -> None:

@@ -33,10 +33,12 @@ def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequ
                 canvas_pages.extending(fields, assets)
                 canvas_pages.details(fields)
                 canvas_pages.soft_inpainting(fields)
+                canvas_pages.loopback(fields)
                 _sampling_details(fields, vaes)
                 _prompt_details(fields)
                 _variation(fields)
                 _guidance(fields)
+                _regions(fields, assets)
                 _control(fields, assets)
                 _dynamic_prompts(fields)
             with gr.Column(elem_classes="ez-foot"):
@@ -202,6 +204,14 @@ def _prompt_details(fields: Fields) -> None:
             fields.add("comma_backtrack", _slider(fields, "comma_backtrack"))
         for name in ("pad_conds", "old_prompt_editing"):
             fields.add(name, gr.Checkbox(fields.start(name), **words(name)))
+
+
+def _regions(fields: Fields, assets: Assets) -> None:
+    with gr.Accordion("Regions", open=False, elem_id="ez-acc-regions", elem_classes="ez-acc-g"):
+        piece(assets, "regions.js", elem_id="ez-regions")
+        fields.add("regions_apart", _slider(fields, "regions_apart"))
+        # What the piece says, for the request; nobody reads it.
+        fields.add("regions", gr.Textbox(value="[]", visible="hidden", **words("regions")))
 
 
 def _control(fields: Fields, assets: Assets) -> None:

@@ -1,13 +1,22 @@
 // What one sees: picture, layers, the mask's moving edge, the outline of what is being drawn and the brush, one over the other.
+// A result lies over the picture where its pixels belong; with a divider, right of that alone.
 
-import { around, grown, isEmpty, meet } from "./boxes.js";
+import { divider } from "../divider.js";
+import { NOWHERE, around, grown, isEmpty, meet } from "./boxes.js";
 import { Ants, PACE_MS } from "./ants.js";
 import { FrameView, extentOf } from "./frame.js";
 import { h, shape } from "../markup.js";
 import { Surface, maskColours, ownColours } from "./surface.js";
 import { View } from "./view.js";
 
+const SLICE_MS = 10; // of a frame for bringing layers up to date; what is left of a large change waits for the next one
 const SHARP_FROM = 2; // device pixels per picture pixel from which on one wants to see them
+
+function clipTo(context, left, right, height) {
+  context.beginPath();
+  context.rect(left, 0, right - left, height);
+  context.clip();
+}
 
 export class Board {
   /** Fills `element`. margins(): {top, bottom} in CSS px that toolbars take, or null. */
@@ -26,8 +35,9 @@ export class Board {
     this.view = new View(() => this.redraw());
     this.ants = new Ants(this.antCanvas);
     this.painting = null;
-    this.result = null; // a picture that is laid over the one being edited, and where
-    this.resultBox = null;
+    this.result = null; // a picture that is laid over the one being edited: {picture, place}, place in the latter's pixels
+    this.comparing = false; // whether the one being edited shows left of the divider
+    this.cut = null; // where the divider is, in device pixels
     this.plain = false; // only the picture, as it was before
     this.dirty = null; // picture area to draw anew; "all" for everything
     this.stale = true; // the edge is to be found anew
@@ -36,6 +46,12 @@ export class Board {
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
     setInterval(() => this.#march(), PACE_MS);
     new MutationObserver(() => this.#recolour()).observe(document.body, { attributeFilter: ["class"] });
+    this.divider = divider(
+      () => this.#span(),
+      () => this.redraw(),
+    );
+    this.divider.element.hidden = true;
+    element.append(this.divider.element);
   }
 
   /** Shows another painting. */
@@ -58,16 +74,21 @@ export class Board {
     this.view.frame(extentOf(painting));
   }
 
-  /** Lays a picture (ImageBitmap or null) over the one being edited, or over a larger area (a box) around it. */
-  lay(picture, area = null) {
-    this.result = picture;
-    this.resultBox = area;
+  /** Lays a picture (ImageBitmap or null) over the one being edited, at a place {left, top, right, bottom} in its pixels. */
+  lay(picture, place) {
+    this.result = picture && { picture, place };
     this.redraw();
   }
 
   /** Shows the frame as what one is at, or not. */
   frame(isOn) {
     this.isFraming = Boolean(isOn);
+    this.redraw();
+  }
+
+  /** Shows the picture being edited left of the divider and the result right of it, or the result alone. */
+  compare(isOn) {
+    this.comparing = isOn;
     this.redraw();
   }
 
@@ -82,6 +103,34 @@ export class Board {
   redraw() {
     this.stale = true;
     this.#soon("all");
+  }
+
+  /** The colour that is seen at a point of the picture, as "#rrggbb"; null beside it. */
+  colourAt({ x, y }) {
+    const { width, height, picture, hidden } = this.painting;
+    const [left, top] = [Math.floor(x), Math.floor(y)];
+    if (left < 0 || top < 0 || left >= width || top >= height) return null;
+    const context = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+    context.fillStyle = "#ffffff";
+    context.fillRect(0, 0, 1, 1);
+    const result = this.#resultAt(x, y);
+    if (result) context.drawImage(result.picture, result.x, result.y, 1, 1, 0, 0, 1, 1);
+    else {
+      if (picture) context.drawImage(picture, left, top, 1, 1, 0, 0, 1, 1);
+      const spot = { left, top, right: left + 1, bottom: top + 1 };
+      this.surfaces.sketch.catchUp();
+      if (!hidden.has("sketch")) this.surfaces.sketch.draw(context, spot, (part) => [part.left - left, part.top - top, part.right - part.left, part.bottom - part.top]);
+    }
+    return `#${[...context.getImageData(0, 0, 1, 1).data.slice(0, 3)].map((value) => value.toString(16).padStart(2, "0")).join("")}`;
+  }
+
+  // The pixel of the result that covers a point of the picture, if one does.
+  #resultAt(x, y) {
+    if (!this.result || this.plain || (this.cut !== null && (x * this.view.scale + this.view.x) * this.ratio < this.cut)) return null;
+    const { picture, place } = this.result;
+    const at = (value, from, to, size) => Math.min(size - 1, Math.floor(((value - from) / (to - from)) * size));
+    const [column, row] = [at(x, place.left, place.right, picture.width), at(y, place.top, place.bottom, picture.height)];
+    return column < 0 || row < 0 ? null : { picture, x: column, y: row };
   }
 
   /** Outlines points {x, y} of the picture; null takes the outline away. */
@@ -131,7 +180,7 @@ export class Board {
   #paint({ layer, area }) {
     this.surfaces[layer].refresh(area);
     if (layer === "mask") this.stale = true;
-    this.#soon(area);
+    this.#soon(NOWHERE);
   }
 
   #soon(area) {
@@ -143,14 +192,16 @@ export class Board {
   #draw() {
     const dirty = this.dirty;
     this.dirty = null;
-    const { width, height } = this.view;
-    if (!this.painting || !width) return;
+    if (!this.painting || !this.view.width) return;
+    const surfaces = Object.values(this.surfaces);
+    const fresh = surfaces.map((surface) => surface.catchUp(SLICE_MS)).reduce(around);
     if (dirty === "all") {
       this.frameView.place(this.painting, this.view, this.isFraming);
       this.#drawPicture();
       this.#drawLayers(null);
       this.#drawAnts(false);
-    } else this.#drawLayers(dirty);
+    } else if (!isEmpty(around(dirty, fresh))) this.#drawLayers(around(dirty, fresh));
+    if (surfaces.some(({ stale }) => stale.size)) this.#soon(NOWHERE);
   }
 
   // The box of the picture in device pixels. Whole ones, so that neighbours meet without a seam.
@@ -162,14 +213,49 @@ export class Board {
 
   #drawPicture() {
     const context = this.pictureCanvas.getContext("2d");
-    const place = this.#place(this.painting.layers.mask.box);
-    context.clearRect(0, 0, this.pictureCanvas.width, this.pictureCanvas.height);
+    const { width, height } = this.pictureCanvas;
+    context.clearRect(0, 0, width, height);
+    this.#smooth(context);
+    const result = this.plain ? null : this.result;
+    this.cut = this.#placeDivider(result?.place);
+    if (!result || this.cut !== null) {
+      context.save();
+      clipTo(context, 0, this.cut ?? width, height);
+      this.#drawOne(context, this.painting.picture, this.painting.layers.mask.box);
+      context.restore();
+    }
+    if (!result) return;
+    context.save();
+    clipTo(context, this.cut ?? 0, width, height);
+    this.#drawOne(context, result.picture, result.place);
+    context.restore();
+  }
+
+  #drawOne(context, picture, box) {
+    const place = this.#place(box);
     context.fillStyle = "#ffffff";
     context.fillRect(...place);
-    this.#smooth(context);
-    const result = !this.plain && this.result;
-    if (result) context.drawImage(result, ...(this.resultBox ? this.#place(this.resultBox) : place));
-    else if (this.painting.picture) context.drawImage(this.painting.picture, ...place);
+    if (picture) context.drawImage(picture, ...place);
+  }
+
+  // Puts the divider over a result that lies at `place`. Returns where it is in device pixels, null where there is none.
+  #placeDivider(place) {
+    const { element, share } = this.divider;
+    element.hidden = !place || !this.comparing;
+    if (element.hidden) return null;
+    const { x, y, scale } = this.view;
+    const at = place.left + (place.right - place.left) * share;
+    element.style.left = `${at * scale + x}px`;
+    element.style.top = `${place.top * scale + y}px`;
+    element.style.height = `${(place.bottom - place.top) * scale}px`;
+    return Math.round((at * scale + x) * this.ratio);
+  }
+
+  #span() {
+    const place = this.result?.place;
+    if (!place) return { left: 0, width: 0 };
+    const { x, scale } = this.view;
+    return { left: this.element.getBoundingClientRect().left + place.left * scale + x, width: (place.right - place.left) * scale };
   }
 
   #drawLayers(area) {
@@ -187,7 +273,12 @@ export class Board {
       this.#smooth(context);
       const visible = this.#visible(area);
       for (const layer of this.#shownLayers()) {
-        if (!this.painting.hidden.has(layer) && !isEmpty(visible)) this.surfaces[layer].draw(context, visible, (part) => this.#place(part));
+        if (this.painting.hidden.has(layer) || isEmpty(visible)) continue;
+        context.save();
+        // What the result was made of: picture and sketch.
+        if (this.result && layer === "sketch") clipTo(context, 0, this.cut, this.layerCanvas.height);
+        this.surfaces[layer].draw(context, visible, (part) => this.#place(part));
+        context.restore();
       }
     }
     context.restore();
@@ -196,7 +287,7 @@ export class Board {
   // Over a result the mask is its edge alone, so that nothing tints what one judges; filled only while it is painted on.
   #shownLayers() {
     if (!this.result) return ["sketch", "mask"];
-    return this.painting.edit ? ["mask"] : [];
+    return [...(this.cut === null ? [] : ["sketch"]), ...(this.painting.edit ? ["mask"] : [])];
   }
 
   #visible(area) {

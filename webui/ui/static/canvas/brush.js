@@ -1,4 +1,4 @@
-// The brush: how wide, how soft, how strong, which colour. Kept by the browser.
+// The brush: how wide, how soft, how strong, which colour, and a palette of colours. Kept by the browser.
 
 import { recall, remember } from "../storage.js";
 
@@ -7,7 +7,8 @@ export const BOUNDS = {
   softness: { words: "Softness", minimum: 0, maximum: 1, unit: "%", step: 0.01 },
   opacity: { words: "Opacity", minimum: 0.01, maximum: 1, unit: "%", step: 0.01 },
 };
-const USUAL = { size: 48, softness: 0.2, opacity: 1, colour: "#e4492f" };
+const PALETTE = ["#000000", "#ffffff", "#e4492f", "#f2a93b", "#f6e05e", "#3fa34d", "#3b7dd8", "#7a4a2b"];
+const USUAL = { size: 48, softness: 0.2, opacity: 1, colour: "#e4492f", palette: PALETTE, used: [] };
 
 export class Brush extends EventTarget {
   constructor() {
@@ -22,8 +23,24 @@ export class Brush extends EventTarget {
       const bounds = BOUNDS[name];
       this[name] = bounds ? Math.min(bounds.maximum, Math.max(bounds.minimum, value)) : value;
     }
-    const { size, softness, opacity, colour } = this;
-    remember("brush", { size, softness, opacity, colour });
+    this.#keep();
+  }
+
+  /** Its colour was painted with: it has a place in the palette from now on, that of the one which wasn't used for longest. */
+  keepColour() {
+    const { colour, palette } = this;
+    const used = this.used.filter((other) => other !== colour && palette.includes(other));
+    if (!palette.includes(colour)) {
+      const leaves = palette.findLast((other) => !used.includes(other)) ?? used[0];
+      this.palette = palette.map((other) => (other === leaves ? colour : other));
+    }
+    this.used = [...used, colour];
+    this.#keep();
+  }
+
+  #keep() {
+    const { size, softness, opacity, colour, palette, used } = this;
+    remember("brush", { size, softness, opacity, colour, palette, used });
     this.dispatchEvent(new Event("change"));
   }
 

@@ -11,12 +11,27 @@ import { Painting } from "./painting.js";
 import { encode } from "./png.js";
 import { followPointers } from "./pointer.js";
 import { claim } from "./claim.js";
-import { brushBar, toolsBar, viewBar } from "./toolbar.js";
+import { brushBar, coloursBar, toolsBar, viewBar } from "./toolbar.js";
 import { TOOLS } from "./tools.js";
 
-const MOST_PIXELS = 64 * 2 ** 20;
+const MOST_PIXELS = 64e6; // as the server, unless its settings say otherwise
 const NARROW = "(max-width: 760px)";
 const NARROW_MARGINS = { top: 12, bottom: 112 }; // CSS px; the bars stand below the picture there
+const COLOURS_HEIGHT = 44; // CSS px of the bar above the picture, where only colour is painted
+
+class TooLarge extends Error {}
+
+// {width, height} by what the file begins with, before anything is made of its pixels.
+async function sizeOf(file) {
+  const image = new Image();
+  const address = URL.createObjectURL(file);
+  try {
+    await new Promise((resolve, reject) => Object.assign(image, { onload: resolve, onerror: reject, src: address }));
+  } finally {
+    URL.revokeObjectURL(address);
+  }
+  return { width: image.naturalWidth, height: image.naturalHeight };
+}
 
 /** Events: "opened" another painting is there; "tool", "maximised", "masks". */
 export class Canvas extends EventTarget {
@@ -40,10 +55,13 @@ export class Canvas extends EventTarget {
   async mount(element, side) {
     this.element = element;
     const floor = h("div", { class: "ez-canvas", tabindex: "0", role: "application", "aria-label": "Canvas" });
-    this.board = new Board(floor, () => (matchMedia(NARROW).matches ? NARROW_MARGINS : null));
+    this.board = new Board(floor, () => {
+      if (!matchMedia(NARROW).matches) return null;
+      return this.hasMask ? NARROW_MARGINS : { ...NARROW_MARGINS, top: NARROW_MARGINS.top + COLOURS_HEIGHT };
+    });
     this.pointers = followPointers(this);
     fill(element, floor);
-    floor.append(toolsBar(this), brushBar(this), viewBar(this));
+    floor.append(toolsBar(this), brushBar(this), coloursBar(this), viewBar(this));
     element.classList.add("is-empty");
     if (this.hasMask) fill(side, layersPanel(this));
     addEventListener("blur", () => this.#release());
@@ -63,18 +81,21 @@ export class Canvas extends EventTarget {
   async open(file, name = file.name ?? "") {
     let picture = null;
     try {
+      const told = await sizeOf(file);
+      if (told.width * told.height > MOST_PIXELS) throw new TooLarge(`${name || "The picture"} has ${told.width} × ${told.height} pixels; the canvas takes up to 64 million.`);
       picture = await createImageBitmap(file);
-    } catch {
-      throw new Error(`${name || "This file"} is not a picture that the browser can read.`);
+    } catch (error) {
+      throw error instanceof TooLarge ? error : new Error(`${name || "This file"} is not a picture that the browser can read.`);
     }
     const { width, height } = picture;
-    if (width * height > MOST_PIXELS) {
-      picture.close();
-      throw new Error(`${name || "The picture"} has ${width} × ${height} pixels; the canvas takes up to 64 million.`);
-    }
     const before = (this.drafts && this.painting?.id) ?? null;
     await this.#use(new Painting({ id: newId(), name, width, height, picture, file }));
     return before;
+  }
+
+  /** Begins on an empty ground of that size. */
+  begin(width, height, name) {
+    return this.#use(new Painting({ id: newId(), name, width, height }));
   }
 
   /** Goes back to a draft. False if it is gone. */
@@ -101,6 +122,7 @@ export class Canvas extends EventTarget {
       const whole = new OffscreenCanvas(width, height);
       const context = whole.getContext("2d");
       context.drawImage(picture, 0, 0);
+      this.board.surfaces.sketch.catchUp();
       this.board.surfaces.sketch.draw(context, layers.sketch.box, ({ left, top, right, bottom }) => [left, top, right - left, bottom - top]);
       return whole.convertToBlob({ type: "image/png" });
     });
@@ -186,6 +208,7 @@ export class Canvas extends EventTarget {
 
   #keys(event, key) {
     const tool = Object.keys(this.tools).find((name) => TOOLS[name].key.toLowerCase() === key);
+    if (tool && TOOLS[tool].ofSketch && this.painting.active !== "sketch") return null;
     if (tool) return () => this.choose(tool);
     return {
       "[": () => (event.shiftKey ? this.brush.soften(-1) : this.brush.resize(-1)),
@@ -250,7 +273,7 @@ export class Canvas extends EventTarget {
     const painting = id && (await this.drafts.load(id));
     if (!painting) return;
     // Another tab is at it: this one goes on with a copy.
-    if (!(await claim(this.#lock(id)))) painting.id = newId();
+    if (!(await claim(this.#lock(id)))) Object.assign(painting, { id: newId(), copyOf: id });
     await this.#use(painting);
     this.drafts.prune().catch((error) => this.#notKept(error));
   }

@@ -71,8 +71,13 @@ export function applyDifferences(raster, differences) {
   for (const { tile, runs } of differences) {
     const words = wordsOf(raster.tile(tile));
     mixIn(runs, words);
-    if (words.every((word) => word === 0)) raster.tiles.delete(tile);
+    if (isBlank(words)) raster.tiles.delete(tile);
     area = around(area, raster.tileBox(tile));
   }
   return area;
+}
+
+function isBlank(words) {
+  for (let at = 0; at < words.length; at++) if (words[at]) return false;
+  return true;
 }

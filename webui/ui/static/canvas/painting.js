@@ -6,6 +6,7 @@ import { NO_FRAME, SIDES } from "./frame.js";
 import { History } from "./history.js";
 import { Painter } from "./painter.js";
 import { Raster, TILE } from "./raster.js";
+import { pack, wordsOf } from "./runs.js";
 
 export const LAYERS = { mask: { words: "Mask", channels: 1 }, sketch: { words: "Colour sketch", channels: 4 } };
 
@@ -19,6 +20,7 @@ export class Painting extends EventTarget {
     super();
     Object.assign(this, { id, name, width, height, picture, file, history, frame });
     this.layers = Object.fromEntries(Object.entries(LAYERS).map(([layer, { channels }]) => [layer, new Raster(width, height, channels)]));
+    this.copyOf = null; // id of the one that another tab is at, which this one goes on from
     this.active = "mask";
     this.hidden = new Set(); // layers that are not shown
     this.revisions = { mask: 0, sketch: 0 }; // counts up with each change of a layer
@@ -61,15 +63,12 @@ export class Painting extends EventTarget {
   }
 
   invert() {
-    return this.change("mask", "Invert", (edit, raster) => {
-      for (const part of raster.parts(raster.box)) {
-        const { before, after } = edit.touch(part.key);
-        for (let y = 0; y < part.bottom - part.top; y++) {
-          for (let at = y * TILE; at < y * TILE + part.right - part.left; at++) after[at] = 255 - before[at];
-        }
-      }
-      return raster.box;
-    });
+    if (this.edit) return false;
+    const raster = this.layers.mask;
+    const differences = [...raster.parts(raster.box)].map((part) => ({ tile: part.key, runs: everyBit(part) }));
+    this.#painted("mask", applyDifferences(raster, differences));
+    this.#added("mask", "Invert", differences);
+    return true;
   }
 
   clear(layer = this.active) {
@@ -133,7 +132,10 @@ export class Painting extends EventTarget {
   #finish(layer, words) {
     const differences = this.edit.finish();
     this.edit = null;
-    if (!differences.length) return;
+    if (differences.length) this.#added(layer, words, differences);
+  }
+
+  #added(layer, words, differences) {
     const step = this.history.add(layer, words, differences);
     this.#tell("step", { layer, tiles: differences.map(({ tile }) => tile), step });
   }
@@ -152,4 +154,15 @@ export class Painting extends EventTarget {
   #tell(type, detail = {}) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+const WHOLE_TILE = pack(wordsOf(new Uint8Array(TILE * TILE).fill(255)));
+
+// The coded difference between a mask and its opposite in a tile, as far as the picture reaches.
+function everyBit({ left, top, right, bottom }) {
+  const [width, height] = [right - left, bottom - top];
+  if (width === TILE && height === TILE) return WHOLE_TILE;
+  const bytes = new Uint8Array(TILE * TILE);
+  for (let y = 0; y < height; y++) bytes.fill(255, y * TILE, y * TILE + width);
+  return pack(wordsOf(bytes));
 }

@@ -26,7 +26,7 @@ export function followPointers(canvas) {
     goesOn: event.shiftKey,
   });
   const ring = (event) => {
-    const hasRing = event && TOOLS[canvas.tool].hasRing && !canvas.panning && moving === null && event.pointerType !== "touch";
+    const hasRing = event && !event.target.closest(".knob") && TOOLS[canvas.tool].hasRing && !canvas.panning && moving === null && event.pointerType !== "touch";
     board.ring(hasRing ? place(event) : null, canvas.brush.size);
   };
   const stopDrawing = () => {
@@ -52,8 +52,10 @@ export function followPointers(canvas) {
       element.classList.add("is-moving");
       ring(event);
     } else if ([0, OTHER_END.button].includes(event.button) && !drawing) {
-      const state = TOOLS[canvas.tool].begin(canvas, touch(event));
-      if (state) drawing = { id: event.pointerId, tool: canvas.tool, state };
+      const picks = event.altKey && TOOLS[canvas.tool].altPicks && canvas.painting.active === "sketch";
+      const tool = picks ? "pick" : canvas.tool;
+      const state = TOOLS[tool].begin(canvas, touch(event));
+      if (state) drawing = { id: event.pointerId, tool, state };
     }
   });
 

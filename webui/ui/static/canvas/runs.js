@@ -3,9 +3,12 @@
 
 const LEAST_RUN = 3;
 
+let coded = new Uint32Array(0); // room to code in, kept from one call to the next
+
 /** The words, coded. */
 export function pack(words) {
-  const coded = new Uint32Array(words.length + Math.ceil(words.length / LEAST_RUN) + 2);
+  const most = words.length + Math.ceil(words.length / LEAST_RUN) + 2;
+  if (coded.length < most) coded = new Uint32Array(most);
   let size = 0;
   let literal = 0; // where the words begin that don't repeat
   const flush = (end) => {

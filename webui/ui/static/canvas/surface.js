@@ -1,6 +1,6 @@
-// A layer as the browser can draw it: canvases of one size, made only where something is painted, brought up to date by area.
+// A layer as the browser can draw it: canvases of one size, made only where something is painted, brought up to date square by square.
 
-import { box, isEmpty, meet } from "./boxes.js";
+import { NOWHERE, around, box, isEmpty, meet } from "./boxes.js";
 
 const SIDE = 512; // px; small, because a browser may copy a whole canvas that changes after it was drawn
 
@@ -9,24 +9,40 @@ export class Surface {
   constructor(raster, colours) {
     Object.assign(this, { raster, colours });
     this.canvases = new Map();
+    this.stale = new Map(); // square -> its part that has changed since
     this.columns = Math.ceil(raster.width / SIDE);
   }
 
-  /** Brings an area up to date. */
+  /** An area has changed. */
   refresh(area) {
-    for (const { key, part } of this.#parts(area)) {
-      let canvas = this.canvases.get(key);
-      if (!canvas) {
-        if (isBlank(this.raster, part)) continue;
-        canvas = new OffscreenCanvas(SIDE, SIDE);
-        this.canvases.set(key, canvas);
-      }
-      const width = part.right - part.left;
-      const height = part.bottom - part.top;
-      const image = new ImageData(width, height);
-      this.colours(this.raster.read(part), image.data, width * height);
-      canvas.getContext("2d").putImageData(image, part.left % SIDE, part.top % SIDE);
+    for (const { key, part } of this.#parts(area)) this.stale.set(key, around(this.stale.get(key) ?? part, part));
+  }
+
+  /** Brings what has changed up to date, as much of it as goes into so many ms. Returns the area of that; `stale` has the rest. */
+  catchUp(time = Infinity) {
+    const end = performance.now() + time;
+    let done = NOWHERE;
+    for (const [key, part] of this.stale) {
+      if (this.#update(key, part)) done = around(done, part);
+      this.stale.delete(key);
+      if (performance.now() > end) break;
     }
+    return done;
+  }
+
+  #update(key, part) {
+    let canvas = this.canvases.get(key);
+    if (!canvas) {
+      if (isBlank(this.raster, part)) return false;
+      canvas = new OffscreenCanvas(SIDE, SIDE);
+      this.canvases.set(key, canvas);
+    }
+    const width = part.right - part.left;
+    const height = part.bottom - part.top;
+    const image = new ImageData(width, height);
+    this.colours(this.raster.read(part), image.data, width * height);
+    canvas.getContext("2d").putImageData(image, part.left % SIDE, part.top % SIDE);
+    return true;
   }
 
   /** Everything anew, as when the colours changed. */

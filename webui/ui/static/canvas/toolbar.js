@@ -1,10 +1,12 @@
-// The three bars that float over the board: tools, brush, and view. Each is one stop for Tab, with arrow keys inside.
+// The bars that float over the board: tools, brush, colours, and view. Each is one stop for Tab, with arrow keys inside.
 
 import { icon } from "../icons.js";
 import { fill, h, roving } from "../markup.js";
 import { BOUNDS } from "./brush.js";
+import { TOOLS } from "./tools.js";
 
 const ZOOM = 1.25;
+const TAKEN_AWAY = ["Clear", TOOLS.eraser.words]; // steps that leave no colour
 
 export function button(name, words, key, run, { text = "", kind = "ez-tool" } = {}) {
   const said = key ? `${words} (${key})` : words;
@@ -12,11 +14,9 @@ export function button(name, words, key, run, { text = "", kind = "ez-tool" } = 
 }
 
 export function toolsBar(canvas) {
-  const tools = Object.entries(canvas.tools).map(([name, { words, key }]) => {
-    const choose = button(name, words, key, () => canvas.choose(name));
-    choose.dataset.tool = name;
-    return choose;
-  });
+  const tools = Object.keys(canvas.tools)
+    .filter((name) => !TOOLS[name].ofSketch)
+    .map((name) => toolButton(canvas, name));
   const bar = h(
     "div",
     { class: "ez-float v tools", role: "toolbar", "aria-label": "Tools", "aria-orientation": "vertical" },
@@ -25,36 +25,63 @@ export function toolsBar(canvas) {
     canvas.hasMask && button("invert", "Invert", "I", () => canvas.painting.invert()),
     button("trash", "Clear", "Del", () => canvas.painting.clear()),
   );
-  const stop = roving(bar, "button", { rows: true });
+  roving(bar, "button", { rows: true })(bar.querySelector(".on"));
+  return bar;
+}
+
+function toolButton(canvas, name) {
+  const choose = button(name, TOOLS[name].words, TOOLS[name].key, () => canvas.choose(name));
   const show = () => {
-    for (const tool of tools) {
-      const on = tool.dataset.tool === canvas.tool;
-      tool.classList.toggle("on", on);
-      tool.setAttribute("aria-pressed", String(on));
-    }
+    const on = name === canvas.tool;
+    choose.classList.toggle("on", on);
+    choose.setAttribute("aria-pressed", String(on));
   };
+  choose.dataset.tool = name;
   canvas.addEventListener("tool", show);
   show();
-  stop(bar.querySelector(".on"));
+  return choose;
+}
+
+/** What the colour sketch is painted with; there only while that is what one paints on. */
+export function coloursBar(canvas) {
+  const { brush } = canvas;
+  const colour = h("input", { type: "color", class: "ez-swatch", "aria-label": "Colour", title: "Colour", oninput: () => brush.set({ colour: colour.value }) });
+  const places = brush.palette.map((_, place) => h("button", { type: "button", onclick: () => brush.set({ colour: brush.palette[place] }) }));
+  const bar = h(
+    "div",
+    { class: "ez-float v colours", role: "toolbar", "aria-label": "Colours", "aria-orientation": "vertical", hidden: true },
+    toolButton(canvas, "pick"),
+    colour,
+    h("span", { class: "sep" }),
+    h("span", { class: "ez-palette", role: "group", "aria-label": "Palette" }, places),
+  );
+  const show = () => {
+    colour.value = brush.colour;
+    brush.palette.forEach((shade, place) => {
+      const button = places[place];
+      button.style.backgroundColor = shade;
+      button.title = shade;
+      button.setAttribute("aria-label", `Colour ${shade}`);
+      button.setAttribute("aria-pressed", String(shade === brush.colour));
+    });
+  };
+  canvas.watch("look", () => (bar.hidden = canvas.painting?.active !== "sketch"));
+  canvas.watch("step", ({ detail: { layer, step } }) => layer === "sketch" && step && !TAKEN_AWAY.includes(step.words) && brush.keepColour());
+  brush.addEventListener("change", show);
+  show();
+  roving(bar, "button, input", { rows: true })(bar.querySelector("button"));
   return bar;
 }
 
 export function brushBar(canvas) {
   const { brush } = canvas;
   const sliders = Object.keys(BOUNDS).map((name) => slider(brush, name));
-  const colour = h("input", { type: "color", class: "ez-swatch", "aria-label": "Colour", title: "Colour", oninput: () => brush.set({ colour: colour.value }) });
-  const colourPart = h("span", { class: "ez-mini", hidden: true }, "Colour", colour, h("span", { class: "sep" }));
-  const bar = h(
+  return h(
     "div",
     { class: "ez-float brush", role: "toolbar", "aria-label": "Brush" },
-    colourPart,
     sliders[0],
     h("span", { class: "only-wide row" }, sliders.slice(1).map((part) => [h("span", { class: "sep" }), part])),
   );
-  canvas.watch("look", () => (colourPart.hidden = canvas.painting?.active !== "sketch"));
-  brush.addEventListener("change", () => (colour.value = brush.colour));
-  colour.value = brush.colour;
-  return bar;
 }
 
 function slider(brush, name) {

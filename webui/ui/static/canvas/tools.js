@@ -9,10 +9,10 @@ const LEAST_RADIUS = 0.5; // px, of the lightest touch of a pen
 
 /**
  * A tool's handlers get the canvas and a touch {point, pressure, pointer, takesAway, goesOn}: point in picture pixels, pressure 0 to 1,
- * pointer "mouse", "pen" or "touch", takesAway with Alt, goesOn with Shift. `hover` follows a pointer that isn't pressed. `begin` returns the state that `move`, `end` and `stop` get back; null: nothing begins.
+ * pointer "mouse", "pen" or "touch", takesAway with Alt, goesOn with Shift; on the colour sketch Alt picks a colour with some tools (altPicks). `hover` follows a pointer that isn't pressed. `begin` returns the state that `move`, `end` and `stop` get back; null: nothing begins.
  */
 export const TOOLS = {
-  brush: { words: "Brush", key: "B", hasRing: true, ...strokes(false, "Brush") },
+  brush: { words: "Brush", key: "B", hasRing: true, altPicks: true, ...strokes(false, "Brush") },
   eraser: { words: "Eraser", key: "E", hasRing: true, ...strokes(true, "Eraser") },
   lasso: { words: "Lasso", key: "L", ...outlines("Lasso", (points) => points, (points) => new Polygon(points)) },
   rectangle: {
@@ -23,14 +23,30 @@ export const TOOLS = {
   fill: {
     words: "Fill",
     key: "G",
+    altPicks: true,
     begin(canvas, touch) {
       canvas.work(fillFrom(canvas.painting, touch.point, canvas.brush.ink(touch.takesAway)));
       return null;
     },
   },
+  // A colour from what is seen, for the colour sketch.
+  pick: {
+    words: "Pick a colour",
+    key: "P",
+    ofSketch: true,
+    begin: (canvas, touch) => pick(canvas, touch) ?? {},
+    move: (canvas, touch) => pick(canvas, touch),
+    end: (canvas) => canvas.tool === "pick" && canvas.choose("brush"),
+    stop: () => {},
+  },
   extend: { words: "Extend", key: "O", extends: true, ...framing },
   pan: { words: "Pan", key: "Space", pans: true },
 };
+
+function pick(canvas, { point }) {
+  const colour = canvas.board.colourAt(point);
+  if (colour) canvas.brush.set({ colour });
+}
 
 function strokes(erase, words) {
   const spot = (canvas, { point, pressure }) => ({ ...point, radius: Math.max(LEAST_RADIUS, (canvas.brush.size / 2) * pressure) });

@@ -1,0 +1,104 @@
+"""Files that are no good pictures, put in on the page: each is drawn on, or refused with one sentence that says what is wrong."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from easel_page import field, prompt
+from PIL import Image
+from playwright.sync_api import Page, expect
+from test_canvas_pages import canvas, open_page, results
+from visiting import Visitor
+
+
+def saved(picture: Image.Image, form: str = "PNG", **how: object) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, form, **how)
+    return stream.getvalue()
+
+
+def noise(mode: str = "RGB", size: tuple[int, int] = (96, 80)) -> Image.Image:
+    return Image.effect_noise(size, 120).convert(mode)
+
+
+def sixteen_bits() -> bytes:
+    return saved(Image.fromarray(np.linspace(0, 65535, 96 * 80).astype(np.uint16).reshape(80, 96)))
+
+
+def bomb(side: int = 10_000) -> bytes:
+    """100 megapixels of black in 12 kB."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = zlib.compress(bytes(side // 8 + 1) * side, 9)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0))
+        + chunk(b"IDAT", rows)
+        + chunk(b"IEND", b"")
+    )
+
+
+def choose(page: Page, data: bytes, name: str) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.locator("#ez-page-img2img").get_by_role("button", name="Choose a file").click()
+    chooser.value.set_files({"name": name, "mimeType": f"image/{name.split('.')[-1].replace('jpg', 'jpeg')}", "buffer": data})
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("clear.png", saved(noise("RGBA"))),
+        ("press.jpg", saved(noise("CMYK"), "JPEG")),
+        ("deep.png", sixteen_bits()),
+        ("few.gif", saved(noise("P"), "GIF")),
+    ],
+)
+def test_pictures_of_unusual_kinds_are_drawn_on(page: Page, name: str, data: bytes) -> None:
+    open_page(page, "img2img")
+    choose(page, data, name)
+    expect(canvas(page, "img2img").get_by_role("toolbar", name="Tools")).to_be_visible()
+    expect(field(page, "width")).to_have_value("96")
+    prompt(page).fill(f"from {name}")
+    field(page, "steps").fill("1")
+    page.locator("#ez-generate").click()
+    expect(results(page, "img2img")).to_have_count(1)
+    expect(page.locator(".ez-toast")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("notes.png", b"Dear diary,", "notes.png is not a picture that the browser can read."),
+        ("empty.png", b"", "empty.png is not a picture that the browser can read."),
+        ("half.png", saved(noise(size=(400, 400)))[:60_000], "half.png is not a picture that the browser can read."),
+        ("half.jpg", saved(noise(size=(400, 400)), "JPEG")[:30_000], "half.jpg is not a picture that the browser can read."),
+        ("bomb.png", bomb(), "bomb.png has 10000 × 10000 pixels; the canvas takes up to 64 million."),
+    ],
+)
+def test_what_is_no_picture_is_refused_at_once(page: Page, name: str, data: bytes, said: str) -> None:
+    open_page(page, "img2img")
+    choose(page, data, name)
+    expect(page.locator(".ez-toast")).to_have_count(1)
+    expect(page.locator(".ez-toast p")).to_have_text(said)
+    expect(canvas(page, "img2img").get_by_role("toolbar", name="Tools")).to_be_hidden()
+
+
+def test_a_film_is_shown_by_its_first_frame_and_refused_at_generate(visitor: Visitor) -> None:
+    film = saved(noise("P"), "GIF", save_all=True, append_images=[noise("L").convert("P")], duration=100)
+    page = visitor.open()
+    open_page(page, "img2img")
+    choose(page, film, "moves.gif")
+    expect(canvas(page, "img2img").get_by_role("toolbar", name="Tools")).to_be_visible()
+    prompt(page).fill("a film")
+    page.locator("#ez-generate").click()
+    expect(page.locator(".ez-toast")).to_contain_text("The picture is animated.")
+    expect(results(page, "img2img")).to_have_count(0)
+    # The browser reports that as well, once as an answer and once on its console.
+    assert all("/api/v1/images" in trouble for trouble in visitor.trouble)
+    visitor.trouble.clear()
