@@ -95,7 +95,7 @@ def test_seeds_can_be_had_again(page: Page) -> None:
 def test_live_redraws_while_one_types_and_keeps_nothing(page: Page) -> None:
     total = "fetch('/api/v1/history?limit=1').then(r => r.json()).then(h => h.total)"
     kept = page.evaluate(total)
-    page.locator("#ez-plan").get_by_role("switch").click()
+    page.locator("#ez-plan").get_by_role("switch", name="Live").click()
     expect(field(page, "seed")).not_to_have_value("")
     for words in ("a whale", "a whale in a hat"):
         prompt(page).fill(words)
@@ -106,7 +106,7 @@ def test_live_redraws_while_one_types_and_keeps_nothing(page: Page) -> None:
     page.locator("#ez-generate").click()
     expect_picture(page, "a whale in a hat")
     expect(page.locator(".ez-facts")).to_contain_text(f"Seed {seed}")
-    page.locator("#ez-plan").get_by_role("switch").click()
+    page.locator("#ez-plan").get_by_role("switch", name="Live").click()
     expect(field(page, "seed")).to_have_value("")
 
 

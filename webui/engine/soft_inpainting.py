@@ -58,10 +58,10 @@ class SoftInpainting:
         """
         mixed = torch.lerp(kept, drawn, share.to(kept).expand_as(drawn))
         one, other, length = (torch.linalg.vector_norm(latents, dim=1, keepdim=True) for latents in (kept, drawn, mixed))
-        # By the longest, so that high powers stay within what fp32 holds.
-        most = torch.maximum(one, other).clamp(min=_LEAST)
-        mean = (1 - share) * (one / most) ** self.contrast_boost + share * (other / most) ** self.contrast_boost
-        return mixed * (most * mean ** (1 / self.contrast_boost) / length.clamp(min=_LEAST))
+        # By logarithms: high powers of unlike lengths are beyond what fp32 holds.
+        powers = [torch.log(weight) + self.contrast_boost * torch.log(norm) for weight, norm in ((1 - share, one), (share, other))]
+        mean = torch.logaddexp(*powers) / self.contrast_boost
+        return mixed * (mean.exp() / length.clamp(min=_LEAST))
 
     def taken(self, kept: torch.Tensor, drawn: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """How much of the finished picture is laid over the source, 0 to 1, by how far its latents went from the source's."""
