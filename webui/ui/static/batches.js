@@ -29,6 +29,7 @@ async function lookAgain() {
 }
 
 on("snapshot", lookAgain);
+if (known.loaded) lookAgain(); // the snapshot was here before this module
 on("batch", (batch) => {
   batches.set(batch.id, batch);
   tell(batch.id);
