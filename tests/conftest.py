@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,15 @@ from served import serving
 from small_checkpoint import make_checkpoint
 
 from webui.catalog.checkpoints import CheckpointCatalog
+from webui.engine.worker import PATIENT_THREADS
 from webui.executors.fake import FakeExecutor
 from webui.extensions.registry import ExtensionRegistry
 from webui.settings import Settings, load_settings
 from webui.studio.studio import Studio
+
+# Before torch is imported, which nothing above does: tests run beside each other, and threads that spin slow a neighbour down.
+for _name, _value in PATIENT_THREADS.items():
+    os.environ.setdefault(_name, _value)
 
 
 @pytest.fixture
