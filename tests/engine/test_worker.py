@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from webui.engine import worker
 from webui.engine.worker import Inbox
 from webui.executors.local import SLOT, LocalExecutor
 from webui.generation.events import PROTOCOL_VERSION, Failed, Note, Picture, Stage, Step, WorkerEvent
@@ -209,3 +211,10 @@ def test_steps_do_not_leak_memory(executor: LocalExecutor, run: Run) -> None:
     for _ in range(5):
         run(spec)
     assert worker.memory_info().rss - before < 30_000_000
+
+
+def test_memory_is_given_back_when_no_job_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "REST_AFTER", 0.05)
+    rested = threading.Event()
+    threading.Thread(target=Inbox(io.BytesIO()).next_job, args=(rested.set,), daemon=True).start()
+    assert rested.wait(30)

@@ -291,8 +291,6 @@ class Engine:
             emit(Done(self._facts(run)))
         except JobInterrupted:
             emit(Interrupted())
-        finally:
-            give_back()
 
     def _run_pipeline(self, job: JobSpec, control: JobControl, watch: Stopwatch, emit: Emit) -> None:
         """Make the job's pictures by diffusers' own pipeline. Raises as `run` does, and JobInterrupted."""
@@ -316,6 +314,10 @@ class Engine:
     def unload(self, path: Path | None = None) -> None:
         """Let go of all weights, or of those that only one checkpoint has; the next job loads what it needs."""
         self._checkpoints.unload(path)
+
+    def rest(self) -> None:
+        """Give the system the memory back that nothing is kept in, since no job is waiting."""
+        give_back()
 
     def in_memory(self) -> InMemory:
         """What is where."""

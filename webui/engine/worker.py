@@ -20,7 +20,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+
+REST_AFTER = 2.0
+"""Seconds without a job after which memory is given back; sooner, the next picture would have to fetch it anew."""
 
 PATIENT_THREADS = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}
 """Threads that wait for each other soon sleep instead of spinning: spinning makes steps several times slower as soon as
@@ -83,9 +86,13 @@ class Inbox:
         """Begin reading."""
         threading.Thread(target=self._read, name="inbox", daemon=True).start()
 
-    def next_job(self) -> JobSpec | Errand:
-        """Wait for the next job, or for something to do between two."""
-        return self._jobs.get()
+    def next_job(self, rest: Callable[[], None]) -> JobSpec | Errand:
+        """Wait for the next job, or for something to do between two. rest: called when none has come for a while."""
+        try:
+            return self._jobs.get(timeout=REST_AFTER)
+        except queue.Empty:
+            rest()
+            return self._jobs.get()
 
     def control(self, job_id: str) -> JobControl:
         """The buttons of a job that has arrived."""
@@ -207,7 +214,7 @@ def serve(engine: Engine, inbox: Inbox, events: BinaryIO, problems: tuple[str, .
     # The garbage collector need not look through the libraries again and again; that alone takes tenths of a second.
     gc.freeze()
     while True:
-        job = inbox.next_job()
+        job = inbox.next_job(engine.rest)
         if isinstance(job, Errand):
             run_errand(engine, job)
             send("", engine.in_memory())

@@ -99,6 +99,11 @@ class Plan:
         return self.fits and not _STREAMS[self.residency]
 
     @property
+    def unhindered(self) -> bool:
+        """Whether all is where it is quickest and done at once, with whatever kernel."""
+        return self.fits and self.residency == RESIDENT and self.rows == self.wanted_rows and self.vae == WHOLE
+
+    @property
     def words(self) -> str:
         """For the plan line: "fits in memory", "fits; VAE tiled", "may not fit in memory"."""
         measures = [words for word in (self.residency, self.vae, self.attention) if (words := _WORDS.get(word))]

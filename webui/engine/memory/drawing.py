@@ -60,20 +60,22 @@ class MemoryBook:
         request = stage.request
         if request.checkpoint == job.request.checkpoint:
             self.learn(loaded.architecture, _peaks_of(job.known_peaks))
-        give_back()  # or what was freed would seem to be in use
         # What lies on a device of its own is not free there already.
         taken = 0 if self._device.copies else beside
-        budget = Budget(max(0, self._device.free_bytes() + loaded.held() - taken), self._device.reserve, self._device.copies)
         number = self._device.dtype.itemsize
         activations = PictureActivations(request.width, request.height, number, self.known(loaded.architecture), made)
-        plan = make_plan(
-            budget,
-            loaded.sizes,
-            activations,
-            pictures=pictures,
-            prompts=max(stage.prompts, default=1),
-            attention=choose_kernel(request.attention, self._device.attention),
-        )
+        kernel = choose_kernel(request.attention, self._device.attention)
+        prompts = max(stage.prompts, default=1)
+
+        def planned() -> tuple[Budget, Plan]:
+            budget = Budget(max(0, self._device.free_bytes() + loaded.held() - taken), self._device.reserve, self._device.copies)
+            return budget, make_plan(budget, loaded.sizes, activations, pictures=pictures, prompts=prompts, attention=kernel)
+
+        budget, plan = planned()
+        if not plan.unhindered or plan.attention != kernel:
+            # What was freed before seemed to be in use.
+            give_back()
+            budget, plan = planned()
         memory = PictureMemory(self, loaded, self._device, budget, request.width, request.height, pictures, made)
         memory.ladder = Ladder(plan, self._device, pictures, job.try_with_less, control, told, memory.ran_out)
         return memory

@@ -134,7 +134,8 @@ class ModelManager:
             known.family, known.text_identity = family, text_identity(family, source.family, encoders)
         self._current = self._loaded(known, family, skeletons)
         self._store.keep_within_budget(self._leased)
-        self._device.free_memory()
+        if self._device.copies:
+            self._device.free_memory()
         return self._current
 
     def beside(self, parts: Sequence[tuple[ComponentKind, Path]]) -> list[torch.nn.Module]:
