@@ -35,7 +35,8 @@ def test_a_chip_gives_exactly_its_picture(real: Server, new_visitor: Callable) -
     assert made.size == promised.size
     difference = max(high for _, high in ImageChops.difference(made, promised).getextrema())
     print(f"largest difference of any pixel: {difference} of 255")
-    assert difference <= 3, "another processor may round differently, but it must be the same picture"
+    # The stored ones were drawn in fp32; a processor that computes in bf16 rounds more.
+    assert difference <= 8, "another processor may round differently, but it must be the same picture"
 
 
 def test_generate_watch_interrupt_reload_and_use_again(real: Server, new_visitor: Callable) -> None:
