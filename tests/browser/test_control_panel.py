@@ -146,9 +146,9 @@ def test_an_ip_adapter_beside_a_controlnet(artist: Visitor, steered: Server) -> 
     expect(unit(page, 2).get_by_role("note")).to_contain_text("models/clip_vision")
     model.select_option(IP_ADAPTER)
     expect(unit(page, 2).get_by_role("note")).to_have_count(0)
-    unit(page, 2).get_by_label("Weight").fill("0.6")
-    unit(page, 2).get_by_label("Start").fill("0.1")
-    unit(page, 2).get_by_label("End").fill("0.7")
+    for label, value in (("Weight", "0.6"), ("Start", "0.1"), ("End", "0.7")):
+        unit(page, 2).get_by_label(label).fill(value)
+        unit(page, 2).get_by_label(label).press("Tab")
     expect(summary(page)).to_have_attribute("data-sum", f"{CANNY}, {IP_ADAPTER} 0.6")
     generate(page, "both kinds", steps=2)
     expect_picture(page, "both kinds")
