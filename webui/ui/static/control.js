@@ -1,10 +1,11 @@
 // Control: pictures that steer the picture, through ControlNets and IP-Adapters. The field holds what a request has of them, as JSON; half-made ones wait here.
 
 import { isDrawing } from "./ask.js";
-import { onChange, put, values } from "./fields.js";
+import { onChange, values } from "./fields.js";
 import { icon } from "./icons.js";
 import { on } from "./jobs.js";
 import { linked } from "./link.js";
+import { listField } from "./list-field.js";
 import { fill, h, roving, whenThere } from "./markup.js";
 import { open } from "./pages.js";
 import { range } from "./range.js";
@@ -40,7 +41,6 @@ const OF_HISTORY = /\/api\/v1\/(?:images|thumbnails)\/(\d+)/;
 let place = null;
 let units = recall("control", []).map(unitOf); // what a request has of a control, and {on, seen, more, gone} for this page
 let choices = null; // what there is to choose from, for the checkpoint
-let sent = null; // the field as this page set it last
 let asked = 0;
 
 export function mount(element) {
@@ -55,7 +55,6 @@ linked.then(() => {
   for (const unit of units) check(unit);
 });
 onChange((names) => {
-  if (names.includes("controls") && values.controls !== sent) adopt();
   if (names.includes("checkpoint")) lookForChoices();
   if (names.includes("width") || names.includes("height")) drawSeen();
 });
@@ -65,23 +64,13 @@ function unitOf(fields) {
   return { ...FRESH, on: true, seen: false, more: false, gone: false, ...fields };
 }
 
-/** The field was set by others: parameters of a picture, a paste, an Undo, a reload. */
-function adopt() {
-  const wanted = parsed(values.controls);
-  sent = values.controls;
-  if (JSON.stringify(wanted) === JSON.stringify(ready())) return;
+const controlsField = listField("controls", { ready, adopt });
+
+function adopt(wanted) {
   units = wanted.map((fields) => unitOf({ ...fields, hash: undefined }));
   for (const unit of units) check(unit);
   keep();
   draw();
-}
-
-function parsed(text) {
-  try {
-    return JSON.parse(text || "[]");
-  } catch {
-    return [];
-  }
 }
 
 /** What a request gets: those that are on and have all they need. */
@@ -97,10 +86,7 @@ function keep() {
 
 function changed() {
   keep();
-  const text = JSON.stringify(ready());
-  if (text === (sent ?? "[]")) return;
-  sent = text;
-  put({ controls: text });
+  controlsField.send();
 }
 
 async function check(unit) {

@@ -1,8 +1,8 @@
 // Regions: parts of the picture with prompts of their own. The field holds what a request has of them, as JSON; half-made ones wait here.
 
-import { onChange, put, values } from "./fields.js";
 import { icon } from "./icons.js";
 import { linked } from "./link.js";
+import { listField } from "./list-field.js";
 import { fill, h } from "./markup.js";
 import { onPage } from "./pages.js";
 import { range } from "./range.js";
@@ -16,8 +16,6 @@ const TYPED_AFTER_MS = 300;
 
 let place = null;
 let regions = recall("regions", []).map(regionOf); // what a request has of a region, and {on, more, gone, draft, drawn} for this page
-let sent = null; // the field as this page set it last
-let arrivals = []; // those who wait until the field holds what was sent
 let typing = null;
 
 const board = new RegionsBoard({
@@ -40,17 +38,13 @@ export function mount(element) {
 
 linked.then(() => regions.forEach(check));
 onPage(() => board.close());
-onChange((names) => {
-  if (names.includes("regions") && values.regions !== sent) adopt();
-  if ((values.regions || "[]") === (sent ?? values.regions ?? "[]")) arrivals.splice(0).forEach((arrived) => arrived());
-});
 
 /** The field holds what is painted and written here, and the stage can be seen. Throws {message, hint}. */
 export async function settled() {
   await board.settle();
   board.close();
   changed();
-  if (sent !== null && values.regions !== sent) await new Promise((arrived) => arrivals.push(arrived));
+  await regionsField.arrived();
 }
 
 /** Takes the board away, if it is there. */
@@ -62,24 +56,14 @@ function regionOf(fields) {
   return { ...FRESH, on: true, more: false, gone: false, draft: null, drawn: null, ...fields };
 }
 
-/** The field was set by others: parameters of a picture, a paste, an Undo, a reload. */
-function adopt() {
-  const wanted = parsed(values.regions);
-  sent = values.regions;
-  if (JSON.stringify(wanted) === JSON.stringify(ready())) return;
+const regionsField = listField("regions", { ready, adopt });
+
+function adopt(wanted) {
   board.close();
   regions = wanted.map(regionOf);
   regions.forEach(check);
   keep();
   draw();
-}
-
-function parsed(text) {
-  try {
-    return JSON.parse(text || "[]");
-  } catch {
-    return [];
-  }
 }
 
 /** What a request gets: those that are on and painted. */
@@ -96,10 +80,7 @@ function keep() {
 function changed() {
   clearTimeout(typing);
   keep();
-  const text = JSON.stringify(ready());
-  if (text === (sent ?? "[]")) return;
-  sent = text;
-  put({ regions: text });
+  regionsField.send();
 }
 
 async function check(region) {
