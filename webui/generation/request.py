@@ -1219,6 +1219,8 @@ def explain_validation(error: ValidationError, request_type: type[BaseModel]) ->
         return InvalidRequest(words, field=field, allowed="64 lower hex digits", hint=info.help)
     value = first.get("input")
     shown = "not a number" if isinstance(value, float) and not math.isfinite(value) else repr(value)[:60]
+    if isinstance(value, dict):
+        shown = "as it was sent"
     allowed = info.allowed
     return InvalidRequest(
         f"{info.label} can't be {shown}.",
