@@ -146,7 +146,7 @@ def test_a_database_that_is_locked_holds_the_queue_and_nothing_is_lost(
     monkeypatch.setattr("webui.studio.storage_guard.AGAIN_SECONDS", 0.02)
     studio = new_studio(FakeExecutor(step_seconds=0.05))
     job = studio.submit(parse_request(SMALL | {"batch_count": 2, "seed": 1}))
-    wait_for(lambda: studio.job(job["id"])["progress"])
+    wait_for(lambda: studio.job(job["id"])["status"] == "running")  # its progress is there a moment before its row says so
     with held(settings.data_dir / DATABASE_FILE) as let_go:
         wait_for(lambda: studio.notices.all())
         assert "Another program holds the database" in studio.notices.all()[0]["message"]

@@ -19,9 +19,11 @@ let place = null; // the list
 let voice = null;
 let area = null; // the field that the list belongs to, null while there is none
 let items = [];
+let begins = 0; // where in the field that is which they replace; it ends at the caret
 let marked = -1;
 let timer = null;
 let asking = null;
+let awaited = null; // what stands before the caret of the question that is on its way
 let dismissed = null; // what stood before the word that the list was closed at
 let taking = false;
 const takers = new Map(); // kind -> what is done instead of writing
@@ -70,19 +72,24 @@ function onInput(event) {
 
 function askSoon(field) {
   clearTimeout(timer);
+  awaited = beforeCaret(field);
   timer = setTimeout(() => lookUp(field), ASK_AFTER_MS);
 }
+
+const beforeCaret = (field) => field.value.slice(0, field.selectionStart);
 
 async function lookUp(field) {
   const caret = field.selectionStart;
   if (document.activeElement !== field || caret !== field.selectionEnd) return close();
-  const before = field.value.slice(0, caret);
+  const before = beforeCaret(field);
   const found = await ask(field, before.slice(-MOST_CHARACTERS));
-  if (!found || field.selectionStart !== caret || field.value.slice(0, caret) !== before || document.activeElement !== field) return;
-  const start = found.length ? before.slice(0, before.length - found[0].replaces.length) : "";
-  if (!found.length || start === dismissed) return close();
+  if (!found || beforeCaret(field) !== before || document.activeElement !== field) return;
+  awaited = null;
+  if (!found.length) return close();
+  const start = caret - found[0].replaces.length;
+  if (before.slice(0, start) === dismissed) return close();
   dismissed = null;
-  show(field, found);
+  show(field, found, start);
 }
 
 /** What there is to go on with; null when that was asked again in between or can't be had. */
@@ -101,10 +108,11 @@ async function ask(field, text) {
 
 // --- The list ---
 
-function show(field, found) {
+function show(field, found, start) {
   const opened = place.hidden;
   area = field;
   items = found;
+  begins = start;
   fill(place, items.map(option));
   place.hidden = false;
   mark(NAMED.includes(items[0].kind) ? 0 : -1);
@@ -163,6 +171,7 @@ function mark(index) {
 function close() {
   clearTimeout(timer);
   asking?.abort();
+  awaited = null;
   if (!area) return;
   area.removeAttribute("aria-activedescendant");
   area.removeAttribute("aria-controls");
@@ -185,25 +194,25 @@ function onKey(event) {
   if (step) mark(marked < 0 && step < 0 ? items.length - 1 : (marked + step + items.length) % items.length);
   else if ((event.key === "Enter" || event.key === "Tab") && marked >= 0 && !event.shiftKey) take(items[marked]);
   else if (event.key === "Escape") {
-    const before = area.value.slice(0, area.selectionStart);
-    dismissed = before.slice(0, before.length - items[0].replaces.length);
+    dismissed = area.value.slice(0, begins);
     close();
   } else return;
   event.preventDefault();
   event.stopPropagation();
 }
 
-// The caret went somewhere else.
+// The caret went somewhere else. That it followed a letter can be told after the letter: then the list waits for its answer.
 function onSelection() {
   if (!area || taking || document.activeElement !== area) return;
-  const before = area.value.slice(0, area.selectionStart);
+  const before = beforeCaret(area);
+  if (before === awaited) return;
   if (area.selectionStart !== area.selectionEnd || !before.endsWith(items[0].replaces)) close();
 }
 
 function take(item) {
   const field = area;
   const taker = takers.get(item.kind);
-  const { start, end, text } = written(field.value, field.selectionStart, item);
+  const { start, end, text } = written(field.value, Math.min(begins, field.selectionStart), field.selectionStart, item);
   close();
   taking = true;
   field.focus({ preventScroll: true });

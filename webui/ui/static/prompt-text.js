@@ -91,8 +91,7 @@ function word(value, start, end, direction) {
  * A completion written at the caret: {start, end, text}, as `weighed` has it. What stands behind the caret and belongs to the same tag
  * or wildcard goes, but a tag keeps the weights that it has.
  */
-export function written(value, caret, { kind, insert, replaces }) {
-  const start = caret - replaces.length;
+export function written(value, start, caret, { kind, insert }) {
   const after = value.slice(caret);
   if (kind === "lora") {
     const rest = after.match(/^[^<>:,\n]*(:[^<>\n]*)?>/);
