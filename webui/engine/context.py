@@ -11,8 +11,10 @@ from webui.engine.families.base import Conditioning
 from webui.engine.masks import LatentMask
 from webui.engine.regions import Layout
 from webui.engine.schedules import ModelSigmas
+from webui.engine.tiled_denoising import LatentTiles
 from webui.generation.prompt.schedules import Timeline
 from webui.generation.request import ResolvedDrawn
+from webui.pictures.boxes import Box
 
 
 @dataclass
@@ -27,6 +29,7 @@ class DenoiseContext:
             positive: a pull for each part between ANDs, of the prompt and of those of regions. negative: None where nothing is asked
             of it (guidance_scale 1).
         mask: what stays of a picture that is inpainted; None elsewhere. layout: where which prompt rules; None without regions.
+        tiles: those in which the denoiser is shown the latents; None where it is shown all at once.
     In each step, changing with it:
         step: 0-based; samplers that choose their own steps may stay at one or leave some out. sigma: noise level of `latents`.
         latents: (batch, channels, height / 8, width / 8), fp32: the noisy picture at the step's start.
@@ -37,6 +40,7 @@ class DenoiseContext:
     In each call of the denoiser:
         level: the noise level it is asked at; samplers ask between steps, too.
         asked: what its rows ask for, each `batch` rows: 0 is the negative prompt where there is one, then each pull.
+        shown: the tile that it is shown, in latents; None: all.
     """
 
     request: ResolvedDrawn
@@ -49,10 +53,12 @@ class DenoiseContext:
     hires: bool = False
     mask: LatentMask | None = None
     layout: Layout | None = None
+    tiles: LatentTiles | None = None
     step: int = 0
     sigma: float = 0.0
     level: float = 0.0
     asked: tuple[int, ...] = ()
+    shown: Box | None = None
     unguided: torch.Tensor = field(default_factory=lambda: torch.empty(0))
     denoised: torch.Tensor = field(default_factory=lambda: torch.empty(0))
 

@@ -44,6 +44,7 @@ from webui.engine.schedules import ModelSigmas, sigmas_of
 from webui.engine.soft_inpainting import SoftInpainting
 from webui.engine.stock_pipeline import StockRun
 from webui.engine.stopwatch import Stopwatch
+from webui.engine.tiled_denoising import LatentTiles
 from webui.engine.tiling import overlapped, seamless, without_overlap
 from webui.generation.enlarging import find_upscaler
 from webui.generation.events import Done, InMemory, Interrupted, Note, Skipped, Stage, Step, WorkerEvent
@@ -52,6 +53,7 @@ from webui.generation.passes import Pass, passes_of
 from webui.generation.prompt.reading import read_negative_prompt, read_prompt
 from webui.generation.prompt.schedules import Timeline
 from webui.generation.request import (
+    Img2Img,
     Inpaint,
     PictureFromPicture,
     ResolvedDrawn,
@@ -63,9 +65,11 @@ from webui.generation.request import (
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
 from webui.generation.stock_pipelines import STOCK_PIPELINES
+from webui.pictures.boxes import Box
 from webui.pictures.decoding import as_rgb, read_upright, with_alpha
 from webui.pictures.growing import Growing
 from webui.pictures.masking import as_mask, check_mask
+from webui.pictures.patchwork import Patchwork
 from webui.pictures.starting import Masking, Start, starting_inpaint, starting_picture
 from webui.planning.estimate import picture_work
 from webui.planning.memory import TILED
@@ -91,7 +95,8 @@ def _conditioning_files(device: Device, folder: Path | None) -> ConditioningFile
 
 def groups_of(images: Sequence[int], request: ResolvedDrawn, device: Device) -> list[tuple[int, ...]]:
     """The pictures of a job as they are drawn: together where the device gains by it and they stay the same, one by one elsewhere."""
-    alone = find_sampler(request.sampler).one_by_one or (isinstance(request, Inpaint) and any(request.extends))
+    in_parts = any(one.window or one.tile for one in passes_of(request))
+    alone = find_sampler(request.sampler).one_by_one or in_parts
     size = request.batch_size if device.batches and not alone else 1
     return [tuple(images[start : start + size]) for start in range(0, len(images), size)]
 
@@ -121,16 +126,27 @@ class _Run:
         """The picture that is drawn on, and its mask; None where it is drawn from noise alone. Raises InvalidRequest."""
         return read_start(self.job)
 
-    def grown(self, growing: Growing, stage: Pass[ResolvedDrawn]) -> tuple[Growing, Start]:
-        """A picture as it is when a pass begins, and what the pass starts from. Raises InvalidRequest."""
-        request, window = stage.request, stage.window
+    @property
+    def canvas(self) -> Growing | Patchwork:
+        """What the parts of a picture are drawn into that is drawn part by part. Raises InvalidRequest."""
+        if self.passes[0].tile is None:
+            return Growing.of(read_source(self.job))
+        assert self.start is not None, "there is a picture"
+        return Patchwork(self.start.picture, self.start.picture)
+
+    def next_part(self, canvas: Growing | Patchwork, stage: Pass[ResolvedDrawn]) -> tuple[Growing | Patchwork, Start]:
+        """The canvas as it is when a pass begins, and what the pass starts from. Raises InvalidRequest."""
+        request = stage.request
+        if isinstance(canvas, Patchwork):
+            assert isinstance(request, Img2Img) and stage.tile is not None, "each pass has its tile"
+            return canvas, canvas.start(stage.tile, request.drawn_overlap, keeps_colours=request.color_correction)
         assert isinstance(request, ResolvedInpaint), "only these grow"
-        if window is None:
+        if stage.window is None:
             assert self.start is not None, "there is a mask"
-            return growing, self.start
-        growing = growing.grown(window.grows)
+            return canvas, self.start
+        canvas = canvas.grown(stage.window.grows)
         size, keeps_colours = (request.width, request.height), request.color_correction
-        return growing, growing.start(window, size, request.extend_overlap, keeps_colours=keeps_colours)
+        return canvas, canvas.start(stage.window, size, request.extend_overlap, keeps_colours=keeps_colours)
 
     def note(self, text: str) -> None:
         """Tell the user something, once in a job."""
@@ -254,6 +270,16 @@ def _put_on(work: _Work, context: DenoiseContext, carrying: Carrying, patches: E
     patches.enter_context(seamless(work.family.modules[DENOISER], x=x, y=y))
     patches.enter_context(work.ready.adapters.on_denoiser(work.family, context))
     patches.enter_context(with_freeu(work.family, work.request))
+
+
+def _tiles(work: _Work, latents: torch.Tensor) -> LatentTiles | None:
+    """The tiles in which a pass shows latents to the denoiser; None where it shows all at once."""
+    request, shown = work.request, work.ready.stage.shown
+    if len(shown) == 1 or not isinstance(request, Img2Img):
+        return None
+    pixels = work.family.pixels_per_latent
+    height, width = latents.shape[-2:]
+    return LatentTiles.of((width, height), [Box(*(side // pixels for side in box)) for box in shown], request.drawn_overlap // pixels)
 
 
 class _DrawAlone(Exception):
@@ -475,8 +501,8 @@ class Engine:
 
     def _attempt(self, run: _Run, group: _Group, *, full: bool) -> _Drawn:
         """Draw the pictures of one batch. Raises ModelProducedNan, PictureSkipped, JobInterrupted, OutOfMemory, CheckpointUnusable."""
-        if any(stage.window for stage in run.passes):
-            return self._extended(run, group, full)
+        if any(stage.window or stage.tile for stage in run.passes):
+            return self._part_by_part(run, group, full)
         first, *hires = run.passes
         with self._at_work(run, first, group, full) as work:
             start, facts = self._beginning(work)
@@ -492,21 +518,21 @@ class Engine:
         drawn.facts = facts | more | drawn.facts
         return drawn
 
-    def _extended(self, run: _Run, group: _Group, full: bool) -> _Drawn:
-        """A picture that grows window by window, each drawn into what the one before has left. Raises as `_attempt` does."""
-        growing, facts = Growing.of(read_source(run.job)), {}
+    def _part_by_part(self, run: _Run, group: _Group, full: bool) -> _Drawn:
+        """A picture of which window by window or tile by tile is drawn, each into what those before have left. Raises as `_attempt`."""
+        canvas, facts = run.canvas, {}
         drawn = None
         for stage in run.passes:
-            growing, start = run.grown(growing, stage)
+            canvas, start = run.next_part(canvas, stage)
             with self._at_work(run, stage, group, full, start) as work:
                 begun, more = self._beginning(work)
                 drawn = self._decoded(*self._denoise(work, begun))
             facts |= more | drawn.facts
             drawn.start = start
             (picture,) = self._laid(drawn)
-            growing = replace(growing, picture=picture)
-        assert drawn is not None, "there is a window"
-        return _Drawn(drawn.context, as_pixels(growing.picture), facts)
+            canvas = replace(canvas, picture=picture)
+        assert drawn is not None, "there is a part"
+        return _Drawn(drawn.context, as_pixels(canvas.picture), facts)
 
     def _beginning(self, work: _Work) -> tuple[Beginning | None, dict[str, Any]]:
         """What a pass begins with, and facts; None: noise alone."""
@@ -570,6 +596,7 @@ class Engine:
                 hires=ready.stage.hires,
                 mask=mask,
                 layout=self._layout(work, latents),
+                tiles=_tiles(work, latents),
             )
             if not context.steps:
                 return work, context
@@ -626,8 +653,8 @@ class Engine:
         by = work.run.job.drawn.enlargement if work.ready.stage.hires else None
         height, width = latents.shape[-2:]
         layout = Layout.of(request.regions, masks, width, height, by).to(latents)
-        # What lies outside of one window of a picture that grows may lie in another.
-        for number in layout.nowhere if work.ready.stage.window is None else ():
+        # What lies outside of one part of a picture may lie in another.
+        for number in layout.nowhere if work.ready.stage.window is None and work.ready.stage.tile is None else ():
             work.run.note(f"Region {number} lies outside of what is drawn, so it was left out.")
         return layout
 

@@ -17,8 +17,10 @@ from webui.engine.families.base import Conditioning, Family
 from webui.engine.memory.measures import with_attributes
 from webui.engine.regions import OwnPictures, Weight
 from webui.engine.samplers import Denoise, NoisePath
+from webui.engine.tiled_denoising import told_of_tile
 from webui.engine.tiling import padded_layers
 from webui.generation.request import ResolvedDrawn
+from webui.pictures.boxes import Box
 
 Question = tuple[int, torch.Tensor]
 """Whom to ask (a row of DenoiseContext.asked), and the noisy latents that are shown."""
@@ -54,12 +56,26 @@ def asking(family: Family, context: DenoiseContext) -> Ask:
         answers: list[torch.Tensor] = [torch.empty(0)] * len(questions)
         for together, conditioning in batches(tuple(timeline.index_at(call) for timeline in timelines), tuple(row for row, _ in questions)):
             context.level, context.asked = sigma, tuple(questions[number][0] for number in together)
-            guesses = family.denoise(torch.cat([questions[number][1] for number in together]), sigma, conditioning)
+            guesses = _guesses(family, context, torch.cat([questions[number][1] for number in together]), conditioning)
             for number, guess in zip(together, guesses.chunk(len(together)), strict=True):
                 answers[number] = guess
         return answers
 
     return ask
+
+
+def _guesses(family: Family, context: DenoiseContext, x: torch.Tensor, conditioning: Conditioning) -> torch.Tensor:
+    """The denoiser's guesses of x0 at the level that it is asked at, of all at once or tile by tile."""
+    if context.tiles is None:
+        return family.denoise(x, context.level, conditioning)
+
+    def look_at(box: Box | None) -> None:
+        context.shown = box
+
+    def of_what_is_shown(part: torch.Tensor) -> torch.Tensor:
+        return family.denoise(part, context.level, told_of_tile(conditioning, context.shown))
+
+    return context.tiles.denoise(of_what_is_shown, x, look_at)
 
 
 @dataclass(frozen=True)

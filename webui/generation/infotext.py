@@ -29,6 +29,7 @@ from webui.generation.regions import INFOTEXT_KEY as REGION_KEY
 from webui.generation.regions import read_regions, write_regions
 from webui.generation.request import (
     SOFT_FIELDS,
+    TILED_FIELDS,
     BaseRequest,
     Img2Img,
     Inpaint,
@@ -84,6 +85,9 @@ HIRES_KEYS = ("Denoising strength", "Hires upscale", "Hires upscaler")
 
 SOFT_KEYS = tuple(str(parameters_of(Inpaint)[name].infotext) for name in SOFT_FIELDS)
 """Keys that every infotext of soft inpainting has, and no other."""
+
+TILED_KEYS = tuple(str(parameters_of(Img2Img)[name].infotext) for name in TILED_FIELDS)
+"""Keys that only infotexts of pictures have that were drawn in tiles."""
 
 EXTENSION_KEYS = tuple(f"Extend {side}" for side in ("left", "right", "top", "bottom"))
 """Keys by which readers know that a picture was extended."""
@@ -167,6 +171,8 @@ def _of_drawn(request: ResolvedDrawn, seed: int | None, version: str) -> str:
         pairs = _with_hires_size(pairs, request) if request.hires else _without_hires(pairs)
     if isinstance(request, Inpaint) and not request.soft_inpainting:
         pairs = {key: value for key, value in pairs.items() if key not in SOFT_KEYS}
+    if isinstance(request, Img2Img) and request.tiled_drawing == "Off":
+        pairs = {key: value for key, value in pairs.items() if key not in TILED_KEYS}
     pairs = _with_loopback(_with_refiner(pairs, request), request)
     ordered = sorted(pairs, key=lambda key: ORDER.index(key) if key in ORDER else len(ORDER))
     return _joined_lines(request.prompt, request.negative_prompt, {key: pairs[key] for key in ordered} | {"Version": f"easel-{version}"})
@@ -303,9 +309,9 @@ def map_fields(infotext: Infotext) -> Mapped:
     source_keys = _source_keys(type(source)) if source else {}
     of_source = _of_source(infotext.parameters, source, unmapped) if source else {}
 
-    def take(key: str, value: str, given: dict[str, Any]) -> None:
+    def take(key: str, value: str, given: dict[str, Any], beside: Mapping[str, Any] = MappingProxyType({})) -> None:
         try:
-            request = parse_request(given)
+            request = parse_request({**beside, **given})
         except InvalidRequest as error:
             allowed = f" Allowed: {error.allowed}." if error.allowed and len(error.allowed) < 60 else ""
             unmapped.append(Unmapped(key, value[:200], f"{error.message}{allowed}"))
@@ -322,7 +328,7 @@ def map_fields(infotext: Infotext) -> Mapped:
         size = _SIZE.fullmatch(value) if key in _SIZES else None
         if size:
             for name, side in zip(_SIZES[key], size.groups(), strict=True):
-                take(key, value, {name: side})
+                take(key, value, {name: side}, _drawn_in_tiles(of_source))
         elif (
             key not in told
             and key not in source_keys
@@ -385,6 +391,13 @@ def _of_source(parameters: Mapping[str, str], source: Img2Img | Inpaint, unmappe
         except InvalidRequest as error:
             unmapped.append(Unmapped(key, value[:200], error.message))
     return asked
+
+
+def _drawn_in_tiles(of_source: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a size is allowed beside, where the picture was drawn in tiles: larger sizes than else."""
+    if of_source.get("tiled_drawing", "Off") == "Off":
+        return {}
+    return {"init_image": _NO_PICTURE, **{name: of_source[name] for name in ("kind", *TILED_FIELDS)}}
 
 
 def _is_how_easel_does_it(key: str, value: str) -> bool:

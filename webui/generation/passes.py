@@ -11,9 +11,12 @@ from webui.generation.prompt.reading import count_parts
 from webui.generation.prompt.schedules import Steps
 from webui.generation.request import (
     MAX_SEED,
+    MULTI_DIFFUSION,
     SAME_CHECKPOINT,
     SAME_SAMPLER,
     SAME_SCHEDULE,
+    SD_UPSCALE,
+    Img2Img,
     Inpaint,
     PictureFromPicture,
     PictureRequest,
@@ -21,6 +24,7 @@ from webui.generation.request import (
     Txt2Img,
 )
 from webui.generation.samplers import find_sampler
+from webui.pictures.boxes import Box
 from webui.pictures.outpainting import Window
 
 AnyRequest = TypeVar("AnyRequest", bound=PictureRequest)
@@ -33,7 +37,8 @@ class Pass(Generic[AnyRequest]):
 
     request: with this run's own size, words, steps, sampler and checkpoint. steps: those that are taken of a schedule.
     prompt_steps: how the schedules of its prompts count. hires: whether it goes on from the enlarged picture of another pass.
-    refined: whether the refiner takes over in it. window: the part of a picture that grows which it draws.
+    refined: whether the refiner takes over in it. window: the part of a picture that grows which it draws. tile: the part of one that is
+    drawn tile by tile.
     """
 
     request: AnyRequest
@@ -42,6 +47,20 @@ class Pass(Generic[AnyRequest]):
     hires: bool = False
     refined: bool = False
     window: Window | None = None
+    tile: Box | None = None
+
+    @property
+    def shown(self) -> tuple[Box, ...]:
+        """What the denoiser is shown of the picture in each call, one after the other: all of it, or overlapping tiles."""
+        request = self.request
+        if isinstance(request, Img2Img) and request.tiled_drawing == MULTI_DIFFUSION:
+            return request.in_tiles
+        return (Box(0, 0, request.width, request.height),)
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels it is shown in each call, those of overlaps as often as they are."""
+        return sum(box.size[0] * box.size[1] for box in self.shown)
 
     @property
     def calls(self) -> int:
@@ -65,10 +84,15 @@ class Pass(Generic[AnyRequest]):
 
 
 def passes_of(request: AnyRequest) -> tuple[Pass[AnyRequest], ...]:
-    """The first pass, and the hires pass where one is asked for; or what is masked, and then each window of a picture that is extended."""
+    """The first pass, and the hires pass where one is asked for.
+
+    Or what is masked, and then each window of a picture that is extended; or each tile of one that is drawn tile by tile.
+    """
     refiner = request.other_refiner is not None
     if isinstance(request, Inpaint) and any(request.extends):
         return tuple(_extending(request, first_steps(request), _prompt_steps(request), refined=refiner))
+    if isinstance(request, Img2Img) and request.tiled_drawing == SD_UPSCALE:
+        return tuple(_tile_by_tile(request, first_steps(request), _prompt_steps(request), refined=refiner))
     if not isinstance(request, Txt2Img) or not request.hires:
         return (Pass(request, first_steps(request), _prompt_steps(request), refined=refiner),)
     refined = refiner and request.hires_refiner != "second pass"
@@ -81,15 +105,25 @@ def passes_of(request: AnyRequest) -> tuple[Pass[AnyRequest], ...]:
 
 
 _SEEDS_APART = 1_000_003
-"""From one window to the next, so that no two of a picture have the same noise, nor one of a picture with a seed nearby."""
+"""From one window or tile to the next, so that no two of a picture have the same noise, nor one of a picture with a seed nearby."""
 
 
 def _extending(request: Any, steps: PartialSteps, prompt_steps: Steps, *, refined: bool) -> Iterator[Pass[Any]]:
     windows = [*([None] if request.mask else []), *request.windows]
     for number, window in enumerate(windows):
-        seeds = {name: (getattr(request, name) + number * _SEEDS_APART) % (MAX_SEED + 1) for name in ("seed", "variation_seed")}
-        own = request.model_copy(update=seeds) if number else request
+        own = request.model_copy(update=_seeds_apart(request, number)) if number else request
         yield Pass(own, steps, prompt_steps, refined=refined, window=window)
+
+
+def _tile_by_tile(request: Any, steps: PartialSteps, prompt_steps: Steps, *, refined: bool) -> Iterator[Pass[Any]]:
+    for number, tile in enumerate(request.in_tiles):
+        width, height = tile.size
+        own = request.model_copy(update={**_seeds_apart(request, number), "width": width, "height": height})
+        yield Pass(own, steps, prompt_steps, refined=refined, tile=tile)
+
+
+def _seeds_apart(request: Any, number: int) -> dict[str, int]:
+    return {name: (getattr(request, name) + number * _SEEDS_APART) % (MAX_SEED + 1) for name in ("seed", "variation_seed")}
 
 
 def first_steps(request: PictureRequest) -> PartialSteps:

@@ -23,7 +23,7 @@ from webui.generation import samplers
 from webui.generation.adapters import VAE_AUTOMATIC, VAE_NONE, UsedEmbedding, UsedLora
 from webui.generation.attention import find_attention_label
 from webui.generation.control import MOST_CONTROLS, ControlUnit
-from webui.generation.enlarging import Enlargement, enlargement, find_upscaler
+from webui.generation.enlarging import LATENT_PIXELS, Enlargement, enlargement, find_upscaler
 from webui.generation.finishing import MOST_STEPS, AnyStep, size_after
 from webui.generation.images import ImageHash, OptionalImageHash
 from webui.generation.loopback import DenoisingCurve, strength_of
@@ -31,8 +31,9 @@ from webui.generation.parameter import MAX_PROMPT_CHARACTERS, Declared, paramete
 from webui.generation.prompt.emphasis import EmphasisMode
 from webui.generation.regions import MOST_REGIONS, Region
 from webui.generation.weight_storage import AS_COMPUTED, OF_OTHERS, WeightStorage
-from webui.pictures.boxes import Size
+from webui.pictures.boxes import Box, Size
 from webui.pictures.outpainting import Sides, Window, check_extension, windows_of
+from webui.pictures.tiles import tiles_of
 
 REQUEST_VERSION = 2
 """Version of the stored JSON form. Raise it together with an entry in `UPGRADES`."""
@@ -42,11 +43,18 @@ RANDOM_SEED = -1
 NoiseSource = Literal["CPU", "GPU", "NV"]
 NOISE_SOURCES = get_args(NoiseSource)
 ResizeMode = Literal["Just resize", "Crop and resize", "Resize and fill", "Just resize (latent upscale)"]
+LATENT_RESIZE: ResizeMode = "Just resize (latent upscale)"
 MaskMode = Literal["Inpaint masked", "Inpaint not masked"]
 MaskedContent = Literal["fill", "original", "latent noise", "latent nothing"]
 InpaintArea = Literal["Whole picture", "Only masked"]
 """AUTOMATIC1111's words, as they stand in infotexts."""
 
+TiledDrawing = Literal["Off", "SD upscale", "MultiDiffusion"]
+TILED_DRAWINGS = get_args(TiledDrawing)
+SD_UPSCALE, MULTI_DIFFUSION = TILED_DRAWINGS[1:]
+MOST_AT_ONCE, MOST_IN_TILES = 2048, 8192
+"""Pixels of a side of what is drawn as a whole, and in tiles."""
+MOST_TILES = 512
 Tiling = Literal["Off", "X and Y", "X", "Y"]
 TILINGS = get_args(Tiling)
 RefinedPass = Literal["second pass", "first pass", "both passes"]
@@ -864,10 +872,105 @@ class PictureFromPicture(PictureRequest):
         return self.model_copy(update=own | content)
 
 
+def _side_in_tiles(name: str) -> Any:
+    return parameter(
+        512,
+        label=name,
+        help=f"{name} of the picture. Beyond {MOST_AT_ONCE} px it is drawn in tiles.",
+        unit="px",
+        step=8,
+        ge=64,
+        le=MOST_IN_TILES,
+        multiple_of=8,
+    )
+
+
 class Img2Img(PictureFromPicture):
     """A picture from words and a picture."""
 
     kind: Literal["img2img"]
+    width: int = _side_in_tiles("Width")
+    height: int = _side_in_tiles("Height")
+    tiled_drawing: TiledDrawing = parameter(
+        "Off",
+        label="Draw in tiles",
+        help="For pictures larger than the model is good at. SD upscale: tile by tile, each a picture of its own. "
+        "MultiDiffusion: all tiles agree in every step.",
+        infotext="Tiled drawing",
+    )
+    tiled_scale: float = parameter(
+        0.0,
+        label="Enlarge by",
+        help="In tiles: how many times as large as before the picture becomes. 0: as large as Width and Height say.",
+        unit="times",
+        step=0.05,
+        ge=0,
+        le=8,
+    )
+    drawn_tile: int = parameter(
+        512,
+        label="Tile size",
+        help="Side of a tile: what the model is good at, as 512 for Stable Diffusion 1 and 1024 for SDXL.",
+        infotext="Drawn tile",
+        unit="px",
+        step=8,
+        ge=64,
+        le=2048,
+        multiple_of=8,
+    )
+    drawn_overlap: int = parameter(
+        64,
+        label="Tile overlap",
+        help="By how much tiles overlap at least. More hides seams better and takes longer.",
+        infotext="Drawn overlap",
+        unit="px",
+        step=8,
+        ge=0,
+        le=512,
+        multiple_of=8,
+    )
+
+    @model_validator(mode="after")
+    def _fits_its_tiles(self) -> Self:
+        check_tiles(self)
+        return self
+
+    @property
+    def in_tiles(self) -> tuple[Box, ...]:
+        """Which parts of the picture are drawn; one, where it is drawn as a whole."""
+        if self.tiled_drawing == "Off":
+            return (Box(0, 0, self.width, self.height),)
+        return tiles_of((self.width, self.height), self.drawn_tile, self.drawn_overlap, LATENT_PIXELS)
+
+
+def check_tiles(request: Img2Img) -> None:
+    """Raises InvalidRequest where a picture is too large for how it is drawn, and where its tiles can't be drawn."""
+    size, tile, overlap = (request.width, request.height), request.drawn_tile, request.drawn_overlap
+    if request.tiled_drawing == "Off":
+        field = "width" if request.width > MOST_AT_ONCE else "height"
+        if max(size) > MOST_AT_ONCE:
+            allowed = f"at most {MOST_AT_ONCE} px, or {MOST_IN_TILES} px in tiles"
+            raise InvalidRequest(f"{max(size)} px can't be drawn at once.", field=field, allowed=allowed, hint="Draw it in tiles.")
+        return
+    if overlap >= tile:
+        hint = "Use a smaller overlap or larger tiles."
+        raise InvalidRequest(
+            f"Tiles of {tile} px can't overlap by {overlap} px.", field="drawn_overlap", allowed=f"less than {tile} px", hint=hint
+        )
+    number = len(request.in_tiles)
+    if number > MOST_TILES:
+        allowed = f"at most {MOST_TILES} tiles"
+        raise InvalidRequest(f"The picture would take {number} tiles.", field="drawn_tile", allowed=allowed, hint="Use larger tiles.")
+    if any(request.tiles):
+        hint = "Leave Tiling off, or draw the picture as a whole."
+        raise InvalidRequest("A picture that is drawn in tiles can't be seamless.", field="tiling", allowed="Off", hint=hint)
+    if request.tiled_drawing == SD_UPSCALE and request.resize_mode == LATENT_RESIZE:
+        raise InvalidRequest(
+            "SD upscale enlarges pixels.", field="resize_mode", allowed="any other", hint="Use MultiDiffusion to enlarge latents."
+        )
+    if request.tiled_drawing == SD_UPSCALE and request.controls:
+        hint = "Use MultiDiffusion, whose tiles each see their part of the control picture."
+        raise InvalidRequest("SD upscale can't be controlled.", field="tiled_drawing", allowed="Off, MultiDiffusion", hint=hint)
 
 
 def _extension(side: str) -> Any:
@@ -1087,6 +1190,9 @@ def _same_or(same: str, field: str, value: str, find: Callable[[str], str]) -> s
 HIRES_FIELDS = tuple(name for name in Txt2Img.model_fields if name.startswith("hires_") or name == "denoising_strength")
 """What can be chosen about the hires pass."""
 
+TILED_FIELDS = ("tiled_drawing", "drawn_tile", "drawn_overlap")
+"""What can be chosen about drawing in tiles."""
+
 SOFT_FIELDS = tuple(name for name in Inpaint.model_fields if name.startswith("soft_"))
 """What can be chosen about soft inpainting."""
 
@@ -1178,6 +1284,10 @@ class ResolvedFromPicture(Resolved, PictureFromPicture):
 
 class ResolvedImg2Img(ResolvedFromPicture, Img2Img):
     """A picture from words and a picture, as it will be drawn."""
+
+    # Of two bases the first one's bounds would count.
+    width: int = _side_in_tiles("Width")
+    height: int = _side_in_tiles("Height")
 
 
 class ResolvedInpaint(ResolvedFromPicture, Inpaint):

@@ -16,6 +16,7 @@ from webui.generation.request import (
     SAME_SAMPLER,
     SAME_SCHEDULE,
     DrawnRequest,
+    Img2Img,
     Inpaint,
     PictureFromPicture,
     ResolvedDrawn,
@@ -81,9 +82,8 @@ def resolve(
     if isinstance(request, Txt2Img):
         fields["hires_schedule_type"] = _hires_schedule(fields)
         fields["hires_loras"] = adapters.hires_loras
-    if isinstance(request, PictureFromPicture) and request.resize_by:
-        assert picture_size is not None, "the size follows from it"
-        fields |= _resized(picture_size, request.resize_by)
+    if isinstance(request, PictureFromPicture):
+        fields |= _resized(request, picture_size)
     if isinstance(request, Inpaint) and picture_size is not None:
         fields["picture_width"], fields["picture_height"] = picture_size
     if fields["schedule_type"] == samplers.AUTOMATIC:
@@ -103,17 +103,26 @@ def resolve(
     return resolved
 
 
-def _resized(picture_size: tuple[int, int], factor: float) -> dict[str, Any]:
+def _resized(request: PictureFromPicture, picture_size: Size | None) -> dict[str, Any]:
     """Width and height, so many times a picture's, in the steps in which sizes are drawn. Raises InvalidRequest beyond what is allowed."""
     sides: dict[str, Any] = {"resize_by": 0.0}
+    field, factor, in_tiles = "resize_by", request.resize_by, False
+    if isinstance(request, Img2Img):
+        sides["tiled_scale"] = 0.0
+        in_tiles = request.tiled_drawing != "Off"
+        if in_tiles and request.tiled_scale:
+            field, factor = "tiled_scale", request.tiled_scale
+    if not factor:
+        return sides
+    assert picture_size is not None, "the size follows from it"
+    infos = parameters_of(Img2Img if in_tiles else PictureFromPicture)
     for name, side in zip(("width", "height"), picture_size, strict=True):
-        info = parameters_of(PictureFromPicture)[name]
-        step, least, most = (int(number or 1) for number in (info.step, info.minimum, info.maximum))
+        step, least, most = (int(number or 1) for number in (infos[name].step, infos[name].minimum, infos[name].maximum))
         sides[name] = round(side * factor / step) * step
         if not least <= sides[name] <= most:
             raise InvalidRequest(
                 f"{factor:g} times the picture ({picture_size[0]} x {picture_size[1]}) can't be drawn.",
-                field="resize_by",
+                field=field,
                 allowed=f"{least} to {most} px on each side",
                 hint="Choose another factor, or give width and height.",
             )

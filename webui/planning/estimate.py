@@ -55,7 +55,7 @@ class Sample:
             return float(told)  # type: ignore[arg-type]
         if not self.steps:  # it wasn't drawn
             return 0.0
-        return self.steps * _work(self.width, self.height, 2 if self.cfg_scale > 1 else 1, self.sampler)
+        return self.steps * _work(self.width * self.height, 2 if self.cfg_scale > 1 else 1, self.sampler)
 
     @property
     def memory(self) -> MeasuredMemory | None:
@@ -130,9 +130,9 @@ def round_duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def _work(width: int, height: int, prompts: int, sampler: str) -> float:
+def _work(pixels: int, prompts: int, sampler: str) -> float:
     # In a step one pass of the denoiser for each prompt and each call of the sampler; its cost grows with the area.
-    return find_sampler(sampler).calls * width * height * prompts
+    return find_sampler(sampler).calls * pixels * prompts
 
 
 def _number(value: Any) -> float:
@@ -141,8 +141,7 @@ def _number(value: Any) -> float:
 
 def _works(request: DrawnRequest) -> list[float]:
     """What each step has to do for one picture, those of all passes one after the other."""
-    asked = [(one.prompts, one.request) for one in passes_of(request)]
-    return [_work(own.width, own.height, prompts, own.sampler) for each, own in asked for prompts in each]
+    return [_work(one.pixels, prompts, one.request.sampler) for one in passes_of(request) for prompts in one.prompts]
 
 
 def picture_work(request: GenerationRequest) -> float:
@@ -210,7 +209,7 @@ def plan_memory(request: DrawnRequest, samples: Sequence[Sample], available: int
     loras = made if any(map(loras_named, (request.prompt, *request.region_prompts))) else {}
     largest = max(passes_of(request), key=lambda one: one.request.width * one.request.height)
     asked = largest.request
-    activations = PictureActivations(asked.width, asked.height, newest.number, known_peaks(samples), loras)
+    activations = PictureActivations(asked.width, asked.height, newest.number, known_peaks(samples), loras, largest.shown[0].size)
     return make_plan(
         budget,
         newest.sizes_stored(request.weight_storage),

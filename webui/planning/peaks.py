@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from webui.pictures.boxes import Size
 from webui.planning.memory import ONE_BY_ONE, TILED, WHOLE
 
 ENCODE, DENOISE, DECODE = "encode", "denoise", "decode"
@@ -76,7 +77,8 @@ class PictureActivations:
     """Peaks for pictures of one size (see webui.planning.memory.Activations).
 
     number: bytes of one number. peaks: those known for this architecture and dtype. made: stage -> bytes of weights that are
-    there in it beside the checkpoint's own, as LoRAs make them; measured peaks are without.
+    there in it beside the checkpoint's own, as LoRAs make them; measured peaks are without. shown: width and height in pixels of what
+    the denoiser is shown at a time, where that isn't the whole picture.
     """
 
     width: int
@@ -84,6 +86,7 @@ class PictureActivations:
     number: int
     peaks: Sequence[Peak] = ()
     made: Mapping[str, int] = field(default_factory=dict)
+    shown: Size | None = None
 
     def encode(self) -> int:
         """The text encoder's."""
@@ -92,7 +95,8 @@ class PictureActivations:
 
     def denoise(self, rows: int, attention: str) -> int:
         """The denoiser's, with that many latents in one pass."""
-        return self._made(DENOISE) + (self._known(DENOISE, attention, rows) or _DENOISE_BYTES * self.number * rows * self._latents)
+        latents = _latents(self.shown) if self.shown else self._latents
+        return self._made(DENOISE) + (self._known(DENOISE, attention, rows) or _DENOISE_BYTES * self.number * rows * latents)
 
     def decode(self, pictures: int, vae: str) -> int:
         """The VAE's, for that many pictures drawn together."""
@@ -107,11 +111,12 @@ class PictureActivations:
 
     @property
     def _latents(self) -> int:
-        return self.width * self.height // LATENT**2
+        return _latents((self.width, self.height))
 
     def _known(self, stage: str, how: str, rows: int) -> int:
         """From the peak of the most similar work, in proportion; 0 where nothing is known."""
-        wanted = self.width * self.height * rows
+        width, height = self.shown if self.shown and stage == DENOISE else (self.width, self.height)
+        wanted = width * height * rows
         known = [peak for peak in self.peaks if peak.stage == stage and peak.how == how and peak.work > 0]
         if not known:
             return 0
@@ -119,3 +124,7 @@ class PictureActivations:
         # More tiles need no more memory than few.
         scale = 1.0 if how == TILED else wanted / nearest.work
         return round(nearest.bytes * scale * MARGIN)
+
+
+def _latents(size: Size) -> int:
+    return size[0] * size[1] // LATENT**2

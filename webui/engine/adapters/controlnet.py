@@ -15,7 +15,9 @@ from typing import Any, Protocol
 import torch
 from torch.nn import Module
 
+from webui.engine.tiled_denoising import of_tile
 from webui.errors import AdapterUnusable
+from webui.pictures.boxes import Box
 
 Progress = Callable[[], tuple[int, int]]
 """The step that is being taken, 0-based, and how many there are."""
@@ -44,10 +46,12 @@ class Control:
     soft: bool = False
     prompt_only: bool = False
 
-    def says(self, sample: torch.Tensor, timestep: Any, told: dict[str, Any], negative: Sequence[bool] = ()) -> list[torch.Tensor]:
-        """What to add to the U-Net's skips and, at last, to its middle. told: the U-Net's other arguments. negative: see `controlled`.
+    def says(
+        self, sample: torch.Tensor, timestep: Any, told: dict[str, Any], negative: Sequence[bool] = (), shown: Box | None = None
+    ) -> list[torch.Tensor]:
+        """What to add to the U-Net's skips and, at last, to its middle. told: the U-Net's other arguments.
 
-        Empty where no row is told anything.
+        negative, shown: see `controlled`. Empty where no row is told anything.
         """
         rows = [row for row in range(len(sample)) if not (self.prompt_only and row < len(negative) and negative[row])]
         number, added = self.model.dtype, told.get("added_cond_kwargs")
@@ -59,12 +63,15 @@ class Control:
             timestep,
             encoder_hidden_states=told["encoder_hidden_states"][rows].to(number),
             added_cond_kwargs=None if added is None else {name: tensor[rows] for name, tensor in added.items()},
-            controlnet_cond=self.picture.to(sample.device, number).expand(len(rows), -1, -1, -1),
+            controlnet_cond=self._part(shown).to(sample.device, number).expand(len(rows), -1, -1, -1),
             conditioning_scale=self.weight,
             return_dict=False,
         )
         said = [_spread(one, rows, len(sample)) for one in (*skips, middle)]
         return [one * SOFTER**depth for one, depth in zip(said, range(len(said) - 1, -1, -1), strict=True)] if self.soft else said
+
+    def _part(self, shown: Box | None) -> torch.Tensor:
+        return self.picture if shown is None else self.picture[of_tile(shown)]
 
 
 class Timed(Protocol):
@@ -86,10 +93,17 @@ def takes_part(one: Timed, step: int, steps: int) -> bool:
 
 
 @contextmanager
-def controlled(unet: Module, controls: Sequence[Control], progress: Progress, negative: NegativeRows = lambda: ()) -> Iterator[None]:
+def controlled(
+    unet: Module,
+    controls: Sequence[Control],
+    progress: Progress,
+    negative: NegativeRows = lambda: (),
+    shown: Callable[[], Box | None] = lambda: None,
+) -> Iterator[None]:
     """Within the block each call of the U-Net is told what the ControlNets say; after it the U-Net is as it was.
 
-    Several add up. negative: tells which rows of the present call ask for the negative prompt.
+    Several add up. negative: tells which rows of the present call ask for the negative prompt. shown: which part of the picture, in
+    pixels, the U-Net is shown in it; None: all.
     Raises AdapterUnusable when one is made for another family.
     """
     for control in controls:
@@ -98,7 +112,7 @@ def controlled(unet: Module, controls: Sequence[Control], progress: Progress, ne
     def tell(module: Module, arguments: tuple[Any, ...], told: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         sample, timestep = arguments[:2]
         asked = [control for control in controls if takes_part(control, *progress())]
-        said = [answer for control in asked if (answer := control.says(sample, timestep, told, negative()))]
+        said = [answer for control in asked if (answer := control.says(sample, timestep, told, negative(), shown()))]
         if not said:
             return None
         *skips, middle = (functools.reduce(torch.add, each).to(sample.dtype) for each in zip(*said, strict=True))

@@ -21,6 +21,7 @@ from webui.engine.precision import HALF, in_float32
 from webui.errors import AdapterUnusable
 from webui.generation.control import BALANCED, CONTROL_FIRST, CONTROLNET, IP_ADAPTER, ControlUnit
 from webui.generation.job import ControlUse, JobSpec
+from webui.pictures.boxes import Box
 from webui.pictures.decoding import read_stored
 from webui.pictures.preprocessors import control_picture
 
@@ -70,7 +71,7 @@ class ControlSet:
             progress = lambda: (context.step_asked, context.steps)  # noqa: E731
             negative = lambda: context.negative_rows  # noqa: E731
             # First, since ControlNets are told the prompt as it is without what the U-Net is shown beside it.
-            stack.enter_context(controlled(unet, self._at(family, context), progress, negative))
+            stack.enter_context(controlled(unet, self._at(family, context), progress, negative, lambda: _shown(family, context)))
             if self.pictures:
                 stack.enter_context(looking_at(unet, self.pictures, progress, negative))
             yield
@@ -92,6 +93,11 @@ class ControlSet:
                 for control in self.controls
             )
         return self._seen[width, height]
+
+
+def _shown(family: Family, context: DenoiseContext) -> Box | None:
+    """The tile that the denoiser is shown, in pixels."""
+    return None if context.shown is None else Box(*(side * family.pixels_per_latent for side in context.shown))
 
 
 @dataclass(frozen=True)

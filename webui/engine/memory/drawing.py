@@ -18,6 +18,7 @@ from webui.engine.memory.meter import Measured, give_back, peak_of
 from webui.generation.job import JobSpec
 from webui.generation.passes import Pass
 from webui.generation.request import ResolvedDrawn
+from webui.pictures.boxes import Size
 from webui.planning.memory import RESIDENT, WHOLE, Budget, Plan, make_plan
 from webui.planning.peaks import DECODE, DENOISE, ENCODE, Peak, PictureActivations, merge
 
@@ -63,7 +64,8 @@ class MemoryBook:
         # What lies on a device of its own is not free there already.
         taken = 0 if self._device.copies else beside
         number = self._device.dtype.itemsize
-        activations = PictureActivations(request.width, request.height, number, self.known(loaded.architecture), made)
+        shown = stage.shown[0].size
+        activations = PictureActivations(request.width, request.height, number, self.known(loaded.architecture), made, shown)
         kernel = choose_kernel(request.attention, self._device.attention)
         prompts = max(stage.prompts, default=1)
 
@@ -76,7 +78,7 @@ class MemoryBook:
             # What was freed before seemed to be in use.
             give_back()
             budget, plan = planned()
-        memory = PictureMemory(self, loaded, self._device, budget, request.width, request.height, pictures, made)
+        memory = PictureMemory(self, loaded, self._device, budget, request.width, request.height, pictures, shown, made)
         memory.ladder = Ladder(plan, self._device, pictures, job.try_with_less, control, told, memory.ran_out)
         return memory
 
@@ -87,7 +89,7 @@ def _peaks_of(known: Iterable[Mapping[str, Any]]) -> Iterable[Peak]:
 
 @dataclass
 class PictureMemory:
-    """The memory of one pass over some pictures drawn together. made: as in PictureActivations."""
+    """The memory of one pass over some pictures drawn together. shown, made: as in PictureActivations."""
 
     book: MemoryBook
     loaded: Loaded
@@ -96,6 +98,7 @@ class PictureMemory:
     width: int
     height: int
     pictures: int
+    shown: Size
     made: Mapping[str, int]
     ladder: Ladder = field(init=False)
     peaks: list[Peak] = field(default_factory=list)
@@ -120,13 +123,13 @@ class PictureMemory:
 
     def of(self, loaded: Loaded) -> PictureMemory:
         """The same memory and plan, for another checkpoint that takes part in the pass."""
-        other = PictureMemory(self.book, loaded, self.device, self.budget, self.width, self.height, self.pictures, self.made)
+        other = PictureMemory(self.book, loaded, self.device, self.budget, self.width, self.height, self.pictures, self.shown, self.made)
         other.ladder = self.ladder
         return other
 
     def _measured(self, stage: str, plan: Plan, attempt: Callable[[Carrying], Made]) -> Made:
         how, rows = _way(stage, plan, self.pictures)
-        if not any((peak.stage, peak.how, peak.rows) == (stage, how, rows) for peak in self._alike()):
+        if not any((peak.how, peak.rows) == (how, rows) for peak in self._alike(stage)):
             give_back()
 
         seen: list[Measured] = []
@@ -143,7 +146,7 @@ class PictureMemory:
         # What LoRAs made in it is no activation.
         peak = max((measured.bytes for measured in seen), default=0) - self.made.get(stage, 0)
         if peak > 0:
-            self._note(Peak(stage, how, self.width, self.height, rows, peak))
+            self._note(Peak(stage, how, *self._size(stage), rows, peak))
         return made
 
     def ran_out(self, stage: str, plan: Plan) -> None:
@@ -152,10 +155,15 @@ class PictureMemory:
         if plan.residency == RESIDENT:
             weights = self.loaded.sizes.total
         how, rows = _way(stage, plan, self.pictures)
-        self._note(Peak(stage, how, self.width, self.height, rows, max(self.budget.available - weights, 0) + 1))
+        self._note(Peak(stage, how, *self._size(stage), rows, max(self.budget.available - weights, 0) + 1))
 
-    def _alike(self) -> list[Peak]:
-        return [peak for peak in self.book.known(self.loaded.architecture) if (peak.width, peak.height) == (self.width, self.height)]
+    def _size(self, stage: str) -> Size:
+        """Width and height in pixels of what that stage has before it."""
+        return self.shown if stage == DENOISE else (self.width, self.height)
+
+    def _alike(self, stage: str) -> list[Peak]:
+        size = self._size(stage)
+        return [peak for peak in self.book.known(self.loaded.architecture) if (peak.stage, peak.width, peak.height) == (stage, *size)]
 
     def _note(self, peak: Peak) -> None:
         self.peaks.append(peak)

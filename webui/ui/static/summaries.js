@@ -81,6 +81,8 @@ const SECTIONS = {
   "ez-acc-soft": () => (values.soft_inpainting ? told(SOFT) || "On" : ""),
   "ez-acc-loopback": () =>
     differs("loops") ? `${values.loops} loops, ${values.source_denoising_strength} to ${values.final_denoising_strength}${differs("denoising_curve") ? `, ${values.denoising_curve.toLowerCase()}` : ""}` : "",
+  "ez-acc-tiles": () =>
+    differs("tiled_drawing") ? [values.tiled_drawing, differs("tiled_scale") && `${values.tiled_scale} ×`, `tiles ${values.drawn_tile}`].filter(Boolean).join(", ") : "",
   "ez-acc-refiner": () => {
     if (!differs("refiner")) return "";
     return [values.refiner, `at ${values.refiner_switch_at}`, values.refiner_by_steps && "of the steps", differs("hires_refiner") && values.hires_refiner].filter(Boolean).join(", ");
@@ -96,7 +98,7 @@ const SECTIONS = {
   "ez-acc-regions": () => divided(values.regions),
   "ez-acc-dynamic": () => (values.dynamic_prompts ? "On" : ""),
 };
-const USUAL = { "ez-acc-hires": "Off", "ez-acc-refiner": "Off", "ez-acc-source": "Default", "ez-acc-extend": "Off", "ez-acc-soft": "Off", "ez-acc-loopback": "Off", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-control": "Off", "ez-acc-regions": "None", "ez-acc-dynamic": "Off" };
+const USUAL = { "ez-acc-hires": "Off", "ez-acc-refiner": "Off", "ez-acc-source": "Default", "ez-acc-extend": "Off", "ez-acc-soft": "Off", "ez-acc-loopback": "Off", "ez-acc-tiles": "Off", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-control": "Off", "ez-acc-regions": "None", "ez-acc-dynamic": "Off" };
 
 /** How many parts of the picture have prompts of their own. */
 function divided(text) {

@@ -3,10 +3,10 @@
 import { onChange, values } from "./fields.js";
 import { whenThere } from "./markup.js";
 
-const SWITCHED = { soft_inpainting: "#ez-soft" };
+const SWITCHED = { "#ez-soft": () => values.soft_inpainting, "#ez-tiles": () => (values.tiled_drawing ?? "Off") !== "Off" };
 
 function show() {
-  for (const [name, place] of Object.entries(SWITCHED)) whenThere(place, (element) => (element.inert = !values[name]));
+  for (const [place, isOn] of Object.entries(SWITCHED)) whenThere(place, (element) => (element.inert = !isOn()));
 }
 
 export function startSwitches() {

@@ -7,6 +7,7 @@ from typing import get_args
 import gradio as gr
 
 from webui.generation.loopback import DenoisingCurve
+from webui.generation.request import TILED_DRAWINGS
 from webui.pictures.outpainting import SIDE_FIELDS
 from webui.ui.fields import PARAMETERS, Fields, unchecked, words
 from webui.ui.pieces import Assets, piece
@@ -23,6 +24,7 @@ SOFT_ROWS = (
     ("soft_contrast_boost", "soft_mask_influence"),
     ("soft_difference_threshold", "soft_difference_contrast"),
 )
+TILED = {name: name for name in TILED_DRAWINGS}
 MASKED_CONTENT = {"Original": "original", "Fill": "fill", "Noise": "latent noise", "Nothing": "latent nothing"}
 
 
@@ -95,6 +97,17 @@ def loopback(fields: Fields) -> None:
             fields.add("loops", _slider(fields, "loops"))
             fields.add("final_denoising_strength", _slider(fields, "final_denoising_strength"))
         _segments(fields, "denoising_curve", CURVES)
+
+
+def tiles(fields: Fields) -> None:
+    """How a picture is drawn that is larger than the model is good at."""
+    with gr.Accordion("Draw in tiles", open=False, elem_id="ez-acc-tiles", elem_classes=["ez-acc-g", IMG2IMG]):
+        _segments(fields, "tiled_drawing", TILED)
+        with gr.Column(elem_id="ez-tiles", elem_classes="ez-switched"):
+            fields.add("tiled_scale", _slider(fields, "tiled_scale"))
+            with gr.Row():
+                for name in ("drawn_tile", "drawn_overlap"):
+                    fields.add(name, _slider(fields, name))
 
 
 def _segments(fields: Fields, name: str, choices: dict[str, str]) -> None:

@@ -34,6 +34,7 @@ def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequ
                 canvas_pages.details(fields)
                 canvas_pages.soft_inpainting(fields)
                 canvas_pages.loopback(fields)
+                canvas_pages.tiles(fields)
                 _sampling_details(fields, vaes)
                 _prompt_details(fields)
                 _variation(fields)
