@@ -295,7 +295,7 @@ def train(
     models_dir: ModelsDir = None,
 ) -> None:
     """Train a LoRA on a folder of pictures."""
-    more = dict(part.partition("=")[::2] for part in option or ())
+    more: dict[str, Any] = {name: value for name, _, value in (part.partition("=") for part in option or ())}
     path = str(folder.expanduser().absolute())
     fields = {"kind": "train", "model": model, "folder": path, "name": name, "trigger": trigger, "steps": steps, "rank": rank}
     with _bench(data_dir, models_dir) as bench:

@@ -156,13 +156,13 @@ class _Attention(torch.autograd.Function):
     """Keeps what fused kernels keep: queries, keys, values and the answer, but no table of all pairs."""
 
     @staticmethod
-    def forward(context: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         answer = query.new_empty(*query.shape[:-1], value.shape[-1])
-        context.save_for_backward(query, key, value, answer)
+        ctx.save_for_backward(query, key, value, answer)
         return answer
 
     @staticmethod
-    def backward(context: Any, *gradients: torch.Tensor) -> Any:
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
         raise NotImplementedError("there is no way back without numbers")
 
 
