@@ -103,9 +103,9 @@ def check_checkpoint(checkpoint: Checkpoint) -> None:
         )
 
 
-def default_name(recipe: Train) -> str:
-    """What the LoRA is called where nobody says: as the folder, without kohya's number."""
-    name = Path(recipe.folder).name
+def default_name(folder: str) -> str:
+    """What a LoRA is called where nobody says: as the folder of its pictures, without kohya's number."""
+    name = Path(folder).name
     number, _, rest = name.partition("_")
     return rest if number.isdigit() and rest else name
 

@@ -201,7 +201,7 @@ class Workshop:
             "id": str(order.id),
             "kind": order.kind,
             "status": order.status,
-            "name": readable(Path(target).name) if isinstance(target, str) else _title(order),
+            "name": readable(_name_of(order, Path(target))) if isinstance(target, str) else _title(order),
             "asked": _plain(order.asked),
             "progress": progress,
             "fetched": _length(order.state.get("part")) if order.kind in DOWNLOADS and order.status not in (DONE, RUNNING) else 0,
@@ -537,7 +537,7 @@ class Workshop:
 
     def _lora_target(self, recipe: Train) -> Path:
         """Where the LoRA goes. Raises Conflict when a name that was asked for is taken; one that is made up gets a number."""
-        stem = safe_name(recipe.name or default_name(recipe), _NAME_BYTES) or "lora"
+        stem = safe_name(recipe.name or default_name(recipe.folder), _NAME_BYTES) or "lora"
         target = self.models_folder / FOLDER_OF["lora"] / f"{stem}.safetensors"
         if recipe.name:
             require_free(target)
@@ -588,8 +588,15 @@ def _source_words(offer: Offer) -> str:
     return " ".join(f"{part}." for part in parts if part)
 
 
+def _name_of(order: Order, target: Path) -> str:
+    """What is made, as people call it: a LoRA that is trained by the name that it has in prompts."""
+    return target.stem if order.kind in TRAINING else target.name
+
+
 def _title(order: Order) -> str:
     asked = _plain(order.asked)
+    if order.kind in TRAINING:
+        return str(asked["name"] or default_name(asked["folder"]))
     return str(asked.get("name") or asked.get("file") or asked.get("source") or asked.get("model") or asked.get("first") or order.kind)
 
 
