@@ -83,6 +83,8 @@ from webui.studio.picture_file import PictureFolder, suffix_for
 from webui.studio.picture_format import media_type
 from webui.studio.picture_keeper import PictureKeeper
 from webui.studio.preferences import Preferences
+from webui.studio.preset_book import FILE_NAME as PRESETS
+from webui.studio.preset_book import Preset, PresetBook
 from webui.studio.progress import PreviewBoard
 from webui.studio.queue_view import QueueView
 from webui.studio.style_book import KnownStyle, StyleBook
@@ -129,6 +131,7 @@ class Studio:
         )
         self.history = History(self.database, self.films.has)
         self.styles = StyleBook(settings.style_patterns)
+        self.presets = PresetBook(settings.data_dir / PRESETS)
         self.completer = Completer(catalog.models, self.styles, self.history, extensions)
         self._pictures = PictureFolder(settings.pictures_dir, settings.data_dir / "cache")
         self.images = ImageStore(settings.data_dir / FOLDER, self.database, lambda: self.preferences.current, self._history_file)
@@ -828,6 +831,18 @@ class Studio:
                 # What can be mended is the text that was written, not that of its styles.
                 told[name] = replace(told[name], warnings=explain(own, steps, reader, negative=negative).warnings)
         return told
+
+    def save_preset(self, preset: Preset, was: str | None = None) -> Preset:
+        """Keep a finishing chain by name (`PresetBook.save` says how), and tell all pages."""
+        saved = self.presets.save(preset, was)
+        self.events.publish("presets")
+        return saved
+
+    def delete_preset(self, name: str) -> Preset:
+        """Take a preset away, and tell all pages. Raises NotFound, InvalidRequest or DataUnusable."""
+        gone = self.presets.delete(name)
+        self.events.publish("presets")
+        return gone
 
     def save_style(self, style: Style, **how: Any) -> KnownStyle:
         """Write a style down (`StyleBook.save` says how), and tell all pages."""
