@@ -160,7 +160,7 @@ def test_what_is_transparent_doesn_t_come_into_sight_at_edges(way: str, by: str)
     hidden = edge(0, 200).convert("RGBA")
     hidden.putalpha(edge(0, 255).getchannel("R"))
     made = numbers(at_size(hidden, way, (13, 11), 13, by))
-    assert (abs(made[made[..., 3] > 8][:, :3] - 200) <= 6).all()
+    assert made[made[..., 3] > 32][:, :3].min() > 190  # black is what is hidden
 
 
 def test_area_is_the_mean_of_what_lies_below() -> None:

@@ -1,4 +1,4 @@
-"""The finishing chain on the page: put together, ordered by pointer and keys, kept over reloads, kept by name, brought back from history."""
+"""The finishing chain on the page: put together, ordered by pointer and keys, kept over reloads and by name, brought back from history."""
 
 from __future__ import annotations
 

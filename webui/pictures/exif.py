@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 MARK = b"Exif\0\0"
 
@@ -38,7 +37,6 @@ class Tag:
 
 
 Folder = Mapping[int, Tag]
-_NONE: Folder = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,10 @@ class Exif:
     """Tags by their folders. order: of bytes, ">" or "<"."""
 
     order: str = ">"
-    root: Folder = _NONE
-    exif: Folder = _NONE
-    gps: Folder = field(default=_NONE)
-    interoperability: Folder = field(default=_NONE)
+    root: Folder = field(default_factory=dict)
+    exif: Folder = field(default_factory=dict)
+    gps: Folder = field(default_factory=dict)
+    interoperability: Folder = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.root or self.exif or self.gps or self.interoperability)
