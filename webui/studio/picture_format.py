@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image, PngImagePlugin, features
 
 from webui.generation.infotext import PNG_TEXT_KEY
+from webui.pictures.decoding import as_rgb
 from webui.pictures.exif import ASCII, IMAGE_HISTORY, MAKER_NOTE, MARK, UNDEFINED, USER_COMMENT, Exif, Tag, read_exif, write_exif
 from webui.studio.carried import NOTHING, XMP_TEXT_KEY, Carried
 
@@ -22,7 +23,7 @@ _FULL_COLOUR_FROM = 90
 
 @dataclass(frozen=True)
 class PictureFormat:
-    """One file format. longest_side in pixels, text_bytes: room for parameters; pillow: its name there."""
+    """One file format. longest_side in pixels, text_bytes: room for parameters; pillow: its name there; alpha: whether it keeps that."""
 
     name: str
     pillow: str
@@ -32,6 +33,7 @@ class PictureFormat:
     text_bytes: int = _UNLIMITED
     feature: str | None = None
     exif: bool = True
+    alpha: bool = True
 
     @property
     def available(self) -> bool:
@@ -46,7 +48,7 @@ FORMATS: dict[str, PictureFormat] = {
     for entry in (
         PNG,
         # A segment of a JPEG is told by 16 bits: 65,535 bytes less its length field and "Exif\0\0".
-        PictureFormat("jpeg", "JPEG", ".jpg", "image/jpeg", longest_side=65_500, text_bytes=65_527, feature="jpg"),
+        PictureFormat("jpeg", "JPEG", ".jpg", "image/jpeg", longest_side=65_500, text_bytes=65_527, feature="jpg", alpha=False),
         PictureFormat("webp", "WEBP", ".webp", "image/webp", longest_side=16_383, feature="webp"),
         # libavif refuses to read more than 32,768 px by default.
         PictureFormat("avif", "AVIF", ".avif", "image/avif", longest_side=32_768, feature="avif"),
@@ -70,8 +72,10 @@ def media_type(name: str | PurePath) -> str:
 def save(picture: Image.Image, form: PictureFormat, infotext: str, own: str, quality: int, carried: Carried = NOTHING) -> bytes:
     """Encode with two texts inside, A1111's infotext and Easel's own record, and with what is carried over from a source.
 
-    quality: 1 to 100, of all but PNG; WebP with 100 is lossless. Raises ValueError when the texts have no room in it.
+    quality: 1 to 100, of all but PNG; WebP with 100 is lossless. What is transparent lies on white where the format has no alpha.
+    Raises ValueError when the texts have no room in it.
     """
+    picture = picture if form.alpha else as_rgb(picture)
     buffer = io.BytesIO()
     exif = carried.exif.for_pixels(*picture.size)
     options: dict[str, Any] = {"icc_profile": carried.profile} if carried.profile else {}
