@@ -40,7 +40,8 @@ def finished(data: bytes, suffix: str, steps: Sequence[dict[str, Any]] = (SHARPE
     with Image.open(io.BytesIO(data)) as source:
         request = resolve_upscale(asked, source.size, infotext_of(data))  # pyright: ignore[reportArgumentType]
         assert isinstance(request, ResolvedUpscale)
-        return encode(source.convert("RGB"), request, 0, {"seconds": 1.0}, suffix, 90, read_carried(data)).data
+        made = source.convert("RGB").resize(request.finished_size)
+        return encode(made, request, 0, {"seconds": 1.0}, suffix, 90, read_carried(data)).data
 
 
 def of_easel() -> bytes:
@@ -84,7 +85,6 @@ def test_the_words_go_through_all_formats_and_are_appended_to(source: Any) -> No
         told = read_infotext(words).parameters
         keys = [key for key in told if key.startswith("Postprocess")]
         assert keys == ["Postprocess sharpen", *(f"Postprocess {number} sharpen" for number in range(2, tour + 1))]
-    assert len(json.dumps(read_picture(data, []))) > 100
 
 
 def test_pasted_parameters_are_the_same_at_the_end() -> None:
@@ -94,7 +94,8 @@ def test_pasted_parameters_are_the_same_at_the_end() -> None:
         data = finished(data, suffix)
     after = read_picture(data, ["small"])
     assert len(after["fields"].pop("finishing")) == len(TOUR) and before["fields"].pop("finishing", []) in ([], ())
-    assert after["fields"] == before["fields"]
+    exact = ("attention", "extensions")  # which Easel's own record tells of what it drew, and words don't
+    assert after["fields"] == {name: value for name, value in before["fields"].items() if name not in exact}
 
 
 def test_texts_of_other_programs_come_back_as_they_were() -> None:

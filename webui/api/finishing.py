@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from webui.api import answers
 from webui.api.jobs import schema_of
 from webui.api.problems import json_object, new_router, problems
+from webui.catalog.finishing import WHERE_FROM, models_for
 from webui.errors import InvalidRequest
 from webui.generation.enlarging import PIXEL_UPSCALER_LABELS
 from webui.generation.finishing import HEX, MOST_STEPS, STEP_TYPES, FinishingStep, FormatStep
@@ -25,12 +26,6 @@ _PRESET["properties"]["was"] = {"type": ["string", "null"], "description": "Its 
 
 _BUILT_IN: Mapping[str, Sequence[str]] = {"upscaler": PIXEL_UPSCALER_LABELS}
 """Kind of models -> what there is of it without any file."""
-
-_LACKS: Mapping[str, str] = {
-    "cut_out": "No model that finds subjects is here yet. Put a U²-Net or an IS-Net (u2net.pth, isnet-general-use.pth) into "
-    "models/cut_out; it appears here by itself.",
-}
-"""Kind of models -> what to do where there is none of it, and nothing built in."""
 
 
 def _step_words(kind: type[FinishingStep], models: Callable[[str], list[str]]) -> dict[str, Any]:
@@ -53,7 +48,7 @@ def _field(kind: type[FinishingStep], info: ParameterInfo, models: Callable[[str
     of_models = str(extra.get("of_models", ""))
     if of_models:
         there = [*_BUILT_IN.get(of_models, ()), *models(of_models)]
-        lacks = "" if there else _LACKS.get(of_models, "")
+        lacks = "" if there or not WHERE_FROM.get(of_models) else f"No model for this is here yet. {WHERE_FROM[of_models]}"
         usual = [info.default] if info.default not in there else []
         return words | {"kind": "choice", "choices": [*usual, *there], "lacks": lacks}
     choices = get_args(declared.annotation)
@@ -72,10 +67,8 @@ def build_finishing_router(studio: Studio) -> APIRouter:
     def steps() -> Any:
         """All steps of a finishing chain with their fields; where a field is a model, with those that are here."""
 
-        def models(kind: str) -> list[str]:
-            return [model.name for model in studio.catalog.models.select([kind]) if not model.facts.problem]
-
-        return {"steps": [_step_words(step, models) for step in STEP_TYPES.values()], "most": MOST_STEPS}
+        catalog = studio.catalog.models
+        return {"steps": [_step_words(step, lambda kind: models_for(catalog, kind)) for step in STEP_TYPES.values()], "most": MOST_STEPS}
 
     @router.get("/finishing/presets", response_model=answers.PresetList, responses=problems())
     def presets() -> Any:

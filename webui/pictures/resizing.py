@@ -38,6 +38,13 @@ def _times(size: Size, factor: float) -> Size:
     return width, height
 
 
+def covered(size: Size, filled: Size) -> tuple[float, float, float, float]:
+    """Which part of a picture of that size fills another one: left, top, right and bottom as shares of its width and height."""
+    scale = max(filled[0] / size[0], filled[1] / size[1])
+    across, down = (min(there / (side * scale), 1.0) for side, there in zip(size, filled, strict=True))
+    return (1 - across) / 2, (1 - down) / 2, (1 + across) / 2, (1 + down) / 2
+
+
 def at_size(picture: Image.Image, way: str, wanted: Size, long_side: int, by: str) -> Image.Image:
     """The picture at the size that `size_after` says; Cover cuts what stands over evenly off both sides. by: one of FILTERS."""
     size, filter = size_after(picture.size, way, wanted, long_side), FILTERS[by]

@@ -72,11 +72,11 @@ def _texts(request: ResolvedRequest, index: int, facts: dict[str, Any], source: 
 
 
 def suffix_for(request: ResolvedRequest, style: OutputStyle, carried: Carried = NOTHING) -> str:
-    """Suffix of the style's format, or ".png" where size or words of the request have no room in that, or Pillow can't write it.
+    """Suffix of the format of the request's chain, else of the style.
 
-    carried: what goes over from its source.
+    It is ".png" where size or words of the request have no room in that, or Pillow can't write it. carried: what goes over from its source.
     """
-    form = FORMATS[style.format]
+    form = FORMATS[style.finished_by(request.finishing).format]
     fits = (
         form.available
         and max(request.finished_size) <= form.longest_side
@@ -190,13 +190,14 @@ class PictureFolder:
         reserved: Collection[str],
         style: OutputStyle = DEFAULT_STYLE,
         wanted: str | None = None,
+        carried: Carried = NOTHING,
     ) -> dict[int, str]:
         """A fresh relative path for each picture: `txt2img-images/2026-11-22/00012-<seed>.png`.
 
         reserved: relative paths already promised to other jobs. wanted: relative path without an ending that is taken instead;
-        further pictures of the job get a number behind it, and so does one whose name is taken.
+        further pictures of the job get a number behind it, and so does one whose name is taken. carried: what goes over from its source.
         """
-        moment, suffix = self._now(), suffix_for(request, style)
+        moment, suffix = self._now(), suffix_for(request, style, carried)
         if wanted is not None:
             taken = {path.casefold() for path in reserved}
             return {image: self._as_wanted(f"{wanted}-{image + 1}" if image else wanted, suffix, taken) for image in images}

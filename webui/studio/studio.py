@@ -25,6 +25,7 @@ from webui.catalog.adapters import (
     what_lacks,
 )
 from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog, Example
+from webui.catalog.finishing import find_step_models
 from webui.catalog.models import ModelFile
 from webui.catalog.tokenizer import tokenizer_of
 from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest, NotFound
@@ -149,7 +150,13 @@ class Studio:
         self._dispatcher = Dispatcher(
             journal=self._journal,
             history=self.history,
-            keeper=PictureKeeper(self._journal, self.history, self._pictures, lambda: self.preferences.current),
+            keeper=PictureKeeper(
+                self._journal,
+                self.history,
+                self._pictures,
+                lambda: self.preferences.current,
+                lambda digest: self.images.require(digest, "init_image"),
+            ),
             images=self.images,
             films=self.films,
             catalog=catalog,
@@ -289,6 +296,7 @@ class Studio:
     def _prepared(self, request: GenerationRequest, *, film: bool | None = None, **how: Any) -> NewJob:
         film = self.preferences.current.film if film is None else film
         prepared = self.extensions.prepare(request if isinstance(request, Upscale) else self.styles.apply(request))
+        prepared = prepared.model_copy(update={"finishing": find_step_models(self.catalog.models, prepared.finishing)})
         notes = tuple(self.extensions.notes())
         for field, digest in (*images_of(request), *images_of(prepared)):
             self.images.require(digest, field)

@@ -9,10 +9,10 @@ from typing import Any
 from webui.catalog.detect import subject_prefix
 from webui.engine.loading.adapter_file import told_of_adapter
 from webui.engine.loading.checkpoint import open_file
-from webui.engine.loading.component import ComponentSource, component
+from webui.engine.loading.component import ComponentSource, component, require_all
 from webui.engine.loading.layouts import plain_layout
 from webui.engine.loading.tensors import Layout, Shape, shapes_of
-from webui.engine.subject_network import STAGES
+from webui.engine.subject_network import STAGES, SubjectNetwork
 from webui.errors import AdapterUnusable
 
 _ENTRY = "conv_in.weight"
@@ -30,6 +30,17 @@ def open_subject_model(path: Path, cache: Path | None = None) -> ComponentSource
         if not layout:
             raise AdapterUnusable(f"{path.name} is neither a U²-Net nor an IS-Net.", hint="Pick another one.")
         return component("cut_out", "cut_out", file, layout, subject_config(shapes_of(file.shapes, layout)))
+
+
+def load_subject_model(source: ComponentSource) -> SubjectNetwork:
+    """The network in main memory, in fp32, ready to be asked. Raises AdapterUnusable where tensors are missing or don't fit."""
+    network: Any = source.build()
+    tensors = source.tensors()
+    wanted = network.state_dict()
+    with told_of_adapter(Path(source.shown)):
+        require_all(source, wanted, tensors)
+        network.load_state_dict({name: tensors[name].to(slot.dtype) for name, slot in wanted.items()}, assign=True)
+    return network.eval().requires_grad_(False)
 
 
 def subject_layout(shapes: Mapping[str, Shape]) -> Layout:
