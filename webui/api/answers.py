@@ -65,6 +65,7 @@ class Image(BaseModel):
     kind: Literal["txt2img", "img2img", "inpaint", "upscale"] = Field(description="What it was made from.")
     source: Source | None = Field(description="The picture that it started from; null where that was words alone.")
     hires: bool = Field(description="Whether it had a hires pass.")
+    finishing: list[dict[str, Any]] = Field(description="Steps that it was finished by, as a request has them.")
     infotext: str = Field(description="AUTOMATIC1111's generation parameters.")
     width: int = Field(ge=1, description="Pixels.")
     height: int = Field(ge=1, description="Pixels.")
@@ -672,6 +673,7 @@ class StepField(BaseModel):
     maximum: float | None
     step: float | None
     unit: str
+    told: bool = Field(description="It is always told, where it says anything; others where they aren't as usual.")
     choices: list[str] | None = Field(description="What it can be, where that is a choice.")
     only_for: dict[str, list[Any]] | None = Field(description="Other field -> values of it with which this one counts; null: with all.")
     lacks: str = Field(description="What to put where, if there is nothing to choose from yet; empty otherwise.")

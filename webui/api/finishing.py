@@ -44,7 +44,7 @@ def _field(kind: type[FinishingStep], info: ParameterInfo, models: Callable[[str
     declared = kind.model_fields[info.name]
     extra = declared.json_schema_extra if isinstance(declared.json_schema_extra, dict) else {}
     words = {name: getattr(info, name) for name in ("name", "label", "help", "default", "minimum", "maximum", "step", "unit")}
-    words |= {"choices": None, "only_for": extra.get("only_for"), "lacks": ""}
+    words |= {"told": info.name in kind.told, "choices": None, "only_for": extra.get("only_for"), "lacks": ""}
     of_models = str(extra.get("of_models", ""))
     if of_models:
         there = [*_BUILT_IN.get(of_models, ()), *models(of_models)]

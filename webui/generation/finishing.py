@@ -87,13 +87,19 @@ class FinishingStep(Declared):
         """Field -> name, of the models that it works with; built-in ones left out."""
         return {}
 
+    def counts(self, name: str) -> bool:
+        """Whether a field says anything, as the others stand."""
+        extra = type(self).model_fields[name].json_schema_extra
+        conditions: Any = extra.get("only_for", {}) if isinstance(extra, dict) else {}
+        return all(getattr(self, other) in values for other, values in conditions.items())
+
     def pairs(self) -> dict[str, str]:
         """Its infotext, without "Postprocess" and number in the keys: fields that aren't as usual, and those that are always told."""
         usual = type(self).model_fields
         return {
             key: _written(value)
             for name, key in self.keys().items()
-            if (value := getattr(self, name)) != usual[name].get_default() or name in self.told
+            if self.counts(name) and ((value := getattr(self, name)) != usual[name].get_default() or name in self.told)
         }
 
     @classmethod
@@ -374,7 +380,7 @@ class CutOutStep(FinishingStep):
 class ResizeStep(FinishingStep):
     """Brings a picture to another size, without a model."""
 
-    told: ClassVar[tuple[str, ...]] = ("way",)
+    told: ClassVar[tuple[str, ...]] = ("way", "width", "height", "long_side")
 
     step: Literal["resize"]
     way: ResizeWay = parameter(
@@ -441,7 +447,7 @@ class ResizeStep(FinishingStep):
 class FormatStep(FinishingStep):
     """Says as what the picture is saved, in place of the settings. It is the last step."""
 
-    told: ClassVar[tuple[str, ...]] = ("format",)
+    told: ClassVar[tuple[str, ...]] = ("format", "quality")
 
     step: Literal["format"]
     format: FileFormat = parameter(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -25,7 +27,7 @@ def sharpened(picture: Image.Image, amount: float, radius: float) -> Image.Image
     return joined(Image.merge("RGB", made), alpha)
 
 
-def _sharpened(values: NDArray[np.float32], weights: NDArray[np.float32] | None, amount: float, radius: float) -> Image.Image:
+def _sharpened(values: NDArray[Any], weights: NDArray[Any] | None, amount: float, radius: float) -> Image.Image:
     from scipy import ndimage
 
     if weights is None:

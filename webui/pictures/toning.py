@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,11 +50,11 @@ def in_light_of(picture: Image.Image, kelvin: float) -> Image.Image:
     return joined(Image.fromarray(made), alpha)
 
 
-def _linear_of(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _linear_of(values: NDArray[Any]) -> NDArray[Any]:
     return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
-def _encoded(light: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _encoded(light: NDArray[Any]) -> NDArray[np.uint8]:
     light = light.clip(0, 1)
     values = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
     return np.rint(values * 255).astype(np.uint8)
@@ -66,7 +67,7 @@ _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0
 
 
 @functools.lru_cache(maxsize=16)
-def _adaptation(kelvin: float) -> NDArray[np.float32]:
+def _adaptation(kelvin: float) -> NDArray[Any]:
     """Linear sRGB seen at 6,500 K -> at that temperature, as a matrix of 3 x 3."""
     seen, wanted = (_BRADFORD @ _white(temperature) for temperature in (NEUTRAL_KELVIN, kelvin))
     moved = np.linalg.inv(_BRADFORD) @ np.diag(wanted / seen) @ _BRADFORD
@@ -75,7 +76,7 @@ def _adaptation(kelvin: float) -> NDArray[np.float32]:
     return (matrix / grey).astype(np.float32)
 
 
-def _white(kelvin: float) -> NDArray[np.float64]:
+def _white(kelvin: float) -> NDArray[Any]:
     """XYZ of a glowing body of that temperature, with a luminance of 1."""
     t = 1000 / kelvin
     if kelvin <= 4000:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageColor
@@ -10,7 +12,7 @@ _FUSED_OVER = (90, 6)
 """Widths in pixels of the windows over which colours of subject and background are told apart: roughly, then finely."""
 _LEAST = 1e-5
 
-Planes = NDArray[np.float32]
+Planes = NDArray[Any]
 
 
 def is_clear(picture: Image.Image) -> bool:
@@ -65,7 +67,7 @@ def _fused(picture: Planes, share: Planes, front: Planes, behind: Planes, window
     from scipy import ndimage
 
     def near(values: Planes) -> Planes:
-        return ndimage.uniform_filter(values, (window, window, 0), mode="nearest")
+        return ndimage.uniform_filter(values, window, axes=(0, 1), mode="nearest")
 
     mean_front = near(front * share) / (near(share) + _LEAST)
     mean_behind = near(behind * (1 - share)) / (near(1 - share) + _LEAST)

@@ -303,6 +303,7 @@ function typed({ label, help, kind, unit, minimum, maximum, step }, attributes, 
     max: number ? maximum : null,
     step: number ? step : null,
     value,
+    "aria-label": label,
     ...attributes,
     onchange: () => {
       const asked = Number(input.value);

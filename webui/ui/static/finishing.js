@@ -9,4 +9,5 @@ export function mount(element) {
   fill(element, place);
   const chain = new Chain(place, { key: "finishing", changed: () => field.send() });
   const field = listField("finishing", { ready: () => chain.value(), adopt: (steps) => chain.adopt(steps) });
+  field.begin();
 }

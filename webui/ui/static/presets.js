@@ -6,7 +6,7 @@ import { fill, h } from "./markup.js";
 import { toggleMenu } from "./menu.js";
 import { change, look } from "./rest.js";
 import { closeSheet, onSheet, showSheet } from "./sheet.js";
-import { nameOf, wordsOf } from "./steps.js";
+import { tellSteps } from "./steps.js";
 import { toast } from "./toasts.js";
 
 const NAME = "presets";
@@ -62,7 +62,7 @@ function row(preset) {
     null,
     { words: "Delete", icon: "trash", kind: "bad", run: () => remove(name) },
   ];
-  const words = steps.map((step) => [nameOf(step), wordsOf(step)].filter(Boolean).join(" ")).join(" · ");
+  const words = tellSteps(steps);
   return h(
     "div",
     { class: "ez-style", role: "listitem", "data-name": name },

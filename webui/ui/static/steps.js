@@ -3,6 +3,9 @@
 import { on } from "./jobs.js";
 import { linked } from "./link.js";
 import { look } from "./rest.js";
+import { count } from "./words.js";
+
+const MOST_NAMED = 3; // in one line
 
 let declared = []; // {step, label, help, last, fields: [{name, label, help, kind, default, …}]}
 let most = 1;
@@ -54,11 +57,11 @@ export function nameOf(step) {
   return kindOf(step)?.label ?? step.step;
 }
 
-/** What a step does, after its name: its first field, and all that isn't as usual. */
+/** What a step does, after its name: what is always told of it, and all that isn't as usual. */
 export function wordsOf(step) {
   const fields = (kindOf(step)?.fields ?? []).filter((field) => counts(field, step));
   return fields
-    .filter((field, place) => place === 0 || step[field.name] !== field.default)
+    .filter((field) => field.told || step[field.name] !== field.default)
     .map((field) => said(field, step[field.name]))
     .filter(Boolean)
     .join(", ");
@@ -70,11 +73,18 @@ function said(field, value) {
   return String(value);
 }
 
-/** A chain as a closed section says it: "Upscale, Sharpen, Format". */
+/** Steps with what they do: "Sharpen 0.5 · Resize Fit, 1024 px". */
+export function tellSteps(steps) {
+  return steps.map((step) => [nameOf(step), wordsOf(step)].filter(Boolean).join(" ")).join(" · ");
+}
+
+/** A chain as a closed section says it: "Upscale, Sharpen, Format", or "5 steps". */
 export function tellChain(text) {
+  let names = [];
   try {
-    return JSON.parse(text || "[]").map(nameOf).join(", ");
+    names = JSON.parse(text || "[]").map(nameOf);
   } catch {
     return "";
   }
+  return names.length > MOST_NAMED ? count(names.length, "step") : names.join(", ");
 }
