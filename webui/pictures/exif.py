@@ -120,9 +120,11 @@ def write_exif(exif: Exif) -> bytes:
     head = begin + struct.pack(f"{order}I", _HEADER_BYTES)
     # A folder's own folders lie behind it, one after the other: where one begins follows from how long those before it are.
     inner: list[tuple[int, bytes]] = []
-    root = dict(exif.root) | dict.fromkeys(
-        (*([_EXIF] if exif.exif or exif.interoperability else []), *([_GPS] if exif.gps else [])), _PLACE
-    )
+    root = dict(exif.root)
+    if exif.exif or exif.interoperability:
+        root[_EXIF] = _PLACE
+    if exif.gps:
+        root[_GPS] = _PLACE
     start = _HEADER_BYTES + len(_folder(root, order, 0))
     if _EXIF in root:
         folder = dict(exif.exif) | ({_INTEROPERABILITY: _PLACE} if exif.interoperability else {})
