@@ -190,9 +190,10 @@ def _take_finishing(page: Page, keep: Callable[[Page, str], None]) -> None:
         section.get_by_role("button", name="Add step").click()
         page.get_by_role("menuitem", name=name, exact=True).click()
     section.get_by_label("Format", exact=True).select_option("WebP")
-    section.get_by_role("button", name="Colour correct", exact=False).nth(1).click()
+    steps = section.locator(".ez-step-name")
+    steps.nth(2).click()
     section.get_by_label("Colours", exact=True).select_option("Temperature")
-    section.get_by_role("button", name="Format", exact=False).nth(1).click()  # closed again
+    steps.nth(3).click()  # closed again
     page.locator("#ez-field-seed input").fill("7")
     _generate(page, "fox on a green background", 1)
     _wait_for(page, "fox on a green background")

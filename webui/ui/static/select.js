@@ -14,7 +14,7 @@ export function select(label, attributes, value, rows, take, { help = "", wide =
       { class: "ez-field ez-control-select" },
       h(
         "select",
-        { ...attributes, onchange: (event) => take(event.target.value) },
+        { "aria-label": label, ...attributes, onchange: (event) => take(event.target.value) },
         rows.map(([name, words]) => h("option", { value: name, selected: name === value }, words)),
       ),
       icon("down"),
