@@ -22,7 +22,7 @@ let plan = new Map(); // id -> place in the order in which they will run, as far
 
 /**
  * Events: "snapshot", "job" {job, before}, "progress" {…}, "picture" {image, job, live}, "note", "queue", "notices", "worker",
- * "catalog", "memory", "batch", "batch_removed", "order", "order_progress", "order_removed", "training_sample", "styles", "settings", "connection".
+ * "catalog", "memory", "batch", "batch_removed", "order", "order_progress", "order_removed", "training_sample", "styles", "presets", "settings", "connection".
  */
 export const changes = new EventTarget();
 
@@ -134,6 +134,9 @@ const TAKE = {
   },
   styles() {
     tell("styles");
+  },
+  presets() {
+    tell("presets");
   },
   settings({ revision }) {
     tell("settings", { revision });
