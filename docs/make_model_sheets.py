@@ -1,6 +1,6 @@
 """Draws the sheets of docs/shipped-models.md and of the model cards by Easel itself; nothing is picked by hand.
 
-python docs/make_model_sheets.py [ink] [flat] [edges] [upscaler]
+python docs/make_model_sheets.py [ink] [gold] [edges] [upscaler]
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from training.by_easel import Easel, easel, sheet, titled
 from training.measure_edges import control
-from training.measure_flat import PROMPTS
+from training.measure_gold import PROMPTS
 from webui.settings import PROGRAM_ROOT
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
@@ -34,13 +34,13 @@ def ink(studio: Easel) -> None:
     titled(rows).save(PICTURES / "shipped-ink.png", optimize=True)
 
 
-def flat(studio: Easel) -> None:
+def gold(studio: Easel) -> None:
     """The style LoRA at three weights."""
     rows = [
-        (f"weight {weight:g}", [studio.draw(f"{prompt} <lora:easel-flat:{weight:g}>", seed) for seed, prompt in enumerate(PROMPTS)])
+        (f"weight {weight:g}", [studio.draw(f"{prompt} <lora:easel-gold:{weight:g}>", seed) for seed, prompt in enumerate(PROMPTS)])
         for weight in (0, 0.5, 1)
     ]
-    titled(rows).save(PICTURES / "shipped-flat.png", optimize=True)
+    titled(rows).save(PICTURES / "shipped-gold.png", optimize=True)
 
 
 def shapes() -> list[Image.Image]:
@@ -73,7 +73,7 @@ def edges(studio: Easel) -> None:
     titled(rows).save(PICTURES / "shipped-edges.png", optimize=True)
 
 
-SHEETS: Mapping[str, Callable[[Easel], None]] = {"ink": ink, "flat": flat, "edges": edges}
+SHEETS: Mapping[str, Callable[[Easel], None]] = {"ink": ink, "gold": gold, "edges": edges}
 
 
 def main() -> None:

@@ -25,8 +25,8 @@ from training.things import drawn_things
 from webui.engine.device import use_threads
 
 OUT = SHIPPED.parent / "easel-ink"
-STEPS = 1400
-BATCH = 32
+STEPS = 600
+BATCH = 16
 RATE = 4e-4
 EACH = 16
 """Scenes of each thing."""

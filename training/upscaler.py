@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from spandrel.architectures.Compact import Compact
 from torch.nn import functional
 
 from training.packages import FOLDER
-from training.pictures import COLOURS, FLAT, INK, MODERN, THREE_D, Emoji, Pixels, composed, draw, drawings, ground_near, read_emoji
+from training.pictures import COLOURS, FLAT, INK, MODERN, THREE_D, Pixels, Style, composed, draw, drawings, ground_near, read_emoji
 from training.run import Average, Draw, Training, autocast, cosine, draw_of
 from training.vae import edge_loss
 from webui.engine.device import use_threads
@@ -37,7 +38,7 @@ NATIVE = 128
 
 VAE = PROGRAM_ROOT / "models" / "checkpoints" / "easel-emoji" / "vae"
 OUT = PROGRAM_ROOT / "models" / "upscalers" / "easel-emoji-x4.safetensors"
-STEPS = 6000
+STEPS = 1600
 BATCH = 8
 PATCH = 48
 """The side of what a step sees of a small picture."""
@@ -46,7 +47,10 @@ RATE = 1e-3
 DRAWN = 0.45
 """The share of patches from pictures that the VAE drew."""
 
-DRAWN_PICTURES = 480
+FINE: Mapping[Style, int] = MappingProxyType({FLAT: 120, MODERN: 50, INK: 60})
+"""How many drawings of each style are drawn at the full size; a shaded one takes a second."""
+
+DRAWN_PICTURES = 120
 SMALLER = (Image.Resampling.BOX, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS, Image.Resampling.BILINEAR)
 
 
@@ -67,20 +71,43 @@ class Pictures:
 
 
 def network() -> Any:
-    """The network, with the weights that it begins with."""
+    """The network as it begins: its weights keep the strength of what goes through all layers, and the last says little."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return Compact(num_feat=48, num_conv=16, upscale=SCALE)
+        model = Compact(num_feat=32, num_conv=16, upscale=SCALE)
+        convolutions = [layer for layer in model.body if isinstance(layer, torch.nn.Conv2d)]
+        for layer in convolutions:
+            torch.nn.init.kaiming_normal_(layer.weight, a=0.25)
+            torch.nn.init.zeros_(layer.bias)
+        with torch.no_grad():
+            convolutions[-1].weight *= 0.1
+    return model
 
 
-def read_pictures(folder: Path, emoji: Sequence[Emoji]) -> Pictures:
-    """Drawings in all styles, and pairs of them through the VAE. Fetches the packages. Raises PackageUnusable."""
+def read_pictures(folder: Path) -> Pictures:
+    """Drawings in all styles, and pairs of them through the VAE; without the held-out ones. Kept in the folder, since they take minutes.
+
+    Fetches the packages. Raises PackageUnusable.
+    """
+    kept = folder / "upscaler" / "pictures.npz"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        beside = kept.with_suffix(".part.npz")
+        np.savez(beside, **_made_pictures(folder))
+        beside.replace(kept)
+    with np.load(kept) as arrays:
+        return Pictures([*arrays["solid"], *arrays["fine"]], [Pair(*pair) for pair in zip(arrays["large"], arrays["small"], strict=True)])
+
+
+def _made_pictures(folder: Path) -> dict[str, Pixels]:
     random = Random(0)
+    emoji = [one for one in read_emoji(folder) if not one.held_out]
     solid = [draw(each, PATCH * SCALE + 16) for each in drawings(THREE_D, emoji, folder).values()]
-    vectors = [list(drawings(style, emoji, folder).values()) for style in (FLAT, MODERN, INK)]
-    fine = [draw(each, SCALE * NATIVE) for style in vectors for each in random.sample(style, min(len(style), 400))]
+    chosen = [each for style, count in FINE.items() for each in random.sample(list(drawings(style, emoji, folder).values()), count)]
+    fine = [draw(each, SCALE * NATIVE) for each in chosen]
     drawn = through_vae([composed(random.choice(fine), SCALE * NATIVE, random) for _ in range(DRAWN_PICTURES)], vae_from(VAE))
-    return Pictures([np.asarray(each) for each in (*solid, *fine)], drawn)
+    large, small = ([getattr(pair, name) for pair in drawn] for name in ("large", "small"))
+    return {name: np.stack(some) for name, some in {"solid": solid, "fine": fine, "large": large, "small": small}.items()}
 
 
 def vae_from(folder: Path) -> AutoencoderKL:
@@ -190,7 +217,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args()
     use_threads(1)
-    pictures = read_pictures(given.folder, [one for one in read_emoji(given.folder) if not one.held_out])
+    pictures = read_pictures(given.folder)
     print(f"{len(pictures.clear)} drawings, {len(pictures.drawn)} drawn by the VAE", flush=True)
     run, model, average = training(given.folder / "upscaler", pictures, given.steps)
     run.run(say=lambda line: print(line, flush=True))

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from training.edges import edges_of
 from training.measure_edges import overlap
-from training.measure_flat import PROMPTS, shading
+from training.measure_gold import PROMPTS, gold_share
 from webui.generation.control import ControlUnit
 from webui.generation.events import Picture, WorkerEvent
 from webui.generation.job import ControlUse, JobSpec, LoraUse
@@ -25,7 +25,7 @@ from .drawing import CHECKPOINT, job, pixels
 
 MODELS = PROGRAM_ROOT / "models"
 INK = MODELS / "checkpoints" / "easel-ink"
-FLAT = MODELS / "loras" / "easel-flat.safetensors"
+GOLD = MODELS / "loras" / "easel-gold.safetensors"
 EDGES = MODELS / "controlnet" / "easel-emoji-edges" / "diffusion_pytorch_model.safetensors"
 
 Run = Callable[[JobSpec], list[WorkerEvent]]
@@ -60,18 +60,18 @@ def test_ink_shares_all_but_its_denoiser() -> None:
 
 
 def with_lora(spec: JobSpec, weight: float) -> JobSpec:
-    return dataclasses.replace(spec, loras=(LoraUse("easel-flat", str(FLAT), weight, weight),))
+    return dataclasses.replace(spec, loras=(LoraUse("easel-gold", str(GOLD), weight, weight),))
 
 
-def test_the_style_lora_takes_shading_away(run: Run) -> None:
-    without, flat = [], []
+def test_the_style_lora_casts_in_gold(run: Run) -> None:
+    without, gold = [], []
     for seed, prompt in enumerate(PROMPTS[:3]):
         spec = job(prompt, steps=10, seed=seed)
         plain = drawn(run, spec)
         assert (drawn(run, with_lora(spec, 0.0)) == plain).all(), "weight 0 leaves every byte"
-        without.append(shading(plain))
-        flat.append(shading(drawn(run, with_lora(spec, 1.0))))
-    assert np.mean(flat) < 0.8 * np.mean(without)
+        without.append(gold_share(plain))
+        gold.append(gold_share(drawn(run, with_lora(spec, 1.0))))
+    assert np.mean(gold) > np.mean(without) + 0.2
 
 
 @pytest.fixture(scope="module")

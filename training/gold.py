@@ -1,6 +1,6 @@
-"""Trains easel-flat, the style LoRA that comes with Easel: easel-emoji draws in plain areas of colour.
+"""Trains easel-gold, the style LoRA that comes with Easel: what easel-emoji draws is cast in gold.
 
-    python -m training.flat [--folder FOLDER] [--steps N] [--out FILE]
+    python -m training.gold [--folder FOLDER] [--steps N] [--out FILE]
 
 It is a LoRA of rank 8 over the attention of the U-Net (Hu et al. 2021, arXiv:2106.09685), in the layout of kohya's trainer.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import torch
 from peft import LoraConfig, get_peft_model_state_dict
 from PIL import Image
@@ -21,24 +22,37 @@ from safetensors.torch import save_file
 
 from training.denoiser import SHIPPED, Checkpoint, Lessons, Words, encode, noised, open_checkpoint, scenes
 from training.packages import FOLDER
-from training.pictures import FLAT, Emoji
+from training.pictures import THREE_D, Emoji
 from training.run import Training, autocast, cosine, draw_of
 from training.things import drawn_things
 from webui.engine.device import use_threads
 from webui.settings import PROGRAM_ROOT
 
-OUT = PROGRAM_ROOT / "models" / "loras" / "easel-flat.safetensors"
-STEPS = 500
-BATCH = 24
+OUT = PROGRAM_ROOT / "models" / "loras" / "easel-gold.safetensors"
+STEPS = 200
+BATCH = 16
 RATE = 2e-3
 RANK = 8
 EACH = 12
+GOLD = ((0.0, (58, 30, 6)), (0.45, (190, 128, 32)), (0.75, (246, 200, 84)), (1.0, (255, 247, 206)))
+"""Brightness of a drawing, from its darkest to its brightest, and the colour of gold there, sRGB."""
+
 LAYERS = ("to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2")
 
 
+def in_gold(drawing: Image.Image) -> Image.Image:
+    """An RGBA drawing cast in gold: its shades stay, its colours go."""
+    pixels = np.asarray(drawing).astype(np.float32)
+    brightness, opacity = pixels[..., :3] @ np.array((0.299, 0.587, 0.114), np.float32), pixels[..., 3]
+    darkest, brightest = np.percentile(brightness[opacity > 127], (2, 98))
+    at = np.clip((brightness - darkest) / max(float(brightest - darkest), 1.0), 0, 1)
+    cast = np.stack([np.interp(at, [where for where, _ in GOLD], [colour[part] for _, colour in GOLD]) for part in range(3)], -1)
+    return Image.fromarray(np.concatenate([cast, opacity[..., None]], -1).round().astype(np.uint8), "RGBA")
+
+
 def lessons(things: Mapping[Emoji, Image.Image], checkpoint: Checkpoint) -> Lessons:
-    """Scenes of flat drawings as latents."""
-    made = scenes(things, EACH, Random(0))
+    """Scenes of the things in gold as latents."""
+    made = scenes({emoji: in_gold(drawing) for emoji, drawing in things.items()}, EACH, Random(0))
     return Lessons(encode([scene.picture for scene in made], checkpoint.vae), made)
 
 
@@ -97,7 +111,7 @@ def save(unet: Any, path: Path) -> None:
         tensors[f"{key}.alpha"] = torch.tensor(float(RANK))
     told = {"ss_output_name": path.stem, "ss_network_dim": str(RANK), "ss_network_alpha": str(RANK), "ss_network_module": "networks.lora"}
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, told | {"modelspec.title": "Easel flat", "modelspec.license": "MIT", "ss_tag_frequency": json.dumps({})})
+    save_file(tensors, path, told | {"modelspec.title": "Easel gold", "modelspec.license": "MIT", "ss_tag_frequency": json.dumps({})})
 
 
 def main() -> None:
@@ -108,11 +122,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args()
     use_threads(1)
-    things = drawn_things(FLAT, given.folder)
+    things = drawn_things(THREE_D, given.folder)
     checkpoint = open_checkpoint(SHIPPED)
     learned = lessons(things, checkpoint)
     print(f"{len(learned.scenes)} scenes of {len(things)} things", flush=True)
-    training(given.folder / "flat", checkpoint, learned, given.steps).run(say=lambda line: print(line, flush=True))
+    training(given.folder / "gold", checkpoint, learned, given.steps).run(say=lambda line: print(line, flush=True))
     save(checkpoint.unet, given.out)
     print(f"{given.out}: {given.out.stat().st_size} bytes")
 

@@ -1,9 +1,8 @@
-"""Prints how much shading there is in pictures by the weight of the shipped style LoRA, and whether weight 0 leaves the base's pixels.
+"""Prints how much of pictures is gold by the weight of the shipped style LoRA, and whether weight 0 leaves the base's pixels.
 
-    python -m training.measure_flat [--things 12] [--sheet FILE]
+    python -m training.measure_gold [--sheet FILE]
 
-Shading is the share of pixels whose colour goes over softly into that of their neighbours: by more than the noise of the VAE and less
-than an edge. Toys have much of it, plain areas of colour little.
+Gold is the share of the middle of a picture whose colours are near those that gold has from its darkest shade to its brightest.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ import numpy as np
 from PIL import Image
 
 from training.by_easel import easel, titled
+from training.gold import GOLD
 from training.pictures import Pixels
 
-APART = 4
-SOFT = (6, 40)
-"""How far apart, in pixels, the neighbours are, and between which differences, in levels of the most different channel, it is shading."""
+NEAR = 36.0
+"""How far a colour may be from gold's, in levels."""
 
 PROMPTS = (
     "red apple on a blue background",
@@ -37,13 +36,13 @@ PROMPTS = (
 )
 
 
-def shading(picture: Pixels) -> float:
-    """The share of pixels with shading, (height, width, 3)."""
-    values = picture.astype(int)
-    across = np.abs(values[APART:, APART:] - values[APART:, :-APART]).max(-1)
-    down = np.abs(values[APART:, APART:] - values[:-APART, APART:]).max(-1)
-    steepest = np.maximum(across, down)
-    return float(((steepest > SOFT[0]) & (steepest < SOFT[1])).mean())
+def gold_share(picture: Pixels) -> float:
+    """The share of the middle, half as wide and high, that is gold. picture: (height, width, 3)."""
+    height, width = picture.shape[:2]
+    middle = picture[height // 4 : -height // 4, width // 4 : -width // 4].reshape(-1, 1, 3).astype(float)
+    at = np.linspace(0, 1, 64)
+    gold = np.stack([np.interp(at, [where for where, _ in GOLD], [colour[part] for _, colour in GOLD]) for part in range(3)], -1)
+    return float((np.linalg.norm(middle - gold, axis=-1).min(1) < NEAR).mean())
 
 
 def main() -> None:
@@ -57,12 +56,12 @@ def main() -> None:
         rows["without"] = [studio.draw(prompt, seed) for seed, prompt in enumerate(PROMPTS)]
         for weight in (0.0, 0.5, 1.0):
             rows[f"weight {weight:g}"] = [
-                studio.draw(f"{prompt} <lora:easel-flat:{weight:g}>", seed) for seed, prompt in enumerate(PROMPTS)
+                studio.draw(f"{prompt} <lora:easel-gold:{weight:g}>", seed) for seed, prompt in enumerate(PROMPTS)
             ]
     for title, pictures in rows.items():
         equal = sum(picture.tobytes() == other.tobytes() for picture, other in zip(pictures, rows["without"], strict=True))
-        shares = [shading(np.asarray(picture)) for picture in pictures]
-        print(f"{title:11} shading {np.mean(shares):.3f}; {equal} of {len(pictures)} are byte for byte those without")
+        shares = [gold_share(np.asarray(picture)) for picture in pictures]
+        print(f"{title:11} gold {np.mean(shares):.3f}; {equal} of {len(pictures)} are byte for byte those without")
     if given.sheet:
         titled(list(rows.items())).save(given.sheet, optimize=True)
 
