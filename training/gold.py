@@ -29,7 +29,7 @@ from webui.engine.device import use_threads
 from webui.settings import PROGRAM_ROOT
 
 OUT = PROGRAM_ROOT / "models" / "loras" / "easel-gold.safetensors"
-STEPS = 200
+STEPS = 150
 BATCH = 16
 RATE = 2e-3
 RANK = 8

@@ -25,7 +25,7 @@ from training.things import drawn_things
 from webui.engine.device import use_threads
 
 OUT = SHIPPED.parent / "easel-ink"
-STEPS = 600
+STEPS = 320
 BATCH = 16
 RATE = 4e-4
 EACH = 16
