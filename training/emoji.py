@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -85,17 +85,18 @@ def placed(
     return whole.convert("RGB")
 
 
-def varied(things: Mapping[Emoji, Image.Image], each: int, random: Random) -> list[Scene]:
-    """So many scenes of each thing that is placed, counted or beside another."""
-    found, others = [], list(things)
+def varied(things: Mapping[Emoji, Image.Image], each: int, random: Random, left_out: Collection[tuple[Emoji, str]]) -> list[Scene]:
+    """So many scenes of each thing that is placed, counted or beside another; beside none that is left out on that ground."""
+    found = []
     for emoji, drawing in things.items():
         for _ in range(each):
             name = random.choice(list(COLOURS))
             ground, kind = ground_near(name, random), random.random()
+            others = [one for one in things if (one, name) not in left_out]
             if kind < 0.4:
                 wording = random.choice(list(PLACES))
                 picture = placed([drawing], (PLACES[wording],), ground, random)
-            elif kind < 0.7:
+            elif kind < 0.7 or not others:
                 wording = random.choice(list(COUNTS))
                 picture = placed([drawing] * len(COUNTS[wording]), COUNTS[wording], ground, random)
             else:
@@ -109,7 +110,7 @@ def varied(things: Mapping[Emoji, Image.Image], each: int, random: Random) -> li
 def lessons(things: Mapping[Emoji, Image.Image], vae: Any) -> Lessons:
     """All scenes but those of held-out pairs, as latents."""
     random, left_out = Random(0), held_out_pairs(list(things))
-    made = [*scenes(things, SINGLE, random), *varied(things, OTHER, random)]
+    made = [*scenes(things, SINGLE, random), *varied(things, OTHER, random, left_out)]
     made = [scene for scene in made if (scene.emoji, scene.ground) not in left_out]
     return Lessons(encode([scene.picture for scene in made], vae), made)
 
