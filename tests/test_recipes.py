@@ -86,6 +86,17 @@ def test_an_upscaler_is_written_as_spandrel_reads_it(tmp_path: Path) -> None:
     assert (tmp_path / "x4.safetensors").stat().st_size < 2_000_000
 
 
+def test_the_shipped_upscaler_comes_nearer_than_lanczos() -> None:
+    from training.measure_upscaler import by_model, by_pillow
+
+    large = np.asarray(composed(THINGS[CAT], 256, Random(3)))
+    small = np.asarray(Image.fromarray(large).resize((64, 64), Image.Resampling.BOX))
+    ours, lanczos = by_model(upscaler.OUT)(small), by_pillow(Image.Resampling.LANCZOS)(small)
+    assert ours.shape == large.shape
+    assert psnr(large, ours) > psnr(large, lanczos) + 1
+    assert ssim(large, ours) > ssim(large, lanczos)
+
+
 @pytest.fixture
 def checkpoint() -> Checkpoint:
     return open_checkpoint(SHIPPED)
@@ -130,6 +141,7 @@ def test_the_vae_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_text_encoder_and_denoiser_go_on_where_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emoji, "BATCH", 2)
     monkeypatch.setattr(emoji, "SINGLE", 2)
