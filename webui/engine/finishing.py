@@ -11,22 +11,30 @@ from typing import Any, Literal
 from PIL import Image
 
 from webui.engine.control import JobControl
-from webui.generation.enlarging import find_pixel_upscaler
-from webui.generation.events import Finishing, Picture, WorkerEvent
+from webui.engine.device import Device
+from webui.engine.loading.upscaler import UpscalerModel
+from webui.engine.upscale import enlarge_with_less, plan_way
+from webui.generation.enlarging import known_upscaler
+from webui.generation.events import Finishing, Note, Picture, WorkerEvent
 from webui.generation.finishing import FinishingStep, UpscaleStep, works
 from webui.generation.job import JobSpec
-from webui.pictures.upscaling import Upscaling
+from webui.planning.tiles import Tiling
 
 
 @dataclass(frozen=True)
 class StepTools:
-    """What a step has at hand. paths: its fields that name a model -> the file.
+    """What a step has at hand. paths: its fields that name a model -> the file. upscaler: the model in such a file, by the name that
+    it is asked for by; it is loaded where it isn't there. note: tells the user something. try_with_less: as in JobSpec.
 
     done: to be called after each of its parts with that part, 1-based, and how many there are; raises PictureSkipped or JobInterrupted
     where the picture should end.
     """
 
     paths: Mapping[str, str]
+    device: Device
+    upscaler: Callable[[str, str], UpscalerModel]
+    note: Callable[[str], None]
+    try_with_less: bool
     done: Callable[[int, int], None]
 
 
@@ -36,17 +44,35 @@ Step = Callable[[Image.Image, Any, StepTools], Image.Image]
 
 def upscale(picture: Image.Image, step: UpscaleStep, tools: StepTools) -> Image.Image:
     """The picture enlarged; by two upscalers, which are laid over each other, where the step says so."""
-    way = step.upscaling(picture.size)
-    enlarged = [_enlarged(picture, name, way) for name in step.upscalers]
-    made = Image.blend(enlarged[0], enlarged[1], step.upscaler_2_visibility) if step.blended else enlarged[0]
-    tools.done(1, 1)
+    by = step.upscaling(picture.size)
+    models = {field: tools.upscaler(getattr(step, field), path) for field, path in tools.paths.items()}
+    tiling = Tiling(step.tile, step.overlap)
+    ways = {field: plan_way(model, picture.size, by.cover, tiling, tools.device) for field, model in models.items()}
+    tiles, done = max(sum(way.tiles for way in ways.values()), 1), 0
+
+    def tile_done() -> None:
+        nonlocal done
+        done = min(done + 1, tiles)  # those that are made again in smaller ones count for no more
+        tools.done(done, tiles)
+
+    def enlarged(field: str) -> Image.Image:
+        if field not in ways:
+            # Pillow weighs colours by their alpha, so that nothing shines through from where a picture can't be seen.
+            return picture.resize(by.cover, _filter(getattr(step, field)))
+        return enlarge_with_less(ways[field], picture, tools.device, tile_done, tools.note, allowed=tools.try_with_less)
+
+    made = enlarged("upscaler").crop(by.box)
+    if step.blended:
+        made = Image.blend(made, enlarged("upscaler_2").crop(by.box), step.upscaler_2_visibility)
+    if not ways:
+        tools.done(1, 1)
     return made
 
 
-def _enlarged(picture: Image.Image, upscaler: str, way: Upscaling) -> Image.Image:
-    # Pillow weighs colours by their alpha, so that nothing shines through from where a picture can't be seen.
-    filtered = Image.Resampling[find_pixel_upscaler(upscaler, "upscaler").mode]
-    return picture.resize(way.cover, filtered).crop(way.box)
+def _filter(name: str) -> Image.Resampling:
+    known = known_upscaler(name)
+    assert known is not None and not known.latent, "all others are models"
+    return Image.Resampling[known.mode]
 
 
 STEPS: Mapping[type[FinishingStep], Step] = MappingProxyType({UpscaleStep: upscale})
@@ -55,9 +81,11 @@ STEPS: Mapping[type[FinishingStep], Step] = MappingProxyType({UpscaleStep: upsca
 
 @dataclass(frozen=True)
 class Finisher:
-    """Carries out the chain of a job on its pictures."""
+    """Carries out the chain of a job on its pictures. upscaler: as of StepTools."""
 
     job: JobSpec
+    device: Device
+    upscaler: Callable[[str, str], UpscalerModel]
     control: JobControl
     emit: Callable[[WorkerEvent], None]
 
@@ -73,7 +101,14 @@ class Finisher:
         work = works(chain, picture.size)
         for number, step in enumerate(chain):
             self.control.check()
-            tools = StepTools(self.job.finishing[number], self._progress(image, step, sum(work[:number]), work[number], sum(work)))
+            tools = StepTools(
+                self.job.finishing[number],
+                self.device,
+                self.upscaler,
+                lambda text: self.emit(Note(text)),
+                self.job.try_with_less,
+                self._progress(image, step, sum(work[:number]), work[number], sum(work)),
+            )
             picture = STEPS[type(step)](picture, step, tools)
         return picture, {"finish": time.perf_counter() - started, "finishing_work": sum(work)}
 

@@ -18,6 +18,7 @@ from webui.engine.loading.component import CheckpointSource, ComponentKind, Comp
 from webui.engine.loading.controlnet import open_controlnet
 from webui.engine.loading.ip_adapter import open_image_encoder, open_ip_adapter
 from webui.engine.loading.stock_folder import StockPipeline, StockSource, open_stock_folder
+from webui.engine.loading.upscaler import UpscalerModel, UpscalerSource, open_upscaler
 from webui.engine.memory.cast_cache import CastCache, Numbers
 from webui.engine.memory.identity import Identities, text_identity
 from webui.engine.memory.loaded import DENOISER, VAE, Loaded
@@ -66,6 +67,10 @@ class Checkpoints(Protocol):
         """The pipeline of diffusers that draws with the folder at `path`, likewise. Raises CheckpointUnusable."""
         ...
 
+    def get_upscaler(self, path: Path, loading: Callable[[], None]) -> UpscalerModel:
+        """The upscaler in the file at `path`, likewise; what draws stays as it is. Raises AdapterUnusable."""
+        ...
+
     def unload(self, path: Path | None = None) -> None:
         """Let go of all weights, or of those that only the checkpoint at `path` has. The next picture loads what it needs."""
         ...
@@ -106,6 +111,7 @@ class ModelManager:
         self._brought: dict[str, tuple[str, set[Path]]] = {}
         """Identity of weights -> kind of part, and the checkpoints that they were brought in for."""
         self._pipeline: Weights | None = None
+        self._upscaler: Weights | None = None
 
     def get(self, path: Path, loading: Callable[[], None], vae: Path | None = None, storage: str = AS_COMPUTED) -> Loaded:
         """The checkpoint at `path`. If it is not the current one, or its files have changed, `loading` is called and it is put on.
@@ -210,10 +216,24 @@ class ModelManager:
         stock = source.load(self._device)
         return Weights(source.content, source.shown, stock.tensors, RAM, worn_by=stock)
 
+    def get_upscaler(self, path: Path, loading: Callable[[], None]) -> UpscalerModel:
+        """The upscaler in the file at `path`, kept while there is room; what draws stays as it is. Raises AdapterUnusable."""
+        source = open_upscaler(path, self._cache)
+        if all(weights.identity != source.content for weights in self._store.kept):
+            loading()
+        self._upscaler = self._store.hold(source.content, lambda: self._load_upscaler(source))
+        self._note_brought(self._upscaler, "upscaler", path)
+        self._store.keep_within_budget(self._leased)
+        return self._upscaler.worn_by
+
+    def _load_upscaler(self, source: UpscalerSource) -> Weights:
+        model = source.load()
+        return Weights(source.content, source.shown, model.tensors, RAM, worn_by=model)
+
     @property
     def _leased(self) -> list[Weights]:
         """What is at work."""
-        return [*self._worn.values(), *([self._pipeline] if self._pipeline else [])]
+        return [*self._worn.values(), *(weights for weights in (self._pipeline, self._upscaler) if weights)]
 
     def unload(self, path: Path | None = None) -> None:
         """Let go of all weights, or of those that only the checkpoint at `path` has. The next picture loads what it needs."""
@@ -228,6 +248,8 @@ class ModelManager:
         self._beside = tuple(skeleton for skeleton in self._beside if skeleton in self._worn)
         if self._pipeline is not None and self._pipeline.identity in gone:
             self._pipeline = None
+        if self._upscaler is not None and self._upscaler.identity in gone:
+            self._upscaler = None
         self._store.drop(gone)
         # They hold their files open.
         for known in [known for known in self._known if path in (None, known[0])]:
