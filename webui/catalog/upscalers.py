@@ -9,9 +9,9 @@ from webui.catalog.detect import Kind
 from webui.catalog.models import ModelCatalog, ModelFile
 from webui.errors import AdapterUnusable, InvalidRequest
 from webui.generation.enlarging import PIXEL_UPSCALER_LABELS, UPSCALER_LABELS, known_upscaler
-from webui.generation.finishing import AnyStep
 
-_UPSCALER: frozenset[Kind] = frozenset(("upscaler",))
+UPSCALER: Kind = "upscaler"
+_UPSCALER = frozenset((UPSCALER,))
 FOLDER = "models/upscalers"
 """Where to put one."""
 
@@ -74,27 +74,3 @@ def find_upscaler_model(models: ModelCatalog, name: str, field: str, digest: str
     if model.facts.problem:
         raise AdapterUnusable(f"{model.name} can't be used: {model.facts.problem}", field=field, hint=model.facts.hint)
     return model
-
-
-def with_models_found(models: ModelCatalog, steps: Sequence[AnyStep]) -> tuple[AnyStep, ...]:
-    """The steps with their models by the names that these have here, and their hashes. Raises as `find_upscaler_model` does."""
-    return tuple(_found(models, step, f"finishing[{number}]") for number, step in enumerate(steps))
-
-
-def _found(models: ModelCatalog, step: AnyStep, place: str) -> AnyStep:
-    changes = {}
-    for field, name in step.models().items():
-        model = find_upscaler_model(models, name, f"{place}.{field}", getattr(step, f"{field}_hash"))
-        changes |= {field: model.name, f"{field}_hash": models.hash_now(model).short}
-    return step.model_copy(update=changes) if changes else step
-
-
-def model_paths(models: ModelCatalog, steps: Sequence[AnyStep]) -> tuple[dict[str, str], ...]:
-    """Of each step, its fields that name a model -> the file. Raises as `find_upscaler_model` does."""
-    return tuple(
-        {
-            field: str(find_upscaler_model(models, name, f"finishing[{number}].{field}", getattr(step, f"{field}_hash")).path)
-            for field, name in step.models().items()
-        }
-        for number, step in enumerate(steps)
-    )

@@ -321,7 +321,9 @@ class Engine:
         def facts() -> dict[str, Any]:
             return self._machine_facts() | watch.seconds | {"pipeline": stock.source.pipeline}
 
-        StockRun(job, stock, self.device, self._hooks, control, watch, emit, facts, self._finisher(job, control, emit)).draw_all()
+        StockRun(
+            job, stock, self.device, self._hooks, control, watch, emit, facts, Finisher(job, control, emit, self._checkpoints, self.device)
+        ).draw_all()
         emit(Done(facts()))
 
     def _run_upscale(self, job: JobSpec, control: JobControl, watch: Stopwatch, emit: Emit) -> None:
@@ -331,7 +333,7 @@ class Engine:
             picture = with_alpha(_stored_source(job))
         for image in job.images:
             try:
-                finished, measured = self._finisher(job, control, emit).finish(image, picture)
+                finished, measured = Finisher(job, control, emit, self._checkpoints, self.device).finish(image, picture)
             except PictureSkipped:
                 emit(Skipped(image))
             else:
@@ -339,9 +341,6 @@ class Engine:
                 told = {"finish": measured["finish"], "work": measured["finishing_work"], "seconds": time.perf_counter() - started}
                 emit(picture_event(image, finished, self._machine_facts() | told))
         emit(Done(self._machine_facts() | watch.seconds))
-
-    def _finisher(self, job: JobSpec, control: JobControl, emit: Emit) -> Finisher:
-        return Finisher(job, self.device, lambda name, path: self._upscaler(name, path, emit), control, emit)
 
     def _upscaler(self, name: str, path: str, emit: Emit) -> UpscalerModel:
         return self._checkpoints.get_upscaler(Path(path), lambda: emit(Stage(f"Loading {name}")))
@@ -434,7 +433,7 @@ class Engine:
         else:
             measured = {**group.watch.seconds, **memory_facts(list(group.memories.values()))}
             facts = self._facts(run) | measured | {"work": picture_work(run.job.drawn)} | drawn.facts
-            finisher, spent = self._finisher(run.job, run.control, run.emit), 0.0
+            finisher, spent = Finisher(run.job, run.control, run.emit, self._checkpoints, self.device), 0.0
             for image, picture in zip(images, self._finished(drawn), strict=True):
                 seconds = (time.perf_counter() - started - spent) / len(images)
                 try:
