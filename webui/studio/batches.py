@@ -279,7 +279,7 @@ class Batches:
             order, request = batch.order, batch.request
             words = {
                 "kind": request.kind,
-                "prompt": request.prompt,
+                "prompt": request.words[0],
                 "pictures": request.picture_count,
                 "folder": order.folder,
                 "output_folder": _output_folder(order),

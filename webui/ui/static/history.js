@@ -6,7 +6,7 @@ import { filmStrip } from "./film-strip.js";
 import { on } from "./jobs.js";
 import { fill, h, roving } from "./markup.js";
 import { choosePicture, chosenPicture, currentPage, onPage, open } from "./pages.js";
-import { button, copyPicture, download, enlargeButton, parameters, useParameters } from "./picture.js";
+import { button, copyPicture, download, enlargeButton, isDrawn, parameters, spoken, useParameters } from "./picture.js";
 import { recall, remember } from "./storage.js";
 import { count, day, title } from "./words.js";
 import { sendButton } from "./send-to.js";
@@ -174,7 +174,7 @@ function cellOf(image) {
       type: "button",
       tabindex: "-1",
       "data-id": image.id,
-      "aria-label": `${title(image.prompt)}, seed ${image.seed}`,
+      "aria-label": spoken(image),
       title: title(image.prompt),
       onclick: () => choose(image, { opened: true }),
       ondblclick: () => view(image, neighbour),
@@ -291,7 +291,7 @@ function drawDetail() {
       h(
         "div",
         { class: "row wrap ez-detail-acts" },
-        button("apply", "Use parameters", () => useParameters(image), { key: "U", kind: "primary grow" }),
+        isDrawn(image) && button("apply", "Use parameters", () => useParameters(image), { key: "U", kind: "primary grow" }),
         sendButton(image),
         enlargeButton(image, { bare: true }),
         image.source && button("before", "Before and after", () => showBeside(image), { bare: true, key: "C" }),

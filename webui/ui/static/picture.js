@@ -12,8 +12,19 @@ import { bytes, moment, number, seconds, size, title } from "./words.js";
 
 let before = null;
 
+/** Whether a checkpoint drew it: what was only finished (upscaled) has no seed and no steps. */
+export function isDrawn(image) {
+  return image.seed !== null;
+}
+
+/** What a picture is called where it isn't seen. */
+export function spoken(image) {
+  return `${title(image.prompt)}, ${isDrawn(image) ? `seed ${image.seed}` : "upscaled"}`;
+}
+
 /** Sets every field to what made this picture, its own seed included. */
 export function useParameters(image) {
+  if (!isDrawn(image)) return;
   before = snapshot();
   ask("use", { image: image.id });
 }
@@ -42,6 +53,7 @@ export function enlargeButton(image, options) {
 }
 
 export function reuseSeed(image) {
+  if (!isDrawn(image)) return;
   const old = snapshot().seed;
   put({ seed: image.seed });
   toast({ icon: "ok", title: `Seed ${image.seed}`, text: "Every picture now starts from this seed.", undo: () => put({ seed: old }) });
@@ -86,6 +98,7 @@ export function button(name, words, run, { bare = false, key = "", kind = "", sa
 
 /** The short line under a picture. */
 export function facts(image) {
+  if (!isDrawn(image)) return ["Upscaled", size(image), seconds(image.seconds)];
   const schedule = image.schedule_type ? `, ${image.schedule_type}` : "";
   return [
     `Seed ${image.seed}`,
@@ -103,9 +116,9 @@ export function parameters(image) {
   const where = [device, dtype, attention].filter(Boolean).join(", ");
   const rows = [
     ["Negative", image.negative_prompt || h("span", { class: "dim" }, "None")],
-    ["Checkpoint", [image.checkpoint, " ", h("span", { class: "dim mono" }, image.checkpoint_hash)]],
-    ["Sampler", `${image.sampler}, ${image.schedule_type}, ${image.steps} steps, CFG ${number(image.cfg_scale)}`],
-    ["Seed", image.seed],
+    isDrawn(image) && ["Checkpoint", [image.checkpoint, " ", h("span", { class: "dim mono" }, image.checkpoint_hash)]],
+    isDrawn(image) && ["Sampler", `${image.sampler}, ${image.schedule_type}, ${image.steps} steps, CFG ${number(image.cfg_scale)}`],
+    isDrawn(image) && ["Seed", image.seed],
     ["Size", size(image)],
     image.clip_skip > 1 && ["Clip skip", image.clip_skip],
     ["Made", `${moment(image.created_at)} in ${seconds(image.seconds)}${where ? ` on ${where}` : ""}`],
