@@ -65,6 +65,7 @@ class Image(BaseModel):
     kind: Literal["txt2img", "img2img", "inpaint", "upscale"] = Field(description="What it was made from.")
     source: Source | None = Field(description="The picture that it started from; null where that was words alone.")
     hires: bool = Field(description="Whether it had a hires pass.")
+    finishing: list[dict[str, Any]] = Field(description="Steps that it was finished by, as a request has them.")
     infotext: str = Field(description="AUTOMATIC1111's generation parameters.")
     width: int = Field(ge=1, description="Pixels.")
     height: int = Field(ge=1, description="Pixels.")
@@ -660,6 +661,55 @@ class StyleList(BaseModel):
     problems: list[str] = Field(description="Files that can't be read, in words.")
 
 
+class StepField(BaseModel):
+    """One field of a step. kind: number, switch, choice, colour or text."""
+
+    name: str
+    label: str
+    help: str
+    kind: str
+    default: Any
+    minimum: float | None
+    maximum: float | None
+    step: float | None
+    unit: str
+    told: bool = Field(description="It is always told, where it says anything; others where they aren't as usual.")
+    choices: list[str] | None = Field(description="What it can be, where that is a choice.")
+    only_for: dict[str, list[Any]] | None = Field(description="Other field -> values of it with which this one counts; null: with all.")
+    lacks: str = Field(description="What to put where, if there is nothing to choose from yet; empty otherwise.")
+
+
+class StepAnswer(BaseModel):
+    """A step of a finishing chain. last: it stands at the end of a chain."""
+
+    step: str
+    label: str
+    help: str
+    last: bool
+    fields: list[StepField]
+
+
+class FinishingSteps(BaseModel):
+    """What can be done to a picture at the end."""
+
+    steps: list[StepAnswer]
+    most: int = Field(ge=1, description="Most steps of one chain.")
+
+
+class PresetAnswer(BaseModel):
+    """A finishing chain kept by name."""
+
+    name: str
+    steps: list[dict[str, Any]] = Field(description="As a request's `finishing`.")
+
+
+class PresetList(BaseModel):
+    """All chains that are kept."""
+
+    items: list[PresetAnswer]
+    problems: list[str] = Field(description="What can't be read or used, in words.")
+
+
 class CompletionAnswer(BaseModel):
     """A way on from the end of a text."""
 
@@ -756,10 +806,10 @@ class OrderResult(BaseModel):
 
 
 class Order(BaseModel):
-    """One order of the workshop."""
+    """One order of the workshop. Numbers of its progress are bytes, and of a training run steps."""
 
     id: Id
-    kind: Literal["merge", "convert", "bake_vae", "extract_vae", "download"]
+    kind: Literal["merge", "convert", "bake_vae", "extract_vae", "download", "train"]
     status: Literal["waiting", "running", "done", "cancelled", "failed"]
     name: str = Field(description="Name of the file that is made or fetched; of what was asked for while that isn't known.")
     asked: dict[str, Any] = Field(description="The order as it came, complete.")
@@ -777,6 +827,57 @@ class OrderList(BaseModel):
     """All orders, newest first."""
 
     items: list[Order]
+
+
+class TrainingPicture(BaseModel):
+    """A picture to learn from."""
+
+    name: str = Field(description="Path in the folder.")
+    caption: str = Field(description="From the text file of the same name, or the name of a folder as kohya's trainer has them.")
+    width: int = Field(ge=0)
+    height: int = Field(ge=0)
+    repeats: int = Field(ge=1, description="How often it is taken in one round.")
+    problem: str = Field(description="Why it can't be learned from; empty when it can.")
+
+
+class TrainingPictures(BaseModel):
+    """The pictures in a folder."""
+
+    folder: str
+    items: list[TrainingPicture]
+    rounds: int = Field(ge=0, description="Pictures of one round, each as often as it repeats.")
+
+
+class TrainingSet(BaseModel):
+    """A folder of Easel's own with pictures that were sent."""
+
+    folder: str
+
+
+class LossPoint(BaseModel):
+    """One point of the curve."""
+
+    step: int = Field(ge=0)
+    loss: float
+
+
+class TrainingSample(BaseModel):
+    """A preview: what was drawn after so many steps."""
+
+    step: int = Field(ge=0)
+    prompt: int = Field(ge=0, description="Which of the preview prompts, from 0.")
+    name: str = Field(description="Its file: /training/runs/{id}/samples/{name}.")
+
+
+class TrainingRun(BaseModel):
+    """A training run."""
+
+    order: Order
+    pictures: int = Field(ge=0, description="That it learns from; 0 before it has begun.")
+    steps: int = Field(ge=0, description="Done so far.")
+    loss: float | None = Field(description="Of the last step.")
+    losses: list[LossPoint] = Field(description="At most 300 points, smoothed; losses.csv in the run's folder has every step.")
+    samples: list[TrainingSample] = Field(description="Oldest first.")
 
 
 class OfferedFile(BaseModel):

@@ -12,6 +12,7 @@ from typing import Any
 
 from webui.catalog.adapters import paths_of
 from webui.catalog.checkpoints import CheckpointCatalog
+from webui.catalog.finishing import step_paths
 from webui.errors import EaselError, GenerationFailed
 from webui.executors.base import Executor, Slot
 from webui.generation.events import Done, Failed, Finishing, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
@@ -23,6 +24,7 @@ from webui.logs import about_job
 from webui.planning.estimate import finishing_share, known_peaks, shares_done
 from webui.settings import Settings
 from webui.studio import journal as states
+from webui.studio.device_turn import DeviceTurn
 from webui.studio.event_log import EventLog
 from webui.studio.films import FilmStore, Reel
 from webui.studio.history import History, image_view
@@ -31,7 +33,7 @@ from webui.studio.journal import Job, Journal, NewJob
 from webui.studio.line import choose
 from webui.studio.notices import NoticeBoard
 from webui.studio.picture_file import PictureFile
-from webui.studio.picture_keeper import GRID, PictureKeeper
+from webui.studio.picture_keeper import GRID, LOST_ALPHA, PictureKeeper
 from webui.studio.progress import JobProgress, PreviewBoard
 from webui.studio.storage_guard import Closing, StorageGuard
 
@@ -42,6 +44,9 @@ MOST_WORKER_DEATHS = 3
 
 PAUSED = "paused"
 """Under this name the journal remembers that the queue is paused."""
+
+WAITS_FOR_TRAINING = "Waiting for the training's step"
+"""What a job does that begins while a LoRA is trained, for people."""
 
 _LEAST_PROGRESS_INTERVAL = 0.05
 _IDLE_POLL_SECONDS = 1.0
@@ -102,6 +107,7 @@ class Dispatcher:
         notices: NoticeBoard,
         settings: Callable[[], Settings],
         words: JobWords,
+        turn: DeviceTurn,
     ) -> None:
         self._journal = journal
         self._history = history
@@ -114,6 +120,7 @@ class Dispatcher:
         self._previews = previews
         self._settings = settings
         self._words = words
+        self._turn = turn
         self._news = threading.Condition()
         self._claims = threading.Lock()
         self._closing = threading.Event()
@@ -291,8 +298,10 @@ class Dispatcher:
         log.log(level, "Job %s begins: pictures: %d, size: %d x %d.", job.id, request.picture_count, *request.finished_size)
         log.debug("Job %s draws %r without %r.", job.id, *request.words)
         try:
+            progress.stage = WAITS_FOR_TRAINING if self._turn.has_guest else ""
             self._publish_job(job.id)
-            error, status = self._drive(slot, job, progress)
+            with self._turn.drawing():
+                error, status = self._drive(slot, job, progress)
         except EaselError as problem:
             error, status = problem.as_dict(), states.FAILED
             self._executor.interrupt(slot, str(job.id))
@@ -364,7 +373,7 @@ class Dispatcher:
         return {digest: str(self._images.require(digest, field)) for field, digest in images_of(request)}
 
     def _finishing_paths(self, request: ResolvedRequest) -> tuple[dict[str, str], ...]:
-        return tuple({} for _ in request.finishing)
+        return step_paths(self._catalog.models, request.finishing)
 
     def _drawn_spec(self, slot: str, job: Job, request: ResolvedDrawn, images: tuple[int, ...]) -> JobSpec:
         checkpoint = self._catalog.find(request.checkpoint)
@@ -454,6 +463,8 @@ class Dispatcher:
 
     def _store(self, job: Job, event: Picture, reel: Reel, *, last: bool) -> None:
         record = self._keeper.encode(job, event)
+        if self._keeper.loses_alpha(job, event) and LOST_ALPHA not in self._journal.get(job.id).notes:
+            self._add_note(job, LOST_ALPHA)
         if job.live:
             view = self._keep_live(job, event, record)
         else:

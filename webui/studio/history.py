@@ -64,6 +64,7 @@ def image_view(
         "kind": request.kind,
         "source": _source_of(identifier, request),
         "hires": request.enlargement is not None,
+        "finishing": [step.model_dump(mode="json") for step in request.finishing],
         "infotext": write_infotext(alone, seed, __version__),
         **made,
     }

@@ -25,6 +25,7 @@ from webui.catalog.adapters import (
     what_lacks,
 )
 from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog, Example
+from webui.catalog.finishing import find_step_models
 from webui.catalog.models import ModelFile
 from webui.catalog.tokenizer import tokenizer_of
 from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest, NotFound
@@ -71,6 +72,7 @@ from webui.studio.batch_book import BatchBook
 from webui.studio.batches import Batches, StudioHands
 from webui.studio.completer import Completer
 from webui.studio.database import open_database
+from webui.studio.device_turn import DeviceTurn
 from webui.studio.dispatcher import Dispatcher, JobWords
 from webui.studio.event_log import EventLog
 from webui.studio.file_manager import open_folder
@@ -88,6 +90,8 @@ from webui.studio.picture_file import PictureFolder, suffix_for
 from webui.studio.picture_format import media_type
 from webui.studio.picture_keeper import PictureKeeper
 from webui.studio.preferences import Preferences
+from webui.studio.preset_book import FILE_NAME as PRESETS
+from webui.studio.preset_book import Preset, PresetBook
 from webui.studio.progress import PreviewBoard
 from webui.studio.queue_view import QueueView
 from webui.studio.style_book import KnownStyle, StyleBook
@@ -134,6 +138,7 @@ class Studio:
         )
         self.history = History(self.database, self.films.has)
         self.styles = StyleBook(settings.style_patterns)
+        self.presets = PresetBook(settings.data_dir / PRESETS)
         self.completer = Completer(catalog.models, self.styles, self.history, extensions)
         self._pictures = PictureFolder(settings.pictures_dir, settings.data_dir / "cache")
         self.images = ImageStore(settings.data_dir / FOLDER, self.database, lambda: self.preferences.current, self._history_file)
@@ -143,10 +148,17 @@ class Studio:
         self._closed = threading.Event()
         self._queue_touched = threading.Event()
         self._told_queue: dict[str, Any] | None = None
+        self.turn = DeviceTurn()
         self._dispatcher = Dispatcher(
             journal=self._journal,
             history=self.history,
-            keeper=PictureKeeper(self._journal, self.history, self._pictures, lambda: self.preferences.current),
+            keeper=PictureKeeper(
+                self._journal,
+                self.history,
+                self._pictures,
+                lambda: self.preferences.current,
+                lambda digest: self.images.require(digest, "init_image"),
+            ),
             images=self.images,
             films=self.films,
             catalog=catalog,
@@ -156,6 +168,7 @@ class Studio:
             notices=self.notices,
             settings=lambda: self.preferences.current,
             words=JobWords(view=self.job_view, seconds=self._seconds_of, successor=self._successor_of),
+            turn=self.turn,
         )
         self.queue = QueueView(self._journal, self.history, self._dispatcher, self.job_view, lambda: self.preferences.current)
         self._batch_book = BatchBook(self.database, self._journal, ids)
@@ -286,6 +299,7 @@ class Studio:
     def _prepared(self, request: GenerationRequest, *, film: bool | None = None, **how: Any) -> NewJob:
         film = self.preferences.current.film if film is None else film
         prepared = self.extensions.prepare(request if isinstance(request, Upscale) else self.styles.apply(request))
+        prepared = prepared.model_copy(update={"finishing": find_step_models(self.catalog.models, prepared.finishing)})
         notes = tuple(self.extensions.notes())
         for field, digest in (*images_of(request), *images_of(prepared)):
             self.images.require(digest, field)
@@ -865,6 +879,18 @@ class Studio:
                 # What can be mended is the text that was written, not that of its styles.
                 told[name] = replace(told[name], warnings=explain(own, steps, reader, negative=negative).warnings)
         return told
+
+    def save_preset(self, preset: Preset, was: str | None = None) -> Preset:
+        """Keep a finishing chain by name (`PresetBook.save` says how), and tell all pages."""
+        saved = self.presets.save(preset, was)
+        self.events.publish("presets")
+        return saved
+
+    def delete_preset(self, name: str) -> Preset:
+        """Take a preset away, and tell all pages. Raises NotFound, InvalidRequest or DataUnusable."""
+        gone = self.presets.delete(name)
+        self.events.publish("presets")
+        return gone
 
     def save_style(self, style: Style, **how: Any) -> KnownStyle:
         """Write a style down (`StyleBook.save` says how), and tell all pages."""

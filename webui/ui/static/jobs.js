@@ -22,7 +22,7 @@ let plan = new Map(); // id -> place in the order in which they will run, as far
 
 /**
  * Events: "snapshot", "job" {job, before}, "progress" {…}, "picture" {image, job, live}, "note", "queue", "notices", "worker",
- * "catalog", "memory", "batch", "batch_removed", "order", "order_progress", "order_removed", "styles", "settings", "connection".
+ * "catalog", "memory", "batch", "batch_removed", "order", "order_progress", "order_removed", "training_sample", "styles", "presets", "settings", "connection".
  */
 export const changes = new EventTarget();
 
@@ -126,11 +126,17 @@ const TAKE = {
   order_removed({ order }) {
     tell("order_removed", order);
   },
+  training_sample({ order, name }) {
+    tell("training_sample", { order, name });
+  },
   system({ doing }) {
     tell("system", { doing });
   },
   styles() {
     tell("styles");
+  },
+  presets() {
+    tell("presets");
   },
   settings({ revision }) {
     tell("settings", { revision });

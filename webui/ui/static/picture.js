@@ -7,6 +7,7 @@ import { ask, onReceipt } from "./link.js";
 import { h } from "./markup.js";
 import { expectJob } from "./queue.js";
 import { showSource } from "./source.js";
+import { tellSteps } from "./steps.js";
 import { errorToast, toast } from "./toasts.js";
 import { bytes, moment, number, seconds, size, title } from "./words.js";
 
@@ -121,6 +122,7 @@ export function parameters(image) {
     isDrawn(image) && ["Seed", image.seed],
     ["Size", size(image)],
     image.clip_skip > 1 && ["Clip skip", image.clip_skip],
+    image.finishing?.length > 0 && ["Finishing", tellSteps(image.finishing)],
     ["Made", `${moment(image.created_at)} in ${seconds(image.seconds)}${where ? ` on ${where}` : ""}`],
     ["File", [image.file, " ", h("span", { class: "dim" }, bytes(image.bytes))]],
   ].filter(Boolean);
