@@ -20,10 +20,10 @@ from webui.studio.studio import Studio
 from webui.ui.fields import SEEDS, Fields, element_id, source_of, unchecked
 from webui.ui.link import answered, link
 from webui.ui.pieces import STATIC_FOLDER, Assets, piece
-from webui.ui.tabs import canvas_pages, history, models, settings, system, txt2img
+from webui.ui.tabs import canvas_pages, history, models, settings, system, train, txt2img
 
 MAX_UPLOAD = "50mb"
-STYLES = ("easel", "gradio", "plain", "canvas", "models", "control", "batch", "regions", "film", "finishing")
+STYLES = ("easel", "gradio", "plain", "canvas", "models", "control", "batch", "regions", "film", "finishing", "train")
 ANY_PICTURE = "0" * 64
 """Where only the time is asked for: it doesn't depend on what is in a picture."""
 
@@ -51,6 +51,8 @@ def build(studio: Studio) -> gr.Blocks:
                 history.build(assets)
             with gr.Tab("Models", id="models", elem_id="ez-page-models", render_children=True) as files:
                 models.build(assets)
+            with gr.Tab("Train", id="train", elem_id="ez-page-train", render_children=True) as lessons:
+                train.build(assets)
             with gr.Tab("Settings", id="settings", elem_id="ez-page-settings", render_children=True) as choices:
                 settings.build(assets)
             with gr.Tab("System", id="system", elem_id="ez-page-system", render_children=True) as state:
@@ -59,7 +61,7 @@ def build(studio: Studio) -> gr.Blocks:
         receipt = link(assets, table=fields.table(), checkpoints=_checkpoint_rows(studio), examples=_example_rows(studio))
         _remember(page, fields, receipt, assets)
         drawing = {"txt2img": draw, "img2img": redraw, "inpaint": paint}
-        _follow_tabs({**drawing, "history": past, "models": files, "settings": choices, "system": state}, assets)
+        _follow_tabs({**drawing, "history": past, "models": files, "train": lessons, "settings": choices, "system": state}, assets)
         _answer(studio, fields, checkpoint, receipt)
         generate.click(None, None, None, js=assets.call("order.js", 'order("generate")'), api_visibility="private")
         checkpoint.input(None, checkpoint, None, js=assets.call("checkpoint.js", "picked(values[0])"), api_visibility="private")
@@ -154,7 +156,9 @@ def _remember(page: gr.Blocks, fields: Fields, receipt: gr.HTML, assets: Assets)
     module = assets.url("fields.js")
     changes = [component.change for component in fields.outputs]  # pyright: ignore[reportAttributeAccessIssue]
     gr.on(changes, None, fields.outputs, None, js=fields.script(module, "seen"), api_visibility="private")
-    page.load(None, fields.outputs, fields.outputs, js=fields.script(module, "restored"), api_visibility="private")
+    restored = page.load(None, fields.outputs, fields.outputs, js=fields.script(module, "restored"), api_visibility="private")
+    # Only now Gradio has the values: a section that it draws while they are on their way keeps its usual ones.
+    restored.then(None, None, None, js=assets.call("fields.js", "arrived()"), api_visibility="private")
     receipt.put(None, None, fields.outputs, js=fields.script(module, "handed"), api_visibility="private")
 
 
