@@ -316,7 +316,7 @@ class SharpenStep(FinishingStep):
 class ColourStep(FinishingStep):
     """Changes colours: to those of the source, to the full range from black to white, or to the light of another hour."""
 
-    told: ClassVar[tuple[str, ...]] = ("way",)
+    told: ClassVar[tuple[str, ...]] = ("way", "temperature")
 
     step: Literal["colour correct"]
     way: ColourWay = parameter(

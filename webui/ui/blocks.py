@@ -156,7 +156,9 @@ def _remember(page: gr.Blocks, fields: Fields, receipt: gr.HTML, assets: Assets)
     module = assets.url("fields.js")
     changes = [component.change for component in fields.outputs]  # pyright: ignore[reportAttributeAccessIssue]
     gr.on(changes, None, fields.outputs, None, js=fields.script(module, "seen"), api_visibility="private")
-    page.load(None, fields.outputs, fields.outputs, js=fields.script(module, "restored"), api_visibility="private")
+    restored = page.load(None, fields.outputs, fields.outputs, js=fields.script(module, "restored"), api_visibility="private")
+    # Only now Gradio has the values: a section that it draws while they are on their way keeps its usual ones.
+    restored.then(None, None, None, js=assets.call("fields.js", "arrived()"), api_visibility="private")
     receipt.put(None, None, fields.outputs, js=fields.script(module, "handed"), api_visibility="private")
 
 
