@@ -78,6 +78,7 @@ def results(page: Page, name: str = "inpaint") -> Locator:
 def test_a_picture_is_sent_painted_on_and_drawn_anew(sent: Page) -> None:
     page = sent
     expect(prompt(page)).to_have_value("a round house")
+    expect(page.get_by_role("radio", name="Same", exact=True)).to_have_attribute("aria-checked", "true")
     paint(page)
     before = mask(page)
     assert before.any()
@@ -449,3 +450,27 @@ def test_a_picture_is_extended_without_a_mask_and_its_parameters_come_back(sent:
     expect(page.get_by_role("tab", name="Inpaint")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#ez-acc-extend > button.label-wrap")).to_have_attribute("data-sum", "bottom 64, rounds 2")
     assert frame(page)["bottom"] == 64
+
+
+# drawing in tiles
+
+
+def test_a_picture_is_enlarged_in_tiles(sent: Page) -> None:
+    page = sent
+    open_page(page, "img2img")
+    section = page.locator("#ez-acc-tiles > button.label-wrap")
+    expect(section).to_have_attribute("data-sum", "Off")
+    section.click()
+    expect(page.locator("#ez-tiles")).to_have_js_property("inert", True)
+    page.locator("#ez-field-tiled_drawing").get_by_text("MultiDiffusion").click()
+    expect(page.locator("#ez-tiles")).to_have_js_property("inert", False)
+    field(page, "tiled_scale").fill("2")
+    field(page, "drawn_tile").fill("64")
+    field(page, "drawn_overlap").fill("16")
+    expect(section).to_have_attribute("data-sum", "MultiDiffusion, 2 ×, tiles 64")
+    page.locator("#ez-generate").click()
+    expect(results(page)).to_have_count(1)
+    made = newest(page)
+    assert (made["tiled_drawing"], made["tiled_scale"], made["drawn_tile"]) == ("MultiDiffusion", 2, 64)
+    open_page(page, "inpaint")
+    expect(section).to_be_hidden()
