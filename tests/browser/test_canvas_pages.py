@@ -455,21 +455,23 @@ def test_a_picture_is_extended_without_a_mask_and_its_parameters_come_back(sent:
 # drawing in tiles
 
 
-def test_a_picture_is_enlarged_in_tiles(sent: Page) -> None:
-    page = sent
-    open_page(page, "img2img")
+def test_a_picture_is_enlarged_in_tiles(page: Page) -> None:
+    generate(page, "a round house", steps=2)
+    expect_picture(page, "a round house")
+    send(page, "img2img")
+    expect(canvas(page, "img2img").get_by_role("toolbar", name="Tools")).to_be_visible()
     section = page.locator("#ez-acc-tiles > button.label-wrap")
     expect(section).to_have_attribute("data-sum", "Off")
     section.click()
     expect(page.locator("#ez-tiles")).to_have_js_property("inert", True)
-    page.locator("#ez-field-tiled_drawing").get_by_text("MultiDiffusion").click()
+    page.locator("#ez-field-tiled_drawing").get_by_label("MultiDiffusion").check()
     expect(page.locator("#ez-tiles")).to_have_js_property("inert", False)
     field(page, "tiled_scale").fill("2")
     field(page, "drawn_tile").fill("64")
     field(page, "drawn_overlap").fill("16")
     expect(section).to_have_attribute("data-sum", "MultiDiffusion, 2 ×, tiles 64")
     page.locator("#ez-generate").click()
-    expect(results(page)).to_have_count(1)
+    expect(results(page, "img2img")).to_have_count(1)
     made = newest(page)
     assert (made["tiled_drawing"], made["tiled_scale"], made["drawn_tile"]) == ("MultiDiffusion", 2, 64)
     open_page(page, "inpaint")
