@@ -13,17 +13,19 @@ from typing import Any
 from webui.catalog.adapters import paths_of
 from webui.catalog.checkpoints import CheckpointCatalog
 from webui.catalog.finishing import step_paths
+from webui.catalog.upscalers import find_upscaler_model
 from webui.errors import EaselError, GenerationFailed
 from webui.executors.base import Executor, Slot
 from webui.generation.events import Done, Failed, Finishing, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
 from webui.generation.images import images_of
 from webui.generation.job import JobSpec
 from webui.generation.loopback import STARTED_FROM
-from webui.generation.request import ResolvedDrawn, ResolvedRequest, ResolvedUpscale
+from webui.generation.request import ResolvedDrawn, ResolvedRequest, ResolvedTxt2Img, ResolvedUpscale
 from webui.logs import about_job
 from webui.planning.estimate import finishing_share, known_peaks, shares_done
 from webui.settings import Settings
 from webui.studio import journal as states
+from webui.studio.device_turn import DeviceTurn
 from webui.studio.event_log import EventLog
 from webui.studio.films import FilmStore, Reel
 from webui.studio.history import History, image_view
@@ -43,6 +45,9 @@ MOST_WORKER_DEATHS = 3
 
 PAUSED = "paused"
 """Under this name the journal remembers that the queue is paused."""
+
+WAITS_FOR_TRAINING = "Waiting for the training's step"
+"""What a job does that begins while a LoRA is trained, for people."""
 
 _LEAST_PROGRESS_INTERVAL = 0.05
 _IDLE_POLL_SECONDS = 1.0
@@ -103,6 +108,7 @@ class Dispatcher:
         notices: NoticeBoard,
         settings: Callable[[], Settings],
         words: JobWords,
+        turn: DeviceTurn,
     ) -> None:
         self._journal = journal
         self._history = history
@@ -115,6 +121,7 @@ class Dispatcher:
         self._previews = previews
         self._settings = settings
         self._words = words
+        self._turn = turn
         self._news = threading.Condition()
         self._claims = threading.Lock()
         self._closing = threading.Event()
@@ -292,8 +299,10 @@ class Dispatcher:
         log.log(level, "Job %s begins: pictures: %d, size: %d x %d.", job.id, request.picture_count, *request.finished_size)
         log.debug("Job %s draws %r without %r.", job.id, *request.words)
         try:
+            progress.stage = WAITS_FOR_TRAINING if self._turn.has_guest else ""
             self._publish_job(job.id)
-            error, status = self._drive(slot, job, progress)
+            with self._turn.drawing():
+                error, status = self._drive(slot, job, progress)
         except EaselError as problem:
             error, status = problem.as_dict(), states.FAILED
             self._executor.interrupt(slot, str(job.id))
@@ -367,6 +376,12 @@ class Dispatcher:
     def _finishing_paths(self, request: ResolvedRequest) -> tuple[dict[str, str], ...]:
         return step_paths(self._catalog.models, request.finishing)
 
+    def _hires_upscaler_path(self, request: ResolvedDrawn) -> str:
+        name = request.hires_upscaler_model if isinstance(request, ResolvedTxt2Img) else None
+        if name is None or not isinstance(request, ResolvedTxt2Img):
+            return ""
+        return str(find_upscaler_model(self._catalog.models, name, "hires_upscaler", request.hires_upscaler_hash).path)
+
     def _drawn_spec(self, slot: str, job: Job, request: ResolvedDrawn, images: tuple[int, ...]) -> JobSpec:
         checkpoint = self._catalog.find(request.checkpoint)
         self._loaded[slot] = checkpoint.name
@@ -386,6 +401,7 @@ class Dispatcher:
             vae_path=paths.vae,
             hires_checkpoint_path=self._path_of(request.other_hires_checkpoint),
             refiner_path=self._path_of(request.other_refiner),
+            hires_upscaler_path=self._hires_upscaler_path(request),
             hires_loras=paths.hires_loras,
             controls=paths.controls,
             image_paths=self._image_paths(request),

@@ -20,10 +20,10 @@ from webui.studio.studio import Studio
 from webui.ui.fields import SEEDS, Fields, element_id, source_of, unchecked
 from webui.ui.link import answered, link
 from webui.ui.pieces import STATIC_FOLDER, Assets, piece
-from webui.ui.tabs import canvas_pages, history, models, settings, system, txt2img
+from webui.ui.tabs import canvas_pages, history, models, settings, system, train, txt2img
 
 MAX_UPLOAD = "50mb"
-STYLES = ("easel", "gradio", "plain", "canvas", "models", "control", "batch", "regions", "film", "finishing")
+STYLES = ("easel", "gradio", "plain", "canvas", "models", "control", "batch", "regions", "film", "finishing", "train")
 ANY_PICTURE = "0" * 64
 """Where only the time is asked for: it doesn't depend on what is in a picture."""
 
@@ -42,7 +42,7 @@ def build(studio: Studio) -> gr.Blocks:
         with gr.Tabs(elem_id="ez-pages"):
             # Both pages are in the document from the start, so that scripts and restored values find them.
             with gr.Tab("txt2img", id="txt2img", elem_id="ez-page-txt2img", render_children=True) as draw:
-                generate = txt2img.build(fields, assets, studio.vae_names(), _drawing_checkpoints(studio))
+                generate = txt2img.build(fields, assets, studio.vae_names(), _drawing_checkpoints(studio), studio.upscalers(latent=True))
             with gr.Tab("img2img", id="img2img", elem_id="ez-page-img2img", render_children=True) as redraw:
                 canvas_pages.build(assets, "img2img")
             with gr.Tab("Inpaint", id="inpaint", elem_id="ez-page-inpaint", render_children=True) as paint:
@@ -51,6 +51,8 @@ def build(studio: Studio) -> gr.Blocks:
                 history.build(assets)
             with gr.Tab("Models", id="models", elem_id="ez-page-models", render_children=True) as files:
                 models.build(assets)
+            with gr.Tab("Train", id="train", elem_id="ez-page-train", render_children=True) as lessons:
+                train.build(assets)
             with gr.Tab("Settings", id="settings", elem_id="ez-page-settings", render_children=True) as choices:
                 settings.build(assets)
             with gr.Tab("System", id="system", elem_id="ez-page-system", render_children=True) as state:
@@ -59,7 +61,7 @@ def build(studio: Studio) -> gr.Blocks:
         receipt = link(assets, table=fields.table(), checkpoints=_checkpoint_rows(studio), examples=_example_rows(studio))
         _remember(page, fields, receipt, assets)
         drawing = {"txt2img": draw, "img2img": redraw, "inpaint": paint}
-        _follow_tabs({**drawing, "history": past, "models": files, "settings": choices, "system": state}, assets)
+        _follow_tabs({**drawing, "history": past, "models": files, "train": lessons, "settings": choices, "system": state}, assets)
         _answer(studio, fields, checkpoint, receipt)
         generate.click(None, None, None, js=assets.call("order.js", 'order("generate")'), api_visibility="private")
         checkpoint.input(None, checkpoint, None, js=assets.call("checkpoint.js", "picked(values[0])"), api_visibility="private")
@@ -154,7 +156,9 @@ def _remember(page: gr.Blocks, fields: Fields, receipt: gr.HTML, assets: Assets)
     module = assets.url("fields.js")
     changes = [component.change for component in fields.outputs]  # pyright: ignore[reportAttributeAccessIssue]
     gr.on(changes, None, fields.outputs, None, js=fields.script(module, "seen"), api_visibility="private")
-    page.load(None, fields.outputs, fields.outputs, js=fields.script(module, "restored"), api_visibility="private")
+    restored = page.load(None, fields.outputs, fields.outputs, js=fields.script(module, "restored"), api_visibility="private")
+    # Only now Gradio has the values: a section that it draws while they are on their way keeps its usual ones.
+    restored.then(None, None, None, js=assets.call("fields.js", "arrived()"), api_visibility="private")
     receipt.put(None, None, fields.outputs, js=fields.script(module, "handed"), api_visibility="private")
 
 
@@ -165,7 +169,7 @@ def _follow_tabs(tabs: dict[str, gr.Tab], assets: Assets) -> None:
 
 def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.HTML) -> None:
     """Tie what the page asks for to the studio. Handlers only hand over: pictures come by the event stream."""
-    lists_of_models = [checkpoint, fields.components["vae"], fields.components["hires_checkpoint"], fields.components["refiner"]]
+    lists_of_models = [checkpoint, *(fields.components[name] for name in ("vae", "hires_checkpoint", "refiner", "hires_upscaler"))]
 
     def submitting(**how: Any) -> Callable[..., dict[Any, Any]]:
         def submit(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
@@ -230,7 +234,7 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
 
     def catalog() -> dict[Any, Any]:
         names = _drawing_checkpoints(studio)
-        choices = (names, studio.vae_names(), txt2img.hires_checkpoints(names), txt2img.refiners(names))
+        choices = (names, studio.vae_names(), txt2img.hires_checkpoints(names), txt2img.refiners(names), studio.upscalers(latent=True))
         lists = {component: gr.Dropdown(choices=several) for component, several in zip(lists_of_models, choices, strict=True)}
         return {**lists, "receipt": {"checkpoints": _checkpoint_rows(studio)}}
 
