@@ -194,6 +194,13 @@ class History:
             rows = connection.execute(query).all()
         return (rows[0][0] if rows else last), [text for _, text in rows if text]
 
+    def bytes_of_pixel(self, checkpoint: str) -> float | None:
+        """Bytes for each pixel of the files that were made last with that; None where there are none."""
+        query = select(func.sum(image.c.bytes), func.sum(image.c.width * image.c.height)).join(_NEWEST, image.c.generation_id == _NEWEST.c.id)
+        with self._database.reading() as connection:
+            size, pixels = connection.execute(query, {"checkpoint": checkpoint}).one()
+        return size / pixels if pixels else None
+
     def speed_samples(self, checkpoint: str) -> list[Sample]:
         """The newest pictures of that checkpoint, for the estimate."""
         with self._database.reading() as connection:

@@ -8,7 +8,7 @@ import { fill, h, roving } from "./markup.js";
 import { choosePicture, chosenPicture, currentPage, onPage, open } from "./pages.js";
 import { button, copyPicture, download, enlargeButton, parameters, useParameters } from "./picture.js";
 import { recall, remember } from "./storage.js";
-import { count, day, title } from "./words.js";
+import { count, day, nameOf } from "./words.js";
 import { sendButton } from "./send-to.js";
 import { view } from "./viewer.js";
 
@@ -174,8 +174,8 @@ function cellOf(image) {
       type: "button",
       tabindex: "-1",
       "data-id": image.id,
-      "aria-label": `${title(image.prompt)}, seed ${image.seed}`,
-      title: title(image.prompt),
+      "aria-label": nameOf(image, { seed: true }),
+      title: nameOf(image),
       onclick: () => choose(image, { opened: true }),
       ondblclick: () => view(image, neighbour),
     },
@@ -278,11 +278,11 @@ function drawDetail() {
   }
   const image = chosen;
   const full = button("full", "Full screen", () => view(image, neighbour), { bare: true, key: "Space", kind: "ghost s" });
-  const box = h("div", { class: "ez-detail-picture" }, h("img", { src: image.url, alt: title(image.prompt) }));
+  const box = h("div", { class: "ez-detail-picture" }, h("img", { src: image.url, alt: nameOf(image) }));
   const close = button("close", "Close", closeDetail, { bare: true, key: "Esc", kind: "ghost s" });
   fill(
     parts.detail,
-    h("div", { class: "ez-head" }, h("span", { class: "cut", title: image.prompt }, title(image.prompt)), h("span", { class: "end row" }, full, close)),
+    h("div", { class: "ez-head" }, h("span", { class: "cut", title: image.prompt }, nameOf(image)), h("span", { class: "end row" }, full, close)),
     h(
       "div",
       { class: "ez-scroll" },

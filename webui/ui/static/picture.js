@@ -8,12 +8,14 @@ import { h } from "./markup.js";
 import { expectJob } from "./queue.js";
 import { showSource } from "./source.js";
 import { errorToast, toast } from "./toasts.js";
-import { bytes, moment, number, seconds, size, title } from "./words.js";
+import { useUpscale } from "./upscale-take.js";
+import { bytes, moment, number, seconds, size, title, upscalersOf } from "./words.js";
 
 let before = null;
 
 /** Sets every field to what made this picture, its own seed included. */
 export function useParameters(image) {
+  if (image.kind === "upscale") return useUpscale(image);
   before = snapshot();
   ask("use", { image: image.id });
 }
@@ -86,6 +88,7 @@ export function button(name, words, run, { bare = false, key = "", kind = "", sa
 
 /** The short line under a picture. */
 export function facts(image) {
+  if (image.kind === "upscale") return [upscalersOf(image), size(image), seconds(image.seconds)].filter(Boolean);
   const schedule = image.schedule_type ? `, ${image.schedule_type}` : "";
   return [
     `Seed ${image.seed}`,
@@ -101,19 +104,23 @@ export function facts(image) {
 export function parameters(image) {
   const { device, dtype, attention } = image.facts ?? {};
   const where = [device, dtype, attention].filter(Boolean).join(", ");
+  const drawn = image.kind !== "upscale";
   const rows = [
-    ["Negative", image.negative_prompt || h("span", { class: "dim" }, "None")],
-    ["Checkpoint", [image.checkpoint, " ", h("span", { class: "dim mono" }, image.checkpoint_hash)]],
-    ["Sampler", `${image.sampler}, ${image.schedule_type}, ${image.steps} steps, CFG ${number(image.cfg_scale)}`],
-    ["Seed", image.seed],
+    (drawn || image.negative_prompt) && ["Negative", image.negative_prompt || h("span", { class: "dim" }, "None")],
+    drawn && ["Checkpoint", [image.checkpoint, " ", h("span", { class: "dim mono" }, image.checkpoint_hash)]],
+    drawn && ["Sampler", `${image.sampler}, ${image.schedule_type}, ${image.steps} steps, CFG ${number(image.cfg_scale)}`],
+    drawn && ["Seed", image.seed],
+    !drawn && image.source?.name && ["Made of", image.source.name],
+    upscalersOf(image) && ["Upscaler", upscalersOf(image)],
     ["Size", size(image)],
     image.clip_skip > 1 && ["Clip skip", image.clip_skip],
     ["Made", `${moment(image.created_at)} in ${seconds(image.seconds)}${where ? ` on ${where}` : ""}`],
     ["File", [image.file, " ", h("span", { class: "dim" }, bytes(image.bytes))]],
   ].filter(Boolean);
   const copy = (text, words) => h("button", { class: "ez-link xs", type: "button", onclick: () => copyText(text, words) }, "Copy");
+  const prompt = h("div", {}, h("div", { class: "ez-label" }, "Prompt", h("span", { class: "end" }, copy(image.prompt, "Prompt copied"))), h("p", { class: "ez-said" }, title(image.prompt)));
   return [
-    h("div", {}, h("div", { class: "ez-label" }, "Prompt", h("span", { class: "end" }, copy(image.prompt, "Prompt copied"))), h("p", { class: "ez-said" }, title(image.prompt))),
+    (drawn || image.prompt) && prompt,
     h("dl", { class: "ez-dl" }, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
     h(
       "div",
