@@ -6,7 +6,7 @@ import { filmStrip } from "./film-strip.js";
 import { on } from "./jobs.js";
 import { fill, h, roving } from "./markup.js";
 import { choosePicture, chosenPicture, currentPage, onPage, open } from "./pages.js";
-import { button, copyPicture, download, enlargeButton, parameters, useParameters } from "./picture.js";
+import { button, copyPicture, download, enlargeButton, parameters, spoken, useParameters } from "./picture.js";
 import { recall, remember } from "./storage.js";
 import { count, day, nameOf } from "./words.js";
 import { sendButton } from "./send-to.js";
@@ -174,7 +174,7 @@ function cellOf(image) {
       type: "button",
       tabindex: "-1",
       "data-id": image.id,
-      "aria-label": nameOf(image, { seed: true }),
+      "aria-label": spoken(image),
       title: nameOf(image),
       onclick: () => choose(image, { opened: true }),
       ondblclick: () => view(image, neighbour),

@@ -9,13 +9,23 @@ import { expectJob } from "./queue.js";
 import { showSource } from "./source.js";
 import { errorToast, toast } from "./toasts.js";
 import { useUpscale } from "./upscale-take.js";
-import { bytes, moment, number, seconds, size, title, upscalersOf } from "./words.js";
+import { bytes, moment, nameOf, number, seconds, size, title, upscalersOf } from "./words.js";
 
 let before = null;
 
+/** Whether a checkpoint drew it: what was only finished (upscaled) has no seed and no steps. */
+export function isDrawn(image) {
+  return image.seed !== null;
+}
+
+/** What a picture is called where it isn't seen. */
+export function spoken(image) {
+  return `${nameOf(image)}, ${isDrawn(image) ? `seed ${image.seed}` : "upscaled"}`;
+}
+
 /** Sets every field to what made this picture, its own seed included. */
 export function useParameters(image) {
-  if (image.kind === "upscale") return useUpscale(image);
+  if (!isDrawn(image)) return useUpscale(image);
   before = snapshot();
   ask("use", { image: image.id });
 }
@@ -44,6 +54,7 @@ export function enlargeButton(image, options) {
 }
 
 export function reuseSeed(image) {
+  if (!isDrawn(image)) return;
   const old = snapshot().seed;
   put({ seed: image.seed });
   toast({ icon: "ok", title: `Seed ${image.seed}`, text: "Every picture now starts from this seed.", undo: () => put({ seed: old }) });
@@ -88,7 +99,7 @@ export function button(name, words, run, { bare = false, key = "", kind = "", sa
 
 /** The short line under a picture. */
 export function facts(image) {
-  if (image.kind === "upscale") return [upscalersOf(image), size(image), seconds(image.seconds)].filter(Boolean);
+  if (!isDrawn(image)) return ["Upscaled", upscalersOf(image), size(image), seconds(image.seconds)].filter(Boolean);
   const schedule = image.schedule_type ? `, ${image.schedule_type}` : "";
   return [
     `Seed ${image.seed}`,
@@ -104,7 +115,7 @@ export function facts(image) {
 export function parameters(image) {
   const { device, dtype, attention } = image.facts ?? {};
   const where = [device, dtype, attention].filter(Boolean).join(", ");
-  const drawn = image.kind !== "upscale";
+  const drawn = isDrawn(image);
   const rows = [
     (drawn || image.negative_prompt) && ["Negative", image.negative_prompt || h("span", { class: "dim" }, "None")],
     drawn && ["Checkpoint", [image.checkpoint, " ", h("span", { class: "dim mono" }, image.checkpoint_hash)]],

@@ -8,7 +8,7 @@ import { icon } from "./icons.js";
 import { ACTIVE, known, on } from "./jobs.js";
 import { onReceipt } from "./link.js";
 import { fill, h, roving } from "./markup.js";
-import { button, download } from "./picture.js";
+import { button, download, spoken } from "./picture.js";
 import { progressCard } from "./progress-card.js";
 import { fetched, putIn } from "./put-in.js";
 import { sendButton } from "./send-to.js";
@@ -154,7 +154,7 @@ async function bitmap(address) {
 function thumbnail(image, on, run) {
   return h(
     "button",
-    { class: `pic ${on ? "on" : ""}`, type: "button", "aria-label": nameOf(image, { seed: true }), "aria-current": on ? "true" : null, title: nameOf(image), style: { "background-color": image.mean_colour }, onclick: run },
+    { class: `pic ${on ? "on" : ""}`, type: "button", "aria-label": spoken(image), "aria-current": on ? "true" : null, title: nameOf(image), style: { "background-color": image.mean_colour }, onclick: run },
     h("img", { src: image.thumbnail, alt: "", loading: "lazy" }),
   );
 }

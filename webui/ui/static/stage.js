@@ -8,7 +8,7 @@ import { ACTIVE, activeJobs, known, newestPicture, on, runningJob } from "./jobs
 import { ask, linked, onReceipt, told } from "./link.js";
 import { fill, h, roving } from "./markup.js";
 import { choosePicture, chosenPicture, open } from "./pages.js";
-import { button, copyPicture, download, enlargeButton, facts, parameters, reuseSeed, useParameters } from "./picture.js";
+import { button, copyPicture, download, enlargeButton, facts, isDrawn, parameters, reuseSeed, spoken, useParameters } from "./picture.js";
 import { end, progressCard } from "./progress-card.js";
 import { expectJob } from "./queue.js";
 import { sendButton } from "./send-to.js";
@@ -148,7 +148,7 @@ function pictureScene({ image }) {
     "div",
     { class: "ez-actions", role: "toolbar", "aria-label": "Picture" },
     button("apply", "Use parameters", () => useParameters(image), { key: "U" }),
-    image.seed !== null && button("seed", "Reuse seed", () => reuseSeed(image)),
+    isDrawn(image) && button("seed", "Reuse seed", () => reuseSeed(image)),
     sendButton(image),
     enlargeButton(image),
     h("span", { class: "sep" }),
@@ -392,7 +392,7 @@ function thumbnail(image, marked) {
     {
       class: `pic ${on ? "on" : ""}`,
       type: "button",
-      "aria-label": nameOf(image, { seed: true }),
+      "aria-label": spoken(image),
       "aria-current": on ? "true" : null,
       title: nameOf(image),
       style: { "background-color": image.mean_colour },

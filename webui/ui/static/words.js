@@ -65,14 +65,10 @@ export function fileSize(value) {
   return value < 1024 ** 2 ? bytes(value) : gigabytes(value);
 }
 
-/**
- * What a picture or a job is called: by its prompt, or what was not drawn by the file that it was made of. With `seed` that stands
- * behind it, where there is one.
- */
-export function nameOf(made, { seed = false } = {}) {
+/** What a picture or a job is called: by its prompt, or what was not drawn by the file that it was made of. */
+export function nameOf(made) {
   const file = made.kind === "upscale" && !made.prompt && (made.source_name || made.source?.name || made.file);
-  const name = file || title(made.prompt);
-  return seed && made.seed !== null ? `${name}, seed ${made.seed}` : name;
+  return file || title(made.prompt);
 }
 
 /** How a picture was enlarged: "easel-x4 and Lanczos 0.25". Empty where it was not. */
