@@ -134,14 +134,31 @@ export function loupe({ before, after, width, height, alt, labels = ["Before", "
     if (isFit()) show(Math.max(1, fitting() * 2), { x: event.clientX - at.left, y: event.clientY - at.top });
     else fit();
   });
+  const fingers = new Map(); // pointer -> where it is, in px of the window
+  const between = () => {
+    const [one, other] = [...fingers.values()];
+    return { x: (one.clientX + other.clientX) / 2, y: (one.clientY + other.clientY) / 2, apart: Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY) || 1 };
+  };
+  element.addEventListener("pointermove", (event) => {
+    if (!fingers.has(event.pointerId)) return;
+    const was = fingers.size === 2 && between();
+    fingers.set(event.pointerId, event);
+    if (!was) return;
+    const now = between();
+    const at = element.getBoundingClientRect();
+    zoom(now.apart / was.apart, { x: now.x - at.left, y: now.y - at.top });
+    pan(now.x - was.x, now.y - was.y);
+  });
+  for (const end of ["pointerup", "pointercancel"]) element.addEventListener(end, ({ pointerId }) => fingers.delete(pointerId));
   element.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || tools.contains(event.target) || line?.element.contains(event.target)) return;
+    fingers.set(event.pointerId, event);
     if (isFit()) return line?.drag(event);
     event.preventDefault();
     element.focus({ preventScroll: true });
     element.setPointerCapture(event.pointerId);
     const stop = new AbortController();
-    element.addEventListener("pointermove", ({ movementX, movementY }) => pan(movementX, movementY), { signal: stop.signal });
+    element.addEventListener("pointermove", ({ movementX, movementY }) => fingers.size < 2 && pan(movementX, movementY), { signal: stop.signal });
     for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) element.addEventListener(end, () => stop.abort(), { signal: stop.signal });
   });
   element.addEventListener("keydown", (event) => {
