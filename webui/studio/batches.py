@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -46,6 +47,9 @@ PRIORITY = -5
 
 AHEAD = 8
 """Files that wait in line at most: enough to draw those of one checkpoint together, few enough to read files when they are needed."""
+
+_STEP = re.compile(r"finishing\[\d+\]")
+"""The field of a refusal that names a step and none of its fields."""
 
 _NAME_BYTES = 150
 _AT_WORK = 8
@@ -472,7 +476,7 @@ class Batches:
         except DataUnusable:
             raise
         except EaselError as problem:
-            if problem.field not in PICTURES and _same_words(request, template):
+            if not _of_one_file(problem) and _same_words(request, template):
                 # Every other file would meet the same.
                 raise self._halted_by(batch, problem) from None
             self._book.note_failure(file, problem)
@@ -542,6 +546,11 @@ class Batches:
 
 def _no_mask() -> InvalidRequest:
     return InvalidRequest("There is no mask of that name.", field="mask", hint="Give the mask the name of the file.")
+
+
+def _of_one_file(problem: EaselError) -> bool:
+    """Whether a refusal is about the file's own picture: that itself, or what would become too large by a step."""
+    return problem.field in PICTURES or _STEP.fullmatch(problem.field or "") is not None
 
 
 def _same_words(request: GenerationRequest, template: GenerationRequest) -> bool:

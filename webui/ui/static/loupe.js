@@ -5,6 +5,7 @@ import { icon } from "./icons.js";
 import { h } from "./markup.js";
 
 const MOST = 8; // px of the window for one of the picture
+const MOST_FITTING = 4; // the same, as long as nobody asks for more
 const STEP = 1.25;
 const PAN = 60; // px with an arrow key
 
@@ -39,13 +40,11 @@ export function loupe({ before, after, width, height, alt, labels = ["Before", "
     both && right,
     tools,
   );
-  const line = both ? divider(() => seen(), moved) : null;
-  if (line) element.append(line.element);
-
+  let line = null; // between both
   let scale = null; // null: as large as it fits
   let middle = { x: width / 2, y: height / 2 }; // what is in the middle of the element, in px of the picture
   const box = () => ({ width: element.clientWidth || 1, height: element.clientHeight || 1 });
-  const fitting = () => Math.min(box().width / width, box().height / height);
+  const fitting = () => Math.min(MOST_FITTING, box().width / width, box().height / height);
   const isFit = () => scale === null;
   const factor = () => scale ?? fitting();
 
@@ -74,7 +73,7 @@ export function loupe({ before, after, width, height, alt, labels = ["Before", "
     const put = (part, { left: x, top: y, width: across, height: down }) => Object.assign(part.style, { left: `${x}px`, top: `${y}px`, width: `${across}px`, height: `${down}px` });
     for (const part of [ground, under, over?.firstElementChild].filter(Boolean)) put(part, at);
     // Pixel by pixel is what one wants to see of what is larger than life.
-    element.classList.toggle("is-close", factor() > 2);
+    element.classList.toggle("is-close", !isFit() && factor() > 2);
     const cut = shown.left + last * shown.width;
     if (over) over.style.clipPath = both && !element.classList.contains("has-no-before") ? `inset(0 0 0 ${cut}px)` : "none";
     if (line) Object.assign(line.element.style, { left: `${cut}px`, top: `${shown.top}px`, height: `${shown.height}px` });
@@ -178,7 +177,12 @@ export function loupe({ before, after, width, height, alt, labels = ["Before", "
     clamp();
     place();
   }).observe(element);
-  line?.put(last);
+  if (both) {
+    const kept = last; // a new one stands in the middle
+    line = divider(seen, moved);
+    element.append(line.element);
+    line.put(kept);
+  }
   place();
   const pictures = [under, over?.firstElementChild].filter(Boolean);
   // One that is gone says so by itself.

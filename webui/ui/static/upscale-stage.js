@@ -61,12 +61,17 @@ export function stage() {
 
 let parts = null;
 
+/** What was put in is about to be made larger: it is looked at until that is done. */
+export function watchSource() {
+  pinned = false;
+  choosePicture(PAGE, null);
+  show({ kind: "source" });
+}
+
 /** A job was asked for here. */
 export function expect(id) {
   mine = new Set([...mine, id].slice(-KEPT));
   remember("upscale jobs", [...mine]);
-  pinned = false;
-  if (shown.kind !== "source" && draft.one) show({ kind: "source" });
   drawProgress();
 }
 

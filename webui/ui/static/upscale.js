@@ -8,13 +8,12 @@ import { toggleMenu } from "./menu.js";
 import { currentPage, onPage } from "./pages.js";
 import { expectJob, forgetJob } from "./queue.js";
 import { range } from "./range.js";
-import { look } from "./rest.js";
 import { errorToast } from "./toasts.js";
 import { choice, labelled, numberField, oneOf, section } from "./upscale-controls.js";
 import { draft } from "./upscale-draft.js";
 import { knownSizes, ofHistory, put, sourcePart } from "./upscale-sources.js";
 import { editedUpscale, leaveUpscale, onEdited, saveUpscale } from "./upscale-take.js";
-import { expect, expectBatch, pick, stage, takeDropped } from "./upscale-stage.js";
+import { expect, expectBatch, pick, stage, takeDropped, watchSource } from "./upscale-stage.js";
 
 const PAGE = "upscale";
 const FACTORS = [2, 4, 8];
@@ -46,24 +45,15 @@ export function mount(element, { fields, upscalers: builtIn, none }) {
   takeDropped(main);
   draft.addEventListener("change", draw);
   draft.addEventListener("sizes", planSoon);
-  on("catalog", lookForUpscalers);
   on("snapshot", planSoon);
   on("job", ({ job }) => job.kind === PAGE && planSoon());
   onPage((page) => page === PAGE && planSoon());
-  lookForUpscalers();
   draw();
 }
 
 function draw() {
   for (const part of Object.values(parts)) part.draw();
   planSoon();
-}
-
-async function lookForUpscalers() {
-  const found = await look("/upscalers");
-  if (!found) return;
-  upscalers = found.items.map(({ name }) => [name, name]);
-  draw();
 }
 
 // ---- how large
@@ -278,6 +268,7 @@ function nothingChosen() {
 
 async function orderOne(priority) {
   expectJob();
+  watchSource();
   const { image, name } = draft.one;
   const job = await post(`/jobs?priority=${priority}`, { ...draft.request(), init_image: image, init_name: name }).finally(forgetJob);
   expect(job.id);
