@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -12,15 +13,17 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from benchmarks.hot_swap import cached_share
 from webui.engine.device import Device, open_device
 from webui.engine.engine import Engine
 from webui.engine.loading.checkpoint import open_checkpoint
 from webui.engine.loading.component import CheckpointSource, load_component
 from webui.engine.memory.cast_cache import CastCache, Numbers
 from webui.engine.memory.manager import CAST_FOLDER, DEVICE, ModelManager
-from webui.engine.memory.read_ahead import ranges_of, read_ahead
+from webui.engine.memory.read_ahead import in_order_of_use, ranges_of, read_ahead
 from webui.engine.memory.skeleton import Skeleton
 from webui.engine.memory.weights import MAPPED, RAM, private_budget
 from webui.engine.precision import in_float32
@@ -314,10 +317,30 @@ def test_neighbours_are_asked_for_in_one() -> None:
     assert end == one.data_ptr() + one.nbytes
     far = torch.zeros(8 * 1024 * 1024)
     assert len(ranges_of([far[:10], far[-10:]])) == 2
-    thread = read_ahead([one, far])
-    if thread is not None:
-        thread.join(10)
-        assert not thread.is_alive()
+    assert ranges_of([far[-10:], far[:10]]) == ranges_of([far[:10], far[-10:]])[::-1]
+
+
+def test_the_middle_of_a_u_net_is_read_before_its_rise() -> None:
+    names = ["conv_in.weight", "down_blocks.0.a", "up_blocks.0.a", "mid_block.a", "conv_out.weight"]
+    assert in_order_of_use(names) == ["conv_in.weight", "down_blocks.0.a", "mid_block.a", "up_blocks.0.a", "conv_out.weight"]
+    others = ["transformer_blocks.1.a", "pos_embed", "transformer_blocks.0.a"]
+    assert in_order_of_use(others) == others
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such call")
+def test_a_cold_file_is_in_memory_after_it_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "cold.safetensors"
+    save_file({"a": torch.arange(6_000_000), "b": torch.ones(1000)}, path)
+    os.sync()
+    with open(path, "rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    with safe_open(path, "pt") as weights:
+        tensors = [weights.get_tensor(name) for name in ("b", "a")]
+    thread = read_ahead(tensors)
+    assert thread is not None
+    thread.join(30)
+    assert not thread.is_alive()
+    assert cached_share(path) > 0.99
 
 
 # what goes wrong

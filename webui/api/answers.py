@@ -34,8 +34,15 @@ class ErrorAnswer(BaseModel):
 class Source(BaseModel):
     """What a picture started from."""
 
-    url: str = Field(description="Path of it as it lay under the picture: a PNG of the picture's own size.")
-    resize_mode: str = Field(description="How it came to that size.")
+    url: str = Field(
+        description="Path of it as it lay under the picture: a PNG of the picture's own size; of an upscale at its own size, cut to what "
+        "is still seen."
+    )
+    resize_mode: str = Field(description="How it came to that size; empty of an upscale.")
+    image: str = Field(description="SHA-256 of it as it was put in.")
+    name: str = Field(description="What its file was called; empty where that isn't known.")
+    width: int | None = Field(description="Pixels of it as it was put in; told of an upscale.")
+    height: int | None = Field(description="The same.")
 
 
 class Image(BaseModel):
@@ -46,19 +53,23 @@ class Image(BaseModel):
     index: int = Field(ge=0, description="Number of the picture within its job, from 0.")
     url: str = Field(description="Path of the picture's file.")
     thumbnail: str = Field(description="Path of a WebP of at most 384 px.")
-    seed: str = Field(description="This picture's own seed, as digits: JavaScript's numbers are too short for it.")
-    prompt: str
+    seed: str | None = Field(
+        description="This picture's own seed, as digits: JavaScript's numbers are too short for it. This and what follows to clip_skip, "
+        "prompts apart, is null of an upscale, which isn't drawn."
+    )
+    prompt: str = Field(description="Of an upscale: what its source was made from, where its file tells.")
     negative_prompt: str
-    checkpoint: str
-    checkpoint_hash: str = Field(description="First 10 hex digits of the checkpoint's content hash.")
-    sampler: str
-    schedule_type: str
-    steps: int = Field(ge=1)
-    cfg_scale: float = Field(ge=1)
-    clip_skip: int = Field(ge=1)
-    kind: Literal["txt2img", "img2img", "inpaint"] = Field(description="What it was made from.")
+    checkpoint: str | None
+    checkpoint_hash: str | None = Field(description="First 10 hex digits of the checkpoint's content hash.")
+    sampler: str | None
+    schedule_type: str | None
+    steps: int | None = Field(ge=1)
+    cfg_scale: float | None = Field(ge=1)
+    clip_skip: int | None = Field(ge=1)
+    kind: Literal["txt2img", "img2img", "inpaint", "upscale"] = Field(description="What it was made from.")
     source: Source | None = Field(description="The picture that it started from; null where that was words alone.")
     hires: bool = Field(description="Whether it had a hires pass.")
+    finishing: list[dict[str, Any]] = Field(description="Steps that it was finished by, as a request has them.")
     infotext: str = Field(description="AUTOMATIC1111's generation parameters.")
     width: int = Field(ge=1, description="Pixels.")
     height: int = Field(ge=1, description="Pixels.")
@@ -162,12 +173,13 @@ class Job(BaseModel):
     priority: int = Field(description="Higher ones go first.")
     forever: bool = Field(description="Another one follows each time it starts.")
     film: bool = Field(description="A view of each step is kept.")
-    prompt: str
-    checkpoint: str
+    kind: Literal["txt2img", "img2img", "inpaint", "upscale", ""] = Field(description="Empty where it can't be read any more.")
+    prompt: str = Field(description="Of an upscale: what its source was made from, where its file tells.")
+    checkpoint: str = Field(description="Empty where none draws.")
     pictures: int = Field(ge=1, description="How many it makes in all.")
     width: int = Field(ge=0, description="Pixels.")
     height: int = Field(ge=0, description="Pixels.")
-    seed: str = Field(description="Seed of its first picture, as digits.")
+    seed: str | None = Field(description="Seed of its first picture, as digits; null where it isn't drawn.")
     source_name: str = Field(description="What the file was called that it starts from; empty where that isn't known.")
     done: int = Field(ge=0, description="How many pictures are finished.")
     created_at: datetime

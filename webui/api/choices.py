@@ -61,7 +61,7 @@ def build_choice_router(studio: Studio) -> APIRouter:
         }
 
     @router.get("/parameters", response_model=list[answers.ParameterAnswer], responses=problems())
-    def parameters(kind: Literal["txt2img", "img2img", "inpaint"] = "txt2img") -> Any:
+    def parameters(kind: Literal["txt2img", "img2img", "inpaint", "upscale"] = "txt2img") -> Any:
         """Every field of a request of that kind: label, help, default, range, unit."""
         return [
             {

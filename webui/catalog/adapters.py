@@ -24,7 +24,7 @@ from webui.generation.adapters import (
 from webui.generation.control import IP_ADAPTER, ControlKind, ControlUnit
 from webui.generation.job import ControlUse, EmbeddingUse, LoraUse
 from webui.generation.prompt.reading import LORA_KINDS
-from webui.generation.request import GenerationRequest, ResolvedRequest, ResolvedTxt2Img, Txt2Img
+from webui.generation.request import DrawnRequest, ResolvedDrawn, ResolvedTxt2Img, Txt2Img
 
 LORA_DIGITS, EMBEDDING_DIGITS = 12, 12
 
@@ -103,7 +103,7 @@ def vae_choices(models: ModelCatalog) -> list[str]:
     return [VAE_AUTOMATIC, VAE_NONE, *(model.name for model in models.select(_VAE) if not model.facts.problem)]
 
 
-def find_adapters(models: ModelCatalog, request: GenerationRequest, checkpoint: Checkpoint) -> tuple[FoundAdapters, tuple[str, ...]]:
+def find_adapters(models: ModelCatalog, request: DrawnRequest, checkpoint: Checkpoint) -> tuple[FoundAdapters, tuple[str, ...]]:
     """What the request names beside its checkpoint, and notes about what isn't there: the picture is made without it.
 
     Raises InvalidRequest for a VAE or a control's model that isn't there, AdapterUnusable for files that can't be read or don't fit.
@@ -133,7 +133,7 @@ class AdapterPaths:
     controls: tuple[ControlUse, ...]
 
 
-def paths_of(models: ModelCatalog, request: ResolvedRequest, checkpoint: Checkpoint) -> AdapterPaths:
+def paths_of(models: ModelCatalog, request: ResolvedDrawn, checkpoint: Checkpoint) -> AdapterPaths:
     """Where the adapters of a resolved request lie. Raises AdapterUnusable when one is gone."""
     loras, hires_loras = (
         tuple(
@@ -240,7 +240,7 @@ def _answers(encoder: ModelKind, tokens: int, answer: int) -> bool:
     return tokens in (0, encoder.image_tokens) and answer in (0, encoder.image_answer)
 
 
-def _controls(models: ModelCatalog, request: GenerationRequest, checkpoint: Checkpoint) -> Iterator[ControlUnit]:
+def _controls(models: ModelCatalog, request: DrawnRequest, checkpoint: Checkpoint) -> Iterator[ControlUnit]:
     family = checkpoint.kind.family
     if request.controls and family and family not in CONTROL_FAMILIES:
         raise AdapterUnusable(

@@ -12,7 +12,7 @@ from webui.engine.masks import LatentMask
 from webui.engine.regions import Layout
 from webui.engine.schedules import ModelSigmas
 from webui.generation.prompt.schedules import Timeline
-from webui.generation.request import ResolvedRequest
+from webui.generation.request import ResolvedDrawn
 
 
 @dataclass
@@ -39,7 +39,7 @@ class DenoiseContext:
         asked: what its rows ask for, each `batch` rows: 0 is the negative prompt where there is one, then each pull.
     """
 
-    request: ResolvedRequest
+    request: ResolvedDrawn
     images: tuple[int, ...]
     sigmas: tuple[float, ...]
     model_sigmas: ModelSigmas

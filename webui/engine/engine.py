@@ -25,6 +25,7 @@ from webui.engine.control import JobControl, JobInterrupted, PictureSkipped
 from webui.engine.denoise import TakeOver, denoise_latents
 from webui.engine.device import Device
 from webui.engine.families.base import GUIDANCE, MASKED, Conditioning, Family
+from webui.engine.finishing import Finisher, picture_event
 from webui.engine.guidance import left_out, stands_alone, with_freeu
 from webui.engine.hires import as_input, cut, enlarge_latents, enlarge_pixels
 from webui.engine.hooks import EngineHooks, NoHooks
@@ -45,16 +46,24 @@ from webui.engine.stock_pipeline import StockRun
 from webui.engine.stopwatch import Stopwatch
 from webui.engine.tiling import overlapped, seamless, without_overlap
 from webui.generation.enlarging import find_upscaler
-from webui.generation.events import Done, InMemory, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
+from webui.generation.events import Done, InMemory, Interrupted, Note, Skipped, Stage, Step, WorkerEvent
 from webui.generation.job import JobSpec
 from webui.generation.passes import Pass, passes_of
 from webui.generation.prompt.reading import read_negative_prompt, read_prompt
 from webui.generation.prompt.schedules import Timeline
-from webui.generation.request import Inpaint, PictureFromPicture, ResolvedInpaint, ResolvedRequest, ResolvedTxt2Img
+from webui.generation.request import (
+    Inpaint,
+    PictureFromPicture,
+    ResolvedDrawn,
+    ResolvedInpaint,
+    ResolvedTxt2Img,
+    ResolvedUpscale,
+    Upscale,
+)
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
 from webui.generation.stock_pipelines import STOCK_PIPELINES
-from webui.pictures.decoding import read_stored, read_upright
+from webui.pictures.decoding import as_rgb, read_upright, with_alpha
 from webui.pictures.growing import Growing
 from webui.pictures.masking import as_mask, check_mask
 from webui.pictures.starting import Masking, Start, starting_inpaint, starting_picture
@@ -80,7 +89,7 @@ def _conditioning_files(device: Device, folder: Path | None) -> ConditioningFile
     return None if folder is None else ConditioningFiles(folder, json.dumps(made_by), device.torch_device)
 
 
-def groups_of(images: Sequence[int], request: ResolvedRequest, device: Device) -> list[tuple[int, ...]]:
+def groups_of(images: Sequence[int], request: ResolvedDrawn, device: Device) -> list[tuple[int, ...]]:
     """The pictures of a job as they are drawn: together where the device gains by it and they stay the same, one by one elsewhere."""
     alone = find_sampler(request.sampler).one_by_one or (isinstance(request, Inpaint) and any(request.extends))
     size = request.batch_size if device.batches and not alone else 1
@@ -95,12 +104,12 @@ class _Run:
     control: JobControl
     watch: Stopwatch
     emit: Emit
-    passes: tuple[Pass[ResolvedRequest], ...] = field(init=False)
+    passes: tuple[Pass[ResolvedDrawn], ...] = field(init=False)
     ready: dict[tuple[bool, bool], _Ready] = field(default_factory=dict)
     _said: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.passes = passes_of(self.job.request)
+        self.passes = passes_of(self.job.drawn)
 
     @property
     def steps(self) -> int:
@@ -112,7 +121,7 @@ class _Run:
         """The picture that is drawn on, and its mask; None where it is drawn from noise alone. Raises InvalidRequest."""
         return read_start(self.job)
 
-    def grown(self, growing: Growing, stage: Pass[ResolvedRequest]) -> tuple[Growing, Start]:
+    def grown(self, growing: Growing, stage: Pass[ResolvedDrawn]) -> tuple[Growing, Start]:
         """A picture as it is when a pass begins, and what the pass starts from. Raises InvalidRequest."""
         request, window = stage.request, stage.window
         assert isinstance(request, ResolvedInpaint), "only these grow"
@@ -134,7 +143,7 @@ class _Run:
 class _Ready:
     """A pass with its checkpoint loaded. levels: the model's own. schedule: those that its steps are taken of."""
 
-    stage: Pass[ResolvedRequest]
+    stage: Pass[ResolvedDrawn]
     loaded: Loaded
     levels: ModelSigmas
     schedule: tuple[float, ...]
@@ -172,7 +181,7 @@ class _Work:
     start: Start | None
 
     @property
-    def request(self) -> ResolvedRequest:
+    def request(self) -> ResolvedDrawn:
         """That of the pass."""
         return self.ready.stage.request
 
@@ -191,15 +200,19 @@ class _Drawn:
 
 
 def read_source(job: JobSpec) -> Image.Image:
-    """The picture that a job starts from. Raises InvalidRequest."""
+    """The picture that a job starts from, as RGB. Raises InvalidRequest."""
+    return as_rgb(_stored_source(job))
+
+
+def _stored_source(job: JobSpec) -> Image.Image:
     request = job.request
-    assert isinstance(request, PictureFromPicture), "it starts from a picture"
-    return read_stored(Path(job.image_paths[request.init_image]), request.init_image)
+    assert isinstance(request, PictureFromPicture | Upscale), "it starts from a picture"
+    return read_upright(Path(job.image_paths[request.init_image]), request.init_image)
 
 
 def read_start(job: JobSpec) -> Start | None:
     """The picture that a job draws on first, and its mask; None where that is noise alone, or beyond the picture. Raises InvalidRequest."""
-    request = job.request
+    request = job.drawn
     if not isinstance(request, PictureFromPicture):
         return None
     size, keeps_colours = (request.width, request.height), request.color_correction
@@ -218,11 +231,11 @@ def read_start(job: JobSpec) -> Start | None:
 
 def read_region_masks(job: JobSpec, start: Start | None) -> list[Image.Image]:
     """Where each region of a job is (mode L, of any size), over the picture that is drawn. Raises InvalidRequest."""
-    masks = [as_mask(read_upright(Path(job.image_paths[region.mask]), region.mask)) for region in job.request.regions]
+    masks = [as_mask(read_upright(Path(job.image_paths[region.mask]), region.mask)) for region in job.drawn.regions]
     return masks if start is None else [start.laid_over(mask) for mask in masks]
 
 
-def _with_hires(request: ResolvedRequest) -> ResolvedTxt2Img:
+def _with_hires(request: ResolvedDrawn) -> ResolvedTxt2Img:
     """The request of a job that has a hires pass, which only pictures from words have."""
     assert isinstance(request, ResolvedTxt2Img)
     return request
@@ -275,14 +288,17 @@ class Engine:
         watch = Stopwatch()
         try:
             control.check_job()
-            if job.request.pipeline:
+            if isinstance(job.request, ResolvedUpscale):
+                self._run_upscale(job, control, watch, emit)
+                return
+            if job.drawn.pipeline:
                 self._run_pipeline(job, control, watch, emit)
                 return
             run = _Run(job, control, watch, emit)
             # Before the first picture, so that what is wrong with the checkpoint or the schedule is told at once.
             self._ready_for_all(run)
             control.check_job()
-            for images in groups_of(job.images, job.request, self.device):
+            for images in groups_of(job.images, job.drawn, self.device):
                 try:
                     self._draw(run, images)
                 except _DrawAlone:
@@ -295,14 +311,30 @@ class Engine:
     def _run_pipeline(self, job: JobSpec, control: JobControl, watch: Stopwatch, emit: Emit) -> None:
         """Make the job's pictures by diffusers' own pipeline. Raises as `run` does, and JobInterrupted."""
         with watch.stage("load"):
-            stock = self._checkpoints.get_pipeline(Path(job.checkpoint_path), lambda: emit(Stage(f"Loading {job.request.checkpoint}")))
+            stock = self._checkpoints.get_pipeline(Path(job.checkpoint_path), lambda: emit(Stage(f"Loading {job.drawn.checkpoint}")))
         control.check_job()
 
         def facts() -> dict[str, Any]:
             return self._machine_facts() | watch.seconds | {"pipeline": stock.source.pipeline}
 
-        StockRun(job, stock, self.device, self._hooks, control, watch, emit, facts).draw_all()
+        StockRun(job, stock, self.device, self._hooks, control, watch, emit, facts, Finisher(job, control, emit)).draw_all()
         emit(Done(facts()))
+
+    def _run_upscale(self, job: JobSpec, control: JobControl, watch: Stopwatch, emit: Emit) -> None:
+        """Finish a picture that is there already. Raises as `run` does, and JobInterrupted."""
+        started = time.perf_counter()
+        with watch.stage("read"):
+            picture = with_alpha(_stored_source(job))
+        for image in job.images:
+            try:
+                finished, measured = Finisher(job, control, emit).finish(image, picture)
+            except PictureSkipped:
+                emit(Skipped(image))
+            else:
+                # All of it is finishing, so that is its work.
+                told = {"finish": measured["finish"], "work": measured["finishing_work"], "seconds": time.perf_counter() - started}
+                emit(picture_event(image, finished, self._machine_facts() | told))
+        emit(Done(self._machine_facts() | watch.seconds))
 
     def preload(self, path: Path) -> None:
         """Have a checkpoint ready before it is asked for. Raises CheckpointUnusable."""
@@ -329,9 +361,9 @@ class Engine:
         refiner = None if refined is None else self._ready(run, refined, refiner=True)
         first = self._ready(run, run.passes[0])
         if refiner is not None:
-            require_same_latents(first.loaded.family, refiner.loaded.family, run.job.request)
+            require_same_latents(first.loaded.family, refiner.loaded.family, run.job.drawn)
 
-    def _ready(self, run: _Run, stage: Pass[ResolvedRequest], *, refiner: bool = False) -> _Ready:
+    def _ready(self, run: _Run, stage: Pass[ResolvedDrawn], *, refiner: bool = False) -> _Ready:
         """Put the checkpoint of a pass on, or that of its refiner. What is fitted to it is kept for the job's other pictures."""
         job, request, key = run.job, stage.request, (stage.hires, refiner)
         path = job.hires_checkpoint_path if stage.hires and job.hires_checkpoint_path else job.checkpoint_path
@@ -345,7 +377,7 @@ class Engine:
             return replace(known, loaded=loaded, stage=stage)
         family = loaded.family
         levels = family.sigmas_at(request.width, request.height)
-        own = replace(job, request=request, loras=job.hires_loras if stage.hires and _with_hires(job.request).hires_prompt else job.loras)
+        own = replace(job, request=request, loras=job.hires_loras if stage.hires and _with_hires(job.drawn).hires_prompt else job.loras)
         fit = self._adapters.fit_what_fits if refiner else self._adapters.fit
         adapters = fit(own, family, run.note, self._checkpoints.beside)
         if request.clip_skip > family.text_layers:
@@ -357,7 +389,7 @@ class Engine:
         return ready
 
     @contextmanager
-    def _at_work(self, run: _Run, stage: Pass[ResolvedRequest], group: _Group, full: bool, start: Start | None = None) -> Iterator[_Work]:
+    def _at_work(self, run: _Run, stage: Pass[ResolvedDrawn], group: _Group, full: bool, start: Start | None = None) -> Iterator[_Work]:
         """Within the block the checkpoint of a pass is the one that draws. full: in fp32, whatever it is in.
 
         start: what the pass starts from, where that isn't what the job does.
@@ -391,10 +423,19 @@ class Engine:
                 run.emit(Skipped(image))
         else:
             measured = {**group.watch.seconds, **memory_facts(list(group.memories.values()))}
-            facts = self._facts(run) | measured | {"work": picture_work(run.job.request)} | drawn.facts
+            facts = self._facts(run) | measured | {"work": picture_work(run.job.drawn)} | drawn.facts
+            finisher, spent = Finisher(run.job, run.control, run.emit), 0.0
             for image, picture in zip(images, self._finished(drawn), strict=True):
-                seconds = (time.perf_counter() - started) / len(images)
-                run.emit(Picture(image, picture.width, picture.height, picture.tobytes(), facts | {"seconds": seconds}))
+                seconds = (time.perf_counter() - started - spent) / len(images)
+                try:
+                    finished, measured = finisher.finish(image, picture)
+                except PictureSkipped:
+                    run.emit(Skipped(image))
+                    run.control.picture_ended()
+                    continue
+                own = measured.get("finish", 0.0)
+                spent += own
+                run.emit(picture_event(image, finished, facts | measured | {"seconds": seconds + own}))
         finally:
             for stage, seconds in group.watch.seconds.items():
                 run.watch.seconds[stage] = run.watch.seconds.get(stage, 0.0) + seconds
@@ -490,14 +531,14 @@ class Engine:
 
     def _carried_over(self, work: _Work, context: DenoiseContext) -> tuple[torch.Tensor, dict[str, Any]]:
         """What the hires pass begins with: the latents, or the picture for upscalers that work on pixels; and facts."""
-        if find_upscaler(_with_hires(work.run.job.request).hires_upscaler).latent:
+        if find_upscaler(_with_hires(work.run.job.drawn).hires_upscaler).latent:
             return context.latents, {}
         drawn = self._decoded(work, context)
         return drawn.pixels, drawn.facts
 
     def _enlarged(self, work: _Work, carried: torch.Tensor) -> tuple[Beginning, dict[str, Any]]:
         """The latents that the hires pass draws on, and facts."""
-        asked = _with_hires(work.run.job.request)
+        asked = _with_hires(work.run.job.drawn)
         by, upscaler = asked.enlargement, find_upscaler(asked.hires_upscaler)
         assert by is not None, "there is a hires pass"
         if upscaler.latent:
@@ -582,7 +623,7 @@ class Engine:
         masks, request = read_region_masks(work.run.job, work.start), work.request
         if not masks:
             return None
-        by = work.run.job.request.enlargement if work.ready.stage.hires else None
+        by = work.run.job.drawn.enlargement if work.ready.stage.hires else None
         height, width = latents.shape[-2:]
         layout = Layout.of(request.regions, masks, width, height, by).to(latents)
         # What lies outside of one window of a picture that grows may lie in another.
@@ -700,7 +741,7 @@ class Engine:
 
     def _facts(self, run: _Run) -> dict[str, Any]:
         """What was measured so far, for Picture and Done."""
-        asked = {"sigmas": len(run.ready[False, False].sigmas), "weight_storage": run.job.request.weight_storage}
+        asked = {"sigmas": len(run.ready[False, False].sigmas), "weight_storage": run.job.drawn.weight_storage}
         return {**run.watch.seconds, **self._machine_facts(), **asked}
 
     def _machine_facts(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from webui.engine.memory.measures import with_attributes
 from webui.engine.regions import OwnPictures, Weight
 from webui.engine.samplers import Denoise, NoisePath
 from webui.engine.tiling import padded_layers
-from webui.generation.request import ResolvedRequest
+from webui.generation.request import ResolvedDrawn
 
 Question = tuple[int, torch.Tensor]
 """Whom to ask (a row of DenoiseContext.asked), and the noisy latents that are shown."""
@@ -83,7 +83,7 @@ Change = Callable[[Said, torch.Tensor], torch.Tensor]
 """From what was said and the guess that was made of it to another guess."""
 
 
-def changes_of(request: ResolvedRequest, path: NoisePath) -> list[Change]:
+def changes_of(request: ResolvedDrawn, path: NoisePath) -> list[Change]:
     """What a request changes about guided guesses, in this order."""
     changes: list[Change] = []
     if request.mimic_scale:
@@ -119,7 +119,7 @@ def thresholded(said: Said, guess: torch.Tensor, mimic_scale: float, kept: float
     return deviations.clamp(-most, most) / most * wanted + centre
 
 
-def guides_at(request: ResolvedRequest, sigmas: Sequence[float]) -> Callable[[float], bool]:
+def guides_at(request: ResolvedDrawn, sigmas: Sequence[float]) -> Callable[[float], bool]:
     """Whether a noise level lies in the steps that guidance is wanted for. Kynkäänniemi et al. 2024 (arXiv:2404.07724)."""
     steps = len(sigmas) - 1
     above = sigmas[int(request.guidance_to * steps)] if request.guidance_to < 1 else 0.0
@@ -252,12 +252,12 @@ def perturbation(family: Family) -> Callable[[], AbstractContextManager[None]] |
 FREEU = ("b1", "b2", "s1", "s2")
 
 
-def freeu_of(request: ResolvedRequest) -> tuple[float, ...]:
+def freeu_of(request: ResolvedDrawn) -> tuple[float, ...]:
     """Its four factors, in the order of FREEU; all 1 is off."""
     return request.freeu_b1, request.freeu_b2, request.freeu_s1, request.freeu_s2
 
 
-def with_freeu(family: Family, request: ResolvedRequest) -> AbstractContextManager[None]:
+def with_freeu(family: Family, request: ResolvedDrawn) -> AbstractContextManager[None]:
     """Within the block the U-Net's decoder weighs backbone and skips anew. Si et al. 2023 (arXiv:2309.11497), by diffusers' own blocks."""
     unet = patchable(family)
     return nullcontext() if unet is None or set(freeu_of(request)) == {1.0} else _freeu(unet, freeu_of(request))
@@ -271,7 +271,7 @@ def _freeu(unet: Any, factors: Sequence[float]) -> Iterator[None]:
         yield
 
 
-def left_out(family: Family, request: ResolvedRequest) -> list[str]:
+def left_out(family: Family, request: ResolvedDrawn) -> list[str]:
     """What of a request this checkpoint can't do, for a note."""
     asked = {"Perturbed attention": request.pag_scale != 0, "FreeU": set(freeu_of(request)) != {1.0}}
     left = [name for name, wanted in asked.items() if wanted and patchable(family) is None]

@@ -18,7 +18,7 @@ import torchsde
 from torchsde._brownian import brownian_interval
 
 from webui.engine.philox import PhiloxGenerator
-from webui.generation.request import ResolvedRequest
+from webui.generation.request import ResolvedDrawn
 
 Shape = tuple[int, int, int]
 
@@ -98,7 +98,7 @@ class PictureNoise:
 
     @staticmethod
     def of(
-        request: ResolvedRequest,
+        request: ResolvedDrawn,
         images: Sequence[int],
         shape: Callable[[int, int], Shape],
         device: torch.device,

@@ -9,12 +9,12 @@ from webui.engine.families.base import Family
 from webui.engine.schedules import ModelSigmas
 from webui.errors import InvalidRequest
 from webui.generation.passes import Pass
-from webui.generation.request import ResolvedRequest
+from webui.generation.request import ResolvedDrawn
 
 _OF_LATENTS = ("latent_channels", "scaling_factor", "shift_factor")
 
 
-def refiner_due(stage: Pass[ResolvedRequest], levels: ModelSigmas) -> Callable[[float, int], bool]:
+def refiner_due(stage: Pass[ResolvedDrawn], levels: ModelSigmas) -> Callable[[float, int], bool]:
     """Whether the refiner's turn has come, by noise level and number of the call from 0, as AUTOMATIC1111 counts.
 
     It is once the share of the model's timesteps that lie above the noise level is what was asked for; or that of the calls.
@@ -25,7 +25,7 @@ def refiner_due(stage: Pass[ResolvedRequest], levels: ModelSigmas) -> Callable[[
     return lambda sigma, call: (count - 1 - round(levels.place_of(sigma))) / count >= at
 
 
-def require_same_latents(first: Family, refiner: Family, request: ResolvedRequest) -> None:
+def require_same_latents(first: Family, refiner: Family, request: ResolvedDrawn) -> None:
     """Raise InvalidRequest where the refiner can't go on with what the first checkpoint draws."""
     kinds: list[dict[str, Any]] = [
         {name: getattr(family.modules["vae"].config, name, None) for name in _OF_LATENTS}

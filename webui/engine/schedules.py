@@ -18,7 +18,7 @@ from scipy.special import betaincinv
 
 from webui.errors import CheckpointUnusable, InvalidRequest
 from webui.generation import samplers
-from webui.generation.request import ResolvedRequest
+from webui.generation.request import ResolvedDrawn
 
 Levels = NDArray[np.floating[Any]]
 
@@ -248,7 +248,7 @@ def sigmas_for(
     return (*(float(level) for level in levels[:steps]), 0.0)
 
 
-def sigmas_of(request: ResolvedRequest, model: ModelSigmas, steps: int) -> tuple[float, ...]:
+def sigmas_of(request: ResolvedDrawn, model: ModelSigmas, steps: int) -> tuple[float, ...]:
     """The noise levels that a request asks for, of a schedule of that many steps. Raises InvalidRequest."""
     discard = request.discard_next_to_last or samplers.find_sampler(request.sampler).discards_next_to_last
     options = ScheduleOptions(request.sigma_min, request.sigma_max, request.rho, request.beta_alpha, request.beta_beta)

@@ -20,6 +20,7 @@ from PIL import Image
 from webui.engine.context import DenoiseContext
 from webui.engine.control import JobControl, PictureSkipped
 from webui.engine.device import MB, Device
+from webui.engine.finishing import Finisher, picture_event
 from webui.engine.hooks import EngineHooks
 from webui.engine.loading.stock_folder import StockPipeline
 from webui.engine.memory.attention import attention, choose_kernel
@@ -31,9 +32,9 @@ from webui.engine.schedules import ModelSigmas
 from webui.engine.stopwatch import Stopwatch
 from webui.errors import EaselError, GenerationFailed
 from webui.generation.attention import SLICED
-from webui.generation.events import Note, Picture, Skipped, Step, WorkerEvent
+from webui.generation.events import Note, Skipped, Step, WorkerEvent
 from webui.generation.job import JobSpec
-from webui.generation.request import ResolvedRequest
+from webui.generation.request import ResolvedDrawn
 from webui.generation.stock_pipelines import STOCK_PIPELINES, plain_words
 
 GUIDANCE_NAMES = ("true_cfg_scale", "guidance_scale")
@@ -60,11 +61,12 @@ class StockRun:
     watch: Stopwatch
     emit: Callable[[WorkerEvent], None]
     facts: Callable[[], dict[str, Any]]
+    finisher: Finisher
     _attention: str = field(init=False)
 
     def draw_all(self) -> None:
         """Make the pictures and emit them. Raises GenerationFailed, and JobInterrupted at the next step."""
-        self._attention = choose_kernel(self.job.request.attention, self.device.attention)
+        self._attention = choose_kernel(self.job.drawn.attention, self.device.attention)
         with on_device(self.stock, self.device):
             for image in self.job.images:
                 self._draw(image)
@@ -77,12 +79,12 @@ class StockRun:
                 pixels, facts = self._pixels(image, own)
             own.seconds["draw"] -= own.seconds.get("preview", 0.0)
             self.control.check()
+            picture, finished = self.finisher.finish(image, self._finished(image, pixels))
         except PictureSkipped:
             self.emit(Skipped(image))
         else:
-            picture = self._finished(image, pixels)
-            facts = self.facts() | own.seconds | facts | {"seconds": time.perf_counter() - started}
-            self.emit(Picture(image, picture.width, picture.height, picture.tobytes(), facts))
+            facts = self.facts() | own.seconds | facts | finished | {"seconds": time.perf_counter() - started}
+            self.emit(picture_event(image, picture, facts))
         finally:
             for stage, seconds in own.seconds.items():
                 self.watch.seconds[stage] = self.watch.seconds.get(stage, 0.0) + seconds
@@ -108,7 +110,7 @@ class StockRun:
 
     def _called(self, image: int, own: Stopwatch, kernel: str) -> torch.Tensor:
         progress = _Progress(self, image, own)
-        arguments = arguments_for(self.stock, self.job.request, image) | _callbacks(self.stock, progress, self.control)
+        arguments = arguments_for(self.stock, self.job.drawn, image) | _callbacks(self.stock, progress, self.control)
         with attention(kernel):
             try:
                 pictures = self.stock.pipeline(**arguments)[0]
@@ -130,7 +132,7 @@ class StockRun:
 
     def _finished(self, image: int, pixels: torch.Tensor) -> Image.Image:
         nothing = torch.empty(0)
-        context = DenoiseContext(self.job.request, (image,), (0.0,), NO_LEVELS, (), None, nothing)
+        context = DenoiseContext(self.job.drawn, (image,), (0.0,), NO_LEVELS, (), None, nothing)
         return self.hooks.image_ready(Image.fromarray(pixels.numpy(), "RGB"), context).convert("RGB")
 
 
@@ -144,7 +146,7 @@ class _Progress:
         self._next_preview = 0.0
 
     def __call__(self, step: int, latents: torch.Tensor | None) -> None:
-        now, steps = time.perf_counter(), self._run.job.request.steps
+        now, steps = time.perf_counter(), self._run.job.drawn.steps
         wanted = now >= self._next_preview or step + 1 == steps
         preview, frame = (b"", b"") if latents is None else self._seen(latents, wanted)
         self._run.emit(Step(self._image, min(step + 1, steps), steps, preview, frame, self._level_after(step) if frame else None))
@@ -164,7 +166,7 @@ class _Progress:
         """The noise level that the latents have after a step; None where the scheduler doesn't say, or takes several levels a step."""
         scheduler = getattr(self._run.stock.pipeline, "scheduler", None)
         levels = getattr(scheduler, "sigmas", None)
-        return float(levels[step + 1]) if levels is not None and len(levels) == self._run.job.request.steps + 1 else None
+        return float(levels[step + 1]) if levels is not None and len(levels) == self._run.job.drawn.steps + 1 else None
 
 
 def parameters_of_call(stock: StockPipeline) -> Mapping[str, inspect.Parameter]:
@@ -172,7 +174,7 @@ def parameters_of_call(stock: StockPipeline) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(type(stock.pipeline).__call__).parameters
 
 
-def arguments_for(stock: StockPipeline, request: ResolvedRequest, image: int) -> dict[str, Any]:
+def arguments_for(stock: StockPipeline, request: ResolvedDrawn, image: int) -> dict[str, Any]:
     """How the pipeline is called for one picture of a request, but for the callbacks."""
     known = parameters_of_call(stock)
     words, negative, _ = plain_words(request)

@@ -220,7 +220,7 @@ def serve(engine: Engine, inbox: Inbox, events: BinaryIO, problems: tuple[str, .
             send("", engine.in_memory())
             continue
         control = inbox.control(job.job_id)
-        with about_job(job.job_id, job.request.prompt, job.request.negative_prompt):
+        with about_job(job.job_id, *job.request.words):
             try:
                 send(job.job_id, Begun())
                 engine.run(job, control, lambda event, job_id=job.job_id: send(job_id, event))

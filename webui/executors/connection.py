@@ -142,7 +142,7 @@ class Connection:
     def about_its_job(self) -> AbstractContextManager[None]:
         """Whatever is logged in the block is about the job that it works on, or died over, if any."""
         job = self._current
-        return nullcontext() if job is None else about_job(job.job_id, job.request.prompt, job.request.negative_prompt)
+        return nullcontext() if job is None else about_job(job.job_id, *job.request.words)
 
     def worked(self) -> bool:
         """Whether it had taken up any job before it ended."""

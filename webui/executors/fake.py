@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import os
 import threading
 import time
@@ -14,22 +15,24 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from webui.executors.base import Slot
-from webui.generation.events import PROTOCOL_VERSION, Done, Hello, Interrupted, Picture, Skipped, Stage, Step, WorkerEvent
+from webui.generation.events import PROTOCOL_VERSION, Done, Finishing, Hello, Interrupted, Picture, Skipped, Stage, Step, WorkerEvent
+from webui.generation.finishing import works
 from webui.generation.job import JobSpec
 from webui.generation.passes import passes_of
-from webui.generation.request import ResolvedRequest
+from webui.generation.request import ResolvedRequest, ResolvedUpscale
 from webui.generation.samplers import SAMPLER_LABELS
 
 _SLOT = "fake-0"
 _FAKE_BYTES = 16 * 1024**2
 _FAKE_SIGMA = 14.6
+_FAKE_TILES = 4
 
 
-def paint(request: ResolvedRequest, seed: int) -> Image.Image:
+def paint(request: ResolvedRequest, seed: int | None) -> Image.Image:
     """A pattern that any change of the request or the seed changes; the same ones give the same bytes."""
     recipe = request.model_dump_json(exclude={"seed", "batch_count", "batch_size"}) + str(seed)
     noise = hashlib.shake_256(recipe.encode()).digest(64)
-    width, height = request.picture_size
+    width, height = request.finished_size
     picture = Image.new("RGB", (width, height), (noise[0], noise[1], noise[2]))
     draw = ImageDraw.Draw(picture)
     for start in range(3, 59, 8):
@@ -37,6 +40,15 @@ def paint(request: ResolvedRequest, seed: int) -> Image.Image:
         left, top = x * width // 256, y * height // 256
         draw.ellipse((left, top, left + 8 + w * width // 400, top + 8 + h * height // 400), fill=(colour[0], colour[1], colour[2]))
     return picture
+
+
+def _finishing(request: ResolvedRequest, image: int) -> Iterator[WorkerEvent]:
+    """Each step of the chain, in as many parts."""
+    whole = len(request.finishing) * _FAKE_TILES
+    for done in range(whole):
+        part = done % _FAKE_TILES + 1
+        words = f"{request.finishing[done // _FAKE_TILES].doing}: tile {part} of {_FAKE_TILES}"
+        yield Finishing(image, words, part, _FAKE_TILES, (done + 1) / whole)
 
 
 def _preview(picture: Image.Image, share: float, size: tuple[int, int] = (128, 128), form: str = "JPEG") -> bytes:
@@ -81,8 +93,9 @@ class FakeExecutor:
         """Paint the job's pictures step by step."""
         self._running.add(job.job_id)
         try:
-            yield Stage(f"Loading {job.request.checkpoint}")
-            self.preload(slot, job.checkpoint_path)
+            if job.checkpoint_path:
+                yield Stage(f"Loading {job.drawn.checkpoint}")
+                self.preload(slot, job.checkpoint_path)
             for image in job.images:
                 yield from self._one(job, image)
                 if job.job_id in self._interrupted:
@@ -96,8 +109,7 @@ class FakeExecutor:
     def _one(self, job: JobSpec, image: int) -> Iterator[WorkerEvent]:
         started = time.monotonic()
         picture = paint(job.request, job.request.image_seeds[image])
-        steps = sum(one.steps.taken for one in passes_of(job.request))
-        for step in range(1, steps + 1):
+        for event in itertools.chain(self._steps(job, image, picture), _finishing(job.request, image)):
             self._closed.wait(self._step_seconds)
             if job.job_id in self._interrupted:
                 return
@@ -105,11 +117,18 @@ class FakeExecutor:
                 self._skipped.discard(job.job_id)
                 yield Skipped(image)
                 return
+            yield event
+        facts = {"seconds": time.monotonic() - started, "device": "fake", "dtype": "none", "attention": "none"}
+        if isinstance(job.request, ResolvedUpscale):
+            facts["work"] = sum(works(job.request.finishing, job.request.picture_size))
+        yield Picture(image, picture.width, picture.height, picture.tobytes(), facts)
+
+    def _steps(self, job: JobSpec, image: int, picture: Image.Image) -> Iterator[WorkerEvent]:
+        steps = 0 if isinstance(job.request, ResolvedUpscale) else sum(one.steps.taken for one in passes_of(job.request))
+        for step in range(1, steps + 1):
             frame = _preview(picture, step / steps, picture.size, "WEBP") if job.film else b""
             level = _FAKE_SIGMA * (1 - step / steps) if job.film else None
             yield Step(image, step, steps, _preview(picture, step / steps), frame, level)
-        facts = {"seconds": time.monotonic() - started, "device": "fake", "dtype": "none", "attention": "none"}
-        yield Picture(image, picture.width, picture.height, picture.tobytes(), facts)
 
     def interrupt(self, slot: str, job_id: str) -> None:
         """End the job at its next step."""

@@ -27,7 +27,10 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def prepare(request: GenerationRequest) -> GenerationRequest | None:  # type: ignore[empty-body]
-    """Return the request as it should be, before seeds are drawn; the only hook that may rewrite it."""
+    """Return the request as it should be, before seeds are drawn; the only hook that may rewrite it.
+
+    One of the kind "upscale" has neither prompt nor seed.
+    """
 
 
 # called in the web process while someone types, many times a second

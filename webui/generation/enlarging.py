@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from webui.errors import InvalidRequest
 
+LANCZOS = "Lanczos"
+NO_UPSCALER = "None"
 LATENT_PIXELS = 8
 """Pixels of a picture's side for one latent, in all families."""
 
@@ -32,26 +34,33 @@ UPSCALERS: tuple[Upscaler, ...] = (
     Upscaler("Latent (nearest)", "nearest", latent=True),
     Upscaler("Latent (nearest-exact)", "nearest-exact", latent=True),
     # "None" is AUTOMATIC1111's name for no upscaler of its own, where the picture is then resized by Lanczos.
-    Upscaler("Lanczos", "LANCZOS", aliases=("None",)),
+    Upscaler(LANCZOS, "LANCZOS", aliases=(NO_UPSCALER,)),
     Upscaler("Bicubic", "BICUBIC"),
     Upscaler("Nearest", "NEAREST"),
 )
 """AUTOMATIC1111's, with its labels, and Bicubic."""
 
 UPSCALER_LABELS = tuple(upscaler.label for upscaler in UPSCALERS)
+PIXEL_UPSCALER_LABELS = tuple(upscaler.label for upscaler in UPSCALERS if not upscaler.latent)
 
 
 def find_upscaler(name: str) -> Upscaler:
     """The upscaler of that label or alias. Raises InvalidRequest naming the known ones."""
+    return _found(name, "hires_upscaler", UPSCALER_LABELS)
+
+
+def find_pixel_upscaler(name: str, field: str) -> Upscaler:
+    """The same, of those that work on pixels. field: which one it is asked for by."""
+    return _found(name, field, PIXEL_UPSCALER_LABELS)
+
+
+def _found(name: str, field: str, labels: tuple[str, ...]) -> Upscaler:
     wanted = name.strip().casefold()
     for upscaler in UPSCALERS:
-        if wanted in (upscaler.label.casefold(), *(alias.casefold() for alias in upscaler.aliases)):
+        if upscaler.label in labels and wanted in (upscaler.label.casefold(), *(alias.casefold() for alias in upscaler.aliases)):
             return upscaler
     raise InvalidRequest(
-        f"There is no upscaler called {name[:80]!r}.",
-        field="hires_upscaler",
-        allowed=", ".join(UPSCALER_LABELS),
-        hint="Pick one of the known upscalers.",
+        f"There is no upscaler called {name[:80]!r}.", field=field, allowed=", ".join(labels), hint="Pick one of the known upscalers."
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,21 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Finishing:
+    """How far the finishing of a picture is. image: 0-based picture; text: the step in words; part: 1-based, of so many that the step
+    has (tiles); share: of the whole chain that is done, 0 to 1."""
+
+    type: ClassVar[str] = "finishing"
+    image: int
+    text: str
+    part: int
+    parts: int
+    share: float
+
+
+@dataclass(frozen=True)
 class Picture:
-    """One finished picture as RGB bytes (height x width x 3), with what was measured while making it."""
+    """One finished picture as bytes (height x width x 3, or 4 with alpha), with what was measured while making it. mode: Pillow's."""
 
     type: ClassVar[str] = "picture"
     image: int
@@ -67,6 +80,7 @@ class Picture:
     height: int
     rgb: bytes
     facts: dict[str, Any] = field(default_factory=dict)
+    mode: Literal["RGB", "RGBA"] = "RGB"
 
 
 @dataclass(frozen=True)
@@ -124,10 +138,10 @@ class InMemory:
     parts: tuple[dict[str, Any], ...] = ()
 
 
-WorkerEvent = InMemory | Hello | Begun | Stage | Step | Picture | Skipped | Note | Done | Interrupted | Failed
+WorkerEvent = InMemory | Hello | Begun | Stage | Step | Finishing | Picture | Skipped | Note | Done | Interrupted | Failed
 
 _BY_TYPE: dict[str, type[Any]] = {
-    kind.type: kind for kind in (InMemory, Hello, Begun, Stage, Step, Picture, Skipped, Note, Done, Interrupted, Failed)
+    kind.type: kind for kind in (InMemory, Hello, Begun, Stage, Step, Finishing, Picture, Skipped, Note, Done, Interrupted, Failed)
 }
 
 

@@ -24,16 +24,20 @@ from webui.errors import InvalidRequest
 from webui.generation.adapters import hashes_text
 from webui.generation.control import INFOTEXT_KEY as CONTROL_KEY
 from webui.generation.control import read_unit, write_unit
+from webui.generation.finishing import read_steps, tells_of_step, write_steps
 from webui.generation.regions import INFOTEXT_KEY as REGION_KEY
 from webui.generation.regions import read_regions, write_regions
 from webui.generation.request import (
     SOFT_FIELDS,
+    BaseRequest,
     Img2Img,
     Inpaint,
     PictureFromPicture,
     PictureRequest,
+    ResolvedDrawn,
     ResolvedRequest,
     ResolvedTxt2Img,
+    ResolvedUpscale,
     Txt2Img,
     parameters_of,
     parse_request,
@@ -51,6 +55,7 @@ _SIZE = re.compile(r"(\d+)x(\d+)")
 _SIZES: Mapping[str, tuple[str, str]] = MappingProxyType({"Size": ("width", "height"), "Hires resize": ("hires_width", "hires_height")})
 """Keys of two numbers -> their fields."""
 _LEAST_PAIRS = 3
+_HASH_DIGITS = 10
 
 ALWAYS = ("Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model hash", "Model")
 """Keys that every infotext has; others are left out where they say what a reader takes for granted."""
@@ -128,8 +133,27 @@ def _written(value: Any) -> str:
     return str(value)
 
 
-def write_infotext(request: ResolvedRequest, seed: int, version: str) -> str:
-    """The infotext of one picture. seed: this picture's own."""
+def write_infotext(request: ResolvedRequest, seed: int | None, version: str) -> str:
+    """The infotext of one picture. seed: this picture's own; None where it wasn't drawn."""
+    return _appended(request, version) if isinstance(request, ResolvedUpscale) else _of_drawn(request, seed, version)
+
+
+def _appended(request: ResolvedUpscale, version: str) -> str:
+    """What the file of the source says, with the steps behind: nothing of it is lost."""
+    told = read_infotext(request.source_infotext).parameters
+    pairs = _joined_pairs(write_steps(request.finishing, told))
+    if told:
+        return f"{request.source_infotext.rstrip()}, {pairs}"
+    # Readers take a line for one of parameters from three pairs on.
+    source = _joined_pairs({"Init image hash": request.init_image[:_HASH_DIGITS], "Version": f"easel-{version}"})
+    return "\n".join([*([request.source_infotext.rstrip()] if request.source_infotext.strip() else []), f"{pairs}, {source}"])
+
+
+def _joined_pairs(pairs: Mapping[str, str]) -> str:
+    return ", ".join(f"{key}: {_quote(value)}" for key, value in pairs.items())
+
+
+def _of_drawn(request: ResolvedDrawn, seed: int | None, version: str) -> str:
     pairs = {"Size": f"{request.width}x{request.height}", "Model hash": request.checkpoint_hash}
     kind = type(request)
     always = {*ALWAYS, *_always_told(request)}
@@ -138,21 +162,21 @@ def write_infotext(request: ResolvedRequest, seed: int, version: str) -> str:
         if key in always or value != _granted(key, name, kind):
             pairs[key] = AS_OTHERS.get((key, value), value)
     pairs |= _hashes(request) | {f"ControlNet {number}": write_unit(unit) for number, unit in enumerate(request.controls)}
-    pairs |= write_regions(request.regions)
+    pairs |= write_regions(request.regions) | write_steps(request.finishing)
     if isinstance(request, ResolvedTxt2Img):
         pairs = _with_hires_size(pairs, request) if request.hires else _without_hires(pairs)
     if isinstance(request, Inpaint) and not request.soft_inpainting:
         pairs = {key: value for key, value in pairs.items() if key not in SOFT_KEYS}
     pairs = _with_loopback(_with_refiner(pairs, request), request)
     ordered = sorted(pairs, key=lambda key: ORDER.index(key) if key in ORDER else len(ORDER))
-    lines = [request.prompt]
-    if request.negative_prompt:
-        lines.append(f"{NEGATIVE_KEY} {request.negative_prompt}")
-    lines.append(", ".join([*(f"{key}: {_quote(pairs[key])}" for key in ordered), f"Version: {_quote(f'easel-{version}')}"]))
-    return "\n".join(lines)
+    return _joined_lines(request.prompt, request.negative_prompt, {key: pairs[key] for key in ordered} | {"Version": f"easel-{version}"})
 
 
-def _always_told(request: ResolvedRequest) -> tuple[str, ...]:
+def _joined_lines(prompt: str, negative_prompt: str, pairs: Mapping[str, str]) -> str:
+    return "\n".join([prompt, *([f"{NEGATIVE_KEY} {negative_prompt}"] if negative_prompt else []), _joined_pairs(pairs)])
+
+
+def _always_told(request: ResolvedDrawn) -> tuple[str, ...]:
     """The keys that an infotext has beside ALWAYS, by the kind of its request."""
     if isinstance(request, Txt2Img):
         return HIRES_KEYS if request.hires else ()
@@ -171,14 +195,14 @@ def _with_hires_size(pairs: dict[str, str], request: ResolvedTxt2Img) -> dict[st
     return {HIRES_SIZE if key == "Hires upscale" else key: size if key == "Hires upscale" else value for key, value in pairs.items()}
 
 
-def _with_refiner(pairs: dict[str, str], request: ResolvedRequest) -> dict[str, str]:
+def _with_refiner(pairs: dict[str, str], request: ResolvedDrawn) -> dict[str, str]:
     if request.other_refiner is None:
         return {key: value for key, value in pairs.items() if not key.startswith("Refiner ") and key != "Hires refiner"}
     title = f"{request.refiner} [{request.refiner_hash}]" if request.refiner_hash else request.refiner
     return pairs | {"Refiner": title, "Refiner switch at": _written(request.refiner_switch_at)}
 
 
-def _with_loopback(pairs: dict[str, str], request: ResolvedRequest) -> dict[str, str]:
+def _with_loopback(pairs: dict[str, str], request: ResolvedDrawn) -> dict[str, str]:
     if not isinstance(request, PictureFromPicture) or (request.loops == 1 and not request.loopback):
         return {key: value for key, value in pairs.items() if key not in LOOPBACK_KEYS}
     told = (_written(request.final_denoising_strength), request.denoising_curve)
@@ -189,7 +213,7 @@ def _without_hires(pairs: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in pairs.items() if not key.startswith("Hires ") and key not in HIRES_KEYS}
 
 
-def _hashes(request: ResolvedRequest) -> dict[str, str]:
+def _hashes(request: ResolvedDrawn) -> dict[str, str]:
     """The hashes of what was used beside the checkpoint; keys without any are left out."""
     loras = dict.fromkeys((*request.loras, *(request.hires_loras if isinstance(request, ResolvedTxt2Img) else ())))
     texts = {"VAE hash": request.vae_hash, "Lora hashes": hashes_text(loras), "TI hashes": hashes_text(request.embeddings)}
@@ -216,6 +240,11 @@ class Infotext:
     prompt: str
     negative_prompt: str
     parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The same as text, which `read_infotext` takes apart again."""
+        return _joined_lines(self.prompt, self.negative_prompt, self.parameters)
 
 
 def read_infotext(text: str) -> Infotext:
@@ -300,6 +329,7 @@ def map_fields(infotext: Infotext) -> Mapped:
             and key not in TELLING
             and not CONTROL_KEY.fullmatch(key)
             and not REGION_KEY.fullmatch(key)
+            and not tells_of_step(key)
             and not _is_how_easel_does_it(key, value)
         ):
             unmapped.append(Unmapped(key, value[:200], "Easel has no such setting."))
@@ -310,10 +340,12 @@ def map_fields(infotext: Infotext) -> Mapped:
                 take(key, value, {"controls": [*fields.get("controls", ()), unit]})
             else:
                 unmapped.append(Unmapped(key, value[:200], "The text doesn't hold its picture; choose that in Control."))
+    for key, step in read_steps(infotext.parameters).items():
+        take(key, infotext.parameters[key], {"finishing": [*fields.get("finishing", ()), step]})
     for key, region in read_regions(infotext.parameters).items():
         take(key, str(region.get("prompt", "")), {"regions": [*fields.get("regions", ()), region]})
     if infotext.parameters:
-        fields = {"controls": (), "regions": ()} | fields
+        fields = {"controls": (), "regions": (), "finishing": ()} | fields
         left_out = {key: name for key, name in names.items() if key not in infotext.parameters and key not in ALWAYS}
         for key, name in left_out.items():
             take(key, _granted(key, name), {name: _granted(key, name)})
@@ -361,8 +393,8 @@ def _is_how_easel_does_it(key: str, value: str) -> bool:
     return name is not None and value == _written(ResolvedTxt2Img.model_fields[name].get_default())
 
 
-def _joined(request: PictureRequest, given: Mapping[str, Any]) -> dict[str, Any]:
-    return {"schedule_type": request.schedule_type} if "sampler" in given and "schedule_type" in request.model_fields_set else {}
+def _joined(request: BaseRequest, given: Mapping[str, Any]) -> dict[str, Any]:
+    return {"schedule_type": getattr(request, "schedule_type")}  # noqa: B009 if "sampler" in given and "schedule_type" in request.model_fields_set else {}
 
 
 # --- Old forms ---

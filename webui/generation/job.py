@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from webui.generation.request import ResolvedRequest, parse_resolved
+from webui.generation.request import ResolvedDrawn, ResolvedRequest, ResolvedUpscale, parse_resolved
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,14 @@ class ControlUse:
 class JobSpec:
     """All a worker needs to make the pictures of one job.
 
-    checkpoint_path: the folder or file to load. images: 0-based indexes still to be made
+    checkpoint_path: the folder or file to load; empty where nothing is drawn. images: 0-based indexes still to be made
     (after a restart the finished ones are left out). preview_interval: least seconds between previews.
     loras, embeddings: those that the request's prompts name; hires_loras: those of its hires prompt.
     vae_path: of the VAE in place of each checkpoint's own, or empty. hires_checkpoint_path: of another one for the hires pass, or empty.
     refiner_path: of the checkpoint that takes over in the middle, or empty.
     controls: the models of the request's controls.
     image_paths: SHA-256 -> file of each picture that the request refers to.
+    finishing: of each step of the request's chain, its fields that name a model -> the file.
     film: whether each step comes with a frame of its own.
     try_with_less: whether pictures that memory doesn't suffice for are drawn again in a way that needs less.
     known_peaks: what earlier pictures of this checkpoint needed (webui.planning.peaks.Peak as plain values).
@@ -65,7 +66,14 @@ class JobSpec:
     hires_loras: tuple[LoraUse, ...] = ()
     controls: tuple[ControlUse, ...] = ()
     image_paths: dict[str, str] = field(default_factory=dict)
+    finishing: tuple[dict[str, str], ...] = ()
     film: bool = False
+
+    @property
+    def drawn(self) -> ResolvedDrawn:
+        """The request of a job whose pictures a checkpoint draws."""
+        assert not isinstance(self.request, ResolvedUpscale), "nothing is drawn for this one"
+        return self.request
 
     def to_wire(self) -> dict[str, Any]:
         """Plain values for a pipe."""
@@ -83,6 +91,7 @@ class JobSpec:
             "hires_loras": [asdict(lora) for lora in self.hires_loras],
             "controls": [asdict(control) for control in self.controls],
             "image_paths": self.image_paths,
+            "finishing": list(self.finishing),
             "film": self.film,
             "try_with_less": self.try_with_less,
             "known_peaks": list(self.known_peaks),
@@ -105,6 +114,7 @@ class JobSpec:
             hires_loras=tuple(LoraUse(**lora) for lora in data["hires_loras"]),
             controls=tuple(ControlUse(**control) for control in data["controls"]),
             image_paths=data["image_paths"],
+            finishing=tuple(data["finishing"]),
             film=data["film"],
             try_with_less=data["try_with_less"],
             known_peaks=tuple(data["known_peaks"]),

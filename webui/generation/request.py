@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -24,6 +24,7 @@ from webui.generation.adapters import VAE_AUTOMATIC, VAE_NONE, UsedEmbedding, Us
 from webui.generation.attention import find_attention_label
 from webui.generation.control import MOST_CONTROLS, ControlUnit
 from webui.generation.enlarging import Enlargement, enlargement, find_upscaler
+from webui.generation.finishing import MOST_STEPS, AnyStep, size_after
 from webui.generation.images import ImageHash, OptionalImageHash
 from webui.generation.loopback import DenoisingCurve, strength_of
 from webui.generation.parameter import MAX_PROMPT_CHARACTERS, Declared, parameter, storable
@@ -51,6 +52,9 @@ TILINGS = get_args(Tiling)
 RefinedPass = Literal["second pass", "first pass", "both passes"]
 REFINED_PASSES = get_args(RefinedPass)
 NO_REFINER = "None"
+NO_CHECKPOINT = "/upscale"
+"""How what works with no checkpoint says so where others name theirs; no checkpoint's name begins with a stroke."""
+
 _TILING_SWITCHED = {"true": "X and Y", "false": "Off"}
 """AUTOMATIC1111 knows both ways at once or none."""
 SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULE = "Use same checkpoint", "Use same sampler", "Use same scheduler"
@@ -63,10 +67,54 @@ _SAMPLERS_AND_SCHEDULES = (("sampler", "schedule_type", samplers.AUTOMATIC), ("h
 """Fields of a sampler and its schedule, and what stands in the latter where nothing was chosen."""
 
 
-class PictureRequest(Declared):
-    """What every request for pictures asks for, whatever they start from."""
+class BaseRequest(Declared):
+    """What every request asks for, whether its pictures are drawn or not."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    finishing: tuple[AnyStep, ...] = parameter(
+        (),
+        label="Finishing",
+        help="What is done to each picture at the end, one step after the other.",
+        max_length=MOST_STEPS,
+    )
+    extensions: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, title="Add-on values", description="Values for add-ons, by add-on id.", max_length=50
+    )
+
+    @property
+    def picture_count(self) -> int:
+        """How many pictures this request makes in all."""
+        return 1
+
+    @property
+    def rounds(self) -> tuple[Self, ...]:
+        """Itself; of a loopback each of its rounds, as if that were asked for by itself."""
+        return (self,)
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """Prompt and negative prompt by which its pictures are found again; empty where it knows none."""
+        return "", ""
+
+    @property
+    def enlargement(self) -> Enlargement | None:
+        """How a hires pass enlarges the picture; None without one."""
+        return None
+
+    @property
+    def picture_size(self) -> Size:
+        """Width and height in pixels of the picture before it is finished."""
+        raise NotImplementedError
+
+    @property
+    def finished_size(self) -> Size:
+        """Width and height in pixels of what comes out at the end. Raises InvalidRequest where that would be too large."""
+        return size_after(self.finishing, self.picture_size)
+
+
+class PictureRequest(BaseRequest):
+    """What every request asks for whose pictures are drawn by a checkpoint, whatever they start from."""
 
     prompt: str = parameter(
         "",
@@ -437,9 +485,6 @@ class PictureRequest(Declared):
     batch_size: int = parameter(
         1, label="Batch size", help="How many pictures a graphics card draws at once. A CPU draws one by one.", step=1, ge=1, le=8
     )
-    extensions: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, title="Add-on values", description="Values for add-ons, by add-on id.", max_length=50
-    )
 
     @model_validator(mode="before")
     @classmethod
@@ -506,9 +551,9 @@ class PictureRequest(Declared):
         return self.batch_count * self.batch_size
 
     @property
-    def rounds(self) -> tuple[Self, ...]:
-        """Itself; of a loopback each of its rounds, as if that were asked for by itself."""
-        return (self,)
+    def words(self) -> tuple[str, str]:
+        """Its prompts."""
+        return self.prompt, self.negative_prompt
 
     @property
     def seed_resize(self) -> tuple[int, int] | None:
@@ -542,13 +587,8 @@ class PictureRequest(Declared):
         return tuple(region.prompt for region in self.regions)
 
     @property
-    def enlargement(self) -> Enlargement | None:
-        """How a hires pass enlarges the picture; None without one."""
-        return None
-
-    @property
-    def picture_size(self) -> tuple[int, int]:
-        """Width and height in pixels of what comes out at the end."""
+    def picture_size(self) -> Size:
+        """Width and height in pixels of what is drawn at the end."""
         return self.enlargement.size if self.enlargement else (self.width, self.height)
 
     @property
@@ -699,6 +739,12 @@ class Txt2Img(PictureRequest):
         return self.hires_checkpoint if self.hires and self.hires_checkpoint != SAME_CHECKPOINT else None
 
 
+def _name_of_picture() -> Any:
+    return parameter(
+        "", label="Name of the picture", help="What its file was called. It changes nothing.", infotext="Source file", max_length=255
+    )
+
+
 class PictureFromPicture(PictureRequest):
     """What every request asks for that starts from a picture."""
 
@@ -793,9 +839,7 @@ class PictureFromPicture(PictureRequest):
         infotext="Denoising curve",
     )
 
-    init_name: str = parameter(
-        "", label="Name of the picture", help="What its file was called. It changes nothing.", infotext="Source file", max_length=255
-    )
+    init_name: str = _name_of_picture()
 
     @field_validator("init_name", mode="before")
     @classmethod
@@ -1001,6 +1045,29 @@ class Inpaint(PictureFromPicture):
         return self.mask_mode == "Inpaint not masked"
 
 
+class Upscale(BaseRequest):
+    """A picture that is there already and is finished anew: enlarged, or whatever its chain says. No checkpoint draws on it."""
+
+    kind: Literal["upscale"]
+    init_image: ImageHash = parameter(
+        ..., label="Picture", help="What is finished: the SHA-256 of a picture that was uploaded (POST /images) or made here."
+    )
+    init_name: str = _name_of_picture()
+
+    @field_validator("init_name", mode="before")
+    @classmethod
+    def _clean_name(cls, value: Any) -> Any:
+        return storable(value)
+
+    @model_validator(mode="after")
+    def _something_is_done(self) -> Self:
+        if not self.finishing:
+            info = parameters_of(Upscale)["finishing"]
+            hint = 'Send at least one step, as [{"step": "upscale"}].'
+            raise InvalidRequest(f"{info.label} is empty.", field="finishing", allowed="at least one step", hint=hint)
+        return self
+
+
 def _of_ours(label: str, usual: str) -> str:
     """A label; the usual one for what a pipeline drew its own way, should another checkpoint draw it again."""
     return usual if label == samplers.PIPELINES_OWN else label
@@ -1023,12 +1090,15 @@ HIRES_FIELDS = tuple(name for name in Txt2Img.model_fields if name.startswith("h
 SOFT_FIELDS = tuple(name for name in Inpaint.model_fields if name.startswith("soft_"))
 """What can be chosen about soft inpainting."""
 
-GenerationRequest = Txt2Img | Img2Img | Inpaint
+DrawnRequest = Txt2Img | Img2Img | Inpaint
+"""Any request whose pictures a checkpoint draws."""
+
+GenerationRequest = DrawnRequest | Upscale
 """Any request; its `kind` says which. Further tasks join here."""
 
 
 class Resolved(PictureRequest):
-    """What will run: nothing random or automatic is left in it. Made by `webui.generation.resolve`."""
+    """What will be drawn: nothing random or automatic is left in it. Made by `webui.generation.resolve`."""
 
     # No default on purpose: a resolved request without these can't be made.
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)]  # pyright: ignore[reportGeneralTypeIssues]
@@ -1057,6 +1127,11 @@ class Resolved(PictureRequest):
     @classmethod
     def _known_schedule(cls, value: str) -> str:
         return samplers.find_schedule_label(value)
+
+    @property
+    def works_with(self) -> str:
+        """What it needs loaded, in a word: its place in line and the pace of its pictures go by that."""
+        return self.checkpoint
 
     @property
     def image_seeds(self) -> tuple[int, ...]:
@@ -1128,12 +1203,60 @@ class ResolvedInpaint(ResolvedFromPicture, Inpaint):
         return self.extends.added_to(self.source_size) if self.only_masked else (self.width, self.height)
 
 
-ResolvedRequest = ResolvedTxt2Img | ResolvedImg2Img | ResolvedInpaint
-"""Any request as it will be drawn."""
+class ResolvedUpscale(Upscale):
+    """A picture that is finished anew, as that will be done. picture_width, picture_height: of the source, in px.
 
-REQUEST_TYPES: Mapping[str, type[GenerationRequest]] = MappingProxyType({"txt2img": Txt2Img, "img2img": Img2Img, "inpaint": Inpaint})
+    source_infotext: what its file says of how it was made, to which the steps are appended; source_prompt and source_negative_prompt
+    are of it.
+    """
+
+    picture_width: int = Field(title="Width of the picture", description="Of the one that it starts from.", ge=1)
+    picture_height: int = Field(title="Height of the picture", description="Of the one that it starts from.", ge=1)
+    source_infotext: str = Field(default="", title="Infotext of the picture", description="Of the one that it starts from; empty for none.")
+    source_prompt: str = Field(default="", title="Prompt of the picture", description="Of the one that it starts from.")
+    source_negative_prompt: str = Field(default="", title="Negative prompt of the picture", description="Of the one that it starts from.")
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Self:
+        _ = self.finished_size  # raises where it would be too large
+        return self
+
+    @property
+    def picture_size(self) -> Size:
+        """Width and height in pixels of the picture before it is finished."""
+        return self.picture_width, self.picture_height
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """Prompt and negative prompt that the picture was made from, as far as its file tells."""
+        return self.source_prompt, self.source_negative_prompt
+
+    @property
+    def works_with(self) -> str:
+        """What it needs loaded, in a word: its place in line and the pace of its pictures go by that."""
+        return "/".join((NO_CHECKPOINT, *dict.fromkeys(name for step in self.finishing for name in step.models().values())))
+
+    @property
+    def image_seeds(self) -> tuple[None]:
+        """It isn't drawn, so there is no seed."""
+        return (None,)
+
+    def alone(self, index: int, init_image: str = "") -> Self:
+        """The request that makes the picture of that index by itself: this one."""
+        return self
+
+
+ResolvedDrawn = ResolvedTxt2Img | ResolvedImg2Img | ResolvedInpaint
+"""Any request as a checkpoint will draw it."""
+
+ResolvedRequest = ResolvedDrawn | ResolvedUpscale
+"""Any request as it will run."""
+
+REQUEST_TYPES: Mapping[str, type[GenerationRequest]] = MappingProxyType(
+    {"txt2img": Txt2Img, "img2img": Img2Img, "inpaint": Inpaint, "upscale": Upscale}
+)
 RESOLVED_TYPES: Mapping[str, type[ResolvedRequest]] = MappingProxyType(
-    {"txt2img": ResolvedTxt2Img, "img2img": ResolvedImg2Img, "inpaint": ResolvedInpaint}
+    {"txt2img": ResolvedTxt2Img, "img2img": ResolvedImg2Img, "inpaint": ResolvedInpaint, "upscale": ResolvedUpscale}
 )
 """By their kind; a request that names none is one for a picture from words."""
 
@@ -1232,19 +1355,34 @@ def explain_validation(error: ValidationError, request_type: type[BaseModel]) ->
 
 def _place_of(loc: tuple[int | str, ...], model: type[BaseModel]) -> tuple[str | None, ParameterInfo | None, type[BaseModel]]:
     """Where pydantic complains: the field as "controls[0].weight", its words, and the model that it belongs to."""
-    field, info = "", None
+    field, info, inner = "", None, model
     for step in loc:
         if isinstance(step, int):
             field += f"[{step}]"
             continue
-        inner = model
-        if info is not None:
-            parts = [part for part in get_args(model.model_fields[info.name].annotation) if isinstance(part, type)]
-            inner = next((part for part in parts if issubclass(part, BaseModel)), model)
+        if info is not None and inner is model:
+            several = _models_in(model.model_fields[info.name].annotation)
+            chosen = next((one for one in several if len(several) > 1 and step in _tags_of(one)), None)
+            if chosen is not None:  # which of a union it is, is no part of the field's name
+                inner = chosen
+                continue
+            inner = next(iter(several), model)
         field += f".{step}" if field else str(step)
         if info is None or inner is not model:  # else it is a key in a table, whose own words are those to say
             model, info = inner, parameters_of(inner).get(str(step))
     return field or None, info, model
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models that a field holds, those in tuples and unions too."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
+
+
+def _tags_of(model: type[BaseModel]) -> list[Any]:
+    """What says in a union that it is this model."""
+    return [tag for info in model.model_fields.values() if get_origin(info.annotation) is Literal for tag in get_args(info.annotation)]
 
 
 def parse_request(data: Any) -> GenerationRequest:
@@ -1252,7 +1390,7 @@ def parse_request(data: Any) -> GenerationRequest:
     return _of_kind(data, REQUEST_TYPES)
 
 
-AnyType = TypeVar("AnyType", bound=PictureRequest)
+AnyType = TypeVar("AnyType", bound=BaseRequest)
 
 
 def _of_kind(data: Any, types: Mapping[str, type[AnyType]]) -> AnyType:

@@ -10,19 +10,23 @@ from typing import Any
 from webui.errors import InvalidRequest
 from webui.generation import samplers
 from webui.generation.adapters import NO_ADAPTERS, FoundAdapters
+from webui.generation.infotext import read_infotext
 from webui.generation.request import (
     RANDOM_SEED,
     SAME_SAMPLER,
     SAME_SCHEDULE,
-    GenerationRequest,
+    DrawnRequest,
     Inpaint,
     PictureFromPicture,
-    ResolvedRequest,
+    ResolvedDrawn,
+    ResolvedUpscale,
     Txt2Img,
+    Upscale,
     parameters_of,
     parse_resolved,
 )
 from webui.generation.stock_pipelines import fields_for
+from webui.pictures.boxes import Size
 
 LAST_RANDOM_SEED = 4_294_967_293
 """Largest seed drawn at random, AUTOMATIC1111's."""
@@ -37,15 +41,28 @@ class CheckpointIdentity:
     pipeline: str = ""
 
 
+def resolve_upscale(request: Upscale, picture_size: Size, infotext: str = "") -> ResolvedUpscale:
+    """Fill in what an upscale takes over from its source: its size in pixels, and what its file says of how it was made.
+
+    Raises InvalidRequest where the picture would become too large.
+    """
+    width, height = picture_size
+    told = read_infotext(infotext)
+    source = {"source_infotext": infotext, "source_prompt": told.prompt, "source_negative_prompt": told.negative_prompt}
+    resolved = parse_resolved({**request.model_dump(), "picture_width": width, "picture_height": height, **source})
+    assert isinstance(resolved, ResolvedUpscale), "its kind says so"
+    return resolved
+
+
 def resolve(
-    request: GenerationRequest,
+    request: DrawnRequest,
     checkpoint: CheckpointIdentity,
     rng: random.Random,
     adapters: FoundAdapters = NO_ADAPTERS,
     hires_checkpoint: CheckpointIdentity | None = None,
     refiner: CheckpointIdentity | None = None,
     picture_size: tuple[int, int] | None = None,
-) -> ResolvedRequest:
+) -> ResolvedDrawn:
     """Fill in every value that was left open. Pure but for `rng`, which draws random seeds. adapters: what the request names.
 
     hires_checkpoint: that of the hires pass, where it wants another one. refiner: the one that takes over, where one does.
@@ -80,7 +97,10 @@ def resolve(
     fields["pipeline"] = checkpoint.pipeline
     fields |= {"vae": adapters.vae, "vae_hash": adapters.vae_hash, "embeddings": adapters.embeddings}
     fields |= {"loras": adapters.loras, "controls": adapters.controls}
-    return parse_resolved(fields)
+    resolved = parse_resolved(fields)
+    assert not isinstance(resolved, ResolvedUpscale), "its kind says so"
+    _ = resolved.finished_size  # raises where that would be too large
+    return resolved
 
 
 def _resized(picture_size: tuple[int, int], factor: float) -> dict[str, Any]:

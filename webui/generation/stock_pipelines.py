@@ -15,7 +15,7 @@ from webui.generation.adapters import loras_named, other_networks_named
 from webui.generation.prompt.emphasis import weighted
 from webui.generation.prompt.reading import read_negative_prompt, read_prompt
 from webui.generation.prompt.schedules import Steps
-from webui.generation.request import GenerationRequest, parameters_of
+from webui.generation.request import DrawnRequest, parameters_of
 from webui.generation.samplers import PIPELINES_OWN
 
 
@@ -71,7 +71,7 @@ Not among them: Stable Cascade and Würstchen, whose folders name parts that dif
 HEEDED = frozenset(
     {
         *("kind", "prompt", "negative_prompt", "checkpoint", "width", "height", "steps", "cfg_scale", "seed", "attention"),
-        *("emphasis", "old_prompt_editing", "batch_count", "batch_size", "extensions"),
+        *("emphasis", "old_prompt_editing", "batch_count", "batch_size", "extensions", "finishing"),
     }
 )
 """Fields that such a pipeline's picture depends on, or that are others' business. All further ones are put back to their defaults."""
@@ -80,7 +80,7 @@ _OWN_WAYS = ("sampler", "schedule_type")
 _GRAMMAR = "Weights, BREAK, AND and changes over the steps mean nothing to it: the words are taken as they begin."
 
 
-def fields_for(request: GenerationRequest, pipeline: str) -> dict[str, Any]:
+def fields_for(request: DrawnRequest, pipeline: str) -> dict[str, Any]:
     """The fields of a request as that pipeline draws it. Raises InvalidRequest for anything but a picture from words."""
     if request.kind != "txt2img":
         raise InvalidRequest(
@@ -92,12 +92,12 @@ def fields_for(request: GenerationRequest, pipeline: str) -> dict[str, Any]:
     return request.model_dump() | usual | dict.fromkeys(_OWN_WAYS, PIPELINES_OWN)
 
 
-def _beyond(request: GenerationRequest, pipeline: str) -> list[str]:
+def _beyond(request: DrawnRequest, pipeline: str) -> list[str]:
     heeded = HEEDED if STOCK_PIPELINES[pipeline].negative else HEEDED - {"negative_prompt"}
     return [name for name in type(request).model_fields if name not in heeded and name not in _OWN_WAYS]
 
 
-def notes_for(request: GenerationRequest, pipeline: str) -> tuple[str, ...]:
+def notes_for(request: DrawnRequest, pipeline: str) -> tuple[str, ...]:
     """What such a picture does the pipeline's way or without, one sentence each."""
     known = parameters_of(type(request))
     said = [known[name].label for name in _beyond(request, pipeline) if getattr(request, name) != known[name].default]
@@ -110,7 +110,7 @@ def notes_for(request: GenerationRequest, pipeline: str) -> tuple[str, ...]:
     )
 
 
-def plain_words(request: GenerationRequest) -> tuple[str, str, bool]:
+def plain_words(request: DrawnRequest) -> tuple[str, str, bool]:
     """Prompt and negative prompt without the marks of the prompt language, and whether any meant something."""
     steps = Steps(request.steps, old=request.old_prompt_editing)
     positive, negative = read_prompt(request.prompt), read_negative_prompt(request.negative_prompt)

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import msgpack
 
-MAX_FRAME_BYTES = 256 * 1024 * 1024
+MAX_FRAME_BYTES = 512 * 1024 * 1024
 """Longest frame that is believed. A length beyond it means that something else wrote into the stream."""
 
 _LENGTH = struct.Struct(">I")

@@ -114,6 +114,11 @@ def as_rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
+def with_alpha(picture: Image.Image) -> Image.Image:
+    """RGBA of a picture that is transparent somewhere, else RGB."""
+    return picture.convert("RGBA") if picture.has_transparency_data else as_rgb(picture)
+
+
 def as_png(picture: Image.Image) -> bytes:
     """A PNG for somebody who looks at it now: made quickly rather than small."""
     buffer = io.BytesIO()

@@ -10,8 +10,9 @@ from typing import Any
 
 from webui.generation.adapters import loras_named
 from webui.generation.attention import SDPA
+from webui.generation.finishing import works
 from webui.generation.passes import passes_of
-from webui.generation.request import GenerationRequest
+from webui.generation.request import DrawnRequest, GenerationRequest, ResolvedUpscale, Upscale
 from webui.generation.samplers import AUTOMATIC, find_sampler
 from webui.generation.weight_storage import AS_COMPUTED, WEIGHT_STORAGES, bytes_of_weight
 from webui.planning.memory import Budget, Plan, Sizes, make_plan
@@ -34,12 +35,26 @@ class Sample:
     sampler: str = "Euler"
 
     @property
+    def pace(self) -> float | None:
+        """Seconds for one unit of its work; None where nothing is known. What finished it afterwards isn't counted."""
+        seconds = self.seconds - _number(self.facts.get("finish")) if _number(self.facts.get("finishing_work")) else self.seconds
+        return seconds / self.work if seconds > 0 and self.work > 0 else None
+
+    @property
+    def finishing_pace(self) -> float | None:
+        """The same of what finished a picture that was drawn."""
+        seconds, work = _number(self.facts.get("finish")), _number(self.facts.get("finishing_work"))
+        return seconds / work if seconds > 0 and work > 0 else None
+
+    @property
     def work(self) -> float:
-        """What the denoiser did for it (see `picture_work`)."""
+        """What the denoiser did for it (see `picture_work`), or of an upscale all that was done."""
         told = self.facts.get("work")
         known = isinstance(told, int | float) and told >= 0
         if known:
             return float(told)  # type: ignore[arg-type]
+        if not self.steps:  # it wasn't drawn
+            return 0.0
         return self.steps * _work(self.width, self.height, 2 if self.cfg_scale > 1 else 1, self.sampler)
 
     @property
@@ -120,19 +135,43 @@ def _work(width: int, height: int, prompts: int, sampler: str) -> float:
     return find_sampler(sampler).calls * width * height * prompts
 
 
-def _works(request: GenerationRequest) -> list[float]:
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _works(request: DrawnRequest) -> list[float]:
     """What each step has to do for one picture, those of all passes one after the other."""
     asked = [(one.prompts, one.request) for one in passes_of(request)]
     return [_work(own.width, own.height, prompts, own.sampler) for each, own in asked for prompts in each]
 
 
 def picture_work(request: GenerationRequest) -> float:
-    """How much the denoiser has to do for one picture, in pixels times passes; times `pace` it is seconds."""
-    return sum(_works(request))
+    """How much the denoiser has to do for one picture, in pixels times passes; times `pace` it is seconds.
+
+    Of an upscale, which is not drawn: what its steps have to do, in pixels.
+    """
+    return finishing_work(request) if isinstance(request, Upscale) else sum(_works(request))
+
+
+def finishing_work(request: GenerationRequest) -> float:
+    """How much the steps of a request's chain have to do for one picture, in pixels; 0 where the size of a source isn't known yet."""
+    if isinstance(request, Upscale) and not isinstance(request, ResolvedUpscale):
+        return 0.0
+    return sum(works(request.finishing, request.picture_size))
+
+
+def finishing_share(request: GenerationRequest) -> float:
+    """About which share of a picture's time its finishing takes, 0 to 1: a guess for progress bars, by pixels alone."""
+    if isinstance(request, Upscale):
+        return 1.0
+    finishing = finishing_work(request)
+    return finishing / (finishing + picture_work(request)) if finishing else 0.0
 
 
 def shares_done(request: GenerationRequest) -> tuple[float, ...]:
     """Which share of a picture is done after 0, 1, 2 ... steps of the denoiser, 0 to 1."""
+    if isinstance(request, Upscale):
+        return (0.0,)
     done = [0.0, *itertools.accumulate(_works(request))]
     # A picture that is given back as it was has no steps.
     return tuple(work / done[-1] for work in done) if done[-1] else (1.0,)
@@ -146,7 +185,7 @@ def work_of(request: GenerationRequest) -> float:
 
 def pace(samples: Sequence[Sample]) -> float | None:
     """Median seconds for one unit of work in `samples` (same checkpoint, newest first); None when nothing is known yet."""
-    speeds = [sample.seconds / sample.work for sample in samples if sample.seconds > 0 and sample.work > 0]
+    speeds = [sample.pace for sample in samples if sample.pace is not None]
     return statistics.median(speeds) if speeds else None
 
 
@@ -157,7 +196,7 @@ def known_peaks(samples: Sequence[Sample]) -> tuple[Peak, ...]:
     return merge((), (peak for memory in alike for peak in memory.peaks))
 
 
-def plan_memory(request: GenerationRequest, samples: Sequence[Sample], available: int) -> Plan | None:
+def plan_memory(request: DrawnRequest, samples: Sequence[Sample], available: int) -> Plan | None:
     """How memory will be used, planned as the engine does for the largest pass; None when nothing was measured yet.
 
     available: bytes of main memory now, for engines that compute in it; of a card, what was free at the last picture.
@@ -186,11 +225,16 @@ def estimate(request: GenerationRequest, samples: Sequence[Sample], available: i
     """The median speed of `samples` applied to the request, and the plan for its memory. available: as in `plan_memory`."""
     speed = pace(samples)
     seconds = None if speed is None else speed * work_of(request)
+    if isinstance(request, Upscale):
+        return Estimate(request.picture_count, seconds)
+    if seconds is not None and request.finishing:
+        known = [sample.finishing_pace for sample in samples if sample.finishing_pace is not None]
+        seconds += statistics.median(known) * finishing_work(request) * request.picture_count if known else 0.0
     plan = plan_memory(request, samples, available)
     return Estimate(request.picture_count, seconds, plan, _offer(request, samples, available, plan))
 
 
-def _offer(request: GenerationRequest, samples: Sequence[Sample], available: int, plan: Plan | None) -> str:
+def _offer(request: DrawnRequest, samples: Sequence[Sample], available: int, plan: Plan | None) -> str:
     if plan is None or plan.easy or request.weight_storage != AS_COMPUTED:
         return ""
     small = plan_memory(request.model_copy(update={"weight_storage": WEIGHT_STORAGES[1]}), samples, available)

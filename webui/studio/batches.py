@@ -25,7 +25,7 @@ from webui.generation.finishing import size_after
 from webui.generation.images import images_of
 from webui.generation.request import RANDOM_SEED, GenerationRequest, Upscale, dump_request
 from webui.pictures.boxes import Size
-from webui.pictures.decoding import read_rgb, upright_size
+from webui.pictures.decoding import ACCEPTED, read_rgb, upright_size
 from webui.settings import Settings
 from webui.studio import reading
 from webui.studio import source_folder as folders
@@ -186,7 +186,7 @@ class Batches:
 
         def made(name: str, picture: str | None, problem: str) -> NewFile:
             mask = folders.mask_for(name, masks)
-            error = InvalidRequest(problem, field="init_image", hint="Choose it again.") if problem else None
+            error = InvalidRequest(problem, field="init_image", allowed=ACCEPTED, hint="Choose it again.") if problem else None
             if error is None and masks and mask is None:
                 error = _no_mask()
             return NewFile(name, picture, mask, uploaded.get(mask or ""), error)

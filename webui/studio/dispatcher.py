@@ -14,13 +14,13 @@ from webui.catalog.adapters import paths_of
 from webui.catalog.checkpoints import CheckpointCatalog
 from webui.errors import EaselError, GenerationFailed
 from webui.executors.base import Executor, Slot
-from webui.generation.events import Done, Failed, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
+from webui.generation.events import Done, Failed, Finishing, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
 from webui.generation.images import images_of
 from webui.generation.job import JobSpec
 from webui.generation.loopback import STARTED_FROM
-from webui.generation.request import ResolvedRequest
+from webui.generation.request import ResolvedDrawn, ResolvedRequest, ResolvedUpscale
 from webui.logs import about_job
-from webui.planning.estimate import known_peaks, shares_done
+from webui.planning.estimate import finishing_share, known_peaks, shares_done
 from webui.settings import Settings
 from webui.studio import journal as states
 from webui.studio.event_log import EventLog
@@ -75,7 +75,7 @@ class _Part:
             case Picture():
                 told = {STARTED_FROM: self.started_from} if self.started_from else {}
                 return replace(event, image=self._number(event.image), facts=event.facts | told)
-            case Step() | Skipped():
+            case Step() | Finishing() | Skipped():
                 return replace(event, image=self._number(event.image))
             case _:
                 return event
@@ -265,7 +265,9 @@ class Dispatcher:
         planned = self._keeper.plan(job, wanted)
         successor = self._words.successor(job) if job.forever and job.attempt == 0 else None
         # Before the row says so: whoever sees the job running can also stop it.
-        progress = JobProgress(job.id, request.picture_count, len(finished), self._words.seconds(job), shares_done(request))
+        progress = JobProgress(
+            job.id, request.picture_count, len(finished), self._words.seconds(job), shares_done(request), finishing_share(request)
+        )
         self._running[job.id] = (slot, progress)
         try:
             claimed = self._journal.claim(job.id, planned, overtaken, successor)
@@ -286,8 +288,8 @@ class Dispatcher:
         # Live pictures come with each letter typed: too many for the log as it usually is.
         level = logging.DEBUG if job.live else logging.INFO
         request = job.resolved
-        log.log(level, "Job %s begins: pictures: %d, size: %d x %d.", job.id, request.picture_count, *request.picture_size)
-        log.debug("Job %s draws %r without %r.", job.id, request.prompt, request.negative_prompt)
+        log.log(level, "Job %s begins: pictures: %d, size: %d x %d.", job.id, request.picture_count, *request.finished_size)
+        log.debug("Job %s draws %r without %r.", job.id, *request.words)
         try:
             self._publish_job(job.id)
             error, status = self._drive(slot, job, progress)
@@ -336,7 +338,7 @@ class Dispatcher:
         request = job.resolved
         wanted = tuple(sorted(set(job.planned_paths) - {GRID})) if not job.live else tuple(range(request.picture_count))
         loops = len(request.rounds)
-        if loops == 1:
+        if loops == 1 or isinstance(request, ResolvedUpscale):
             yield _Part(self._spec(slot, job, request, wanted), wanted)
             return
         for index in wanted:
@@ -344,6 +346,27 @@ class Dispatcher:
             yield _Part(self._spec(slot, job, request.alone(index, before), (0,)), (index,), before)
 
     def _spec(self, slot: str, job: Job, request: ResolvedRequest, images: tuple[int, ...]) -> JobSpec:
+        if not isinstance(request, ResolvedUpscale):
+            return self._drawn_spec(slot, job, request, images)
+        settings = self._settings()
+        return JobSpec(
+            str(job.id),
+            request,
+            "",
+            images,
+            settings.preview_interval,
+            settings.try_with_less_memory,
+            image_paths=self._image_paths(request),
+            finishing=self._finishing_paths(request),
+        )
+
+    def _image_paths(self, request: ResolvedRequest) -> dict[str, str]:
+        return {digest: str(self._images.require(digest, field)) for field, digest in images_of(request)}
+
+    def _finishing_paths(self, request: ResolvedRequest) -> tuple[dict[str, str], ...]:
+        return tuple({} for _ in request.finishing)
+
+    def _drawn_spec(self, slot: str, job: Job, request: ResolvedDrawn, images: tuple[int, ...]) -> JobSpec:
         checkpoint = self._catalog.find(request.checkpoint)
         self._loaded[slot] = checkpoint.name
         settings = self._settings()
@@ -364,7 +387,8 @@ class Dispatcher:
             refiner_path=self._path_of(request.other_refiner),
             hires_loras=paths.hires_loras,
             controls=paths.controls,
-            image_paths={digest: str(self._images.require(digest, field)) for field, digest in images_of(request)},
+            image_paths=self._image_paths(request),
+            finishing=self._finishing_paths(request),
             film=job.film,
         )
 
@@ -413,6 +437,10 @@ class Dispatcher:
                     progress.preview_number += 1
                     self._previews.show(job.id, event.preview)
                 return bool(event.preview)
+            case Finishing():
+                progress.note_finishing(event.image, event.part, event.parts, event.share)
+                progress.stage = event.text
+                return event.part == event.parts
             case Skipped():
                 reel.cut(event.image)
                 progress.note_end_of_picture()
@@ -500,7 +528,7 @@ def _about(job: Job) -> AbstractContextManager[None]:
         request = job.resolved
     except EaselError:
         return about_job(job.id)
-    return about_job(job.id, request.prompt, request.negative_prompt)
+    return about_job(job.id, *request.words)
 
 
 def _can_work(slots: list[Slot], name: str) -> bool:

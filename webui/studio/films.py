@@ -23,7 +23,7 @@ from webui.durable import PART_SUFFIX, write_durably
 from webui.errors import NotFound
 from webui.generation.events import Step
 from webui.generation.passes import passes_of
-from webui.generation.request import ResolvedRequest
+from webui.generation.request import ResolvedRequest, ResolvedUpscale
 from webui.settings import Settings
 from webui.studio.image_store import is_content_hash
 
@@ -53,7 +53,8 @@ class Reel:
     """Takes up the frames of a running job, picture by picture; of one thread."""
 
     def __init__(self, request: ResolvedRequest) -> None:
-        self._before_hires = sum(one.steps.taken for one in passes_of(request) if not one.hires)
+        passes = () if isinstance(request, ResolvedUpscale) else passes_of(request)
+        self._before_hires = sum(one.steps.taken for one in passes if not one.hires)
         self._frames: dict[int, dict[int, tuple[FrameFacts, bytes]]] = {}
 
     def take(self, event: Step) -> None:

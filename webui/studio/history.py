@@ -12,7 +12,7 @@ from webui import __version__
 from webui.errors import NotFound
 from webui.generation.infotext import write_infotext
 from webui.generation.loopback import started_from
-from webui.generation.request import PictureFromPicture, ResolvedRequest, load_resolved
+from webui.generation.request import PictureFromPicture, ResolvedRequest, ResolvedUpscale, Upscale, load_resolved
 from webui.planning.estimate import Sample
 from webui.studio.database import Database
 from webui.studio.ids import time_of
@@ -38,6 +38,9 @@ _SPEED_SAMPLES = (
 )
 
 
+_OF_DRAWN = ("checkpoint", "checkpoint_hash", "sampler", "schedule_type", "steps", "cfg_scale", "clip_skip")
+
+
 def image_view(
     *, identifier: str, generation_id: str, url: str, thumbnail: str, request: ResolvedRequest, index: int, made: dict[str, Any]
 ) -> dict[str, Any]:
@@ -46,35 +49,35 @@ def image_view(
     made: width, height, seconds, bytes, file, sha256, film (its address or None), mean_colour, facts, created_at.
     """
     seed, alone = request.image_seeds[index], request.alone(index, started_from(made["facts"]))
+    prompt, negative_prompt = request.words
     return {
         "id": identifier,
         "generation": generation_id,
         "index": index,
         "url": url,
         "thumbnail": thumbnail,
-        "seed": str(seed),
-        "prompt": request.prompt,
-        "negative_prompt": request.negative_prompt,
-        "checkpoint": request.checkpoint,
-        "checkpoint_hash": request.checkpoint_hash,
-        "sampler": request.sampler,
-        "schedule_type": request.schedule_type,
-        "steps": request.steps,
-        "cfg_scale": request.cfg_scale,
-        "clip_skip": request.clip_skip,
+        "seed": None if seed is None else str(seed),
+        "prompt": prompt,
+        "negative_prompt": negative_prompt,
+        # What isn't drawn has none of these.
+        **{name: getattr(request, name, None) for name in _OF_DRAWN},
         "kind": request.kind,
         "source": _source_of(identifier, request),
         "hires": request.enlargement is not None,
+        "finishing": [step.model_dump(mode="json") for step in request.finishing],
         "infotext": write_infotext(alone, seed, __version__),
         **made,
     }
 
 
-def _source_of(identifier: str, request: ResolvedRequest) -> dict[str, str] | None:
+def _source_of(identifier: str, request: ResolvedRequest) -> dict[str, Any] | None:
     """Where to find what a kept picture started from, and how that came to its size; None where it started from words alone."""
-    if not isinstance(request, PictureFromPicture) or not identifier.isdigit():
+    if not isinstance(request, PictureFromPicture | Upscale) or not identifier.isdigit():
         return None
-    return {"url": f"/api/v1/images/{identifier}/source", "resize_mode": request.resize_mode}
+    resize_mode = request.resize_mode if isinstance(request, PictureFromPicture) else ""
+    width, height = request.picture_size if isinstance(request, ResolvedUpscale) else (None, None)
+    source = {"url": f"/api/v1/images/{identifier}/source", "resize_mode": resize_mode}
+    return source | {"image": request.init_image, "name": request.init_name, "width": width, "height": height}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, ins
 
 from webui.errors import Conflict, KeyUsedDifferently, NotFound, QueueFull
 from webui.generation.images import image_hashes
-from webui.generation.request import GenerationRequest, ResolvedRequest, dump_request, load_request, load_resolved
+from webui.generation.request import GenerationRequest, ResolvedRequest, ResolvedUpscale, dump_request, load_request, load_resolved
 from webui.planning.estimate import work_of
 from webui.studio.database import Database
 from webui.studio.ids import COUNTER_BITS, IdClock
@@ -35,6 +35,12 @@ _LINE = (job.c.priority.desc(), job.c.position, job.c.id)
 _COUNT_WAITING = select(func.count()).select_from(job).where(job.c.status == WAITING)
 _AGAIN = {"status": WAITING, "ended": None, "error": None, "worker_deaths": 0}
 """What a job becomes that is to be made after all."""
+NO_SEED = -1
+"""Stands in the rows of pictures that weren't drawn."""
+
+_UNDRAWN: dict[str, Any] = {"checkpoint_hash": "", "sampler": "", "schedule_type": "", "steps": 0, "cfg_scale": 0.0, "seed": NO_SEED}
+"""What stands in the row of what wasn't drawn."""
+
 _KEYS_KEPT_MS = 7 * 24 * 3600 * 1000
 
 
@@ -207,7 +213,7 @@ class Journal:
             "priority": entry.priority,
             "live": entry.live,
             "client": entry.client,
-            "checkpoint": entry.resolved.checkpoint,
+            "checkpoint": entry.resolved.works_with,
             "asked": dump_request(entry.asked),
             "resolved": dump_request(entry.resolved),
             "planned_paths": {},
@@ -233,7 +239,7 @@ class Journal:
             result = connection.execute(
                 update(job)
                 .where(job.c.id == identifier, job.c.status == WAITING)
-                .values(asked=dump_request(asked), resolved=dump_request(resolved), checkpoint=resolved.checkpoint, work=work_of(resolved))
+                .values(asked=dump_request(asked), resolved=dump_request(resolved), checkpoint=resolved.works_with, work=work_of(resolved))
             )
             if result.rowcount != 1:
                 return False
@@ -437,7 +443,7 @@ class Journal:
                     width=record.width,
                     height=record.height,
                     bytes=len(record.data),
-                    seed=record.seed,
+                    seed=NO_SEED if record.seed is None else record.seed,
                     seconds=float(record.facts.get("seconds", 0.0)),
                     mean_colour=record.mean_colour,
                     facts=record.facts,
@@ -455,17 +461,10 @@ class Journal:
                 id=identifier,
                 job_id=entry.id,
                 kind=request.kind,
-                prompt=request.prompt,
-                negative_prompt=request.negative_prompt,
-                checkpoint=request.checkpoint,
-                checkpoint_hash=request.checkpoint_hash,
-                sampler=request.sampler,
-                schedule_type=request.schedule_type,
-                steps=request.steps,
-                cfg_scale=request.cfg_scale,
-                width=request.width,
-                height=request.height,
-                seed=request.seed,
+                prompt=request.words[0],
+                negative_prompt=request.words[1],
+                checkpoint=request.works_with,
+                **_drawing_of(request),
                 asked=entry.asked_text,
                 resolved=entry.resolved_text,
             )
@@ -581,6 +580,14 @@ class Journal:
         """The value kept under a name; None when there is none."""
         with self._database.reading() as connection:
             return connection.execute(select(remembered.c.value).where(remembered.c.name == name)).scalar()
+
+
+def _drawing_of(request: ResolvedRequest) -> dict[str, Any]:
+    """What history knows of how a request's pictures are drawn."""
+    if isinstance(request, ResolvedUpscale):
+        width, height = request.picture_size
+        return {**_UNDRAWN, "width": width, "height": height}
+    return {name: getattr(request, name) for name in (*_UNDRAWN, "width", "height")}
 
 
 def _new_job(row: dict[str, Any]) -> Job:

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from webui.generation.request import NO_CHECKPOINT
+
 MOST_OVERTAKEN = 32
 LOOK_AHEAD = MOST_OVERTAKEN + 1
 """How many jobs from the head of the line `choose` has to see."""
@@ -35,7 +37,8 @@ def choose(line: Sequence[Waiting], loaded: str | None, overtaken: Mapping[int, 
     for index, entry in enumerate(line[:LOOK_AHEAD]):
         if entry.priority != line[0].priority:
             return 0
-        if entry.checkpoint == loaded:
+        # What needs no checkpoint takes the loaded one from nobody, and overtakes nobody.
+        if entry.checkpoint == loaded or (index == 0 and entry.checkpoint.startswith(NO_CHECKPOINT)):
             return index
         if entry.overtaken + more.get(entry.id, 0) >= MOST_OVERTAKEN:
             return 0
@@ -51,5 +54,6 @@ def running_order(line: Sequence[Waiting], loaded: str | None) -> list[Waiting]:
         for passed in rest[:chosen]:
             overtaken[passed.id] += 1
         order.append(rest.pop(chosen))
-        loaded = order[-1].checkpoint
+        if not order[-1].checkpoint.startswith(NO_CHECKPOINT):
+            loaded = order[-1].checkpoint
     return order

@@ -9,14 +9,14 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 import regex
 
 from webui.errors import SettingInvalid
-from webui.generation.request import PictureFromPicture, ResolvedRequest
+from webui.generation.request import PictureFromPicture, ResolvedDrawn, ResolvedRequest, ResolvedUpscale, Upscale
 from webui.settings import Settings
 
 NAME_BYTES = 200
@@ -92,13 +92,36 @@ def _hash(text: str, arguments: Arguments) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:digits]
 
 
+def _prompt(subject: Subject) -> str:
+    return subject.request.words[0]
+
+
+def _negative_prompt(subject: Subject) -> str:
+    return subject.request.words[1]
+
+
+def _drawn(tell: Callable[[ResolvedDrawn], str]) -> Callable[[Subject, Arguments], str | None]:
+    """What a token tells of how a picture is drawn; nothing where it isn't."""
+    return lambda it, _: None if isinstance(it.request, ResolvedUpscale) else tell(it.request)
+
+
+def _seed(subject: Subject, index: int) -> str | None:
+    seed = subject.request.image_seeds[index]
+    return None if seed is None else str(seed)
+
+
+def _source_stem(subject: Subject) -> str | None:
+    request = subject.request
+    return PurePath(request.init_name).stem or None if isinstance(request, PictureFromPicture | Upscale) else None
+
+
 def _prompt_words(subject: Subject) -> str:
-    words = [word for word in _BETWEEN_WORDS.split(subject.request.prompt) if word]
+    words = [word for word in _BETWEEN_WORDS.split(_prompt(subject)) if word]
     return " ".join(words[:_PROMPT_WORDS]) or "empty"
 
 
 def _words_that_occur(subject: Subject, arguments: Arguments) -> str:
-    prompt = subject.request.prompt.casefold()
+    prompt = _prompt(subject).casefold()
     choices = (argument.partition("|") for argument in arguments)
     return "".join(word if word.casefold() in prompt else default for word, _, default in choices)
 
@@ -107,8 +130,8 @@ def _underscored(text: str) -> str:
     return "_".join(text.split())
 
 
-def _one_of_many(count: int, value: int) -> str | None:
-    return str(value) if count > 1 else None
+def _one_of_many(count: int, value: int | None) -> str | None:
+    return str(value) if count > 1 and value is not None else None
 
 
 def _no_arguments(arguments: Arguments) -> str:
@@ -151,22 +174,22 @@ class Token:
 
 
 TOKENS: dict[str, Token] = {
-    "seed": Token("Seed of the picture", lambda it, _: str(it.request.image_seeds[it.index])),
-    "seed_first": Token("Seed of the first picture of the batch", lambda it, _: str(it.request.image_seeds[_batch(it).start])),
+    "seed": Token("Seed of the picture", lambda it, _: _seed(it, it.index)),
+    "seed_first": Token("Seed of the first picture of the batch", lambda it, _: _seed(it, _batch(it).start)),
     "seed_last": Token(
         "Seed of the last picture of the batch; nothing in batches of one",
-        lambda it, _: _one_of_many(it.request.batch_size, it.request.image_seeds[_batch(it).stop - 1]),
+        lambda it, _: _one_of_many(_batch_size(it), it.request.image_seeds[_batch(it).stop - 1]),
     ),
-    "steps": Token("Steps", lambda it, _: str(it.request.steps)),
-    "cfg": Token("CFG scale", lambda it, _: f"{it.request.cfg_scale:g}"),
-    "width": Token("Width in pixels", lambda it, _: str(it.request.picture_size[0])),
-    "height": Token("Height in pixels", lambda it, _: str(it.request.picture_size[1])),
-    "sampler": Token("Sampler", lambda it, _: it.request.sampler),
-    "scheduler": Token("Schedule", lambda it, _: it.request.schedule_type),
-    "sampler_scheduler": Token("Sampler and schedule", lambda it, _: f"{it.request.sampler} {it.request.schedule_type}"),
-    "clip_skip": Token("Clip skip", lambda it, _: str(it.request.clip_skip)),
-    "model_name": Token("Name of the checkpoint", lambda it, _: it.request.checkpoint),
-    "model_hash": Token("First 10 digits of the checkpoint's hash", lambda it, _: it.request.checkpoint_hash),
+    "steps": Token("Steps", _drawn(lambda request: str(request.steps))),
+    "cfg": Token("CFG scale", _drawn(lambda request: f"{request.cfg_scale:g}")),
+    "width": Token("Width in pixels", lambda it, _: str(it.request.finished_size[0])),
+    "height": Token("Height in pixels", lambda it, _: str(it.request.finished_size[1])),
+    "sampler": Token("Sampler", _drawn(lambda request: request.sampler)),
+    "scheduler": Token("Schedule", _drawn(lambda request: request.schedule_type)),
+    "sampler_scheduler": Token("Sampler and schedule", _drawn(lambda request: f"{request.sampler} {request.schedule_type}")),
+    "clip_skip": Token("Clip skip", _drawn(lambda request: str(request.clip_skip))),
+    "model_name": Token("Name of the checkpoint", _drawn(lambda request: request.checkpoint)),
+    "model_hash": Token("First 10 digits of the checkpoint's hash", _drawn(lambda request: request.checkpoint_hash)),
     "date": Token("Day", lambda it, _: it.moment.strftime("%Y-%m-%d")),
     "datetime": Token(
         "Day and time; form and time zone may be given",
@@ -175,22 +198,22 @@ TOKENS: dict[str, Token] = {
         "[datetime<%H-%M><Asia/Tokyo>]",
     ),
     "job_timestamp": Token("Day and time when the job began", lambda it, _: it.moment.strftime(_STAMP)),
-    "prompt": Token("Prompt, with _ for each space", lambda it, _: _underscored(it.request.prompt)),
-    "prompt_spaces": Token("Prompt", lambda it, _: it.request.prompt),
+    "prompt": Token("Prompt, with _ for each space", lambda it, _: _underscored(_prompt(it))),
+    "prompt_spaces": Token("Prompt", lambda it, _: _prompt(it)),
     "prompt_words": Token(f"First {_PROMPT_WORDS} words of the prompt, without signs", lambda it, _: _prompt_words(it)),
-    "prompt_no_styles": Token("Prompt without the words of styles", lambda it, _: it.request.prompt),
+    "prompt_no_styles": Token("Prompt without the words of styles", lambda it, _: _prompt(it)),
     "prompt_hash": Token(
         "Hash of the prompt: 8 digits, or as many as given",
-        lambda it, arguments: _hash(it.request.prompt, arguments),
+        lambda it, arguments: _hash(_prompt(it), arguments),
         _hash_length,
         "[prompt_hash<4>]",
     ),
     "negative_prompt_hash": Token(
-        "Hash of the negative prompt", lambda it, arguments: _hash(it.request.negative_prompt, arguments), _hash_length
+        "Hash of the negative prompt", lambda it, arguments: _hash(_negative_prompt(it), arguments), _hash_length
     ),
     "full_prompt_hash": Token(
         "Hash of both prompts",
-        lambda it, arguments: _hash(f"{it.request.prompt} {it.request.negative_prompt}", arguments),
+        lambda it, arguments: _hash(f"{_prompt(it)} {_negative_prompt(it)}", arguments),
         _hash_length,
     ),
     "hasprompt": Token(
@@ -199,10 +222,10 @@ TOKENS: dict[str, Token] = {
         _some_words,
         "[hasprompt<fox><cat|other>]",
     ),
-    "batch_size": Token("Batch size", lambda it, _: str(it.request.batch_size)),
+    "batch_size": Token("Batch size", _drawn(lambda request: str(request.batch_size))),
     "batch_number": Token(
         "Place in the batch; nothing in batches of one",
-        lambda it, _: _one_of_many(it.request.batch_size, it.index % it.request.batch_size + 1),
+        lambda it, _: _one_of_many(_batch_size(it), it.index % _batch_size(it) + 1),
     ),
     "generation_number": Token(
         "Place in the job; nothing in jobs of one picture", lambda it, _: _one_of_many(it.request.picture_count, it.index + 1)
@@ -211,13 +234,13 @@ TOKENS: dict[str, Token] = {
     "styles": Token("Styles; nothing, since their words stand in the prompt", lambda it, _: None),
     "user": Token("Who asked; nothing, since Easel has no logins yet", lambda it, _: None),
     "vae_filename": Token("File of a separate VAE; nothing, since Easel uses the checkpoint's", lambda it, _: None),
+    "basename": Token("Name of the picture that it starts from; nothing where that isn't known", lambda it, _: _source_stem(it)),
     "none": Token("Nothing: the number alone", lambda it, _: ""),
 }
 """Every word, by its name in AUTOMATIC1111."""
 
 NOT_POSSIBLE = {
     "image_hash": "the name is settled before the picture is made, so that none is lost",
-    "basename": "it names the source of an upscaled picture, and Easel doesn't upscale yet",
 }
 """AUTOMATIC1111's words that Easel doesn't have, and why."""
 
@@ -227,9 +250,13 @@ def _denoising(subject: Subject) -> str | None:
     return f"{alone.denoising_strength:g}" if isinstance(alone, PictureFromPicture) else None
 
 
+def _batch_size(subject: Subject) -> int:
+    return 1 if isinstance(subject.request, ResolvedUpscale) else subject.request.batch_size
+
+
 def _batch(subject: Subject) -> range:
-    start = subject.index - subject.index % subject.request.batch_size
-    return range(start, start + subject.request.batch_size)
+    start = subject.index - subject.index % _batch_size(subject)
+    return range(start, start + _batch_size(subject))
 
 
 # --- Patterns --------------------------------------------------------------------------------------------------------

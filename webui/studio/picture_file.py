@@ -22,6 +22,7 @@ from webui.errors import GenerationFailed, InvalidRequest, NotFound
 from webui.generation.infotext import write_infotext
 from webui.generation.loopback import STARTED_FROM, started_from
 from webui.generation.request import ResolvedRequest, dump_request, load_resolved
+from webui.pictures.decoding import as_rgb
 from webui.studio import picture_format
 from webui.studio.naming import PATH_BYTES, OutputStyle, Subject, place
 from webui.studio.picture_format import FORMATS, PNG, by_suffix
@@ -41,20 +42,20 @@ _LONGEST_SUFFIX = max(len(suffix) for suffix in (*_SIDECAR_SUFFIX.values(), *(fo
 
 @dataclass(frozen=True)
 class PictureFile:
-    """What is recorded of one picture. rgb was encoded to `data`; sha256 and mean_colour describe it."""
+    """What is recorded of one picture, encoded to `data`; sha256 and mean_colour describe it. seed: None where it wasn't drawn."""
 
     data: bytes
     sha256: bytes
     width: int
     height: int
-    seed: int
+    seed: int | None
     mean_colour: str
     facts: dict[str, Any]
 
 
 def mean_colour(picture: Image.Image) -> str:
     """The picture's mean colour as #rrggbb: the ground while its thumbnail loads."""
-    pixel = picture.convert("RGB").resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
+    pixel = as_rgb(picture).resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
     assert isinstance(pixel, tuple)
     return "#{:02x}{:02x}{:02x}".format(*pixel)
 
@@ -74,7 +75,7 @@ def suffix_for(request: ResolvedRequest, style: OutputStyle) -> str:
     form = FORMATS[style.format]
     fits = (
         form.available
-        and max(request.picture_size) <= form.longest_side
+        and max(request.finished_size) <= form.longest_side
         and picture_format.text_size(*_texts(request, 0, {})) + _FACTS_ROOM <= form.text_bytes
     )
     return form.suffix if fits else PNG.suffix
@@ -109,7 +110,7 @@ def encode(
     return _describe(data, picture, request.image_seeds[index], facts)
 
 
-def _describe(data: bytes, picture: Image.Image, seed: int, facts: dict[str, Any]) -> PictureFile:
+def _describe(data: bytes, picture: Image.Image, seed: int | None, facts: dict[str, Any]) -> PictureFile:
     return PictureFile(data, hashlib.sha256(data).digest(), picture.width, picture.height, seed, mean_colour(picture), facts)
 
 
@@ -294,7 +295,7 @@ class PictureFolder:
         target = self._thumbnails / name[:2] / f"{name}.webp"
         if not target.exists():
             with Image.open(self.path(relative)) as picture:
-                small = picture.convert("RGB")
+                small = as_rgb(picture)
                 small.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
             buffer = io.BytesIO()
             small.save(buffer, "WEBP", quality=85, method=4)

@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image, PngImagePlugin, features
 
 from webui.generation.infotext import PNG_TEXT_KEY
+from webui.pictures.decoding import as_rgb
 
 OWN_TEXT_KEY = "easel"
 
@@ -21,7 +22,7 @@ _FULL_COLOUR_FROM = 90
 
 @dataclass(frozen=True)
 class PictureFormat:
-    """One file format. longest_side in pixels, text_bytes: room for parameters; pillow: its name there."""
+    """One file format. longest_side in pixels, text_bytes: room for parameters; pillow: its name there; alpha: whether it keeps that."""
 
     name: str
     pillow: str
@@ -31,6 +32,7 @@ class PictureFormat:
     text_bytes: int = _UNLIMITED
     feature: str | None = None
     exif: bool = True
+    alpha: bool = True
 
     @property
     def available(self) -> bool:
@@ -45,7 +47,7 @@ FORMATS: dict[str, PictureFormat] = {
     for entry in (
         PNG,
         # A segment of a JPEG is told by 16 bits: 65,535 bytes less its length field and "Exif\0\0".
-        PictureFormat("jpeg", "JPEG", ".jpg", "image/jpeg", longest_side=65_500, text_bytes=65_527, feature="jpg"),
+        PictureFormat("jpeg", "JPEG", ".jpg", "image/jpeg", longest_side=65_500, text_bytes=65_527, feature="jpg", alpha=False),
         PictureFormat("webp", "WEBP", ".webp", "image/webp", longest_side=16_383, feature="webp"),
         # libavif refuses to read more than 32,768 px by default.
         PictureFormat("avif", "AVIF", ".avif", "image/avif", longest_side=32_768, feature="avif"),
@@ -69,8 +71,10 @@ def media_type(name: str | PurePath) -> str:
 def save(picture: Image.Image, form: PictureFormat, infotext: str, own: str, quality: int) -> bytes:
     """Encode with two texts inside: A1111's infotext, and Easel's own record.
 
-    quality: 1 to 100, of all but PNG; WebP with 100 is lossless. Raises ValueError when the texts have no room in it.
+    quality: 1 to 100, of all but PNG; WebP with 100 is lossless. What is transparent lies on white where the format has no alpha.
+    Raises ValueError when the texts have no room in it.
     """
+    picture = picture if form.alpha else as_rgb(picture)
     buffer = io.BytesIO()
     if form.exif:
         exif = _write_exif(infotext, own)

@@ -49,7 +49,7 @@ class PictureKeeper:
 
     def encode(self, job: Job, event: Picture) -> PictureFile:
         """The picture as its file will be. Raises GenerationFailed where the format can't hold it."""
-        picture = Image.frombytes("RGB", (event.width, event.height), event.rgb)
+        picture = Image.frombytes(event.mode, (event.width, event.height), event.rgb)
         if job.live:
             return encode(picture, job.resolved, event.image, event.facts)
         suffix = PurePosixPath(job.planned_paths[event.image]).suffix

@@ -15,7 +15,7 @@ class JobProgress:
 
     images: pictures in the whole job. finished: how many of them are done or skipped. seconds_hint: the
     estimate made before the run, used until enough steps have been seen. shares: of a picture that is done after 0, 1, 2 ...
-    steps; those of a hires pass take longer than those before.
+    steps; those of a hires pass take longer than those before. finishing: which share of a picture its finishing takes.
     """
 
     job_id: int
@@ -23,17 +23,29 @@ class JobProgress:
     finished: int
     seconds_hint: float | None
     shares: Sequence[float]
+    finishing: float = 0.0
     image: int = 0
     step: int = 0
     steps: int = 0
     stage: str = "Starting"
     preview_number: int = 0
+    _drawn: float = 0.0
+    _finished: float = 0.0
     _first_step: tuple[float, float] | None = None
     _steps_seen: int = 0
     _started_at: float = field(default_factory=time.monotonic)
 
     def note_step(self, image: int, step: int, steps: int) -> None:
         """One step is done."""
+        self._drawn, self._finished = self.shares[min(step, len(self.shares) - 1)], 0.0
+        self._note(image, step, steps)
+
+    def note_finishing(self, image: int, part: int, parts: int, share: float) -> None:
+        """One part of a step of the chain is done. share: of the whole chain."""
+        self._drawn, self._finished = 1.0, share
+        self._note(image, part, parts)
+
+    def _note(self, image: int, step: int, steps: int) -> None:
         self.image, self.step, self.steps = image, step, steps
         if self._first_step is None:
             self._first_step = time.monotonic(), self._done
@@ -44,6 +56,7 @@ class JobProgress:
         """One picture is done or skipped."""
         self.finished += 1
         self.step = 0
+        self._drawn = self._finished = 0.0
 
     @property
     def fraction(self) -> float:
@@ -53,7 +66,7 @@ class JobProgress:
     @property
     def _done(self) -> float:
         """Pictures, the share of the one being made included."""
-        return self.finished + self.shares[min(self.step, len(self.shares) - 1)]
+        return self.finished + (1 - self.finishing) * self._drawn + self.finishing * self._finished
 
     @property
     def seconds_left(self) -> float | None:

@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from webui.errors import EaselError
-from webui.generation.infotext import Mapped, Unmapped, map_fields
+from webui.errors import EaselError, InvalidRequest, TooLarge
+from webui.generation.infotext import PNG_TEXT_KEY, Mapped, Unmapped, map_fields, read_infotext
 from webui.generation.loopback import started_from
-from webui.generation.metadata.tools import Told, read_text, read_texts
+from webui.generation.metadata.tools import USER_COMMENT, Told, read_text, read_texts
 from webui.generation.prompt.styles import Style, extract_styles
-from webui.generation.request import REQUEST_TYPES, ResolvedRequest, Txt2Img, load_resolved, parameters_of
+from webui.generation.request import REQUEST_TYPES, ResolvedRequest, ResolvedUpscale, Txt2Img, load_resolved, parameters_of
 from webui.studio.picture_texts import read_picture_texts
 
 Answer = dict[str, Any]
@@ -37,6 +37,19 @@ def read_picture(data: bytes, checkpoints: Iterable[str]) -> Answer:
 def read_pasted(text: str, checkpoints: Iterable[str]) -> Answer:
     """What pasted text says: infotext, another program's JSON, or just a prompt. Never raises."""
     return _answer(read_text(text), checkpoints)
+
+
+def infotext_of(data: bytes) -> str:
+    """What a picture file says of how it was made, as infotext: its own, word for word, where it has one. Empty where it says nothing."""
+    try:
+        texts = read_picture_texts(data)
+    except (InvalidRequest, TooLarge):
+        return ""  # a picture, as was seen before, but of a format that has no room for words
+    told = read_texts(texts)
+    if told is None:
+        return ""
+    own = (texts.get(key, "") for key in (PNG_TEXT_KEY, USER_COMMENT))
+    return next((text for text in own if text and read_infotext(text) == told.infotext), told.infotext.text)
 
 
 def _answer(told: Told, checkpoints: Iterable[str]) -> Answer:
@@ -81,9 +94,11 @@ def without_styles(answer: Answer, styles: Iterable[Style], how: str) -> Answer:
 
 
 def _exact(record: Mapping[str, Any]) -> Mapped | None:
-    """The fields of Easel's own record; None where it can't be read, so that its infotext has the word."""
+    """The fields of Easel's own record; None where it can't be read or the picture wasn't drawn, so that its infotext has the word."""
     try:
         job: ResolvedRequest = load_resolved(json.dumps(record["request"]))
+        if isinstance(job, ResolvedUpscale):
+            return None
         request = job.alone(int(record.get("image", 0)), started_from(record.get("facts", {})))
     except (EaselError, LookupError, TypeError, ValueError, AttributeError):
         return None

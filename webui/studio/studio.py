@@ -32,6 +32,7 @@ from webui.executors.base import Executor, Slot
 from webui.extensions.registry import ExtensionRegistry
 from webui.generation.adapters import NO_ADAPTERS
 from webui.generation.control import IP_ADAPTER, ControlUnit
+from webui.generation.finishing import kept
 from webui.generation.images import images_of
 from webui.generation.prompt.explain import Explanation, Reader, explain
 from webui.generation.prompt.schedules import Steps
@@ -40,20 +41,24 @@ from webui.generation.request import (
     HIRES_FIELDS,
     MAX_SEED,
     RANDOM_SEED,
+    DrawnRequest,
     GenerationRequest,
     Inpaint,
     PictureFromPicture,
+    ResolvedDrawn,
     ResolvedRequest,
     ResolvedTxt2Img,
+    ResolvedUpscale,
     Txt2Img,
+    Upscale,
     explain_validation,
     parse_request,
 )
-from webui.generation.resolve import LAST_RANDOM_SEED, CheckpointIdentity, resolve
+from webui.generation.resolve import LAST_RANDOM_SEED, CheckpointIdentity, resolve, resolve_upscale
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
 from webui.generation.stock_pipelines import notes_for
-from webui.pictures.decoding import as_png, read_stored, read_upright, upright_size
+from webui.pictures.decoding import as_png, read_stored, read_upright, upright_size, with_alpha
 from webui.pictures.masking import as_mask, check_mask, check_region
 from webui.pictures.preprocessors import control_picture, encoder_picture
 from webui.pictures.starting import laid_under
@@ -202,6 +207,8 @@ class Studio:
         Raises InvalidRequest or CheckpointUnusable.
         """
         asked = parse_request(fields)
+        if isinstance(asked, Upscale):
+            return asked
         given = {name: getattr(asked, name) for name in asked.model_fields_set}
         known = type(asked).model_fields
         defaults = {name: value for name, value in self.catalog.find(asked.checkpoint).defaults.items() if name in known}
@@ -267,6 +274,9 @@ class Studio:
         key: the same one again returns the jobs that it made before.
         Raises as `submit` does, and KeyUsedDifferently.
         """
+        if forever and any(isinstance(request, Upscale) for request in requests):
+            words = "An upscale can't go on forever: each would be the same."
+            raise InvalidRequest(words, field="forever", allowed="false", hint="Leave it out.")
         entries = [self._prepared(request, priority=priority, forever=forever, film=film) for request in requests]
         return self._announce(self._journal.add(entries, self.preferences.current.queue_limit, key))
 
@@ -276,10 +286,20 @@ class Studio:
 
     def _prepared(self, request: GenerationRequest, *, film: bool | None = None, **how: Any) -> NewJob:
         film = self.preferences.current.film if film is None else film
-        prepared = self.extensions.prepare(self.styles.apply(request))
+        prepared = self.extensions.prepare(request if isinstance(request, Upscale) else self.styles.apply(request))
         notes = tuple(self.extensions.notes())
         for field, digest in (*images_of(request), *images_of(prepared)):
             self.images.require(digest, field)
+        resolved, told = (self._upscale(prepared), ()) if isinstance(prepared, Upscale) else self._drawn(prepared)
+        return NewJob(asked=request, resolved=resolved, notes=(*notes, *told), film=film, **how)
+
+    def _upscale(self, prepared: Upscale) -> ResolvedUpscale:
+        """An upscale as it will run."""
+        path = self.images.require(prepared.init_image, "init_image")
+        return resolve_upscale(prepared, upright_size(path), reading.infotext_of(path.read_bytes()))
+
+    def _drawn(self, prepared: DrawnRequest) -> tuple[ResolvedDrawn, tuple[str, ...]]:
+        """A request as it will be drawn, and what its maker should know."""
         checkpoint = self.catalog.find(prepared.checkpoint)
         identity = self._identity(checkpoint)
         if checkpoint.pipeline:
@@ -290,8 +310,7 @@ class Studio:
             hires = self._further("hires_checkpoint", prepared.other_hires_checkpoint)
             refiner = self._further("refiner", prepared.other_refiner)
         self._check_regions(prepared)
-        resolved = resolve(prepared, identity, self._rng, adapters, hires, refiner, self._source_size(prepared))
-        return NewJob(asked=request, resolved=resolved, notes=(*notes, *told), film=film, **how)
+        return resolve(prepared, identity, self._rng, adapters, hires, refiner, self._source_size(prepared)), told
 
     def _source_size(self, request: GenerationRequest) -> tuple[int, int] | None:
         """Width and height of the picture that it starts from. Raises InvalidRequest for a mask that doesn't fit it, or masks nothing."""
@@ -303,7 +322,7 @@ class Studio:
             check_mask(mask, size, inverted=request.inverted)
         return size
 
-    def _check_regions(self, request: GenerationRequest) -> None:
+    def _check_regions(self, request: DrawnRequest) -> None:
         """Raises InvalidRequest for a region that is nowhere, and where regions can't be drawn."""
         if request.regions and isinstance(request, Inpaint) and any(request.extends):
             hint = "Extend the picture first and draw the regions then, or leave them out."
@@ -351,11 +370,13 @@ class Studio:
 
     def _successor_of(self, job: Job) -> NewJob | None:
         """The next job of a row without end: a random seed is drawn anew, a fixed one goes on counting."""
-        seed = job.asked.seed
+        asked = job.asked
+        assert not isinstance(asked, Upscale), "these don't go on forever"
+        seed = asked.seed
         if seed != RANDOM_SEED:
-            seed = (seed + job.asked.picture_count) % (MAX_SEED + 1)
+            seed = (seed + asked.picture_count) % (MAX_SEED + 1)
         try:
-            return self._prepared(job.asked.model_copy(update={"seed": seed}), priority=job.priority, forever=True, film=job.film)
+            return self._prepared(asked.model_copy(update={"seed": seed}), priority=job.priority, forever=True, film=job.film)
         except EaselError as problem:
             log.warning("Job %s was to go on forever, and can't: %s", job.id, problem)
             return None
@@ -498,6 +519,9 @@ class Studio:
 
     def estimate(self, request: GenerationRequest) -> Estimate:
         """About how long a request will take and how it uses memory, from pictures made before."""
+        if isinstance(request, Upscale):
+            upscale = request if isinstance(request, ResolvedUpscale) else self._upscale(request)
+            return estimate(upscale, self.history.speed_samples(upscale.works_with))
         checkpoint = request.checkpoint or next((entry.name for entry in self.catalog.all() if entry.usable), "")
         return estimate(request, self.history.speed_samples(checkpoint), host_memory().available)
 
@@ -709,6 +733,8 @@ class Studio:
     def source_picture(self, image_id: str) -> bytes:
         """What a picture started from, as it lay under it: a PNG of the picture's own size. Raises NotFound."""
         request = self.request_of(image_id)
+        if isinstance(request, ResolvedUpscale):
+            return as_png(self._seen_before(request))
         if not isinstance(request, PictureFromPicture):
             raise NotFound("This picture started from words alone.", code="image_not_found")
         path, _ = self.images.get(request.init_image)
@@ -719,6 +745,13 @@ class Studio:
             whole.paste(source, (request.extends.left, request.extends.top))
             return as_png(whole)
         return as_png(laid_under(source, request.picture_size, request.resize_mode))
+
+    def _seen_before(self, request: ResolvedUpscale) -> Image.Image:
+        """Of a picture that was finished anew: what is still seen of it, at its own size."""
+        path, _ = self.images.get(request.init_image)
+        source = with_alpha(read_upright(path, request.init_image))
+        (width, height), (left, top, right, bottom) = source.size, kept(request.finishing, source.size)
+        return source.crop((round(left * width), round(top * height), round(right * width), round(bottom * height)))
 
     def thumbnail_path(self, image_id: str) -> Path:
         """A WebP of at most 384 px. Raises NotFound."""
@@ -806,6 +839,10 @@ class Studio:
         Raises InvalidRequest or CheckpointUnusable.
         """
         request = parse_request(fields)
+        if isinstance(request, Upscale):
+            raise InvalidRequest(
+                "An upscale has no prompt.", field="kind", allowed="txt2img, img2img, inpaint", hint="Choose one of these."
+            )
         checkpoint, models = self.catalog.find(request.checkpoint), self.catalog.models
         tokenizer = tokenizer_of(checkpoint.path)
         reader = Reader(
@@ -884,14 +921,16 @@ def _request_words(job: Job) -> dict[str, Any]:
     try:
         request = job.resolved
     except EaselError:
-        return {"prompt": "", "checkpoint": "", "pictures": 1, "width": 0, "height": 0, "seed": "0", "source_name": ""}
-    width, height = request.picture_size
+        return {"kind": "", "prompt": "", "checkpoint": "", "pictures": 1, "width": 0, "height": 0, "seed": None, "source_name": ""}
+    width, height = request.finished_size
+    seed = request.image_seeds[0]
     return {
-        "prompt": request.prompt,
-        "checkpoint": request.checkpoint,
+        "kind": request.kind,
+        "prompt": request.words[0],
+        "checkpoint": "" if isinstance(request, ResolvedUpscale) else request.checkpoint,
         "pictures": request.picture_count,
         "width": width,
         "height": height,
-        "seed": str(request.seed),
-        "source_name": request.init_name if isinstance(request, PictureFromPicture) else "",
+        "seed": None if seed is None else str(seed),
+        "source_name": request.init_name if isinstance(request, PictureFromPicture | Upscale) else "",
     }

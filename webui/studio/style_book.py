@@ -8,14 +8,17 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from webui.durable import write_durably
 from webui.errors import Conflict, DataUnusable, DiskFull, InvalidRequest, NotFound
 from webui.generation.prompt.styles import Style, StyleRow, StyleTable, apply_styles, read_table, write_table
-from webui.generation.request import MAX_PROMPT_CHARACTERS, GenerationRequest
+from webui.generation.request import MAX_PROMPT_CHARACTERS, PictureRequest
 
 ENCODING = "utf-8-sig"
 """With a byte order mark, as AUTOMATIC1111 writes it, so that spreadsheets read it right."""
+
+AnyDrawn = TypeVar("AnyDrawn", bound=PictureRequest)
 
 MAX_NAME = 200
 MOST_STYLES = 10_000
@@ -87,7 +90,7 @@ class StyleBook:
                 )
         return [known[name] for name in names]
 
-    def apply(self, request: GenerationRequest) -> GenerationRequest:
+    def apply(self, request: AnyDrawn) -> AnyDrawn:
         """The request with its styles in its prompts and no names left. Raises InvalidRequest."""
         if not request.styles:
             return request

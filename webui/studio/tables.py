@@ -14,6 +14,7 @@ job = Table(
     Column("priority", Integer, nullable=False, default=0),
     Column("live", Boolean, nullable=False, default=False),
     Column("client", String(64)),
+    # What it works with: a checkpoint, or of what isn't drawn a word that no checkpoint has as its name (ResolvedUpscale.works_with).
     Column("checkpoint", Text, nullable=False),
     Column("asked", Text, nullable=False),
     Column("resolved", Text, nullable=False),
@@ -112,8 +113,10 @@ generation = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("job_id", BigInteger, nullable=False, index=True),
     Column("kind", String(16), nullable=False),
+    # Of what isn't drawn (an upscale): those that its source was made from, as far as its file told.
     Column("prompt", Text, nullable=False),
     Column("negative_prompt", Text, nullable=False),
+    # As in a job. What isn't drawn has no seed (-1), and nothing in the columns of sampler, steps and the like.
     Column("checkpoint", Text, nullable=False),
     Column("checkpoint_hash", String(16), nullable=False),
     Column("sampler", String(64), nullable=False),

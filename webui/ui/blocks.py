@@ -178,8 +178,9 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
     def asked_of(job: str) -> GenerationRequest:
         """What was asked, with the size in numbers, which is how the page has it."""
         asked, made = studio.asked_of(job), studio.resolved_of(job)
-        resized = isinstance(asked, PictureFromPicture) and asked.resize_by
-        return asked.model_copy(update={"resize_by": 0.0, "width": made.width, "height": made.height}) if resized else asked
+        if not isinstance(asked, PictureFromPicture) or not isinstance(made, PictureFromPicture) or not asked.resize_by:
+            return asked
+        return asked.model_copy(update={"resize_by": 0.0, "width": made.width, "height": made.height})
 
     def reopen(event: gr.EventData) -> dict[Any, Any]:
         asked = asked_of(str(event.job))

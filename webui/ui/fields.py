@@ -145,7 +145,7 @@ class Fields:
         result: dict[Component, Any] = {}
         for name, component in self.components.items():
             field = _field_of(name, type(request))
-            if field is None or (name == "checkpoint" and not request.checkpoint):
+            if field is None or (name == "checkpoint" and not getattr(request, name)):
                 continue  # no checkpoint is "the one in use": what the picker shows stays
             if name in EXTENSION_SWITCHES:
                 result[component] = bool(request.extensions.get(EXTENSION_SWITCHES[name], {}).get("enabled"))

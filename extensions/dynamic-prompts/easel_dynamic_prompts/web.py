@@ -16,7 +16,7 @@ from dynamicprompts.wildcards import WildcardManager
 
 from webui.extensions import hookimpl
 from webui.generation.prompt.completion import Completion, rank
-from webui.generation.request import RANDOM_SEED, GenerationRequest
+from webui.generation.request import RANDOM_SEED, GenerationRequest, Upscale
 
 ID = "dynamic-prompts"
 WILDCARDS = Path(__file__).resolve().parent.parent / "wildcards"
@@ -35,7 +35,7 @@ def expand(text: str, seed: int) -> str:
 @hookimpl
 def prepare(request: GenerationRequest) -> GenerationRequest | None:
     """Expand the prompts where the request asks for it; equal ones become equal words."""
-    if not request.extensions.get(ID, {}).get("enabled"):
+    if isinstance(request, Upscale) or not request.extensions.get(ID, {}).get("enabled"):
         return None
     seed = request.seed if request.seed != RANDOM_SEED else random.SystemRandom().getrandbits(32)
     seeds = {"prompt": seed, "negative_prompt": seed + 1, "hires_prompt": seed, "hires_negative_prompt": seed + 1}

@@ -114,7 +114,7 @@ def fit_controls(job: JobSpec, family: Family, beside: LoadBeside, prompts: Pict
     beside: loads their models. prompts: makes and keeps what IP-Adapters make of pictures.
     """
     wanted = [
-        _Wanted(number, unit, use) for number, (unit, use) in enumerate(zip(job.request.controls, job.controls, strict=True)) if unit.weight
+        _Wanted(number, unit, use) for number, (unit, use) in enumerate(zip(job.drawn.controls, job.controls, strict=True)) if unit.weight
     ]
     for one in wanted:
         require_unet(family, one.field)

@@ -17,7 +17,7 @@ from webui.engine.memory.loaded import Loaded
 from webui.engine.memory.meter import Measured, give_back, peak_of
 from webui.generation.job import JobSpec
 from webui.generation.passes import Pass
-from webui.generation.request import ResolvedRequest
+from webui.generation.request import ResolvedDrawn
 from webui.planning.memory import RESIDENT, WHOLE, Budget, Plan, make_plan
 from webui.planning.peaks import DECODE, DENOISE, ENCODE, Peak, PictureActivations, merge
 
@@ -45,7 +45,7 @@ class MemoryBook:
         self,
         loaded: Loaded,
         job: JobSpec,
-        stage: Pass[ResolvedRequest],
+        stage: Pass[ResolvedDrawn],
         pictures: int,
         control: JobControl,
         told: Callable[[str], None],
@@ -58,7 +58,7 @@ class MemoryBook:
         doesn't work here.
         """
         request = stage.request
-        if request.checkpoint == job.request.checkpoint:
+        if request.checkpoint == job.drawn.checkpoint:
             self.learn(loaded.architecture, _peaks_of(job.known_peaks))
         # What lies on a device of its own is not free there already.
         taken = 0 if self._device.copies else beside

@@ -23,7 +23,7 @@ from webui.engine.memory.identity import Identities, text_identity
 from webui.engine.memory.loaded import DENOISER, VAE, Loaded
 from webui.engine.memory.low_bits import require_widening
 from webui.engine.memory.meter import give_back
-from webui.engine.memory.read_ahead import read_ahead
+from webui.engine.memory.read_ahead import in_order_of_use, read_ahead
 from webui.engine.memory.skeleton import Skeleton
 from webui.engine.memory.weights import MAPPED, RAM, Weights, WeightStore
 from webui.errors import AdapterUnusable, CheckpointUnusable
@@ -77,11 +77,10 @@ class Checkpoints(Protocol):
 
 @dataclass(eq=False)
 class _Known:
-    """A checkpoint that was opened. family, text_identity: made once its skeletons were there."""
+    """A checkpoint that was opened. loaded: made once its skeletons were there; it serves whenever the checkpoint is put on."""
 
     source: CheckpointSource
-    family: Family | None = None
-    text_identity: str = ""
+    loaded: Loaded | None = None
 
 
 class ModelManager:
@@ -117,7 +116,7 @@ class ModelManager:
         """
         require_widening(storage, self._device.torch_device)
         known = self._opened(path, vae, storage)
-        if self._current is not None and known.family is self._current.family and known.family is not None:
+        if self._current is not None and known.loaded is self._current:
             return self._current
         loading()
         source = known.source
@@ -125,14 +124,14 @@ class ModelManager:
         # All weights are there before the first one moves: whatever fails, fails before the switch.
         weights = {kind: self._weights(path, source, kind, skeletons[kind]) for kind in source.components}
         modules: dict[Any, torch.nn.Module] = {kind: skeleton.module for kind, skeleton in skeletons.items()}
-        family = known.family or source.assemble(modules, self._device)
+        family = known.loaded.family if known.loaded else source.assemble(modules, self._device)
         self._put_on({skeletons[kind]: weights[kind] for kind in skeletons})
         self._pipeline = None
         self._read_ahead(weights)
-        if known.family is None:
+        if known.loaded is None:
             encoders = [part.identity for kind, part in weights.items() if kind.startswith("text_encoder")]
-            known.family, known.text_identity = family, text_identity(family, source.family, encoders)
-        self._current = self._loaded(known, family, skeletons)
+            known.loaded = self._loaded(source, family, text_identity(family, source.family, encoders), skeletons)
+        self._current = known.loaded
         self._store.keep_within_budget(self._leased)
         if self._device.copies:
             self._device.free_memory()
@@ -295,14 +294,14 @@ class ModelManager:
     def _read_ahead(self, weights: Mapping[Any, Weights]) -> None:
         # The text encoder may not be asked at all; the VAE is the last one to be.
         wanted = [weights[kind] for kind in (DENOISER, VAE) if kind in weights]
-        read_ahead([tensor.data for part in wanted if part.state == MAPPED for tensor in part.tensors.values()])
+        mapped = [part.tensors for part in wanted if part.state == MAPPED]
+        read_ahead([tensors[name].data for tensors in mapped for name in in_order_of_use(tensors)])
 
-    def _loaded(self, known: _Known, family: Family, skeletons: Mapping[Any, Skeleton]) -> Loaded:
-        source = known.source
+    def _loaded(self, source: CheckpointSource, family: Family, text: str, skeletons: Mapping[Any, Skeleton]) -> Loaded:
         return Loaded(
             family,
             source.components[DENOISER].architecture,
-            known.text_identity,
+            text,
             place=lambda kinds: self._place({str(kind): skeleton for kind, skeleton in skeletons.items()}, kinds),
             held=self._held,
         )

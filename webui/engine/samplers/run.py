@@ -16,7 +16,7 @@ from typing import Protocol
 
 import torch
 
-from webui.generation.request import ResolvedRequest
+from webui.generation.request import ResolvedDrawn
 
 Denoise = Callable[[torch.Tensor, float], torch.Tensor]
 OnStep = Callable[[int, float, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -124,7 +124,7 @@ class SamplerOptions:
     noise_scale: float = 1.0
 
     @staticmethod
-    def of(request: ResolvedRequest) -> SamplerOptions:
+    def of(request: ResolvedDrawn) -> SamplerOptions:
         """What a request says."""
         churn = request.sigma_churn, request.sigma_tmin, request.sigma_tmax or math.inf
         return SamplerOptions(request.eta, request.eta_ddim, *churn, request.sigma_noise)

@@ -1,0 +1,334 @@
+"""What is done to a picture when it is drawn, or to any other picture: the steps of a finishing chain, one after the other.
+
+Each step is declared here once, as the parameters of a request are; what it does stands in `webui.engine.finishing`.
+In infotexts a step has AUTOMATIC1111's keys, `Postprocess upscale by: 4, Postprocess upscaler: Lanczos`; the second one of its
+kind has a number in them, `Postprocess 2 upscale by: 2`, and so on. The order of their keys is the order of the steps.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from pydantic import ConfigDict, field_validator
+
+from webui.errors import InvalidRequest
+from webui.generation.enlarging import LANCZOS, NO_UPSCALER, find_pixel_upscaler
+from webui.generation.parameter import Declared, parameter
+from webui.pictures.boxes import Size
+from webui.pictures.upscaling import Upscaling, upscaling
+
+Share = tuple[float, float, float, float]
+"""Part of a picture: left, top, right and bottom as shares of its width and height."""
+
+WHOLE: Share = (0.0, 0.0, 1.0, 1.0)
+MOST_STEPS = 16
+LONGEST_SIDE = 16_384
+"""Of a finished picture, in pixels."""
+
+MOST_PIXELS = 100_000_000
+"""Of a finished picture: what one message from a worker has room for."""
+
+POSTPROCESS = "Postprocess"
+"""How all infotext keys of steps begin."""
+
+
+class FinishingStep(Declared):
+    """What every step has. Its `step` says which one it is. told: fields whose infotext keys are always written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    told: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def keys(cls) -> dict[str, str]:
+        """Field -> what its infotext key is called, without "Postprocess" and number."""
+        extras = {name: info.json_schema_extra for name, info in cls.model_fields.items()}
+        return {name: str(extra["infotext"]) for name, extra in extras.items() if isinstance(extra, dict) and "infotext" in extra}
+
+    @property
+    def doing(self) -> str:
+        """What is happening while it works, in words for the progress card."""
+        raise NotImplementedError
+
+    def size_after(self, size: Size) -> Size:
+        """Width and height in pixels of what it makes of a picture of that size."""
+        return size
+
+    def largest(self, size: Size) -> Size:
+        """The same of the largest picture on the way."""
+        return self.size_after(size)
+
+    def kept(self, size: Size) -> Share:
+        """Which part of a picture of that size is still seen in what it makes."""
+        return WHOLE
+
+    def work(self, size: Size) -> float:
+        """How much it has to do for a picture of that size: pixels that it makes."""
+        width, height = self.size_after(size)
+        return float(width * height)
+
+    def models(self) -> dict[str, str]:
+        """Field -> name, of the models that it works with; built-in ones left out."""
+        return {}
+
+    def pairs(self) -> dict[str, str]:
+        """Its infotext, without "Postprocess" and number in the keys: fields that aren't as usual, and those that are always told."""
+        usual = type(self).model_fields
+        return {
+            key: _written(value)
+            for name, key in self.keys().items()
+            if (value := getattr(self, name)) != usual[name].get_default() or name in self.told
+        }
+
+    @classmethod
+    def words(cls) -> tuple[str, ...]:
+        """All infotext keys by which readers know it, without "Postprocess" and number."""
+        return tuple(cls.keys().values())
+
+    @classmethod
+    def read(cls, pairs: Mapping[str, str]) -> dict[str, Any]:
+        """The fields that such pairs tell. Never raises; what it says may not be valid."""
+        return {name: pairs[key] for name, key in cls.keys().items() if key in pairs}
+
+
+class UpscaleStep(FinishingStep):
+    """Enlarges a picture, by a factor or to a size."""
+
+    told: ClassVar[tuple[str, ...]] = ("scale", "upscaler")
+
+    step: Literal["upscale"]
+    upscaler: str = parameter(LANCZOS, label="Upscaler", help="What enlarges.", infotext="upscaler", min_length=1, max_length=500)
+    upscaler_2: str = parameter(
+        NO_UPSCALER,
+        label="Second upscaler",
+        help="Enlarges the same picture once more; both results are laid over each other. None: there is none.",
+        infotext="upscaler 2",
+        min_length=1,
+        max_length=500,
+    )
+    upscaler_2_visibility: float = parameter(
+        0.0,
+        label="Visibility of the second",
+        help="How much of the second upscaler's picture is seen: 0 none of it, 1 nothing else.",
+        infotext="upscaler 2 visibility",
+        step=0.01,
+        ge=0,
+        le=1,
+    )
+    scale: float = parameter(
+        4.0,
+        label="Enlarge by",
+        help="How many times as wide and as high the picture becomes.",
+        infotext="upscale by",
+        unit="times",
+        step=0.05,
+        ge=0.05,
+        le=8,
+    )
+    width: int = parameter(
+        0,
+        label="Width",
+        help="Width to enlarge to instead. 0: it follows from the height, or from the factor.",
+        unit="px",
+        step=8,
+        ge=0,
+        le=8192,
+    )
+    height: int = parameter(
+        0,
+        label="Height",
+        help="Height to enlarge to instead. 0: it follows from the width, or from the factor.",
+        unit="px",
+        step=8,
+        ge=0,
+        le=8192,
+    )
+    crop: bool = parameter(
+        True,
+        label="Crop to fit",
+        help="Where both width and height are given: cuts off evenly what stands over, instead of keeping it.",
+        infotext="upscale crop",
+    )
+    tile: int = parameter(
+        0,
+        label="Tile size",
+        help="Side of the squares in which a model works on the picture; smaller ones need less memory. 0: as large as memory allows.",
+        infotext="tile size",
+        unit="px",
+        step=16,
+        ge=0,
+        le=4096,
+    )
+    overlap: int = parameter(
+        0,
+        label="Tile overlap",
+        help="By how much tiles overlap, so that no seam is seen. 0: as much as suits the model.",
+        infotext="tile overlap",
+        unit="px",
+        step=8,
+        ge=0,
+        le=512,
+    )
+
+    @field_validator("upscaler")
+    @classmethod
+    def _known_upscaler(cls, value: str) -> str:
+        return find_pixel_upscaler(value, "upscaler").label
+
+    @field_validator("upscaler_2")
+    @classmethod
+    def _known_second_upscaler(cls, value: str) -> str:
+        return NO_UPSCALER if value.strip().casefold() == NO_UPSCALER.casefold() else find_pixel_upscaler(value, "upscaler_2").label
+
+    @property
+    def doing(self) -> str:
+        """What is happening while it works, in words for the progress card."""
+        return f"Enlarging with {' and '.join(self.upscalers)}"
+
+    @property
+    def blended(self) -> bool:
+        """Whether anything is seen of a second upscaler."""
+        return self.upscaler_2 != NO_UPSCALER and self.upscaler_2_visibility > 0
+
+    @property
+    def upscalers(self) -> tuple[str, ...]:
+        """Names of those that are at work."""
+        return (self.upscaler, self.upscaler_2) if self.blended else (self.upscaler,)
+
+    def upscaling(self, size: Size) -> Upscaling:
+        """How a picture of that size is enlarged."""
+        return upscaling(size, self.scale, (self.width, self.height), crop=self.crop)
+
+    def size_after(self, size: Size) -> Size:
+        """Width and height in pixels of what it makes of a picture of that size."""
+        return self.upscaling(size).size
+
+    def largest(self, size: Size) -> Size:
+        """The same before anything is cut off."""
+        return self.upscaling(size).cover
+
+    def kept(self, size: Size) -> Share:
+        """Which part of a picture of that size is still seen in what it makes."""
+        way = self.upscaling(size)
+        (width, height), box = way.cover, way.box
+        return box.left / width, box.top / height, box.right / width, box.bottom / height
+
+    def work(self, size: Size) -> float:
+        """How much it has to do for a picture of that size: pixels that its upscalers make."""
+        width, height = self.upscaling(size).cover
+        return float(width * height * len(self.upscalers))
+
+    def pairs(self) -> dict[str, str]:
+        """Its infotext: "upscale to" in place of "upscale by" where it enlarges to a size."""
+        told = super().pairs()
+        if not self.width and not self.height:
+            return told
+        return {
+            _TO if key == "upscale by" else key: f"{self.width}x{self.height}" if key == "upscale by" else value
+            for key, value in told.items()
+        }
+
+    @classmethod
+    def words(cls) -> tuple[str, ...]:
+        """All infotext keys by which readers know it."""
+        return *super().words(), _TO
+
+    @classmethod
+    def read(cls, pairs: Mapping[str, str]) -> dict[str, Any]:
+        """The fields that such pairs tell."""
+        size = re.fullmatch(r"(\d+)x(\d+)", pairs.get(_TO, ""))
+        return super().read(pairs) | ({"width": size[1], "height": size[2]} if size else {})
+
+
+_TO = "upscale to"
+
+AnyStep = UpscaleStep
+"""Any step; its `step` says which. Further ones join here, and in the table of `webui.engine.finishing`."""
+
+STEP_TYPES: dict[str, type[FinishingStep]] = {"upscale": UpscaleStep}
+"""By what their `step` says."""
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    return str(value)
+
+
+def size_after(steps: Sequence[FinishingStep], size: Size) -> Size:
+    """Width and height in pixels of what comes out of a chain. Raises InvalidRequest where a step makes too large a picture."""
+    for number, step in enumerate(steps):
+        largest, size = step.largest(size), step.size_after(size)
+        if max(largest) > LONGEST_SIDE or largest[0] * largest[1] > MOST_PIXELS:
+            raise InvalidRequest(
+                f"The finished picture would be too large ({largest[0]} x {largest[1]}).",
+                field=f"finishing[{number}]",
+                allowed=f"at most {LONGEST_SIDE:,} px on a side and {MOST_PIXELS // 1_000_000} megapixels",
+                hint="Enlarge it by less.",
+            )
+    return size
+
+
+def kept(steps: Sequence[FinishingStep], size: Size) -> Share:
+    """Which part of a picture of that size is still seen in what comes out of a chain."""
+    left, top, right, bottom = WHOLE
+    for step in steps:
+        share = step.kept(size)
+        width, height = right - left, bottom - top
+        left, top, right, bottom = left + share[0] * width, top + share[1] * height, left + share[2] * width, top + share[3] * height
+        size = step.size_after(size)
+    return left, top, right, bottom
+
+
+def works(steps: Sequence[FinishingStep], size: Size) -> list[float]:
+    """How much each step of a chain has to do for a picture of that size."""
+    done = []
+    for step in steps:
+        done.append(step.work(size))
+        size = step.size_after(size)
+    return done
+
+
+# --- In infotexts ---
+
+INFOTEXT_KEY = re.compile(rf"{POSTPROCESS} (?:([2-9]|[1-9]\d+) )?(.+)")
+
+
+def write_steps(steps: Sequence[FinishingStep], before: Iterable[str] = ()) -> dict[str, str]:
+    """Steps as infotext keys. before: keys of an infotext that they are appended to, whose steps are counted on from."""
+    counts: Counter[str] = Counter()
+    for kind, number, _ in _keys(before):
+        counts[kind] = max(counts[kind], number)
+    pairs: dict[str, str] = {}
+    for step in steps:
+        kind = str(getattr(step, "step"))  # noqa: B009 - each step declares its own
+        counts[kind] += 1
+        begin = POSTPROCESS if counts[kind] == 1 else f"{POSTPROCESS} {counts[kind]}"
+        pairs |= {f"{begin} {key}": value for key, value in step.pairs().items()}
+    return pairs
+
+
+def read_steps(parameters: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The fields of each step that an infotext tells of, by its first key and in order. Never raises; what it says may not be valid."""
+    found: dict[tuple[str, int], dict[str, str]] = {}
+    first: dict[tuple[str, int], str] = {}
+    for kind, number, key in _keys(parameters):
+        word = INFOTEXT_KEY.fullmatch(key)
+        assert word is not None, "it is among those that match"
+        found.setdefault((kind, number), {})[word[2]] = parameters[key]
+        first.setdefault((kind, number), key)
+    return {first[place]: {"step": place[0], **STEP_TYPES[place[0]].read(pairs)} for place, pairs in found.items()}
+
+
+def tells_of_step(key: str) -> bool:
+    """Whether an infotext key tells of a step."""
+    return bool(_keys((key,)))
+
+
+def _keys(parameters: Iterable[str]) -> list[tuple[str, int, str]]:
+    """Of the keys that tell of steps: which step, which of its kind, and the key."""
+    kinds = {word: kind for kind, step in STEP_TYPES.items() for word in step.words()}
+    matches = [(key, match) for key in parameters if (match := INFOTEXT_KEY.fullmatch(key)) and match[2] in kinds]
+    return [(kinds[match[2]], int(match[1] or 1), key) for key, match in matches]
