@@ -110,7 +110,7 @@ class BatchOrder(_Part):
     output_folder: Words = parameter(
         "",
         label="Output folder",
-        help="Folder below img2img-images, inpaint-images or upscale-images, whose pictures keep the names of the files. Empty: as all others.",
+        help="Folder below img2img-images, inpaint-images or upscale-images; pictures keep the names of the files. Empty: as all others.",
         max_length=FOLDER_BYTES,
     )
 

@@ -125,7 +125,10 @@ def _given(sizes: Any, total: Any) -> tuple[Sequence[Size], int]:
     total = len(pairs) if total is None else total
     if not isinstance(total, int) or isinstance(total, bool) or not max(1, len(pairs)) <= total <= MOST_FILES:
         raise InvalidRequest(
-            f"The total can't be {str(total)[:20]}.", field="total", allowed=f"1 to {MOST_FILES:,}, and no less than sizes", hint="Leave it out."
+            f"The total can't be {str(total)[:20]}.",
+            field="total",
+            allowed=f"1 to {MOST_FILES:,}, and no less than sizes",
+            hint="Leave it out.",
         )
     return pairs[:: max(1, len(pairs) // MOST_SAMPLED)], total
 

@@ -67,7 +67,8 @@ class StudioHands:
 
     complete: fields -> request with the checkpoint's defaults. prepared: request -> job to be taken. announce: jobs were taken.
     stop: end a running job. seconds_left: of a running job, None where that isn't known.
-    pace: seconds for a unit of a checkpoint's work. bytes_of_pixel: of the files of pictures made with it. checkpoints: names of those there are. random_seed: a fresh one.
+    pace: seconds for a unit of a checkpoint's work. bytes_of_pixel: of the files of pictures made with it.
+    checkpoints: names of those there are. random_seed: a fresh one.
     """
 
     complete: Callable[[Any], GenerationRequest]

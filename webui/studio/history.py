@@ -199,7 +199,9 @@ class History:
 
     def bytes_of_pixel(self, checkpoint: str) -> float | None:
         """Bytes for each pixel of the files that were made last with that; None where there are none."""
-        query = select(func.sum(image.c.bytes), func.sum(image.c.width * image.c.height)).join(_NEWEST, image.c.generation_id == _NEWEST.c.id)
+        query = select(func.sum(image.c.bytes), func.sum(image.c.width * image.c.height)).join(
+            _NEWEST, image.c.generation_id == _NEWEST.c.id
+        )
         with self._database.reading() as connection:
             size, pixels = connection.execute(query, {"checkpoint": checkpoint}).one()
         return size / pixels if pixels else None
