@@ -183,6 +183,7 @@ def test_the_api_examples_run(url: str, tmp_path: Path, monkeypatch: pytest.Monk
         "12 1 True\nimage/gif True",
         "waiting\n384 512",
         "3",
+        "True True\n900",
         "True",
         "made penguin on a pink background",
         "1 of 1",

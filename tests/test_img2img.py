@@ -71,7 +71,7 @@ def test_the_kind_says_which_request_it_is() -> None:
 @pytest.mark.parametrize(
     ("fields", "field", "words"),
     [
-        ({"kind": "upscale"}, "kind", "The kind of a request can't be 'upscale'."),
+        ({"kind": "enlarge"}, "kind", "The kind of a request can't be 'enlarge'."),
         ({"kind": ["inpaint"]}, "kind", "The kind of a request can't be ['inpaint']."),
         ({"kind": "img2img"}, "init_image", "Picture is missing."),
         ({"kind": "inpaint", "init_image": PICTURE}, "mask", "Mask is missing."),

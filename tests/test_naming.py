@@ -165,7 +165,6 @@ def test_every_word_passes_the_check_and_has_a_value(token: str) -> None:
     [
         ("[sede]", "[sede]"),
         ("[image_hash]", "before the picture is made"),
-        ("[basename]", "upscale"),
         ("[seed", "other half"),
         ("seed]", "other half"),
         ("[]", "other half"),

@@ -394,7 +394,8 @@ def _is_how_easel_does_it(key: str, value: str) -> bool:
 
 
 def _joined(request: BaseRequest, given: Mapping[str, Any]) -> dict[str, Any]:
-    return {"schedule_type": getattr(request, "schedule_type")}  # noqa: B009 if "sampler" in given and "schedule_type" in request.model_fields_set else {}
+    told = isinstance(request, PictureRequest) and "sampler" in given and "schedule_type" in request.model_fields_set
+    return {"schedule_type": request.schedule_type} if told else {}
 
 
 # --- Old forms ---
