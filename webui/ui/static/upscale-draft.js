@@ -28,9 +28,9 @@ class Draft extends EventTarget {
     this.finishing = kept.map((step) => (step.step === UPSCALE ? Object.fromEntries(Object.keys(this.usual).map((name) => [name, step[name] ?? this.usual[name]])) : step));
   }
 
-  /** Events: "change". */
-  set(given) {
-    Object.assign(this, given);
+  /** Events: "change". What was seen of it before the page was first opened has no chain yet. */
+  set({ finishing, ...given }) {
+    Object.assign(this, given, finishing && { finishing });
     remember(NAME, this.kept());
     this.dispatchEvent(new Event("change"));
   }
@@ -46,7 +46,7 @@ class Draft extends EventTarget {
 
   /** The step that the fields of the page show; null where the chain has none. */
   get step() {
-    return this.finishing.find(({ step }) => step === UPSCALE) ?? null;
+    return this.finishing?.find(({ step }) => step === UPSCALE) ?? null;
   }
 
   setStep(given) {
