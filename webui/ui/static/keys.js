@@ -156,8 +156,10 @@ function withCommand(event) {
   }
 }
 
+const OPEN_LIST = '[role="option"]:not(.ez-up-file, .ez-up-cell)'; // of a field; not one of the page
+
 function escape(event) {
-  if (document.querySelector('[role="option"]')) return; // an open list closes itself
+  if (document.querySelector(OPEN_LIST)) return; // it closes itself
   if (closeMenu() || closeViewer() || closeSheet() || (!isTyping(event.target) && closeBoard())) return event.preventDefault();
   if (currentPage() === "upscale" && closePicker()) return event.preventDefault();
   if (isTyping(event.target) && !isDrawing() && currentPage() !== "upscale") return;

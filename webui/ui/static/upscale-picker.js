@@ -8,7 +8,7 @@ import { count, nameOf } from "./words.js";
 const AT_ONCE = 60;
 
 /**
- * {element, close}. picked: those that are chosen at the beginning, as `of(image)` has them. done(picked) ends it with what is chosen then,
+ * {element, focus}. picked: those that are chosen at the beginning, as `of(image)` has them. done(picked) ends it with what is chosen then,
  * null where it was given up. one: a single one is chosen, and ends it.
  */
 export function picker({ picked, of, one = false, done }) {
@@ -99,12 +99,12 @@ export function picker({ picked, of, one = false, done }) {
     if (!shown.length) fill(shelf, h("div", { class: "ez-empty" }, icon("pictures"), h("p", {}, "There are no pictures yet. What you make is found here.")));
     if (first && shown.length) {
       stop(shown[0][1]);
-      if (element.contains(document.activeElement) || document.activeElement === document.body) shown[0][1].focus({ preventScroll: true });
+      if (element.contains(document.activeElement)) shown[0][1].focus({ preventScroll: true });
     }
     const box = more.getBoundingClientRect();
     if (!complete && box.height && box.top < shelf.getBoundingClientRect().bottom) load();
   }
   say();
   load();
-  return { element };
+  return { element, focus: () => leave.focus({ preventScroll: true }) };
 }

@@ -152,8 +152,8 @@ export function holdUpscaled(isOn) {
 /** What Esc ends here: the batch is paused at once, or the job that runs ends. False where there is none. */
 export function endUpscaling() {
   const going = batchesOf(PAGE).find(({ status }) => status === "active");
-  const own = going?.now.some(({ job }) => job === runningJob()?.id);
-  if (!going || (runningJob() && !own)) return interruptRunning();
+  const running = runningJob();
+  if (!going || (running && (running.kind !== PAGE || mine.has(running.id)))) return interruptRunning();
   interruptBatch(going);
   return true;
 }
@@ -312,7 +312,7 @@ export function pick({ one = false } = {}) {
   });
   parts.element.classList.add("is-picking");
   parts.element.append(picking.element);
-  picking.element.querySelector("button").focus({ preventScroll: true });
+  picking.focus();
 }
 
 /** False if no choice was open. */
