@@ -141,6 +141,7 @@ def _take(browser: Browser, url: str, out: Path) -> None:
     _take_painting(browser, url, keep)
     _take_upscale(browser, url, keep)
     _take_regions(browser, url, keep)
+    _take_finishing(_open(browser, url, size=WIDE), keep)
     _take_models(browser, url, keep)
     _take_queue(_open(browser, url, size=WIDE), keep)
 
@@ -198,6 +199,25 @@ def _take_regions(browser: Browser, url: str, keep: Callable[[Page, str], None])
     page.get_by_role("button", name="Paint").nth(1).click()
     expect(board).to_be_focused(timeout=PATIENCE)
     keep(page, "regions-light")
+
+
+def _take_finishing(page: Page, keep: Callable[[Page, str], None]) -> None:
+    """A picture that was sharpened and warmed on its way to a WebP file, and the chain that did it."""
+    page.locator("#ez-acc-finishing > button").click()
+    section = page.locator("#ez-finishing")
+    for name in ("Upscale", "Sharpen", "Colour correct", "Format"):
+        section.get_by_role("button", name="Add step").click()
+        page.get_by_role("menuitem", name=name, exact=True).click()
+    section.get_by_label("Format", exact=True).select_option("WebP")
+    steps = section.locator(".ez-step-name")
+    steps.nth(2).click()
+    section.get_by_label("Colours", exact=True).select_option("Temperature")
+    steps.nth(3).click()  # closed again
+    page.locator("#ez-field-seed input").fill("7")
+    _generate(page, "fox on a green background", 1)
+    _wait_for(page, "fox on a green background")
+    section.get_by_role("button", name="Add step").scroll_into_view_if_needed()
+    keep(page, "finishing-light")
 
 
 def _take_models(browser: Browser, url: str, keep: Callable[[Page, str], None]) -> None:

@@ -148,7 +148,7 @@ def test_it_is_sent_here_from_a_result_and_on_to_others(page: Page) -> None:
     # History has it, with a way back to what made it.
     open_history(page)
     page.locator("#ez-history .ez-cell").first.click()
-    expect(page.locator("#ez-history .ez-side")).to_contain_text("Upscaler")
+    expect(page.locator("#ez-history .ez-side")).to_contain_text("Finishing")
     page.locator("#ez-history").get_by_role("button", name="Use parameters").click()
     expect(page.locator("#ez-page-upscale")).to_be_visible()
     expect(upscale(page).get_by_label("Enlarge by")).to_have_value("4")

@@ -691,6 +691,55 @@ class StyleList(BaseModel):
     problems: list[str] = Field(description="Files that can't be read, in words.")
 
 
+class StepField(BaseModel):
+    """One field of a step. kind: number, switch, choice, colour or text."""
+
+    name: str
+    label: str
+    help: str
+    kind: str
+    default: Any
+    minimum: float | None
+    maximum: float | None
+    step: float | None
+    unit: str
+    told: bool = Field(description="It is always told, where it says anything; others where they aren't as usual.")
+    choices: list[str] | None = Field(description="What it can be, where that is a choice.")
+    only_for: dict[str, list[Any]] | None = Field(description="Other field -> values of it with which this one counts; null: with all.")
+    lacks: str = Field(description="What to put where, if there is nothing to choose from yet; empty otherwise.")
+
+
+class StepAnswer(BaseModel):
+    """A step of a finishing chain. last: it stands at the end of a chain."""
+
+    step: str
+    label: str
+    help: str
+    last: bool
+    fields: list[StepField]
+
+
+class FinishingSteps(BaseModel):
+    """What can be done to a picture at the end."""
+
+    steps: list[StepAnswer]
+    most: int = Field(ge=1, description="Most steps of one chain.")
+
+
+class PresetAnswer(BaseModel):
+    """A finishing chain kept by name."""
+
+    name: str
+    steps: list[dict[str, Any]] = Field(description="As a request's `finishing`.")
+
+
+class PresetList(BaseModel):
+    """All chains that are kept."""
+
+    items: list[PresetAnswer]
+    problems: list[str] = Field(description="What can't be read or used, in words.")
+
+
 class CompletionAnswer(BaseModel):
     """A way on from the end of a text."""
 

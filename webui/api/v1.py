@@ -16,6 +16,7 @@ from webui.api.batches import build_batch_router
 from webui.api.choices import build_choice_router
 from webui.api.control import build_control_router
 from webui.api.films import build_film_router
+from webui.api.finishing import build_finishing_router
 from webui.api.images import build_image_router
 from webui.api.jobs import EventNumber, LastEventId, build_job_router
 from webui.api.models import build_model_router
@@ -44,6 +45,7 @@ def build_routers(studio: Studio, doctor: Doctor, workshop: Workshop) -> list[AP
         build_image_router(studio),
         build_film_router(studio),
         build_control_router(studio),
+        build_finishing_router(studio),
         build_choice_router(studio),
         build_workshop_router(workshop, ModelFolders(studio)),
         build_model_router(studio),
@@ -83,7 +85,7 @@ def build_studio_router(studio: Studio, streams: Streams) -> APIRouter:
         """Server-sent events of everything; resumes after Last-Event-ID or `after`.
 
         Types: job, jobs (many changed: look at the queue again), progress, picture, note, queue, notices, worker, catalog,
-        memory (look at /models/memory again), batch, batch_removed, order, order_progress, order_removed, styles, settings,
+        memory (look at /models/memory again), batch, batch_removed, order, order_progress, order_removed, styles, presets, settings,
         system, and reset (too far behind: fetch /snapshot again).
         """
         start = number_of(last_event_id, after, studio.events.seq)

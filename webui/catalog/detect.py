@@ -29,6 +29,7 @@ Kind = Literal[
     "ip_adapter",
     "image_encoder",
     "upscaler",
+    "cut_out",
     "hypernetwork",
     "motion_module",
     "unknown",
@@ -57,7 +58,7 @@ class ModelKind:
     """What a model file is.
 
     family: "sd1", "sd2", "sdxl", "sdxl_refiner", "sd3", "flux", or another's name; "" where the file does not tell.
-    version: within the family: "3-medium", "3.5-medium", "3.5-large", "dev", "schnell"; of an upscaler its architecture.
+    version: within the family: "3-medium", "3.5-medium", "3.5-large", "dev", "schnell"; of an upscaler or a cut-out model its architecture.
     variant: "base", or what else its denoiser wants to see. prediction: what the denoiser predicts; "needs weights" means
     that `read_prediction` can tell. zero_snr: trained down to a signal-to-noise ratio of zero. network: of a LoRA: "lora",
     "loha", ...; dialect: whose names it uses: "kohya", "peft", "diffusers". latent_channels: of the VAE or denoiser.
@@ -668,6 +669,24 @@ def _as_upscaler(header: Header, shapes: Shapes) -> ModelKind | None:
     return None
 
 
+_SUBJECT = ("stage1.rebnconvin.conv_s1.weight", "stage6.rebnconv4.conv_s1.weight", "stage1d.rebnconv1d.conv_s1.weight")
+_SUBJECT_WRAPPERS = ("", "net.", "model.", "module.")
+_OF_IS_NET = "conv_in.weight"
+
+
+def subject_prefix(shapes: Shapes) -> str | None:
+    """What the names of a U²-Net or an IS-Net begin with; None where the tensors are of neither."""
+    return next((prefix for prefix in _SUBJECT_WRAPPERS if all(f"{prefix}{sign}" in shapes for sign in _SUBJECT)), None)
+
+
+def _as_cut_out(header: Header, shapes: Shapes) -> ModelKind | None:
+    prefix = subject_prefix(shapes)
+    if prefix is None:
+        return None
+    name = "IS-Net" if f"{prefix}{_OF_IS_NET}" in shapes else "U²-Net"
+    return ModelKind("cut_out", version=name, parts=(Part("cut_out", prefix, name),))
+
+
 _RULES: Sequence[Callable[[Header, Shapes], ModelKind | None]] = (
     _as_lora,
     _as_controlnet,
@@ -681,6 +700,7 @@ _RULES: Sequence[Callable[[Header, Shapes], ModelKind | None]] = (
     _as_hypernetwork,
     _as_embedding,
     _as_upscaler,
+    _as_cut_out,
 )
 """Adapters first: their names contain those of what they change."""
 

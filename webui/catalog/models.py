@@ -43,6 +43,7 @@ KIND_TITLES: Mapping[str, str] = {
     "ip_adapter": "IP-Adapter",
     "image_encoder": "image encoder",
     "upscaler": "upscaler",
+    "cut_out": "cut-out model",
     "hypernetwork": "hypernetwork",
     "motion_module": "motion module",
     "unknown": "file of unknown kind",

@@ -48,6 +48,10 @@ FOLDERS: Mapping[str, Kind] = {
     "scunet": "upscaler",
     "dat": "upscaler",
     "hat": "upscaler",
+    "cut_out": "cut_out",
+    "u2net": "cut_out",
+    "rembg": "cut_out",
+    "rmbg": "cut_out",
 }
 """Folder names below a models root, lower case -> what lies there. ComfyUI's extra_model_paths.yaml has the same words as keys."""
 

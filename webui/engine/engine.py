@@ -317,7 +317,9 @@ class Engine:
         def facts() -> dict[str, Any]:
             return self._machine_facts() | watch.seconds | {"pipeline": stock.source.pipeline}
 
-        StockRun(job, stock, self.device, self._hooks, control, watch, emit, facts, Finisher(job, control, emit)).draw_all()
+        StockRun(
+            job, stock, self.device, self._hooks, control, watch, emit, facts, Finisher(job, control, emit, self._checkpoints, self.device)
+        ).draw_all()
         emit(Done(facts()))
 
     def _run_upscale(self, job: JobSpec, control: JobControl, watch: Stopwatch, emit: Emit) -> None:
@@ -327,7 +329,7 @@ class Engine:
             picture = with_alpha(_stored_source(job))
         for image in job.images:
             try:
-                finished, measured = Finisher(job, control, emit).finish(image, picture)
+                finished, measured = Finisher(job, control, emit, self._checkpoints, self.device).finish(image, picture)
             except PictureSkipped:
                 emit(Skipped(image))
             else:
@@ -424,7 +426,7 @@ class Engine:
         else:
             measured = {**group.watch.seconds, **memory_facts(list(group.memories.values()))}
             facts = self._facts(run) | measured | {"work": picture_work(run.job.drawn)} | drawn.facts
-            finisher, spent = Finisher(run.job, run.control, run.emit), 0.0
+            finisher, spent = Finisher(run.job, run.control, run.emit, self._checkpoints, self.device), 0.0
             for image, picture in zip(images, self._finished(drawn), strict=True):
                 seconds = (time.perf_counter() - started - spent) / len(images)
                 try:

@@ -5,16 +5,39 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 from PIL import Image
 
 from webui.engine.control import JobControl
+from webui.engine.device import Device
+from webui.engine.memory.manager import Checkpoints
+from webui.engine.memory.streaming import uploaded
+from webui.engine.subject import find_subject
 from webui.generation.enlarging import find_pixel_upscaler
-from webui.generation.events import Finishing, Picture, WorkerEvent
-from webui.generation.finishing import FinishingStep, UpscaleStep, works
+from webui.generation.events import Finishing, Picture, Stage, WorkerEvent
+from webui.generation.finishing import (
+    AUTO_LEVELS,
+    COLOUR,
+    TO_SOURCE,
+    ColourStep,
+    CutOutStep,
+    FinishingStep,
+    FormatStep,
+    ResizeStep,
+    SharpenStep,
+    UpscaleStep,
+    works,
+)
 from webui.generation.job import JobSpec
+from webui.pictures.colours import with_colours_of
+from webui.pictures.decoding import as_rgb, read_stored
+from webui.pictures.resizing import at_size
+from webui.pictures.sharpening import sharpened
+from webui.pictures.toning import in_light_of, levelled
+from webui.pictures.transparency import cut_out, joined, laid_on, opaque
 from webui.pictures.upscaling import Upscaling
 
 
@@ -23,11 +46,14 @@ class StepTools:
     """What a step has at hand. paths: its fields that name a model -> the file.
 
     done: to be called after each of its parts with that part, 1-based, and how many there are; raises PictureSkipped or JobInterrupted
-    where the picture should end.
+    where the picture should end. source: the picture (RGB) that the job started from; of one from words as it was before the chain.
+    find_subject: where the subject of a picture (RGB) is, as mode L, by the model in that file; raises AdapterUnusable.
     """
 
     paths: Mapping[str, str]
     done: Callable[[int, int], None]
+    source: Callable[[], Image.Image]
+    find_subject: Callable[[Image.Image, str], Image.Image]
 
 
 Step = Callable[[Image.Image, Any, StepTools], Image.Image]
@@ -49,7 +75,58 @@ def _enlarged(picture: Image.Image, upscaler: str, way: Upscaling) -> Image.Imag
     return picture.resize(way.cover, filtered).crop(way.box)
 
 
-STEPS: Mapping[type[FinishingStep], Step] = MappingProxyType({UpscaleStep: upscale})
+def at_once(change: Callable[[Image.Image, Any, StepTools], Image.Image]) -> Step:
+    """A step that has one part."""
+
+    def step(picture: Image.Image, asked: Any, tools: StepTools) -> Image.Image:
+        made = change(picture, asked, tools)
+        tools.done(1, 1)
+        return made
+
+    return step
+
+
+def sharpen(picture: Image.Image, step: SharpenStep, tools: StepTools) -> Image.Image:
+    """The picture with its edges standing out."""
+    return sharpened(picture, step.amount, step.radius)
+
+
+def correct_colours(picture: Image.Image, step: ColourStep, tools: StepTools) -> Image.Image:
+    """The picture in other colours, as far as the step's strength goes."""
+    if step.way == TO_SOURCE:
+        colours, alpha = opaque(picture)
+        made = joined(with_colours_of(colours, tools.source()), alpha)
+    else:
+        made = levelled(picture, step.cutoff) if step.way == AUTO_LEVELS else in_light_of(picture, step.temperature)
+    return made if step.strength == 1 else Image.blend(picture, made, step.strength)
+
+
+def take_background_away(picture: Image.Image, step: CutOutStep, tools: StepTools) -> Image.Image:
+    """The subject alone; on a colour, where the step says so."""
+    made = cut_out(picture, tools.find_subject(opaque(picture)[0], tools.paths["model"]))
+    return laid_on(made, step.colour) if step.ground == COLOUR else made
+
+
+def resize(picture: Image.Image, step: ResizeStep, tools: StepTools) -> Image.Image:
+    """The picture at another size."""
+    return at_size(picture, step.way, (step.width, step.height), step.long_side, step.filter)
+
+
+def as_it_is(picture: Image.Image, step: FormatStep, tools: StepTools) -> Image.Image:
+    """The same picture: as what it is saved is the web process's business."""
+    return picture
+
+
+STEPS: Mapping[type[FinishingStep], Step] = MappingProxyType(
+    {
+        UpscaleStep: upscale,
+        SharpenStep: at_once(sharpen),
+        ColourStep: at_once(correct_colours),
+        CutOutStep: at_once(take_background_away),
+        ResizeStep: at_once(resize),
+        FormatStep: at_once(as_it_is),
+    }
+)
 """Every step of `webui.generation.finishing`, and what does it."""
 
 
@@ -60,6 +137,8 @@ class Finisher:
     job: JobSpec
     control: JobControl
     emit: Callable[[WorkerEvent], None]
+    checkpoints: Checkpoints
+    device: Device
 
     def finish(self, image: int, picture: Image.Image) -> tuple[Image.Image, dict[str, Any]]:
         """The picture after every step, and what was measured; image: its number in the job.
@@ -70,12 +149,23 @@ class Finisher:
         if not chain:
             return picture, {}
         started = time.perf_counter()
-        work = works(chain, picture.size)
+        work, begun = works(chain, picture.size), picture
         for number, step in enumerate(chain):
             self.control.check()
-            tools = StepTools(self.job.finishing[number], self._progress(image, step, sum(work[:number]), work[number], sum(work)))
+            done = self._progress(image, step, sum(work[:number]), work[number], sum(work))
+            tools = StepTools(self.job.finishing[number], done, lambda: self._source(begun), self._find_subject)
             picture = STEPS[type(step)](picture, step, tools)
         return picture, {"finish": time.perf_counter() - started, "finishing_work": sum(work)}
+
+    def _source(self, begun: Image.Image) -> Image.Image:
+        digest = getattr(self.job.request, "init_image", "")
+        return read_stored(Path(self.job.image_paths[digest]), digest) if digest else as_rgb(begun)
+
+    def _find_subject(self, picture: Image.Image, path: str) -> Image.Image:
+        name = Path(path).stem
+        network = self.checkpoints.get_cut_out(Path(path), lambda: self.emit(Stage(f"Loading {name}")))
+        with uploaded(network, lambda weight: weight.to(self.device.torch_device)):
+            return find_subject(picture, network)
 
     def _progress(self, image: int, step: FinishingStep, before: float, own: float, whole: float) -> Callable[[int, int], None]:
         def done(part: int, parts: int) -> None:

@@ -10,14 +10,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import ConfigDict, field_validator
+from pydantic import ConfigDict, Discriminator, Tag, field_validator
 
 from webui.errors import InvalidRequest
 from webui.generation.enlarging import LANCZOS, NO_UPSCALER, find_pixel_upscaler
 from webui.generation.parameter import Declared, parameter
 from webui.pictures.boxes import Size
+from webui.pictures.resizing import COVER, FIT, LONG_SIDE, STRETCH, ResizeFilter, ResizeWay, covered
+from webui.pictures.resizing import size_after as resized_size
+from webui.pictures.toning import COOLEST_KELVIN, NEUTRAL_KELVIN, WARMEST_KELVIN
 from webui.pictures.upscaling import Upscaling, upscaling
 
 Share = tuple[float, float, float, float]
@@ -33,6 +36,17 @@ MOST_PIXELS = 100_000_000
 
 POSTPROCESS = "Postprocess"
 """How all infotext keys of steps begin."""
+
+ColourWay = Literal["To source", "Auto levels", "Temperature"]
+TO_SOURCE, AUTO_LEVELS, TEMPERATURE = get_args(ColourWay)
+
+Ground = Literal["Transparent", "Colour"]
+TRANSPARENT, COLOUR = get_args(Ground)
+
+FileFormat = Literal["PNG", "JPEG", "WebP", "AVIF"]
+
+HEX = r"^#[0-9a-fA-F]{6}$"
+"""Of a colour."""
 
 
 class FinishingStep(Declared):
@@ -73,13 +87,19 @@ class FinishingStep(Declared):
         """Field -> name, of the models that it works with; built-in ones left out."""
         return {}
 
+    def counts(self, name: str) -> bool:
+        """Whether a field says anything, as the others stand."""
+        extra = type(self).model_fields[name].json_schema_extra
+        conditions: Any = extra.get("only_for", {}) if isinstance(extra, dict) else {}
+        return all(getattr(self, other) in values for other, values in conditions.items())
+
     def pairs(self) -> dict[str, str]:
         """Its infotext, without "Postprocess" and number in the keys: fields that aren't as usual, and those that are always told."""
         usual = type(self).model_fields
         return {
             key: _written(value)
             for name, key in self.keys().items()
-            if (value := getattr(self, name)) != usual[name].get_default() or name in self.told
+            if self.counts(name) and ((value := getattr(self, name)) != usual[name].get_default() or name in self.told)
         }
 
     @classmethod
@@ -99,12 +119,15 @@ class UpscaleStep(FinishingStep):
     told: ClassVar[tuple[str, ...]] = ("scale", "upscaler")
 
     step: Literal["upscale"]
-    upscaler: str = parameter(LANCZOS, label="Upscaler", help="What enlarges.", infotext="upscaler", min_length=1, max_length=500)
+    upscaler: str = parameter(
+        LANCZOS, label="Upscaler", help="What enlarges.", infotext="upscaler", of_models="upscaler", min_length=1, max_length=500
+    )
     upscaler_2: str = parameter(
         NO_UPSCALER,
         label="Second upscaler",
         help="Enlarges the same picture once more; both results are laid over each other. None: there is none.",
         infotext="upscaler 2",
+        of_models="upscaler",
         min_length=1,
         max_length=500,
     )
@@ -244,11 +267,267 @@ class UpscaleStep(FinishingStep):
 
 _TO = "upscale to"
 
-AnyStep = UpscaleStep
+
+class SharpenStep(FinishingStep):
+    """Makes edges stand out: unsharp masking."""
+
+    told: ClassVar[tuple[str, ...]] = ("amount",)
+
+    step: Literal["sharpen"]
+    amount: float = parameter(
+        0.5,
+        label="Amount",
+        help="By how much of its difference from what is around it each colour is moved away from that. 0: not at all.",
+        infotext="sharpen",
+        step=0.05,
+        ge=0,
+        le=4,
+    )
+    radius: float = parameter(
+        1.0, label="Radius", help="How far around is looked at.", infotext="sharpen radius", unit="px", step=0.1, ge=0.2, le=20
+    )
+
+    @property
+    def doing(self) -> str:
+        """What is happening while it works, in words for the progress card."""
+        return "Sharpening"
+
+
+class ColourStep(FinishingStep):
+    """Changes colours: to those of the source, to the full range from black to white, or to the light of another hour."""
+
+    told: ClassVar[tuple[str, ...]] = ("way",)
+
+    step: Literal["colour correct"]
+    way: ColourWay = parameter(
+        TO_SOURCE,
+        label="Colours",
+        help="To source: as often as in the picture that it was made from, or as it was before the chain; lightness stays. "
+        "Auto levels: the darkest becomes black, the lightest white. Temperature: as if the light had been warmer or cooler.",
+        infotext="colours",
+    )
+    cutoff: float = parameter(
+        0.5,
+        label="Cut off",
+        help="Share of the darkest and of the lightest values that may become one.",
+        infotext="levels cut off",
+        only_for={"way": [AUTO_LEVELS]},
+        unit="%",
+        step=0.1,
+        ge=0,
+        le=20,
+    )
+    temperature: int = parameter(
+        5000,
+        label="Temperature",
+        help=f"Of the light; {NEUTRAL_KELVIN} K leaves the picture as it is, less is warmer, more is cooler.",
+        infotext="colour temperature",
+        only_for={"way": [TEMPERATURE]},
+        unit="K",
+        step=100,
+        ge=WARMEST_KELVIN,
+        le=COOLEST_KELVIN,
+    )
+    strength: float = parameter(
+        1.0, label="Strength", help="How much of the change is seen.", infotext="colours strength", step=0.05, ge=0, le=1
+    )
+
+    @property
+    def doing(self) -> str:
+        """What is happening while it works, in words for the progress card."""
+        return "Correcting colours"
+
+
+class CutOutStep(FinishingStep):
+    """Takes the background away, so that the subject stands alone."""
+
+    told: ClassVar[tuple[str, ...]] = ("model",)
+
+    step: Literal["cut out"]
+    model: str = parameter(
+        "",
+        label="Model",
+        help="What finds the subject: a U²-Net or an IS-Net that lies in models/cut_out. Empty: the first one there.",
+        infotext="cut out",
+        of_models="cut_out",
+        max_length=500,
+    )
+    ground: Ground = parameter(
+        TRANSPARENT,
+        label="Behind it",
+        help="Transparent is kept in PNG, WebP and AVIF; a JPEG lies on white, or on the colour that its format step says.",
+        infotext="cut out ground",
+    )
+    colour: str = parameter(
+        "#ffffff",
+        label="Colour",
+        help="What is behind it, as #rrggbb.",
+        infotext="cut out colour",
+        only_for={"ground": [COLOUR]},
+        pattern=HEX,
+    )
+
+    @property
+    def doing(self) -> str:
+        """What is happening while it works, in words for the progress card."""
+        return "Cutting out the subject"
+
+    def models(self) -> dict[str, str]:
+        """Field -> name, of the models that it works with."""
+        return {"model": self.model}
+
+
+class ResizeStep(FinishingStep):
+    """Brings a picture to another size, without a model."""
+
+    told: ClassVar[tuple[str, ...]] = ("way", "width", "height", "long_side")
+
+    step: Literal["resize"]
+    way: ResizeWay = parameter(
+        FIT,
+        label="Way",
+        help="Fit: whole within width and height. Cover: fills them, what stands over is cut off. Stretch: exactly so, whatever becomes "
+        "of its shape. Long side: its longer side is that long.",
+        infotext="resize",
+    )
+    width: int = parameter(
+        1024,
+        label="Width",
+        help="0: it follows from the height.",
+        infotext="resize width",
+        only_for={"way": [FIT, COVER, STRETCH]},
+        unit="px",
+        step=8,
+        ge=0,
+        le=LONGEST_SIDE,
+    )
+    height: int = parameter(
+        1024,
+        label="Height",
+        help="0: it follows from the width.",
+        infotext="resize height",
+        only_for={"way": [FIT, COVER, STRETCH]},
+        unit="px",
+        step=8,
+        ge=0,
+        le=LONGEST_SIDE,
+    )
+    long_side: int = parameter(
+        1024,
+        label="Long side",
+        help="Of width and height the longer one.",
+        infotext="resize long side",
+        only_for={"way": [LONG_SIDE]},
+        unit="px",
+        step=8,
+        ge=1,
+        le=LONGEST_SIDE,
+    )
+    filter: ResizeFilter = parameter(
+        "Lanczos",
+        label="Filter",
+        help="Lanczos is crisp; Area, the mean of what lies below, is calm where a picture gets much smaller.",
+        infotext="resize filter",
+    )
+
+    @property
+    def doing(self) -> str:
+        """What is happening while it works, in words for the progress card."""
+        return "Resizing"
+
+    def size_after(self, size: Size) -> Size:
+        """Width and height in pixels of what it makes of a picture of that size."""
+        return resized_size(size, self.way, (self.width, self.height), self.long_side)
+
+    def kept(self, size: Size) -> Share:
+        """Which part of a picture of that size is still seen in what it makes."""
+        return covered(size, self.size_after(size)) if self.way == COVER else WHOLE
+
+
+class FormatStep(FinishingStep):
+    """Says as what the picture is saved, in place of the settings. It is the last step."""
+
+    told: ClassVar[tuple[str, ...]] = ("format", "quality")
+
+    step: Literal["format"]
+    format: FileFormat = parameter(
+        "PNG", label="Format", help="What the file is. PNG loses nothing, the others are smaller.", infotext="format"
+    )
+    lossless: bool = parameter(
+        False, label="Lossless", help="Loses nothing; the file is larger.", infotext="format lossless", only_for={"format": ["WebP"]}
+    )
+    quality: int = parameter(
+        90,
+        label="Quality",
+        help="Less is a smaller file.",
+        infotext="format quality",
+        only_for={"format": ["JPEG", "WebP", "AVIF"], "lossless": [False]},
+        step=1,
+        ge=1,
+        le=100,
+    )
+    colour: str = parameter(
+        "#ffffff",
+        label="Ground",
+        help="A JPEG can't be transparent: what it then lies on, as #rrggbb.",
+        infotext="format ground",
+        only_for={"format": ["JPEG"]},
+        pattern=HEX,
+    )
+
+    @property
+    def doing(self) -> str:
+        """What is happening while it works, in words for the progress card."""
+        return "Saving"
+
+    @property
+    def file_quality(self) -> int:
+        """Quality at which the file is encoded, 1 to 100, of all but PNG; WebP with 100 loses nothing."""
+        return 100 if self.format == "WebP" and self.lossless else self.quality
+
+
+def _kind_of(step: Any) -> str | None:
+    kind = step.get("step") if isinstance(step, dict) else getattr(step, "step", None)
+    return kind if isinstance(kind, str) else None
+
+
+AnyStep = Annotated[
+    Annotated[UpscaleStep, Tag("upscale")]
+    | Annotated[SharpenStep, Tag("sharpen")]
+    | Annotated[ColourStep, Tag("colour correct")]
+    | Annotated[CutOutStep, Tag("cut out")]
+    | Annotated[ResizeStep, Tag("resize")]
+    | Annotated[FormatStep, Tag("format")],
+    Discriminator(_kind_of),  # a discriminating field can't have the validator that all fields of what is declared have
+]
 """Any step; its `step` says which. Further ones join here, and in the table of `webui.engine.finishing`."""
 
-STEP_TYPES: dict[str, type[FinishingStep]] = {"upscale": UpscaleStep}
-"""By what their `step` says."""
+STEP_TYPES: dict[str, type[FinishingStep]] = {
+    "upscale": UpscaleStep,
+    "sharpen": SharpenStep,
+    "colour correct": ColourStep,
+    "cut out": CutOutStep,
+    "resize": ResizeStep,
+    "format": FormatStep,
+}
+"""By what their `step` says, in the order in which they are offered."""
+
+
+def format_of(steps: Sequence[FinishingStep]) -> FormatStep | None:
+    """As what the picture of a chain is saved, where the chain says so."""
+    return next((step for step in steps if isinstance(step, FormatStep)), None)
+
+
+def check_format_is_last(steps: Sequence[FinishingStep]) -> None:
+    """Raise InvalidRequest where something stands behind the format, which says what the file is: another format among them."""
+    for number, step in enumerate(steps[:-1]):
+        if isinstance(step, FormatStep):
+            raise InvalidRequest(
+                "The step format stands before another one.",
+                field=f"finishing[{number}]",
+                allowed="format as the last step",
+                hint="Put it at the end: it says as what the finished picture is saved.",
+            )
 
 
 def _written(value: Any) -> str:

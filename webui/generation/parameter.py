@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
@@ -10,13 +11,24 @@ MAX_PROMPT_CHARACTERS = 20_000
 
 
 def parameter(
-    default: Any, *, label: str, help: str, infotext: str | None = None, unit: str = "", step: float | None = None, **bounds: Any
+    default: Any,
+    *,
+    label: str,
+    help: str,
+    infotext: str | None = None,
+    unit: str = "",
+    step: float | None = None,
+    only_for: Mapping[str, Sequence[Any]] | None = None,
+    of_models: str | None = None,
+    **bounds: Any,
 ) -> Any:
     """Declare one parameter: its default (... for none), bounds (pydantic's ge, le, multiple_of, max_length) and words.
 
-    infotext: the AUTOMATIC1111 key it is written under. unit: shown behind the number. step: of the slider.
+    infotext: the AUTOMATIC1111 key it is written under. unit: shown behind the number. step: of the slider. only_for: other parameters
+    of the same thing -> their values with which this one says anything. of_models: the kind of the models one of which it names.
     """
-    extra = {key: value for key, value in {"infotext": infotext, "unit": unit, "step": step}.items() if value}
+    told = {"infotext": infotext, "unit": unit, "step": step, "only_for": only_for and dict(only_for), "of_models": of_models}
+    extra = {key: value for key, value in told.items() if value}
     return Field(default, title=label, description=help, json_schema_extra=extra, **bounds)
 
 

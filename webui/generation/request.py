@@ -24,7 +24,7 @@ from webui.generation.adapters import VAE_AUTOMATIC, VAE_NONE, UsedEmbedding, Us
 from webui.generation.attention import find_attention_label
 from webui.generation.control import MOST_CONTROLS, ControlUnit
 from webui.generation.enlarging import Enlargement, enlargement, find_upscaler
-from webui.generation.finishing import MOST_STEPS, AnyStep, size_after
+from webui.generation.finishing import HEX, MOST_STEPS, STEP_TYPES, AnyStep, check_format_is_last, size_after
 from webui.generation.images import ImageHash, OptionalImageHash
 from webui.generation.loopback import DenoisingCurve, strength_of
 from webui.generation.parameter import MAX_PROMPT_CHARACTERS, Declared, parameter, storable
@@ -81,6 +81,11 @@ class BaseRequest(Declared):
     extensions: dict[str, dict[str, Any]] = Field(
         default_factory=dict, title="Add-on values", description="Values for add-ons, by add-on id.", max_length=50
     )
+
+    @model_validator(mode="after")
+    def _format_is_last(self) -> Self:
+        check_format_is_last(self.finishing)
+        return self
 
     @property
     def picture_count(self) -> int:
@@ -1319,6 +1324,11 @@ def explain_validation(error: ValidationError, request_type: type[BaseModel]) ->
     """Turn pydantic's first complaint into one sentence that names the field, the range and the way out."""
     first = error.errors(include_url=False)[0]
     field, info, part = _place_of(first["loc"], request_type)
+    if first["type"].startswith("union_tag"):
+        known = ", ".join(STEP_TYPES)
+        given = first.get("input")
+        words = repr(given.get("step"))[:60] if isinstance(given, dict) and "step" in given else "left out"
+        return InvalidRequest(f"A step can't be {words}.", field=f"{field}.step", allowed=known, hint=f"Use one of {known}.")
     if first["type"] == "extra_forbidden":
         known = ", ".join(part.model_fields)
         return InvalidRequest(
@@ -1339,7 +1349,8 @@ def explain_validation(error: ValidationError, request_type: type[BaseModel]) ->
         return InvalidRequest(f"{info.label} is missing.", field=field, hint=info.help)
     if first["type"] == "string_pattern_mismatch":
         words = f"{info.label} can't be {repr(first.get('input'))[:60]}."
-        return InvalidRequest(words, field=field, allowed="64 lower hex digits", hint=info.help)
+        allowed = "a colour as #rrggbb" if first.get("ctx", {}).get("pattern") == HEX else "64 lower hex digits"
+        return InvalidRequest(words, field=field, allowed=allowed, hint=info.help)
     value = first.get("input")
     shown = "not a number" if isinstance(value, float) and not math.isfinite(value) else repr(value)[:60]
     if isinstance(value, dict):

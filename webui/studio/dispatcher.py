@@ -12,6 +12,7 @@ from typing import Any
 
 from webui.catalog.adapters import paths_of
 from webui.catalog.checkpoints import CheckpointCatalog
+from webui.catalog.finishing import step_paths
 from webui.errors import EaselError, GenerationFailed
 from webui.executors.base import Executor, Slot
 from webui.generation.events import Done, Failed, Finishing, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
@@ -31,7 +32,7 @@ from webui.studio.journal import Job, Journal, NewJob
 from webui.studio.line import choose
 from webui.studio.notices import NoticeBoard
 from webui.studio.picture_file import PictureFile
-from webui.studio.picture_keeper import GRID, PictureKeeper
+from webui.studio.picture_keeper import GRID, LOST_ALPHA, PictureKeeper
 from webui.studio.progress import JobProgress, PreviewBoard
 from webui.studio.storage_guard import Closing, StorageGuard
 
@@ -364,7 +365,7 @@ class Dispatcher:
         return {digest: str(self._images.require(digest, field)) for field, digest in images_of(request)}
 
     def _finishing_paths(self, request: ResolvedRequest) -> tuple[dict[str, str], ...]:
-        return tuple({} for _ in request.finishing)
+        return step_paths(self._catalog.models, request.finishing)
 
     def _drawn_spec(self, slot: str, job: Job, request: ResolvedDrawn, images: tuple[int, ...]) -> JobSpec:
         checkpoint = self._catalog.find(request.checkpoint)
@@ -454,6 +455,8 @@ class Dispatcher:
 
     def _store(self, job: Job, event: Picture, reel: Reel, *, last: bool) -> None:
         record = self._keeper.encode(job, event)
+        if self._keeper.loses_alpha(job, event) and LOST_ALPHA not in self._journal.get(job.id).notes:
+            self._add_note(job, LOST_ALPHA)
         if job.live:
             view = self._keep_live(job, event, record)
         else:

@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from webui.generation.request import ResolvedRequest
+from webui.pictures.decoding import as_rgb
 from webui.studio.picture_file import DEFAULT_STYLE, PictureFile, encode
 from webui.studio.picture_format import PNG
 
@@ -42,7 +43,7 @@ def compose(pictures: Sequence[Picture]) -> Image.Image:
     for number, picture in enumerate(pictures):
         row, column = divmod(number, columns)
         with _opened(picture) as opened:
-            tile = opened.convert("RGB")
+            tile = as_rgb(opened)
         if scale < 1:
             tile = tile.resize((max(1, int(tile.width * scale)), max(1, int(tile.height * scale))), Image.Resampling.LANCZOS)
         grid.paste(tile, (column * cell[0] + (cell[0] - tile.width) // 2, row * cell[1] + (cell[1] - tile.height) // 2))

@@ -6,8 +6,8 @@ import hashlib
 import re
 import string
 import unicodedata
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePath, PurePosixPath
 from typing import Literal
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import regex
 
 from webui.errors import SettingInvalid
+from webui.generation.finishing import FinishingStep, format_of
 from webui.generation.request import PictureFromPicture, ResolvedDrawn, ResolvedRequest, ResolvedUpscale, Upscale
 from webui.settings import Settings
 
@@ -30,6 +31,10 @@ MOST_FOLDERS = 8
 
 PATH_BYTES = 1000
 """Longest path below the pictures folder, where the system sets no tighter limit."""
+
+
+FORMAT_NAMES: Mapping[str, Literal["png", "jpeg", "webp", "avif"]] = {"PNG": "png", "JPEG": "jpeg", "WebP": "webp", "AVIF": "avif"}
+"""What the step `format` says -> what the setting does."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,11 @@ class OutputStyle:
             sidecar=settings.sidecar,
             save_grids=settings.save_grids,
         )
+
+    def finished_by(self, steps: Sequence[FinishingStep]) -> OutputStyle:
+        """The style with the format that a finishing chain asks for, if it does, in place of its own."""
+        asked = format_of(steps)
+        return self if asked is None else replace(self, format=FORMAT_NAMES[asked.format], quality=asked.file_quality)
 
 
 @dataclass(frozen=True)

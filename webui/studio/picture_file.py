@@ -24,6 +24,7 @@ from webui.generation.loopback import STARTED_FROM, started_from
 from webui.generation.request import ResolvedRequest, dump_request, load_resolved
 from webui.pictures.decoding import as_rgb
 from webui.studio import picture_format
+from webui.studio.carried import NOTHING, Carried
 from webui.studio.naming import PATH_BYTES, OutputStyle, Subject, place
 from webui.studio.picture_format import FORMATS, PNG, by_suffix
 
@@ -64,19 +65,22 @@ def _record(request: ResolvedRequest, index: int, facts: dict[str, Any]) -> dict
     return {"version": _OWN_FORM, "request": json.loads(dump_request(request)), "image": index, "facts": facts, "program": __version__}
 
 
-def _texts(request: ResolvedRequest, index: int, facts: dict[str, Any]) -> tuple[str, str]:
-    """What goes into a file: the infotext, and our own record."""
+def _texts(request: ResolvedRequest, index: int, facts: dict[str, Any], source: dict[str, Any] | None = None) -> tuple[str, str]:
+    """What goes into a file: the infotext, and our own record. source: what that says of the source of the picture."""
     infotext = write_infotext(request.alone(index, started_from(facts)), request.image_seeds[index], __version__)
-    return infotext, json.dumps(_record(request, index, facts), ensure_ascii=False)
+    return infotext, json.dumps(_record(request, index, facts) | (source or {}), ensure_ascii=False)
 
 
-def suffix_for(request: ResolvedRequest, style: OutputStyle) -> str:
-    """Suffix of the style's format, or ".png" where size or words of the request have no room in that, or Pillow can't write it."""
-    form = FORMATS[style.format]
+def suffix_for(request: ResolvedRequest, style: OutputStyle, carried: Carried = NOTHING) -> str:
+    """Suffix of the format of the request's chain, else of the style.
+
+    It is ".png" where size or words of the request have no room in that, or Pillow can't write it. carried: what goes over from its source.
+    """
+    form = FORMATS[style.finished_by(request.finishing).format]
     fits = (
         form.available
         and max(request.finished_size) <= form.longest_side
-        and picture_format.text_size(*_texts(request, 0, {})) + _FACTS_ROOM <= form.text_bytes
+        and picture_format.text_size(*_texts(request, 0, {}, carried.in_record(texts=form.exif)), carried) + _FACTS_ROOM <= form.text_bytes
     )
     return form.suffix if fits else PNG.suffix
 
@@ -88,18 +92,20 @@ def encode(
     facts: dict[str, Any],
     suffix: str = PNG.suffix,
     quality: int = DEFAULT_STYLE.quality,
+    carried: Carried = NOTHING,
 ) -> PictureFile:
     """Encode in the format of that suffix, with A1111's infotext and the whole resolved request inside.
 
-    quality: 1 to 100, of all but PNG. Facts that have no room are left out of the file.
+    quality: 1 to 100, of all but PNG. carried: what goes over from its source. Facts that have no room are left out of the file.
     Raises GenerationFailed for a picture that the format can't hold.
     """
     form = by_suffix(suffix)
-    texts = _texts(request, index, facts)
-    if picture_format.text_size(*texts) > form.text_bytes:
-        texts = _texts(request, index, {STARTED_FROM: facts[STARTED_FROM]} if STARTED_FROM in facts else {})
+    source = carried.in_record(texts=form.exif)
+    texts = _texts(request, index, facts, source)
+    if picture_format.text_size(*texts, carried) > form.text_bytes:
+        texts = _texts(request, index, {STARTED_FROM: facts[STARTED_FROM]} if STARTED_FROM in facts else {}, source)
     try:
-        data = picture_format.save(picture, form, *texts, quality)
+        data = picture_format.save(picture, form, *texts, quality, carried)
     except (ValueError, OSError) as error:
         raise GenerationFailed(
             f"The picture can't be saved as {form.name.upper()}: {error}.",
@@ -184,13 +190,14 @@ class PictureFolder:
         reserved: Collection[str],
         style: OutputStyle = DEFAULT_STYLE,
         wanted: str | None = None,
+        carried: Carried = NOTHING,
     ) -> dict[int, str]:
         """A fresh relative path for each picture: `txt2img-images/2026-11-22/00012-<seed>.png`.
 
         reserved: relative paths already promised to other jobs. wanted: relative path without an ending that is taken instead;
-        further pictures of the job get a number behind it, and so does one whose name is taken.
+        further pictures of the job get a number behind it, and so does one whose name is taken. carried: what goes over from its source.
         """
-        moment, suffix = self._now(), suffix_for(request, style)
+        moment, suffix = self._now(), suffix_for(request, style, carried)
         if wanted is not None:
             taken = {path.casefold() for path in reserved}
             return {image: self._as_wanted(f"{wanted}-{image + 1}" if image else wanted, suffix, taken) for image in images}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -12,6 +11,8 @@ from PIL import Image, PngImagePlugin, features
 
 from webui.generation.infotext import PNG_TEXT_KEY
 from webui.pictures.decoding import as_rgb
+from webui.pictures.exif import ASCII, IMAGE_HISTORY, MAKER_NOTE, MARK, UNDEFINED, USER_COMMENT, Exif, Tag, read_exif, write_exif
+from webui.studio.carried import NOTHING, XMP_TEXT_KEY, Carried
 
 OWN_TEXT_KEY = "easel"
 
@@ -68,32 +69,38 @@ def media_type(name: str | PurePath) -> str:
     return by_suffix(PurePath(name).suffix).media_type
 
 
-def save(picture: Image.Image, form: PictureFormat, infotext: str, own: str, quality: int) -> bytes:
-    """Encode with two texts inside: A1111's infotext, and Easel's own record.
+def save(picture: Image.Image, form: PictureFormat, infotext: str, own: str, quality: int, carried: Carried = NOTHING) -> bytes:
+    """Encode with two texts inside, A1111's infotext and Easel's own record, and with what is carried over from a source.
 
     quality: 1 to 100, of all but PNG; WebP with 100 is lossless. What is transparent lies on white where the format has no alpha.
     Raises ValueError when the texts have no room in it.
     """
     picture = picture if form.alpha else as_rgb(picture)
     buffer = io.BytesIO()
+    exif = carried.exif.for_pixels(*picture.size)
+    options: dict[str, Any] = {"icc_profile": carried.profile} if carried.profile else {}
     if form.exif:
-        exif = _write_exif(infotext, own)
-        picture.save(buffer, form.pillow, exif=exif, **_quality(form, quality))
+        options |= {"exif": _write_exif(infotext, own, exif), **_quality(form, quality)}
+        options |= {"xmp": carried.xmp} if carried.xmp else {}
     else:
-        picture.save(buffer, form.pillow, pnginfo=_text_chunks(infotext, own))
+        options |= {"pnginfo": _text_chunks(infotext, own, carried)} | ({"exif": write_exif(exif)} if exif else {})
+    picture.save(buffer, form.pillow, **options)
     return buffer.getvalue()
 
 
 def read_own(picture: Image.Image) -> str:
-    """Easel's own record in an opened picture of any of the formats. Raises KeyError or ValueError where there is none."""
+    """Easel's own record in an opened picture of any of the formats. Raises LookupError or ValueError where there is none."""
     if picture.format == PNG.pillow:
         return picture.info[OWN_TEXT_KEY]
-    return picture.getexif().get_ifd(_EXIF_FOLDER)[_MAKER_NOTE].decode()
+    tags = read_exif(picture.info["exif"]).exif
+    # What a camera noted there is no JSON.
+    found = [tag.data for number in (IMAGE_HISTORY, MAKER_NOTE) if (tag := tags.get(number)) and tag.data.startswith(b"{")]
+    return found[0].rstrip(b"\0").decode()
 
 
-def text_size(infotext: str, own: str) -> int:
-    """Bytes that the two texts take as EXIF."""
-    return len(_write_exif(infotext, own)) - len(_EXIF_MARK)
+def text_size(infotext: str, own: str, carried: Carried = NOTHING) -> int:
+    """Bytes that the two texts take as EXIF, beside what is carried over."""
+    return len(_write_exif(infotext, own, carried.exif)) - len(MARK)
 
 
 def _quality(form: PictureFormat, quality: int) -> dict[str, Any]:
@@ -104,33 +111,20 @@ def _quality(form: PictureFormat, quality: int) -> dict[str, Any]:
     return {"quality": quality} | ({"subsampling": "4:4:4"} if form.name != "webp" and quality >= _FULL_COLOUR_FROM else {})
 
 
-def _text_chunks(infotext: str, own: str) -> PngImagePlugin.PngInfo:
+def _text_chunks(infotext: str, own: str, carried: Carried) -> PngImagePlugin.PngInfo:
     chunks = PngImagePlugin.PngInfo()
     chunks.add_text(PNG_TEXT_KEY, infotext)
     chunks.add_itxt(OWN_TEXT_KEY, own)
+    for key, text in carried.texts.items():
+        chunks.add_text(key, text)
+    if carried.xmp:
+        chunks.add_itxt(XMP_TEXT_KEY, carried.xmp.decode("utf-8", "replace"))
     return chunks
 
 
-# --- EXIF ------------------------------------------------------------------------------------------------------------
-# Written here: Pillow gives both tags the type BYTE, and readers (piexif, so AUTOMATIC1111) then don't find the text.
-
-_EXIF_MARK = b"Exif\0\0"
-_EXIF_FOLDER = 0x8769
-_MAKER_NOTE = 0x927C
-_USER_COMMENT = 0x9286
-_LONG, _UNDEFINED = 4, 7
-_ENTRY = struct.Struct(">HHII")
-_HEADER_BYTES = 8
-
-
-def _write_exif(infotext: str, own: str) -> bytes:
-    """EXIF with UserComment (the infotext) and MakerNote (our record). Source: EXIF 2.32, 4.6; TIFF 6.0, section 2."""
-    contents = {_MAKER_NOTE: own.encode(), _USER_COMMENT: b"UNICODE\0" + infotext.encode("utf-16-be")}
-    first = struct.pack(">H", 1) + _ENTRY.pack(_EXIF_FOLDER, _LONG, 1, _HEADER_BYTES + 2 + _ENTRY.size + 4) + bytes(4)
-    start = _HEADER_BYTES + len(first) + 2 + _ENTRY.size * len(contents) + 4
-    entries, data = [], b""
-    for tag, content in contents.items():
-        entries.append(_ENTRY.pack(tag, _UNDEFINED, len(content), start + len(data)))
-        data += content + bytes(len(content) % 2)
-    folder = struct.pack(">H", len(contents)) + b"".join(entries) + bytes(4)
-    return _EXIF_MARK + b"MM\0*" + struct.pack(">I", _HEADER_BYTES) + first + folder + data
+def _write_exif(infotext: str, own: str, carried: Exif) -> bytes:
+    """EXIF with UserComment (the infotext) and MakerNote (our record), or ImageHistory where a camera has its own note, beside the rest."""
+    comment = Tag(UNDEFINED, b"UNICODE\0" + infotext.encode("utf-16-be"))
+    history = {IMAGE_HISTORY: Tag(ASCII, own.encode() + b"\0")}
+    record = history if MAKER_NOTE in carried.exif else {MAKER_NOTE: Tag(UNDEFINED, own.encode())}
+    return write_exif(carried.with_tags({USER_COMMENT: comment, **record}))

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
 from webui.errors import EaselError
 from webui.generation.events import Picture
+from webui.generation.finishing import format_of
+from webui.generation.request import ResolvedUpscale
+from webui.pictures.transparency import laid_on
 from webui.settings import Settings
 from webui.studio import journal as states
+from webui.studio.carried import NOTHING, Carried, read_carried
 from webui.studio.grid import encode_grid
 from webui.studio.history import History
 from webui.studio.journal import Job, Journal
 from webui.studio.naming import OutputStyle
 from webui.studio.picture_file import PictureFile, PictureFolder, encode, read_back
+from webui.studio.picture_format import by_suffix
 
 log = logging.getLogger(__name__)
+
+LOST_ALPHA = "A JPEG can't be transparent, so the picture lies on a colour. Choose PNG, WebP or AVIF to keep what is transparent."
+
+WHITE = "#ffffff"
+"""What a picture lies on where its file can't be transparent, and nobody said another colour."""
 
 GRID = -1
 """Stands for the grid where paths are promised by picture number."""
@@ -27,8 +37,17 @@ GRID = -1
 class PictureKeeper:
     """Saves the pictures of jobs. Each method may be tried again after an OSError or DataUnusable: nothing is doubled."""
 
-    def __init__(self, journal: Journal, history: History, pictures: PictureFolder, settings: Callable[[], Settings]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        history: History,
+        pictures: PictureFolder,
+        settings: Callable[[], Settings],
+        source: Callable[[str], Path],
+    ) -> None:
+        """source: the file of a picture that jobs start from, by its SHA-256."""
         self._journal = journal
+        self._source = source
         self._history = history
         self._pictures = pictures
         self._settings = settings
@@ -42,7 +61,7 @@ class PictureKeeper:
         if job.live:
             return {}
         reserved = self._journal.promised_paths()
-        planned = self._pictures.plan(job.resolved, images, reserved, self._style, job.wanted_path)
+        planned = self._pictures.plan(job.resolved, images, reserved, self._style, job.wanted_path, self._carried(job))
         if self._style.save_grids and job.resolved.picture_count > 1:
             planned[GRID] = self._pictures.plan_grid(job.resolved, reserved, self._style)
         return planned
@@ -53,7 +72,22 @@ class PictureKeeper:
         if job.live:
             return encode(picture, job.resolved, event.image, event.facts)
         suffix = PurePosixPath(job.planned_paths[event.image]).suffix
-        return encode(picture, job.resolved, event.image, event.facts, suffix, self._style.quality)
+        if not by_suffix(suffix).alpha:
+            asked = format_of(job.resolved.finishing)
+            picture = laid_on(picture, asked.colour if asked is not None else WHITE)
+        quality = self._style.finished_by(job.resolved.finishing).quality
+        return encode(picture, job.resolved, event.image, event.facts, suffix, quality, self._carried(job))
+
+    def loses_alpha(self, job: Job, event: Picture) -> bool:
+        """Whether a picture is transparent somewhere and its file can't be."""
+        if job.live or event.mode != "RGBA":
+            return False
+        return not by_suffix(PurePosixPath(job.planned_paths[event.image]).suffix).alpha
+
+    def _carried(self, job: Job) -> Carried:
+        """What goes over from the source of a picture that was only finished anew. Raises OSError, InvalidRequest when it is gone."""
+        request = job.resolved
+        return read_carried(self._source(request.init_image).read_bytes()) if isinstance(request, ResolvedUpscale) else NOTHING
 
     def keep(self, job: Job, index: int, record: PictureFile, *, last: bool) -> int:
         """File, parameters beside it, then the rows; with the last picture the job is done. Returns the image's id.
@@ -75,7 +109,7 @@ class PictureKeeper:
         fresh = (
             {GRID: self._pictures.plan_grid(job.resolved, reserved, self._style)}
             if index == GRID
-            else self._pictures.plan(job.resolved, (index,), reserved, self._style, job.wanted_path)
+            else self._pictures.plan(job.resolved, (index,), reserved, self._style, job.wanted_path, self._carried(job))
         )
         # The suffix stays: the picture is encoded already.
         suffix = PurePosixPath(job.planned_paths[index]).suffix
@@ -100,7 +134,8 @@ class PictureKeeper:
             return None
         try:
             pictures = [self._pictures.path(name) for name in names]
-            return encode_grid(pictures, job.resolved, PurePosixPath(relative).suffix, self._style.quality).data
+            quality = self._style.finished_by(job.resolved.finishing).quality
+            return encode_grid(pictures, job.resolved, PurePosixPath(relative).suffix, quality).data
         except (EaselError, OSError, ValueError) as problem:
             # Somebody moved or changed a picture in the meantime: the pictures matter, the grid doesn't.
             log.warning("Job %s: no grid could be made: %s", job.id, problem)

@@ -14,7 +14,7 @@ from PIL import ExifTags, Image
 
 from webui.errors import InvalidRequest, TooLarge
 from webui.generation.infotext import MAX_INFOTEXT_CHARACTERS, PNG_TEXT_KEY
-from webui.generation.metadata.tools import COMMENT, MAKE, MAKER_NOTE, MODEL, USER_COMMENT
+from webui.generation.metadata.tools import COMMENT, IMAGE_HISTORY, MAKE, MAKER_NOTE, MODEL, USER_COMMENT
 
 MAX_PICTURE_BYTES = 64 * 1024 * 1024
 MAX_PICTURE_PIXELS = 67_108_864
@@ -31,7 +31,7 @@ _UNREADABLE = (
     Image.DecompressionBombError,
     MemoryError,
 )
-_EXIF_KEYS = {ExifTags.Base.UserComment: USER_COMMENT, ExifTags.Base.MakerNote: MAKER_NOTE}
+_EXIF_KEYS = {ExifTags.Base.UserComment: USER_COMMENT, ExifTags.Base.MakerNote: MAKER_NOTE, ExifTags.Base.ImageHistory: IMAGE_HISTORY}
 _ROOT_KEYS = {ExifTags.Base.Make: MAKE, ExifTags.Base.Model: MODEL, ExifTags.Base.Software: "Software"}
 _CODES = {b"UNICODE\0": "utf-16", b"ASCII\0\0\0": "utf-8", b"\0" * 8: "utf-8"}
 

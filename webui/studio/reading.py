@@ -47,7 +47,7 @@ def infotext_of(data: bytes) -> str:
         return ""  # a picture, as was seen before, but of a format that has no room for words
     told = read_texts(texts)
     if told is None:
-        return ""
+        return texts.get(PNG_TEXT_KEY) or texts.get(USER_COMMENT, "")
     own = (texts.get(key, "") for key in (PNG_TEXT_KEY, USER_COMMENT))
     return next((text for text in own if text and read_infotext(text) == told.infotext), told.infotext.text)
 

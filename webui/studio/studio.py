@@ -25,6 +25,7 @@ from webui.catalog.adapters import (
     what_lacks,
 )
 from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog, Example
+from webui.catalog.finishing import find_step_models
 from webui.catalog.models import ModelFile
 from webui.catalog.tokenizer import tokenizer_of
 from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest, NotFound
@@ -88,6 +89,8 @@ from webui.studio.picture_file import PictureFolder, suffix_for
 from webui.studio.picture_format import media_type
 from webui.studio.picture_keeper import PictureKeeper
 from webui.studio.preferences import Preferences
+from webui.studio.preset_book import FILE_NAME as PRESETS
+from webui.studio.preset_book import Preset, PresetBook
 from webui.studio.progress import PreviewBoard
 from webui.studio.queue_view import QueueView
 from webui.studio.style_book import KnownStyle, StyleBook
@@ -134,6 +137,7 @@ class Studio:
         )
         self.history = History(self.database, self.films.has)
         self.styles = StyleBook(settings.style_patterns)
+        self.presets = PresetBook(settings.data_dir / PRESETS)
         self.completer = Completer(catalog.models, self.styles, self.history, extensions)
         self._pictures = PictureFolder(settings.pictures_dir, settings.data_dir / "cache")
         self.images = ImageStore(settings.data_dir / FOLDER, self.database, lambda: self.preferences.current, self._history_file)
@@ -146,7 +150,13 @@ class Studio:
         self._dispatcher = Dispatcher(
             journal=self._journal,
             history=self.history,
-            keeper=PictureKeeper(self._journal, self.history, self._pictures, lambda: self.preferences.current),
+            keeper=PictureKeeper(
+                self._journal,
+                self.history,
+                self._pictures,
+                lambda: self.preferences.current,
+                lambda digest: self.images.require(digest, "init_image"),
+            ),
             images=self.images,
             films=self.films,
             catalog=catalog,
@@ -287,6 +297,7 @@ class Studio:
     def _prepared(self, request: GenerationRequest, *, film: bool | None = None, **how: Any) -> NewJob:
         film = self.preferences.current.film if film is None else film
         prepared = self.extensions.prepare(request if isinstance(request, Upscale) else self.styles.apply(request))
+        prepared = prepared.model_copy(update={"finishing": find_step_models(self.catalog.models, prepared.finishing)})
         notes = tuple(self.extensions.notes())
         for field, digest in (*images_of(request), *images_of(prepared)):
             self.images.require(digest, field)
@@ -866,6 +877,18 @@ class Studio:
                 # What can be mended is the text that was written, not that of its styles.
                 told[name] = replace(told[name], warnings=explain(own, steps, reader, negative=negative).warnings)
         return told
+
+    def save_preset(self, preset: Preset, was: str | None = None) -> Preset:
+        """Keep a finishing chain by name (`PresetBook.save` says how), and tell all pages."""
+        saved = self.presets.save(preset, was)
+        self.events.publish("presets")
+        return saved
+
+    def delete_preset(self, name: str) -> Preset:
+        """Take a preset away, and tell all pages. Raises NotFound, InvalidRequest or DataUnusable."""
+        gone = self.presets.delete(name)
+        self.events.publish("presets")
+        return gone
 
     def save_style(self, style: Style, **how: Any) -> KnownStyle:
         """Write a style down (`StyleBook.save` says how), and tell all pages."""

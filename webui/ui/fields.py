@@ -32,7 +32,7 @@ EXTENSION_SWITCHES = {"dynamic_prompts": "dynamic-prompts"}
 SEEDS = ("seed", "variation_seed")
 """Fields that are shown as text, empty for random, because a number field of a browser loses digits beyond 2**53."""
 
-AS_JSON = ("controls", "regions")
+AS_JSON = ("controls", "regions", "finishing")
 """Fields that a script of ours shows; their component holds JSON."""
 
 NAMES = ("styles",)

@@ -38,6 +38,7 @@ FOLDER_OF: Mapping[str, str] = {
     "ip_adapter": "ip_adapter",
     "image_encoder": "clip_vision",
     "upscaler": "upscalers",
+    "cut_out": "cut_out",
     "hypernetwork": "hypernetworks",
 }
 """Kind -> folder below Easel's models folder."""

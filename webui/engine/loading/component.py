@@ -21,7 +21,9 @@ from webui.engine.loading.tensors import Layout, RenamedTensors, TensorSource
 from webui.errors import CheckpointUnusable
 from webui.generation.weight_storage import AS_COMPUTED
 
-ComponentKind = Literal["denoiser", "vae", "text_encoder", "text_encoder_2", "text_encoder_3", "controlnet", "ip_adapter", "image_encoder"]
+ComponentKind = Literal[
+    "denoiser", "vae", "text_encoder", "text_encoder_2", "text_encoder_3", "controlnet", "ip_adapter", "image_encoder", "cut_out"
+]
 
 DOWNLOAD_AGAIN = "Copy or download the checkpoint again."
 
@@ -103,6 +105,7 @@ TITLES: Mapping[ComponentKind, str] = {
     "controlnet": "ControlNet",
     "ip_adapter": "IP-Adapter",
     "image_encoder": "image encoder",
+    "cut_out": "cut-out model",
 }
 
 

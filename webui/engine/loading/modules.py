@@ -17,6 +17,7 @@ CLASSES: Mapping[str, tuple[str, str]] = {
     "controlnet": ("diffusers.models.controlnets.controlnet", "ControlNetModel"),
     "ip_adapter": ("webui.engine.adapters.ip_adapter_network", "IPAdapter"),
     "image_encoder": ("transformers.models.clip.modeling_clip", "CLIPVisionModelWithProjection"),
+    "cut_out": ("webui.engine.subject_network", "SubjectNetwork"),
     "vae": ("diffusers.models.autoencoders.autoencoder_kl", "AutoencoderKL"),
     "clip": ("transformers.models.clip.modeling_clip", "CLIPTextModel"),
     "clip_projected": ("transformers.models.clip.modeling_clip", "CLIPTextModelWithProjection"),

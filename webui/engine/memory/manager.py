@@ -18,6 +18,7 @@ from webui.engine.loading.component import CheckpointSource, ComponentKind, Comp
 from webui.engine.loading.controlnet import open_controlnet
 from webui.engine.loading.ip_adapter import open_image_encoder, open_ip_adapter
 from webui.engine.loading.stock_folder import StockPipeline, StockSource, open_stock_folder
+from webui.engine.loading.subject import load_subject_model, open_subject_model
 from webui.engine.memory.cast_cache import CastCache, Numbers
 from webui.engine.memory.identity import Identities, text_identity
 from webui.engine.memory.loaded import DENOISER, VAE, Loaded
@@ -26,6 +27,7 @@ from webui.engine.memory.meter import give_back
 from webui.engine.memory.read_ahead import in_order_of_use, read_ahead
 from webui.engine.memory.skeleton import Skeleton
 from webui.engine.memory.weights import MAPPED, RAM, Weights, WeightStore
+from webui.engine.subject_network import SubjectNetwork
 from webui.errors import AdapterUnusable, CheckpointUnusable
 from webui.generation.weight_storage import AS_COMPUTED
 
@@ -64,6 +66,10 @@ class Checkpoints(Protocol):
 
     def get_pipeline(self, path: Path, loading: Callable[[], None]) -> StockPipeline:
         """The pipeline of diffusers that draws with the folder at `path`, likewise. Raises CheckpointUnusable."""
+        ...
+
+    def get_cut_out(self, path: Path, loading: Callable[[], None]) -> SubjectNetwork:
+        """The network in the file at `path` that finds subjects, in main memory; what draws stays as it is. Raises AdapterUnusable."""
         ...
 
     def unload(self, path: Path | None = None) -> None:
@@ -106,6 +112,7 @@ class ModelManager:
         self._brought: dict[str, tuple[str, set[Path]]] = {}
         """Identity of weights -> kind of part, and the checkpoints that they were brought in for."""
         self._pipeline: Weights | None = None
+        self._cut_out: Weights | None = None
 
     def get(self, path: Path, loading: Callable[[], None], vae: Path | None = None, storage: str = AS_COMPUTED) -> Loaded:
         """The checkpoint at `path`. If it is not the current one, or its files have changed, `loading` is called and it is put on.
@@ -210,10 +217,24 @@ class ModelManager:
         stock = source.load(self._device)
         return Weights(source.content, source.shown, stock.tensors, RAM, worn_by=stock)
 
+    def get_cut_out(self, path: Path, loading: Callable[[], None]) -> SubjectNetwork:
+        """The network in the file at `path` that finds subjects, kept while there is room. Raises AdapterUnusable."""
+        source = open_subject_model(path, self._cache)
+        if all(weights.identity != source.content_id for weights in self._store.kept):
+            loading()
+        self._cut_out = self._store.hold(source.content_id, lambda: self._load_cut_out(source))
+        self._note_brought(self._cut_out, source.kind, path)
+        self._store.keep_within_budget(self._leased)
+        return self._cut_out.worn_by
+
+    def _load_cut_out(self, source: ComponentSource) -> Weights:
+        network = load_subject_model(source)
+        return Weights(source.content_id, source.shown, network.state_dict(), RAM, worn_by=network)
+
     @property
     def _leased(self) -> list[Weights]:
         """What is at work."""
-        return [*self._worn.values(), *([self._pipeline] if self._pipeline else [])]
+        return [*self._worn.values(), *(weights for weights in (self._pipeline, self._cut_out) if weights)]
 
     def unload(self, path: Path | None = None) -> None:
         """Let go of all weights, or of those that only the checkpoint at `path` has. The next picture loads what it needs."""
@@ -228,6 +249,8 @@ class ModelManager:
         self._beside = tuple(skeleton for skeleton in self._beside if skeleton in self._worn)
         if self._pipeline is not None and self._pipeline.identity in gone:
             self._pipeline = None
+        if self._cut_out is not None and self._cut_out.identity in gone:
+            self._cut_out = None
         self._store.drop(gone)
         # They hold their files open.
         for known in [known for known in self._known if path in (None, known[0])]:

@@ -18,7 +18,7 @@ from webui.generation.metadata.comfy import read_graph
 from webui.generation.metadata.words import from_compel, from_novelai, literal_squares, sampler_words
 
 Texts = Mapping[str, str]
-USER_COMMENT, MAKER_NOTE, MAKE, MODEL, COMMENT = "UserComment", "MakerNote", "Make", "Model", "comment"
+USER_COMMENT, MAKER_NOTE, IMAGE_HISTORY, MAKE, MODEL, COMMENT = "UserComment", "MakerNote", "ImageHistory", "Make", "Model", "comment"
 OWN_TEXT_KEY = "easel"
 
 
@@ -83,7 +83,7 @@ def _stem(file: Any) -> str | None:
 
 
 def _easel(texts: Texts) -> Told | None:
-    record = _object(texts.get(OWN_TEXT_KEY)) or _object(texts.get(MAKER_NOTE))
+    record = next((found for key in (OWN_TEXT_KEY, IMAGE_HISTORY, MAKER_NOTE) if (found := _object(texts.get(key)))), None)
     if record is None or not isinstance(record.get("request"), dict):
         return None
     told = read_infotext(texts.get(PNG_TEXT_KEY) or texts.get(USER_COMMENT, ""))

@@ -10,6 +10,7 @@ import { fill, h, roving, whenThere } from "./markup.js";
 import { open } from "./pages.js";
 import { range } from "./range.js";
 import { look } from "./rest.js";
+import { select as choice } from "./select.js";
 import { recall, remember } from "./storage.js";
 import { errorToast, toast } from "./toasts.js";
 import { addressOf, isThere, upload } from "./uploads.js";
@@ -332,21 +333,7 @@ function modelRows(unit) {
 }
 
 function select(label, key, value, rows, take, help = "", wide = false) {
-  return h(
-    "label",
-    { class: wide ? "is-wide" : "", title: help },
-    h("span", { class: "ez-label" }, label),
-    h(
-      "span",
-      { class: "ez-field ez-control-select" },
-      h(
-        "select",
-        { "data-control": key, onchange: (event) => take(event.target.value) },
-        rows.map(([name, words]) => h("option", { value: name, selected: name === value }, words)),
-      ),
-      icon("down"),
-    ),
-  );
+  return choice(label, { "data-control": key }, value, rows, take, { help, wide });
 }
 
 function slider(label, key, ...rest) {

@@ -22,7 +22,7 @@ let plan = new Map(); // id -> place in the order in which they will run, as far
 
 /**
  * Events: "snapshot", "job" {job, before}, "progress" {…}, "picture" {image, job, live}, "note", "queue", "notices", "worker",
- * "catalog", "memory", "batch", "batch_removed", "order", "order_progress", "order_removed", "styles", "settings", "connection".
+ * "catalog", "memory", "batch", "batch_removed", "order", "order_progress", "order_removed", "styles", "presets", "settings", "connection".
  */
 export const changes = new EventTarget();
 
@@ -131,6 +131,9 @@ const TAKE = {
   },
   styles() {
     tell("styles");
+  },
+  presets() {
+    tell("presets");
   },
   settings({ revision }) {
     tell("settings", { revision });

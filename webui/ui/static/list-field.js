@@ -28,6 +28,10 @@ export function listField(name, { ready, adopt }) {
   }
 
   return {
+    /** Takes what the field holds already, for a part of the page that is drawn later than the fields. */
+    begin() {
+      if (values[name] !== undefined) take();
+    },
     /** Sets the field to what is ready now. */
     send() {
       const text = JSON.stringify(ready());

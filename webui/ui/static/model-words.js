@@ -8,6 +8,7 @@ export const TABS = [
   { id: "vaes", words: "VAE", one: "VAE", kinds: ["vae"], folder: "vae", always: true },
   { id: "control", words: "Control", one: "model for Control", kinds: ["controlnet", "t2i_adapter", "ip_adapter", "image_encoder"], folder: "controlnet", always: true },
   { id: "upscalers", words: "Upscalers", one: "upscaler", kinds: ["upscaler"], folder: "upscalers", always: true },
+  { id: "cut_out", words: "Cut-out", one: "cut-out model", kinds: ["cut_out"], folder: "cut_out" },
   { id: "text", words: "Text encoders", one: "text encoder", kinds: ["text_encoder"], folder: "text_encoders" },
   { id: "other", words: "Other", one: "other file", kinds: ["hypernetwork", "motion_module", "unknown"], folder: "hypernetworks" },
 ];
@@ -24,6 +25,7 @@ const KINDS = {
   ip_adapter: "IP-Adapter",
   image_encoder: "Image encoder",
   upscaler: "Upscaler",
+  cut_out: "Cut-out model",
   hypernetwork: "Hypernetwork",
   motion_module: "Motion module",
   unknown: "Unknown",

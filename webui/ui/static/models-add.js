@@ -12,7 +12,7 @@ import { toast } from "./toasts.js";
 import { count, fileSize, gigabytes } from "./words.js";
 
 const SHEET = "add";
-const KINDS = ["checkpoint", "denoiser", "lora", "embedding", "vae", "text_encoder", "controlnet", "t2i_adapter", "ip_adapter", "image_encoder", "upscaler", "hypernetwork"];
+const KINDS = ["checkpoint", "denoiser", "lora", "embedding", "vae", "text_encoder", "controlnet", "t2i_adapter", "ip_adapter", "image_encoder", "upscaler", "cut_out", "hypernetwork"];
 let folders = null; // the list of folders in use, while the sheet is open
 
 /** Opens or closes the sheet. */

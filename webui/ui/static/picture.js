@@ -7,6 +7,7 @@ import { ask, onReceipt } from "./link.js";
 import { h } from "./markup.js";
 import { expectJob } from "./queue.js";
 import { showSource } from "./source.js";
+import { tellSteps } from "./steps.js";
 import { errorToast, toast } from "./toasts.js";
 import { useUpscale } from "./upscale-take.js";
 import { bytes, moment, nameOf, number, seconds, size, title, upscalersOf } from "./words.js";
@@ -122,9 +123,9 @@ export function parameters(image) {
     drawn && ["Sampler", `${image.sampler}, ${image.schedule_type}, ${image.steps} steps, CFG ${number(image.cfg_scale)}`],
     drawn && ["Seed", image.seed],
     !drawn && image.source?.name && ["Made of", image.source.name],
-    upscalersOf(image) && ["Upscaler", upscalersOf(image)],
     ["Size", size(image)],
     image.clip_skip > 1 && ["Clip skip", image.clip_skip],
+    image.finishing?.length > 0 && ["Finishing", tellSteps(image.finishing)],
     ["Made", `${moment(image.created_at)} in ${seconds(image.seconds)}${where ? ` on ${where}` : ""}`],
     ["File", [image.file, " ", h("span", { class: "dim" }, bytes(image.bytes))]],
   ].filter(Boolean);

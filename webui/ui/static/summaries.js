@@ -4,6 +4,7 @@ import { SIDES } from "./canvas/frame.js";
 import { onChange, row, values } from "./fields.js";
 import { whenThere } from "./markup.js";
 import { canvasOf, whenCanvas } from "./source.js";
+import { onSteps, tellChain } from "./steps.js";
 import { recall, remember } from "./storage.js";
 
 const DETAILS = [
@@ -94,9 +95,10 @@ const SECTIONS = {
   "ez-acc-guidance": () => [told(GUIDANCE), FREEU.some(differs) && "FreeU"].filter(Boolean).join(", "),
   "ez-acc-control": () => controlled(values.controls).join(", "),
   "ez-acc-regions": () => divided(values.regions),
+  "ez-acc-finishing": () => tellChain(values.finishing),
   "ez-acc-dynamic": () => (values.dynamic_prompts ? "On" : ""),
 };
-const USUAL = { "ez-acc-hires": "Off", "ez-acc-refiner": "Off", "ez-acc-source": "Default", "ez-acc-extend": "Off", "ez-acc-soft": "Off", "ez-acc-loopback": "Off", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-control": "Off", "ez-acc-regions": "None", "ez-acc-dynamic": "Off" };
+const USUAL = { "ez-acc-hires": "Off", "ez-acc-refiner": "Off", "ez-acc-source": "Default", "ez-acc-extend": "Off", "ez-acc-soft": "Off", "ez-acc-loopback": "Off", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-control": "Off", "ez-acc-regions": "None", "ez-acc-finishing": "None", "ez-acc-dynamic": "Off" };
 
 /** How many parts of the picture have prompts of their own. */
 function divided(text) {
@@ -162,6 +164,7 @@ export function startSummaries() {
     });
   }
   onChange(show);
+  onSteps(show);
   whenCanvas("inpaint").then((canvas) => canvas.watch("frame", show));
   show();
 }

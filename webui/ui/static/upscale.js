@@ -1,6 +1,7 @@
 // The Upscale page: at the left what is to be made larger and how, at the right before and after, and the files of a batch.
 
 import { uploadAll } from "./batch-files.js";
+import { Chain } from "./chain.js";
 import { icon } from "./icons.js";
 import { newestPicture, on } from "./jobs.js";
 import { fill, h } from "./markup.js";
@@ -8,6 +9,7 @@ import { toggleMenu } from "./menu.js";
 import { currentPage, onPage } from "./pages.js";
 import { expectJob, forgetJob } from "./queue.js";
 import { range } from "./range.js";
+import { kindOf, onSteps } from "./steps.js";
 import { errorToast } from "./toasts.js";
 import { choice, labelled, numberField, oneOf, section } from "./upscale-controls.js";
 import { draft } from "./upscale-draft.js";
@@ -30,7 +32,7 @@ export function mount(element, { fields, upscalers: builtIn, none }) {
   draft.begin(Object.fromEntries(fields.filter(({ name }) => name !== "step").map((row) => [row.name, row.default])));
   upscalers = builtIn.map((name) => [name, name]);
   parts = { from: sourcePart(pick), size: sizePart(), upscaler: upscalerPart(none), tiles: tilePart(), save: savePart() };
-  const chain = h("div", { class: "ez-up-chain", id: "ez-upscale-chain" });
+  const chain = h("div", { class: "ez-up-chain" });
   const scroll = h(
     "div",
     { class: "ez-scroll" },
@@ -43,11 +45,22 @@ export function mount(element, { fields, upscalers: builtIn, none }) {
   const main = h("div", { class: "ez-main g-create" }, asking, stage());
   fill(element, main);
   takeDropped(main);
+  const editor = new Chain(chain, { key: PAGE, title: "Finishing chain", changed: (finishing) => draft.set({ finishing }) });
+  parts.chain = { draw: () => editor.adopt(draft.finishing) };
+  onSteps(lookForUpscalers);
   draft.addEventListener("change", draw);
   draft.addEventListener("sizes", planSoon);
   on("snapshot", planSoon);
   on("job", ({ job }) => job.kind === PAGE && planSoon());
   onPage((page) => page === PAGE && planSoon());
+  draw();
+}
+
+// Models come and go.
+function lookForUpscalers() {
+  const field = kindOf({ step: "upscale" })?.fields.find(({ name }) => name === "upscaler");
+  if (!field?.choices) return;
+  upscalers = field.choices.map((name) => [name, name]);
   draw();
 }
 

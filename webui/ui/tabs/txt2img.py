@@ -40,6 +40,7 @@ def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequ
                 _guidance(fields)
                 _regions(fields, assets)
                 _control(fields, assets)
+                _finishing(fields, assets)
                 _dynamic_prompts(fields)
             with gr.Column(elem_classes="ez-foot"):
                 piece(assets, "standing.js", elem_id="ez-standing")
@@ -219,6 +220,13 @@ def _control(fields: Fields, assets: Assets) -> None:
         piece(assets, "control.js", elem_id="ez-control")
         # What the piece says, for the request; nobody reads it.
         fields.add("controls", gr.Textbox(value="[]", visible="hidden", **words("controls")))
+
+
+def _finishing(fields: Fields, assets: Assets) -> None:
+    with gr.Accordion("Finishing", open=False, elem_id="ez-acc-finishing", elem_classes="ez-acc-g"):
+        piece(assets, "finishing.js", elem_id="ez-finishing")
+        # What the piece says, for the request; nobody reads it.
+        fields.add("finishing", gr.Textbox(value="[]", visible="hidden", **words("finishing")))
 
 
 def _dynamic_prompts(fields: Fields) -> None:

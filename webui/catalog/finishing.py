@@ -1,0 +1,75 @@
+"""Models that steps of a finishing chain work with, found by the names in a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import cast
+
+from webui.catalog.detect import Kind
+from webui.catalog.models import ModelCatalog, ModelFile
+from webui.errors import AdapterUnusable, InvalidRequest
+from webui.generation.finishing import AnyStep, FinishingStep
+
+WHERE_FROM: Mapping[str, str] = MappingProxyType(
+    {
+        "cut_out": "Put a U²-Net or an IS-Net (u2net.pth, isnet-general-use.pth) into models/cut_out; it appears here by itself.",
+    }
+)
+"""Kind of models -> which file to put where, for kinds that Easel brings none of."""
+
+
+def models_for(models: ModelCatalog, kind: str) -> list[str]:
+    """Names of the models of that kind that can be used."""
+    return [model.name for model in models.select([kind]) if not model.facts.problem]
+
+
+def find_step_models(models: ModelCatalog, steps: Sequence[AnyStep]) -> tuple[AnyStep, ...]:
+    """The steps with the names of those models that they will work with; an empty name is the first one there is.
+
+    Raises InvalidRequest for one that isn't there.
+    """
+    return tuple(_with_models(models, step, number) for number, step in enumerate(steps))
+
+
+def _with_models(models: ModelCatalog, step: AnyStep, number: int) -> AnyStep:
+    named = {
+        field: _required(models, kind, name, f"finishing[{number}].{field}", step.doing) for field, (kind, name) in _named(step).items()
+    }
+    return step.model_copy(update=named) if named else step
+
+
+def _named(step: FinishingStep) -> dict[str, tuple[str, str]]:
+    """Field -> kind and name of a model."""
+    extras = {field: type(step).model_fields[field].json_schema_extra for field in step.models()}
+    kinds = {field: str(extra["of_models"]) for field, extra in extras.items() if isinstance(extra, dict) and "of_models" in extra}
+    return {field: (kinds[field], name) for field, name in step.models().items()}
+
+
+def _required(models: ModelCatalog, kind: str, name: str, field: str, doing: str) -> str:
+    there = models_for(models, kind)
+    found = _find(models, kind, name) if name else None
+    if name and found is not None and not found.facts.problem:
+        return found.name
+    if not name and there:
+        return there[0]
+    words = f"There is no model called {name[:80]!r}." if name else f"{doing} needs a model, and none is here yet."
+    raise InvalidRequest(
+        words, field=field, allowed=", ".join(there[:20]) or None, hint=WHERE_FROM.get(kind, "Pick one of those that are here.")
+    )
+
+
+def _find(models: ModelCatalog, kind: str, name: str) -> ModelFile | None:
+    return models.find(name, frozenset((cast(Kind, kind),)))
+
+
+def step_paths(models: ModelCatalog, steps: Sequence[AnyStep]) -> tuple[dict[str, str], ...]:
+    """Of each resolved step its fields that name a model -> the file. Raises AdapterUnusable when one is gone."""
+    return tuple({field: _path(models, kind, name) for field, (kind, name) in _named(step).items()} for step in steps)
+
+
+def _path(models: ModelCatalog, kind: str, name: str) -> str:
+    found = _find(models, kind, name)
+    if found is None:
+        raise AdapterUnusable(f"{name} is not there any more.", hint="Put it back, or choose another one.")
+    return str(found.path)
