@@ -169,7 +169,7 @@ def _take_upscale(browser: Browser, url: str, keep: Callable[[Page, str], None])
     chooser.value.set_files([*files, {"name": "notes.png", "mimeType": "image/png", "buffer": b"no picture"}])  # type: ignore[list-item]
     upscale.locator("#ez-upscale-go").click()
     expect(upscale.locator(".ez-up-batch")).to_contain_text("pictures done", timeout=PATIENCE)
-    upscale.get_by_role("option").nth(3).click()
+    upscale.locator(".ez-up-file").nth(3).click()
     expect(upscale.locator(".ez-loupe .knob")).to_be_visible(timeout=PATIENCE)
     page.mouse.move(700, 30)  # nothing is hovered
     keep(page, "upscale-light")
