@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from safetensors.numpy import save_file
 
@@ -143,6 +144,7 @@ def _take(browser: Browser, url: str, out: Path) -> None:
     _take_regions(browser, url, keep)
     _take_finishing(_open(browser, url, size=WIDE), keep)
     _take_models(browser, url, keep)
+    _take_training(_open(browser, url, size=WIDE, at="#train"), keep)
     _take_queue(_open(browser, url, size=WIDE), keep)
 
 
@@ -242,6 +244,29 @@ def _take_models(browser: Browser, url: str, keep: Callable[[Page, str], None]) 
     light.locator(".ez-network-main", has_text="knitted-wool").click()
     light.locator(".ez-toast").get_by_role("button", name="Close").click()
     keep(light, "loras-light")
+
+
+def _take_training(page: Page, keep: Callable[[Page, str], None]) -> None:
+    """A short run on examples of the shipped checkpoint, painted in two colours."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "two tone"
+        folder.mkdir()
+        for path in (ROOT / "models" / "checkpoints" / "easel-emoji" / "examples").glob("*.png"):
+            with Image.open(path) as picture:
+                ImageOps.colorize(picture.convert("L"), "#1b1035", "#ffcf5a").save(folder / path.name)
+            (folder / f"{path.stem}.txt").write_text(path.stem)
+        page.get_by_label("Folder on Easel's machine").fill(str(folder))
+        page.get_by_role("button", name="Look").click()
+        expect(page.locator(".ez-train-tile")).to_have_count(8, timeout=PATIENCE)
+        said = {"trigger": "twotone", "steps": 400, "rank": 8, "learning_rate": 0.001, "preview_every": 50}
+        for name, value in said.items():
+            page.locator(f"#ez-train-{name}").fill(str(value))
+        page.locator("#ez-train-previews").fill("twotone, fox\ntwotone, rocket on a blue background")
+        keep(page, "train-pictures-light")
+        page.locator("[data-does=train]").click()
+        expect(page.locator(".ez-train-strip img")).to_have_count(14, timeout=3 * PATIENCE)
+        keep(page, "train-light")
+        expect(page.get_by_role("button", name="Try it")).to_be_visible(timeout=3 * PATIENCE)
 
 
 def _take_painting(browser: Browser, url: str, keep: Callable[[Page, str], None]) -> None:

@@ -32,7 +32,7 @@ from webui.studio.studio import Studio
 from webui.tokens import TokenStore
 from webui.workshop.folders import ModelFolders
 from webui.workshop.order_book import MOST_ATTEMPTS, OrderBook
-from webui.workshop.process import ChildProcess
+from webui.workshop.process import Child, ChildProcess
 from webui.workshop.recipes import RECIPES, dump_recipe, load_recipe, parse_recipe
 from webui.workshop.workshop import Workshop
 
@@ -207,9 +207,9 @@ def test_a_cancelled_merge_leaves_nothing_and_can_be_resumed(
 @pytest.mark.skipif(os.name == "nt", reason="kill -9 is POSIX")
 def test_a_killed_child_leaves_nothing_half(workshop: Workshop, checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     big_parents(checkpoints)
-    original = ChildProcess.run
+    original = Child.run
 
-    def run(self: ChildProcess, told: Callable[[dict[str, Any]], None]) -> list[str]:
+    def run(self: Child, told: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         def killing(line: dict[str, Any]) -> None:
             if line.get("stage") == "Writing":
                 assert self._process is not None
@@ -217,7 +217,7 @@ def test_a_killed_child_leaves_nothing_half(workshop: Workshop, checkpoints: Pat
 
         return original(self, killing)
 
-    monkeypatch.setattr(ChildProcess, "run", run)
+    monkeypatch.setattr(Child, "run", run)
     view = ended(workshop, workshop.submit({"kind": "merge", "first": "one", "second": "two", "name": "new"}))
     assert (view["status"], view["error"]["code"]) == ("failed", "work_failed") and "-9" in view["error"]["message"]
     assert not left_over(checkpoints) and not (checkpoints / "new.safetensors").exists()

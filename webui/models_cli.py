@@ -1,4 +1,4 @@
-"""The command line's `models`: list, adopt, download, merge, convert, bake and extract VAEs, by the same orders as the page's."""
+"""The command line's `models`: list, adopt, download, merge, convert, bake and extract VAEs, train, by the same orders as the page's."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from webui.logs import log_to_console
 from webui.remote import RemoteWorkshop
 from webui.settings import Settings, load_settings
 from webui.tokens import TokenStore
+from webui.training.recipe import Train
 from webui.workshop.plan import readable_size
 from webui.workshop.recipes import BakeVae, Convert, Download, ExtractVae, Merge
 
@@ -277,6 +278,28 @@ def extract_vae(
     """Write a checkpoint's VAE into a file of its own."""
     with _bench(data_dir, models_dir) as bench:
         _order(bench, {"kind": "extract_vae", "model": model, "name": name})
+
+
+@models_cli.command()
+def train(
+    model: Annotated[str, _argument(Train, "model")],
+    folder: Annotated[Path, _argument(Train, "folder")],
+    name: Annotated[str, _option(Train, "name")] = "",
+    trigger: Annotated[str, _option(Train, "trigger")] = "",
+    steps: Annotated[int, _option(Train, "steps")] = Train.model_fields["steps"].default,
+    rank: Annotated[int, _option(Train, "rank")] = Train.model_fields["rank"].default,
+    option: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other field, as batch_size=2; docs/training.md has them all.")
+    ] = None,
+    data_dir: DataDir = None,
+    models_dir: ModelsDir = None,
+) -> None:
+    """Train a LoRA on a folder of pictures."""
+    more: dict[str, Any] = {name: value for name, _, value in (part.partition("=") for part in option or ())}
+    path = str(folder.expanduser().absolute())
+    fields = {"kind": "train", "model": model, "folder": path, "name": name, "trigger": trigger, "steps": steps, "rank": rank}
+    with _bench(data_dir, models_dir) as bench:
+        _order(bench, fields | more)
 
 
 def _confirmed(question: str) -> bool:

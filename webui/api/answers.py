@@ -836,10 +836,10 @@ class OrderResult(BaseModel):
 
 
 class Order(BaseModel):
-    """One order of the workshop."""
+    """One order of the workshop. Numbers of its progress are bytes, and of a training run steps."""
 
     id: Id
-    kind: Literal["merge", "convert", "bake_vae", "extract_vae", "download"]
+    kind: Literal["merge", "convert", "bake_vae", "extract_vae", "download", "train"]
     status: Literal["waiting", "running", "done", "cancelled", "failed"]
     name: str = Field(description="Name of the file that is made or fetched; of what was asked for while that isn't known.")
     asked: dict[str, Any] = Field(description="The order as it came, complete.")
@@ -857,6 +857,57 @@ class OrderList(BaseModel):
     """All orders, newest first."""
 
     items: list[Order]
+
+
+class TrainingPicture(BaseModel):
+    """A picture to learn from."""
+
+    name: str = Field(description="Path in the folder.")
+    caption: str = Field(description="From the text file of the same name, or the name of a folder as kohya's trainer has them.")
+    width: int = Field(ge=0)
+    height: int = Field(ge=0)
+    repeats: int = Field(ge=1, description="How often it is taken in one round.")
+    problem: str = Field(description="Why it can't be learned from; empty when it can.")
+
+
+class TrainingPictures(BaseModel):
+    """The pictures in a folder."""
+
+    folder: str
+    items: list[TrainingPicture]
+    rounds: int = Field(ge=0, description="Pictures of one round, each as often as it repeats.")
+
+
+class TrainingSet(BaseModel):
+    """A folder of Easel's own with pictures that were sent."""
+
+    folder: str
+
+
+class LossPoint(BaseModel):
+    """One point of the curve."""
+
+    step: int = Field(ge=0)
+    loss: float
+
+
+class TrainingSample(BaseModel):
+    """A preview: what was drawn after so many steps."""
+
+    step: int = Field(ge=0)
+    prompt: int = Field(ge=0, description="Which of the preview prompts, from 0.")
+    name: str = Field(description="Its file: /training/runs/{id}/samples/{name}.")
+
+
+class TrainingRun(BaseModel):
+    """A training run."""
+
+    order: Order
+    pictures: int = Field(ge=0, description="That it learns from; 0 before it has begun.")
+    steps: int = Field(ge=0, description="Done so far.")
+    loss: float | None = Field(description="Of the last step.")
+    losses: list[LossPoint] = Field(description="At most 300 points, smoothed; losses.csv in the run's folder has every step.")
+    samples: list[TrainingSample] = Field(description="Oldest first.")
 
 
 class OfferedFile(BaseModel):

@@ -24,10 +24,12 @@ from webui.api.pictures import build_picture_router
 from webui.api.problems import new_router, problems
 from webui.api.streams import Streams, as_message, number_of
 from webui.api.system import build_system_router
+from webui.api.training import build_training_router
 from webui.api.words import build_word_router
 from webui.api.workshop import build_workshop_router
 from webui.doctor.examination import Doctor
 from webui.studio.studio import Studio
+from webui.workshop.album import Album
 from webui.workshop.folders import ModelFolders
 from webui.workshop.workshop import Workshop
 
@@ -48,6 +50,7 @@ def build_routers(studio: Studio, doctor: Doctor, workshop: Workshop) -> list[AP
         build_finishing_router(studio),
         build_choice_router(studio),
         build_workshop_router(workshop, ModelFolders(studio)),
+        build_training_router(workshop, Album(studio.preferences.current.data_dir)),
         build_model_router(studio),
         build_system_router(doctor),
         build_word_router(studio),
@@ -85,8 +88,8 @@ def build_studio_router(studio: Studio, streams: Streams) -> APIRouter:
         """Server-sent events of everything; resumes after Last-Event-ID or `after`.
 
         Types: job, jobs (many changed: look at the queue again), progress, picture, note, queue, notices, worker, catalog,
-        memory (look at /models/memory again), batch, batch_removed, order, order_progress, order_removed, styles, presets, settings,
-        system, and reset (too far behind: fetch /snapshot again).
+        memory (look at /models/memory again), batch, batch_removed, order, order_progress, order_removed, training_sample, styles,
+        presets, settings, system, and reset (too far behind: fetch /snapshot again).
         """
         start = number_of(last_event_id, after, studio.events.seq)
 

@@ -24,6 +24,7 @@ from webui.logs import about_job
 from webui.planning.estimate import finishing_share, known_peaks, shares_done
 from webui.settings import Settings
 from webui.studio import journal as states
+from webui.studio.device_turn import DeviceTurn
 from webui.studio.event_log import EventLog
 from webui.studio.films import FilmStore, Reel
 from webui.studio.history import History, image_view
@@ -43,6 +44,9 @@ MOST_WORKER_DEATHS = 3
 
 PAUSED = "paused"
 """Under this name the journal remembers that the queue is paused."""
+
+WAITS_FOR_TRAINING = "Waiting for the training's step"
+"""What a job does that begins while a LoRA is trained, for people."""
 
 _LEAST_PROGRESS_INTERVAL = 0.05
 _IDLE_POLL_SECONDS = 1.0
@@ -103,6 +107,7 @@ class Dispatcher:
         notices: NoticeBoard,
         settings: Callable[[], Settings],
         words: JobWords,
+        turn: DeviceTurn,
     ) -> None:
         self._journal = journal
         self._history = history
@@ -115,6 +120,7 @@ class Dispatcher:
         self._previews = previews
         self._settings = settings
         self._words = words
+        self._turn = turn
         self._news = threading.Condition()
         self._claims = threading.Lock()
         self._closing = threading.Event()
@@ -292,8 +298,10 @@ class Dispatcher:
         log.log(level, "Job %s begins: pictures: %d, size: %d x %d.", job.id, request.picture_count, *request.finished_size)
         log.debug("Job %s draws %r without %r.", job.id, *request.words)
         try:
+            progress.stage = WAITS_FOR_TRAINING if self._turn.has_guest else ""
             self._publish_job(job.id)
-            error, status = self._drive(slot, job, progress)
+            with self._turn.drawing():
+                error, status = self._drive(slot, job, progress)
         except EaselError as problem:
             error, status = problem.as_dict(), states.FAILED
             self._executor.interrupt(slot, str(job.id))

@@ -15,6 +15,9 @@ from webui.errors import InvalidRequest, NotFound
 from webui.executors.base import Executor
 from webui.planning.machine import host_memory
 
+IN_MAIN_MEMORY = ("cpu", "fake")
+"""Devices whose weights lie where everybody's are, and are given back when somebody needs the room."""
+
 
 class ModelDesk:
     """May be called from any thread. picture_path: the file of a picture of the history, by id."""
@@ -67,6 +70,12 @@ class ModelDesk:
         path = None if model_id is None else str(self._checkpoint(model_id).path)
         for slot in self._executor.slots():
             self._executor.unload(slot.id, path)
+
+    def clear_devices(self) -> None:
+        """Let the workers take all weights off devices with memory of their own; the next picture loads what it needs."""
+        for slot in self._executor.slots():
+            if slot.hello is not None and slot.hello.device not in IN_MAIN_MEMORY:
+                self._executor.unload(slot.id)
 
     def _checkpoint(self, model_id: str) -> Checkpoint:
         model = self._catalog.models.get(model_id)

@@ -72,6 +72,7 @@ from webui.studio.batch_book import BatchBook
 from webui.studio.batches import Batches, StudioHands
 from webui.studio.completer import Completer
 from webui.studio.database import open_database
+from webui.studio.device_turn import DeviceTurn
 from webui.studio.dispatcher import Dispatcher, JobWords
 from webui.studio.event_log import EventLog
 from webui.studio.file_manager import open_folder
@@ -147,6 +148,7 @@ class Studio:
         self._closed = threading.Event()
         self._queue_touched = threading.Event()
         self._told_queue: dict[str, Any] | None = None
+        self.turn = DeviceTurn()
         self._dispatcher = Dispatcher(
             journal=self._journal,
             history=self.history,
@@ -166,6 +168,7 @@ class Studio:
             notices=self.notices,
             settings=lambda: self.preferences.current,
             words=JobWords(view=self.job_view, seconds=self._seconds_of, successor=self._successor_of),
+            turn=self.turn,
         )
         self.queue = QueueView(self._journal, self.history, self._dispatcher, self.job_view, lambda: self.preferences.current)
         self._batch_book = BatchBook(self.database, self._journal, ids)

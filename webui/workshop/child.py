@@ -21,6 +21,7 @@ from typing import Any
 from webui.catalog.hashing import hash_file
 from webui.catalog.header import sniff
 from webui.errors import CheckpointUnusable, Conflict, DataUnusable, EaselError
+from webui.training.recipe import Train
 from webui.workshop.converting import check_convert, plan_convert
 from webui.workshop.merging import Overflow, Parents, check_parents, plan_merge
 from webui.workshop.plan import Plan, carry_out, check_room
@@ -117,8 +118,8 @@ def check(recipe: AnyRecipe, opened: Mapping[str, Weights]) -> None:
             check_bake(opened["model"], opened["vae"])
         case ExtractVae():
             check_extract(opened["model"])
-        case Download():
-            raise TypeError("downloads are not made here")
+        case Download() | Train():
+            raise TypeError("downloads and LoRAs are not made here")
 
 
 def _plan(recipe: AnyRecipe, opened: Mapping[str, Weights], metadata: Mapping[str, Mapping[str, str]]) -> tuple[Plan, Overflow]:
@@ -129,8 +130,8 @@ def _plan(recipe: AnyRecipe, opened: Mapping[str, Weights], metadata: Mapping[st
             return plan_convert(opened["model"], recipe, metadata)
         case BakeVae() | ExtractVae():
             return plan_of(recipe, opened, metadata), Overflow()
-        case Download():
-            raise TypeError("downloads are not made here")
+        case Download() | Train():
+            raise TypeError("downloads and LoRAs are not made here")
 
 
 def _opened(source: Source, part: Path, teller: Teller) -> Weights:

@@ -165,6 +165,7 @@ class OrderBook:
             return connection.execute(query).rowcount > 0
 
     def _forget_old(self) -> None:
-        ended = select(table.c.id).where(table.c.status == DONE).order_by(table.c.id.desc()).offset(MOST_KEPT)
+        # A training run has a folder of its own, which goes with it when somebody removes it.
+        ended = select(table.c.id).where(table.c.status == DONE, table.c.kind != "train").order_by(table.c.id.desc()).offset(MOST_KEPT)
         with self._database.writing() as connection:
             connection.execute(delete(table).where(table.c.id.in_(ended)))

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from webui.catalog.detect import Kind
 from webui.errors import InvalidRequest
 from webui.generation.request import explain_validation
+from webui.training.recipe import Train
 from webui.workshop.blocks import BASE
 
 RECIPE_VERSION = 1
@@ -159,7 +160,7 @@ class Download(Recipe):
         return value
 
 
-AnyRecipe = Merge | Convert | BakeVae | ExtractVae | Download
+AnyRecipe = Merge | Convert | BakeVae | ExtractVae | Download | Train
 
 RECIPES: Mapping[str, type[AnyRecipe]] = {
     "merge": Merge,
@@ -167,6 +168,7 @@ RECIPES: Mapping[str, type[AnyRecipe]] = {
     "bake_vae": BakeVae,
     "extract_vae": ExtractVae,
     "download": Download,
+    "train": Train,
 }
 """Kind of work -> its type."""
 

@@ -1,10 +1,12 @@
 """The workshop: takes orders for long work that makes no picture, does them in the background, and tells everybody how far it is.
 
 Downloads run in a thread of this process; what computes with weights runs in a child of its own, so that neither page nor pictures wait.
+Training is the third kind: it has the device while no picture is drawn.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import threading
@@ -18,12 +20,17 @@ from webui.catalog.detect import Kind
 from webui.catalog.header import readable, sniff
 from webui.catalog.models import DRAWS, ModelFile, model_id
 from webui.durable import PART_SUFFIX, write_durably
-from webui.errors import Conflict, EaselError, InvalidRequest
+from webui.errors import Conflict, EaselError, InvalidRequest, NotFound
 from webui.studio.ids import time_of
 from webui.studio.journal import CANCELLED, DONE, FAILED, RUNNING, WAITING, parse_id
 from webui.studio.naming import safe_name
 from webui.studio.studio import Studio
 from webui.tokens import TokenStore
+from webui.training.job import TrainingJob
+from webui.training.pictures import pictures_for
+from webui.training.recipe import Train
+from webui.training.run_folder import FOLDER as TRAINING_FOLDER
+from webui.training.run_folder import RunFolder
 from webui.workshop.child import Job, check
 from webui.workshop.download import Fetched, Told, Transfer, aim, require_free
 from webui.workshop.fetching import Fetcher
@@ -34,6 +41,8 @@ from webui.workshop.progress import Gauge
 from webui.workshop.provenance import in_words
 from webui.workshop.recipes import AnyRecipe, BakeVae, Convert, Download, ExtractVae, Merge, parse_recipe
 from webui.workshop.sources import FOLDER_OF, Hosts, Offer, check_source, look_up
+from webui.workshop.training import DRAWING, TrainingProcess, check_checkpoint, default_name, run_view, sample_file
+from webui.workshop.training import in_words as training_in_words
 from webui.workshop.weights import Weights, open_weights
 
 log = logging.getLogger(__name__)
@@ -42,6 +51,10 @@ OrderView = dict[str, Any]
 
 DOWNLOADS = frozenset(("download",))
 WEIGHT_WORK = frozenset(("merge", "convert", "bake_vae", "extract_vae"))
+TRAINING = frozenset(("train",))
+
+WAITS = "Waits while pictures are drawn"
+"""What a training run does then, for people."""
 
 _NAME_BYTES = 180
 _TELL_SECONDS = 0.25
@@ -97,6 +110,7 @@ class Workshop:
         self._lanes = [
             _Lane("downloads", DOWNLOADS, self._do_next, self._closing),
             _Lane("weights", WEIGHT_WORK, self._do_next, self._closing),
+            _Lane("training", TRAINING, self._do_next, self._closing),
         ]
 
     def start(self) -> None:
@@ -127,10 +141,13 @@ class Workshop:
         Raises InvalidRequest, Conflict (the name is taken), CheckpointUnusable for models that can't be read.
         """
         recipe = parse_recipe(fields)
-        if isinstance(recipe, Download):
-            check_source(recipe)
-        else:
-            self._check(recipe)
+        match recipe:
+            case Download():
+                check_source(recipe)
+            case Train():
+                self._check_training(recipe)
+            case _:
+                self._check(recipe)
         order = self._book.add(recipe)
         self._tell(order)
         self._wake()
@@ -145,7 +162,7 @@ class Workshop:
         return self.view(self._book.get(parse_id(order_id)))
 
     def cancel(self, order_id: str) -> OrderView:
-        """End an order; what a download has fetched stays, so that it can be resumed. Raises Conflict when it has ended already."""
+        """End an order. What a download has fetched, and a run has learned, stays, to be resumed. Raises Conflict when it has ended."""
         identifier = parse_id(order_id)
         order = self._book.get(identifier)
         with self._lock:
@@ -169,7 +186,7 @@ class Workshop:
         return self.view(order)
 
     def remove(self, order_id: str) -> None:
-        """Forget an ended order, with what an unfinished download has fetched. Raises Conflict while it has not ended."""
+        """Forget an ended order, with what an unfinished download has fetched, or a run's own folder. Raises Conflict before its end."""
         order = self._book.remove(parse_id(order_id))
         self._clear(order)
         self._studio.events.publish("order_removed", order=str(order.id))
@@ -184,7 +201,7 @@ class Workshop:
             "id": str(order.id),
             "kind": order.kind,
             "status": order.status,
-            "name": readable(Path(target).name) if isinstance(target, str) else _title(order),
+            "name": readable(_name_of(order, Path(target))) if isinstance(target, str) else _title(order),
             "asked": _plain(order.asked),
             "progress": progress,
             "fetched": _length(order.state.get("part")) if order.kind in DOWNLOADS and order.status not in (DONE, RUNNING) else 0,
@@ -266,7 +283,13 @@ class Workshop:
 
     def _do(self, order: Order, entry: _Running) -> tuple[dict[str, Any], tuple[str, ...]]:
         recipe = order.recipe
-        return self._download(order, recipe, entry) if isinstance(recipe, Download) else self._work(order, recipe, entry)
+        match recipe:
+            case Download():
+                return self._download(order, recipe, entry)
+            case Train():
+                return self._train(order, recipe, entry)
+            case _:
+                return self._work(order, recipe, entry)
 
     def _teller(self, order: Order, entry: _Running) -> Callable[[Callable[[], None]], None]:
         """Moves the gauge, and tells pages a few times a second."""
@@ -340,6 +363,88 @@ class Workshop:
         said = self._write_notes(target, in_words(recipe, {role: model.name for role, model in sources.items()}), ())
         return self._result(target), (*notes, *said)
 
+    def _train(self, order: Order, recipe: Train, entry: _Running) -> tuple[dict[str, Any], tuple[str, ...]]:
+        checkpoint = self._studio.catalog.find(recipe.model)
+        target = Path(order.state["target"]) if "target" in order.state else self._lora_target(recipe)
+        self._book.note_state(order.id, {"target": str(target)})
+        self._tell(self._book.get(order.id))
+        settings = self._studio.preferences.current
+        folder = self.run_folder(order.id)
+        job = TrainingJob(
+            recipe,
+            checkpoint.path.absolute(),
+            checkpoint.name,
+            checkpoint.kind.family,
+            folder.path,
+            target,
+            checkpoint_sha256=self._digest(self._studio.catalog.models.get(checkpoint.id)),
+            drawing={name: value for name, value in checkpoint.defaults.items() if name in DRAWING},
+            roots=tuple(root.absolute() for root in self._studio.catalog.roots),
+            cache=(settings.data_dir / "cache").absolute(),
+            threads=settings.threads,
+        )
+        process = TrainingProcess(job, self._studio.models.clear_devices)
+        with self._lock:
+            entry.cancel = process.stop
+        if entry.stop.is_set() or self._closing.is_set():
+            raise Cancelled
+        self._studio.models.clear_devices()
+        with self._studio.turn.hosting(process):
+            notes = process.run(self._trainer_heard(order, entry))
+        words = training_in_words(recipe, run_view(folder)["pictures"])
+        said = self._write_notes(target, words, (recipe.trigger,) if recipe.trigger else ())
+        self._show_as_preview(folder, target)
+        return self._result(target), (*notes, *said)
+
+    def _trainer_heard(self, order: Order, entry: _Running) -> Callable[[Mapping[str, Any]], None]:
+        """What is made of the lines that a run's process says."""
+        move, gauge = self._teller(order, entry), entry.gauge
+        before = gauge.progress
+
+        def heard(line: Mapping[str, Any]) -> None:
+            nonlocal before
+            match line:
+                case {"stage": words, "total": total}:
+                    move(lambda: gauge.begin(words, total, line.get("place", 0)))
+                case {"paused": True}:
+                    before = gauge.progress
+                    move(lambda: gauge.begin(WAITS, before.total, before.done))
+                case {"paused": False}:
+                    move(lambda: gauge.begin(before.stage, before.total, before.done))
+                case {"done": done}:
+                    move(lambda: gauge.reach(done))
+                case {"sample": name}:
+                    self._studio.events.publish("training_sample", order=str(order.id), name=name)
+
+        return heard
+
+    def _show_as_preview(self, folder: RunFolder, target: Path) -> None:
+        """The last preview as the LoRA's picture, where it has none."""
+        samples = folder.samples()
+        if samples:
+            data = (folder.samples_folder / samples[-1].name).read_bytes()
+            with contextlib.suppress(FileExistsError):
+                write_durably(target.with_name(f"{target.stem}.preview.png"), data, replace=False)
+
+    def run_folder(self, identifier: int) -> RunFolder:
+        """Where a run keeps its state."""
+        return RunFolder(self._studio.preferences.current.data_dir / TRAINING_FOLDER / str(identifier))
+
+    def run(self, order_id: str) -> dict[str, Any]:
+        """What is known of a training run beside its order. Raises NotFound."""
+        return {"order": self.view(self._training(order_id)), **run_view(self.run_folder(parse_id(order_id)))}
+
+    def sample(self, order_id: str, name: str) -> Path:
+        """The file of a run's preview. Raises NotFound."""
+        self._training(order_id)
+        return sample_file(self.run_folder(parse_id(order_id)), name)
+
+    def _training(self, order_id: str) -> Order:
+        order = self._book.get(parse_id(order_id))
+        if order.kind not in TRAINING:
+            raise NotFound("This order is no training.", field="id", hint="Ask for the order itself.")
+        return order
+
     def _digest(self, model: ModelFile) -> str:
         hashes = self._studio.catalog.models.hashes(model)
         return hashes.sha256 if hashes else ""
@@ -365,6 +470,9 @@ class Workshop:
         return ()
 
     def _clear(self, order: Order) -> None:
+        if order.kind in TRAINING:
+            self.run_folder(order.id).remove()
+            return
         part = order.state.get("part")
         if isinstance(part, str):
             for left in parts_of(Path(part)):
@@ -414,11 +522,26 @@ class Workshop:
         target = folder / f"{stem}{suffix}"
         if wanted:
             require_free(target)
-        number = 1
-        while target.exists():
-            number += 1
-            target = folder / f"{stem} ({number}){suffix}"
-        return target
+        return _numbered(target, suffix)
+
+    def _check_training(self, recipe: Train) -> None:
+        """Refuse at once what could not be trained. Raises InvalidRequest, CheckpointUnusable, Conflict."""
+        try:
+            checkpoint = self._studio.catalog.find(recipe.model)
+        except EaselError as error:
+            error.field = "model"
+            raise
+        check_checkpoint(checkpoint)
+        pictures_for(recipe)
+        self._lora_target(recipe)
+
+    def _lora_target(self, recipe: Train) -> Path:
+        """Where the LoRA goes. Raises Conflict when a name that was asked for is taken; one that is made up gets a number."""
+        stem = safe_name(recipe.name or default_name(recipe.folder), _NAME_BYTES) or "lora"
+        target = self.models_folder / FOLDER_OF["lora"] / f"{stem}.safetensors"
+        if recipe.name:
+            require_free(target)
+        return _numbered(target)
 
     def _check(self, recipe: AnyRecipe) -> None:
         """Refuse at once what could not be done. Old pickles are opened in the child only, which says the same later."""
@@ -430,6 +553,15 @@ class Workshop:
                 return
             opened[role] = open_weights(model.path, model.name)
         check(recipe, opened)
+
+
+def _numbered(target: Path, suffix: str = ".safetensors") -> Path:
+    """The same path, with the first number that makes it one that nobody has."""
+    stem, number = target.name.removesuffix(suffix), 1
+    while target.exists():
+        number += 1
+        target = target.with_name(f"{stem} ({number}){suffix}")
+    return target
 
 
 def _usual_name(recipe: AnyRecipe, sources: Mapping[str, ModelFile]) -> str:
@@ -456,8 +588,15 @@ def _source_words(offer: Offer) -> str:
     return " ".join(f"{part}." for part in parts if part)
 
 
+def _name_of(order: Order, target: Path) -> str:
+    """What is made, as people call it: a LoRA that is trained by the name that it has in prompts."""
+    return target.stem if order.kind in TRAINING else target.name
+
+
 def _title(order: Order) -> str:
     asked = _plain(order.asked)
+    if order.kind in TRAINING:
+        return str(asked["name"] or default_name(asked["folder"]))
     return str(asked.get("name") or asked.get("file") or asked.get("source") or asked.get("model") or asked.get("first") or order.kind)
 
 

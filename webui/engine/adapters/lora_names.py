@@ -72,6 +72,12 @@ def layers_of(part: Module) -> dict[str, Layers]:
     return {flat(name): layers for name, layers in original(part) if own.issuperset(layers.names)} | named
 
 
+def original_names(part: Module) -> dict[str, str]:
+    """The dotted names in the original code of the layers of a part, by their names in it; those that it holds one for one."""
+    original = _ORIGINAL_NAMES.get(type(part).__name__)
+    return {} if original is None else {layers.names[0]: name for name, layers in original(part) if len(layers.names) == 1}
+
+
 def _layer_names(part: Module) -> Iterator[str]:
     """Names of all modules that have weights themselves."""
     for name, module in part.named_modules():

@@ -22,7 +22,7 @@ let plan = new Map(); // id -> place in the order in which they will run, as far
 
 /**
  * Events: "snapshot", "job" {job, before}, "progress" {…}, "picture" {image, job, live}, "note", "queue", "notices", "worker",
- * "catalog", "memory", "batch", "batch_removed", "order", "order_progress", "order_removed", "styles", "presets", "settings", "connection".
+ * "catalog", "memory", "batch", "batch_removed", "order", "order_progress", "order_removed", "training_sample", "styles", "presets", "settings", "connection".
  */
 export const changes = new EventTarget();
 
@@ -125,6 +125,9 @@ const TAKE = {
   },
   order_removed({ order }) {
     tell("order_removed", order);
+  },
+  training_sample({ order, name }) {
+    tell("training_sample", { order, name });
   },
   system({ doing }) {
     tell("system", { doing });

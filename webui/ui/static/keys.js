@@ -24,7 +24,7 @@ const LIST = [
   ["Ctrl Up, Ctrl Down", "Weight of the word at the caret"],
   ["Down, then Tab or Enter", "Take what is offered at the caret"],
   ["Esc", "Close what is open, else interrupt"],
-  ["1 to 8", "txt2img, img2img, Inpaint, Upscale, History, Models, Settings, System"],
+  ["1 to 9", "txt2img, img2img, Inpaint, Upscale, History, Models, Train, Settings, System"],
   ["Q", "Queue"],
   ["Left, Right", "Previous, next picture"],
   ["Space", "Full screen"],

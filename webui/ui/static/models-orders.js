@@ -8,7 +8,7 @@ import { toast } from "./toasts.js";
 import { fileSize, seconds } from "./words.js";
 
 const SHOWN = 12;
-const DOES = { merge: "Merge", convert: "Convert", bake_vae: "Bake VAE", extract_vae: "Take out VAE", download: "Download" };
+const DOES = { merge: "Merge", convert: "Convert", bake_vae: "Bake VAE", extract_vae: "Take out VAE", download: "Download", train: "Train" };
 
 const orders = new Map(); // id -> order
 const places = new Set(); // lists that are shown
@@ -93,7 +93,8 @@ function row(order) {
   );
 }
 
-function amount({ status, progress, fetched, total, result }) {
+function amount({ kind, status, progress, fetched, total, result }) {
+  if (kind === "train" && progress) return progress.total ? `${progress.done} of ${progress.total}` : "";
   if (status === "running" && progress?.total) return `${fileSize(progress.done)} of ${fileSize(progress.total)}`;
   if (fetched && total) return `${fileSize(fetched)} of ${fileSize(total)}`;
   return result ? fileSize(result.bytes) : "";

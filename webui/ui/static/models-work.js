@@ -124,7 +124,7 @@ function fieldOf(kind, name, about, given) {
 
 /** A control under its label: {element, control, value(), complain(error)}. */
 export function labelled(id, label, help, control) {
-  const input = control.matches("input, select, textarea") ? control : control.querySelector("input, select");
+  const input = control.matches("input, select, textarea") ? control : control.querySelector("input, select, textarea");
   input.id = id;
   const hint = h("p", { class: "ez-hint", id: `${id}-hint` }, help);
   input.setAttribute("aria-describedby", hint.id);
