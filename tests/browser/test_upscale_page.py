@@ -163,7 +163,7 @@ def test_many_are_dropped_and_each_says_what_became_of_it(page: Page, visitor: V
     upscale(page).get_by_role("radio", name="Scale to").click()
     upscale(page).get_by_label("Width", exact=True).fill("64")
     upscale(page).get_by_label("Height", exact=True).fill("64")
-    upscale(page).get_by_role("button", name=re.compile("^Save")).click()
+    upscale(page).get_by_role("button", name=re.compile("^Save With")).click()
     upscale(page).get_by_label("Folder of its own").fill("holiday")
     page.keyboard.press("Control+Enter")
     expect(panel(page)).to_contain_text("3 pictures done")
