@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -12,11 +14,14 @@ import pytest
 from PIL import Image
 
 from webui.errors import InvalidRequest
+from webui.generation.events import Picture
 from webui.generation.finishing import STEP_TYPES, CutOutStep, ResizeStep, read_steps, write_steps
 from webui.generation.infotext import map_fields, read_infotext, write_infotext
 from webui.generation.request import ResolvedTxt2Img, parse_request
+from webui.settings import Settings
 from webui.studio.naming import OutputStyle
 from webui.studio.picture_file import suffix_for
+from webui.studio.picture_keeper import PictureKeeper
 
 CHAIN: list[dict[str, Any]] = [
     {"step": "sharpen", "amount": 0.7, "radius": 2.5},
@@ -96,6 +101,21 @@ def test_the_chain_decides_on_the_format_before_the_settings_do() -> None:
         assert suffix_for(resolved(finishing=[{"step": "format", "format": name}]), jpeg) == suffix
     lossless = steps_of([{"step": "format", "format": "WebP", "lossless": True, "quality": 10}])
     assert (jpeg.finished_by(lossless).format, jpeg.finished_by(lossless).quality) == ("webp", 100)
+
+
+@pytest.mark.parametrize(
+    ("chain", "seen"), [([], (255, 255, 255)), ([{"step": "format", "format": "JPEG", "colour": "#ff0000"}], (255, 0, 0))]
+)
+def test_what_is_transparent_lies_on_a_colour_in_a_jpeg_and_stays_clear_elsewhere(chain: list[Any], seen: tuple[int, ...]) -> None:
+    keeper = PictureKeeper(None, None, None, Settings, Path)  # type: ignore[arg-type]
+    drawn = Picture(0, 64, 64, bytes((10, 20, 30, 0)) * 64 * 64, {}, "RGBA")
+    for suffix, loses in ((".jpg", True), (".png", False), (".webp", False), (".avif", False)):
+        job: Any = SimpleNamespace(live=False, resolved=resolved(finishing=chain), planned_paths={0: f"a{suffix}"})
+        assert keeper.loses_alpha(job, drawn) is loses
+        with Image.open(io.BytesIO(keeper.encode(job, drawn).data)) as picture:
+            pixel = picture.convert("RGBA").getpixel((32, 32))
+        assert isinstance(pixel, tuple) and pixel[3] == (255 if loses else 0)
+        assert not loses or max(abs(one - other) for one, other in zip(pixel, seen, strict=False)) < 4
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from webui.generation.prompt.schedules import Steps
 from webui.generation.request import HIRES_FIELDS, ResolvedTxt2Img, Txt2Img, parse_request
 from webui.generation.resolve import CheckpointIdentity, resolve
 from webui.planning.estimate import Sample, estimate, pace, picture_work, shares_done
+from webui.studio.reading import read_pasted
 from webui.studio.studio import Studio
 
 CHECKPOINT = CheckpointIdentity("small", "0123456789")
@@ -146,7 +147,7 @@ def test_nothing_automatic_is_left(fields: dict[str, str], schedule: str) -> Non
 @pytest.mark.parametrize(
     ("field", "value", "allowed"),
     [
-        ("hires_upscaler", "Magic 4x", "Latent, Latent (antialiased)"),
+        ("hires_upscaler", "x" * 501, "at most 500 characters"),
         ("hires_sampler", "Warp", "Use same sampler, DPM++ 2M"),
         ("hires_schedule_type", "Warp", "Use same scheduler, Automatic"),
         ("hires_scale", 9, "1 to 4 times"),
@@ -220,9 +221,11 @@ def test_a1111s_own_text_switches_it_on() -> None:
 
 
 def test_an_upscaler_that_is_not_here_is_told() -> None:
-    found = map_fields(read_infotext(f"a\n{PARAMETERS}, Denoising strength: 0.5, Hires upscale: 2, Hires upscaler: R-ESRGAN 4x+"))
-    assert [entry.key for entry in found.unmapped] == ["Hires upscaler"]
-    assert found.fields["hires"] is True
+    text = f"a\n{PARAMETERS}, Denoising strength: 0.5, Hires upscale: 2, Hires upscaler: R-ESRGAN 4x+"
+    found = read_pasted(text, [], lambda name: name == "Latent")
+    assert ("Upscaler", "R-ESRGAN 4x+") in [(entry["key"], entry["value"]) for entry in found["unmapped"]]
+    assert found["fields"]["hires"] is True and "hires_upscaler" not in found["fields"]
+    assert read_pasted(text, [])["fields"]["hires_upscaler"] == "R-ESRGAN 4x+"
 
 
 def test_the_size_of_the_first_pass_was_a_key_once() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import math
 import random
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from model_files import write_safetensors
 from PIL import Image, PngImagePlugin
 from pydantic import BaseModel, Field, ValidationError
 from test_adapters import Listening
@@ -32,10 +35,11 @@ from webui.generation.request import (
 from webui.generation.resolve import CheckpointIdentity, resolve, resolve_upscale
 from webui.pictures.upscaling import upscaling
 from webui.planning.estimate import Sample, estimate, finishing_share, picture_work
+from webui.planning.tiles import Tiling, overlap_cost, plan_tiling, ramp, spans, tile_count
 from webui.studio.journal import NO_SEED
 from webui.studio.line import Waiting, choose, running_order
 from webui.studio.progress import JobProgress
-from webui.studio.reading import infotext_of, read_picture
+from webui.studio.reading import infotext_of, read_pasted, read_picture
 from webui.studio.studio import Studio
 from webui.studio.tables import generation
 
@@ -209,8 +213,11 @@ def test_what_is_drawn_and_finished_says_both() -> None:
 
 
 def test_keys_of_others_are_told_of() -> None:
-    mapped = map_fields(read_infotext(MADE + ", Postprocess upscaler: LDSR, Postprocess mystery: 4"))
-    assert {entry.key for entry in mapped.unmapped} == {"Postprocess upscaler", "Postprocess mystery"}
+    mapped = map_fields(read_infotext(MADE + ", Postprocess upscale by: 99, Postprocess mystery: 4"))
+    assert {entry.key for entry in mapped.unmapped} == {"Postprocess upscale by", "Postprocess mystery"}
+    told = read_pasted(MADE + ", Postprocess upscaler: LDSR, Postprocess 2 upscale by: 2", [], lambda name: name != "LDSR")
+    assert [step.upscaler for step in told["fields"]["finishing"]] == ["Lanczos"]
+    assert {"key": "Enlarging with LDSR", "value": "LDSR", "reason": "There is no upscaler of that name here."} in told["unmapped"]
 
 
 def test_the_text_of_a_file_is_kept_word_for_word() -> None:
@@ -333,3 +340,102 @@ def test_a_picture_that_is_not_there(studio: Studio) -> None:
     with pytest.raises(InvalidRequest) as refused:
         studio.submit(studio.complete(ASKED))
     assert refused.value.field == "init_image"
+
+
+# models
+
+
+@pytest.fixture
+def with_model(models_dir: Path, listening: tuple[Studio, Listening]) -> tuple[Studio, Listening, Path]:
+    studio, executor = listening
+    (models_dir / "upscalers").mkdir()
+    path = models_dir / "upscalers" / "RealESRGAN_x4plus.safetensors"
+    write_safetensors(path, {"conv_first.weight": (8, 3, 3, 3), "body.0.rdb1.conv1.weight": (8, 8, 3, 3)})
+    studio.catalog.models.refresh()
+    return studio, executor, path
+
+
+def test_a_model_is_found_by_name_and_by_the_label_of_a1111(with_model: tuple[Studio, Listening, Path]) -> None:
+    studio, executor, path = with_model
+    assert studio.upscalers(latent=False) == ["Lanczos", "Bicubic", "Nearest", "RealESRGAN_x4plus"]
+    picture = studio.images.put(png(Image.new("RGB", (96, 80)))).sha256
+    asked = [STEP | {"upscaler": "R-ESRGAN 4x+"}, STEP | {"upscaler_2": "realesrgan_x4plus.safetensors", "upscaler_2_visibility": 0.5}]
+    job = finished(studio, ASKED | {"init_image": picture, "finishing": asked})
+    assert job["status"] == "done", job
+    (spec,) = executor.jobs
+    assert spec.finishing == ({"upscaler": str(path)}, {"upscaler_2": str(path)})
+    first, second = spec.request.finishing
+    assert (first.upscaler, second.upscaler_2) == ("RealESRGAN_x4plus", "RealESRGAN_x4plus")
+    assert len(first.upscaler_hash) == 10 and first.upscaler_hash == second.upscaler_2_hash
+    assert spec.request.works_with == "/upscale/RealESRGAN_x4plus"
+    assert "Postprocess upscaler: RealESRGAN_x4plus" in job["images"][0]["infotext"]
+    # A second one of which nothing is seen isn't looked for.
+    assert finished(studio, ASKED | {"init_image": picture, "finishing": [STEP | {"upscaler_2": "gone"}]})["status"] == "done"
+
+
+def test_hires_fix_takes_models_too(with_model: tuple[Studio, Listening, Path]) -> None:
+    studio, executor, path = with_model
+    job = drawn(studio, {"hires": True, "hires_upscaler": "R-ESRGAN 4x+"})
+    assert job["status"] == "done", job
+    (spec,) = executor.jobs
+    assert (spec.hires_upscaler_path, spec.drawn.hires_upscaler) == (str(path), "RealESRGAN_x4plus")  # type: ignore[union-attr]
+    assert "Hires upscaler: RealESRGAN_x4plus" in job["images"][0]["infotext"]
+    without = drawn(studio, {"hires": False, "hires_upscaler": "gone"})
+    assert without["status"] == "done" and executor.jobs[1].hires_upscaler_path == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"finishing": [STEP, STEP | {"upscaler": "gone"}]}, "finishing[1].upscaler"),
+        ({"finishing": [STEP | {"upscaler_2": "gone", "upscaler_2_visibility": 1}]}, "finishing[0].upscaler_2"),
+        ({"hires": True, "hires_upscaler": "gone"}, "hires_upscaler"),
+    ],
+)
+def test_an_upscaler_that_is_not_there(with_model: tuple[Studio, Listening, Path], fields: dict[str, Any], field: str) -> None:
+    studio, _, _ = with_model
+    with pytest.raises(InvalidRequest, match="no upscaler called 'gone'") as refused:
+        studio.submit(studio.complete(fields))
+    assert refused.value.field == field and "RealESRGAN_x4plus" in str(refused.value.allowed)
+
+
+def test_latent_upscalers_are_for_hires_alone() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        parse_request(ASKED | {"finishing": [STEP | {"upscaler": "Latent"}]})
+    assert refused.value.field == "finishing[0].upscaler" and "works on latents" in refused.value.hint
+
+
+# tiles
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000), st.integers(0, 600), st.integers(0, 200), st.sampled_from([1, 8, 16, 24]))
+def test_tiles_cover_all_and_fit_together(width: int, height: int, tile: int, overlap: int, multiple: int) -> None:
+    tiling = plan_tiling((width, height), 1000, 50_000_000, asked=Tiling(tile, overlap), multiple=multiple)
+    step = math.lcm(16, multiple)
+    for length in (width, height):
+        found = spans(length, tiling, step)
+        assert found[0].start == 0 and found[-1].end == length and not found[0].before and not found[-1].behind
+        assert len({span.end - span.start for span in found}) == 1
+        for one, following in pairwise(found):
+            assert one.behind == following.before == one.end - following.start > 0
+        if len(found) > 1:
+            assert tiling.tile % step == 0 and found[0].end - found[0].start <= tiling.tile
+    assert overlap_cost((width, height), tiling, step) >= 1 and tile_count((width, height), tiling, step) >= 1
+
+
+def test_tiles_follow_memory_and_advice() -> None:
+    assert plan_tiling((1000, 500), 1000, 10**9) == Tiling(0, 0)
+    assert plan_tiling((4000, 500), 1000, 10**9) == Tiling(992, 32)
+    assert plan_tiling((4000, 500), 1000, 1) == Tiling(64, 32)
+    assert plan_tiling((4000, 500), 100, 10**9) == Tiling(0, 0)
+    assert plan_tiling((4000, 500), 1000, 10**9, asked=Tiling(250, 0)) == Tiling(256, 32)
+    assert Tiling(256, 32).halved() == Tiling(128, 32) and Tiling(96, 32).halved() is None
+
+
+@given(st.integers(1, 500))
+def test_an_overlap_is_mixed_in_its_middle(length: int) -> None:
+    weights = ramp(length)
+    assert len(weights) == length and all(0 <= one <= 1 for one in weights) and weights == sorted(weights)
+    assert all(one + other == pytest.approx(1) for one, other in zip(weights, reversed(weights), strict=True))
+    if length >= 8:
+        assert weights[0] == 0 and weights[-1] == 1

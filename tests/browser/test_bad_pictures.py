@@ -12,7 +12,6 @@ from easel_page import field, prompt
 from PIL import Image
 from playwright.sync_api import Page, expect
 from test_canvas_pages import canvas, open_page, results
-from visiting import Visitor
 
 
 def saved(picture: Image.Image, form: str = "PNG", **how: object) -> bytes:
@@ -27,6 +26,10 @@ def noise(mode: str = "RGB", size: tuple[int, int] = (96, 80)) -> Image.Image:
 
 def sixteen_bits() -> bytes:
     return saved(Image.fromarray(np.linspace(0, 65535, 96 * 80).astype(np.uint16).reshape(80, 96)))
+
+
+def moving(form: str) -> bytes:
+    return saved(noise("P"), form, save_all=True, append_images=[noise("L").convert("P")], duration=100)
 
 
 def bomb(side: int = 10_000) -> bytes:
@@ -79,6 +82,9 @@ def test_pictures_of_unusual_kinds_are_drawn_on(page: Page, name: str, data: byt
         ("half.png", saved(noise(size=(400, 400)))[:60_000], "half.png is not a picture that the browser can read."),
         ("half.jpg", saved(noise(size=(400, 400)), "JPEG")[:30_000], "half.jpg is not a picture that the browser can read."),
         ("bomb.png", bomb(), "bomb.png has 10000 × 10000 pixels; the canvas takes up to 64 million."),
+        ("moves.gif", moving("GIF"), "moves.gif is animated. Save the frame that you mean as a picture of its own."),
+        ("moves.webp", moving("WEBP"), "moves.webp is animated. Save the frame that you mean as a picture of its own."),
+        ("moves.png", moving("PNG"), "moves.png is animated. Save the frame that you mean as a picture of its own."),
     ],
 )
 def test_what_is_no_picture_is_refused_at_once(page: Page, name: str, data: bytes, said: str) -> None:
@@ -89,16 +95,16 @@ def test_what_is_no_picture_is_refused_at_once(page: Page, name: str, data: byte
     expect(canvas(page, "img2img").get_by_role("toolbar", name="Tools")).to_be_hidden()
 
 
-def test_a_film_is_shown_by_its_first_frame_and_refused_at_generate(visitor: Visitor) -> None:
-    film = saved(noise("P"), "GIF", save_all=True, append_images=[noise("L").convert("P")], duration=100)
-    page = visitor.open()
-    open_page(page, "img2img")
-    choose(page, film, "moves.gif")
-    expect(canvas(page, "img2img").get_by_role("toolbar", name="Tools")).to_be_visible()
-    prompt(page).fill("a film")
-    page.locator("#ez-generate").click()
-    expect(page.locator(".ez-toast")).to_contain_text("The picture is animated.")
-    expect(results(page, "img2img")).to_have_count(0)
-    # The browser reports that as well, once as an answer and once on its console.
-    assert all("/api/v1/images" in trouble for trouble in visitor.trouble)
-    visitor.trouble.clear()
+def test_a_mask_that_is_no_picture_is_refused_as_the_picture_is(page: Page) -> None:
+    open_page(page, "Inpaint")
+    page.locator("#ez-page-inpaint").get_by_role("button", name="Try it with an example").click()
+    share = page.locator("#ez-page-inpaint .ez-layers [data-share=mask]")
+    expect(share).to_have_text("25 % of the picture")
+    for name, data, said in (("notes.png", b"Dear diary,", "is not a picture"), ("bomb.png", bomb(), "the canvas takes up to 64 million")):
+        page.get_by_role("button", name="Load mask").click()
+        with page.expect_file_chooser() as chooser:
+            page.get_by_role("menuitem", name="Load from a file").click()
+        chooser.value.set_files({"name": name, "mimeType": "image/png", "buffer": data})
+        expect(page.locator(".ez-toast p").last).to_contain_text(f"{name} ")
+        expect(page.locator(".ez-toast p").last).to_contain_text(said)
+        expect(share).to_have_text("25 % of the picture")

@@ -138,6 +138,22 @@ def test_steps_back_and_forth_and_over_a_reload(page: Page) -> None:
     assert np.array_equal(mask(page), states[1])
 
 
+def test_undo_in_the_middle_of_a_stroke_takes_back_that_stroke_alone(page: Page) -> None:
+    put_in(page, picture(200, 150))
+    set_brush(page, size=20)
+    stroke(page, (30, 30), (90, 30))
+    before = mask(page)
+    page.mouse.move(*screen(page, 40, 100))
+    page.mouse.down()
+    page.mouse.move(*screen(page, 120, 100))
+    assert not np.array_equal(mask(page), before)
+    page.keyboard.press("Control+z")
+    page.mouse.up()
+    assert np.array_equal(mask(page), before)
+    page.keyboard.press("Control+z")
+    assert not mask(page).any()
+
+
 @pytest.mark.slow
 def test_a_hundred_steps(page: Page) -> None:
     set_brush(page, size=12)

@@ -78,6 +78,7 @@ def results(page: Page, name: str = "inpaint") -> Locator:
 def test_a_picture_is_sent_painted_on_and_drawn_anew(sent: Page) -> None:
     page = sent
     expect(prompt(page)).to_have_value("a round house")
+    expect(page.get_by_role("radio", name="Same", exact=True)).to_have_attribute("aria-checked", "true")
     paint(page)
     before = mask(page)
     assert before.any()

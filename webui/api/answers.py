@@ -773,6 +773,13 @@ class SamplerList(BaseModel):
     schedules: list[str]
 
 
+class UpscalerAnswer(BaseModel):
+    """Something that enlarges."""
+
+    name: str = Field(description="As a step's `upscaler`, or a hires pass's `hires_upscaler`.")
+    model: bool = Field(description="Whether it is a model; else it is built in and needs no memory.")
+
+
 class ParameterAnswer(BaseModel):
     """One field of a request."""
 

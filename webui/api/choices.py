@@ -11,6 +11,7 @@ from webui.api import answers
 from webui.api.problems import json_object, new_router, problems
 from webui.errors import InvalidRequest
 from webui.generation import samplers
+from webui.generation.enlarging import known_upscaler
 from webui.generation.request import REQUEST_TYPES, parameters_of
 from webui.studio.studio import Studio
 
@@ -59,6 +60,11 @@ def build_choice_router(studio: Studio) -> APIRouter:
             ],
             "schedules": list(samplers.SCHEDULE_LABELS),
         }
+
+    @router.get("/upscalers", response_model=list[answers.UpscalerAnswer], responses=problems())
+    def upscalers(hires: bool = False) -> Any:
+        """What enlarges: built-in filters, and the models that are here. With hires=true those on latents, too."""
+        return [{"name": name, "model": known_upscaler(name) is None} for name in studio.upscalers(latent=hires)]
 
     @router.get("/parameters", response_model=list[answers.ParameterAnswer], responses=problems())
     def parameters(kind: Literal["txt2img", "img2img", "inpaint", "upscale"] = "txt2img") -> Any:

@@ -36,7 +36,8 @@ def _step_words(kind: type[FinishingStep], models: Callable[[str], list[str]]) -
         "label": step.capitalize(),
         "help": (kind.__doc__ or "").split("\n")[0],
         "last": kind is FormatStep,
-        "fields": [_field(kind, info, models) for name, info in fields.items() if name != "step"],
+        # Hashes are filled in when a job is taken, and nobody chooses them.
+        "fields": [_field(kind, info, models) for name, info in fields.items() if name != "step" and not name.endswith("_hash")],
     }
 
 

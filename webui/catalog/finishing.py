@@ -8,6 +8,7 @@ from typing import cast
 
 from webui.catalog.detect import Kind
 from webui.catalog.models import ModelCatalog, ModelFile
+from webui.catalog.upscalers import UPSCALER, find_upscaler_model
 from webui.errors import AdapterUnusable, InvalidRequest
 from webui.generation.finishing import AnyStep, FinishingStep
 
@@ -33,10 +34,15 @@ def find_step_models(models: ModelCatalog, steps: Sequence[AnyStep]) -> tuple[An
 
 
 def _with_models(models: ModelCatalog, step: AnyStep, number: int) -> AnyStep:
-    named = {
-        field: _required(models, kind, name, f"finishing[{number}].{field}", step.doing) for field, (kind, name) in _named(step).items()
-    }
-    return step.model_copy(update=named) if named else step
+    changes: dict[str, str] = {}
+    for field, (kind, name) in _named(step).items():
+        place = f"finishing[{number}].{field}"
+        if kind == UPSCALER:
+            model = find_upscaler_model(models, name, place, getattr(step, f"{field}_hash"))
+            changes |= {field: model.name, f"{field}_hash": models.hash_now(model).short}
+        else:
+            changes[field] = _required(models, kind, name, place, step.doing)
+    return step.model_copy(update=changes) if changes else step
 
 
 def _named(step: FinishingStep) -> dict[str, tuple[str, str]]:
@@ -65,11 +71,14 @@ def _find(models: ModelCatalog, kind: str, name: str) -> ModelFile | None:
 
 def step_paths(models: ModelCatalog, steps: Sequence[AnyStep]) -> tuple[dict[str, str], ...]:
     """Of each resolved step its fields that name a model -> the file. Raises AdapterUnusable when one is gone."""
-    return tuple({field: _path(models, kind, name) for field, (kind, name) in _named(step).items()} for step in steps)
+    return tuple(
+        {field: _path(models, kind, name, getattr(step, f"{field}_hash", "")) for field, (kind, name) in _named(step).items()}
+        for step in steps
+    )
 
 
-def _path(models: ModelCatalog, kind: str, name: str) -> str:
-    found = _find(models, kind, name)
+def _path(models: ModelCatalog, kind: str, name: str, digest: str) -> str:
+    found = _find(models, kind, name) or (_find(models, kind, digest) if digest else None)
     if found is None:
         raise AdapterUnusable(f"{name} is not there any more.", hint="Put it back, or choose another one.")
     return str(found.path)

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -29,6 +30,7 @@ from webui.engine.finishing import Finisher, picture_event
 from webui.engine.guidance import left_out, stands_alone, with_freeu
 from webui.engine.hires import as_input, cut, enlarge_latents, enlarge_pixels
 from webui.engine.hooks import EngineHooks, NoHooks
+from webui.engine.loading.upscaler import UpscalerModel
 from webui.engine.masks import Beginning, LatentMask, as_latent_mask, as_overlay, as_pixels, hidden, resized, shown
 from webui.engine.memory.drawing import Carrying, MemoryBook, PictureMemory, memory_facts
 from webui.engine.memory.loaded import DENOISER, Loaded
@@ -45,7 +47,8 @@ from webui.engine.soft_inpainting import SoftInpainting
 from webui.engine.stock_pipeline import StockRun
 from webui.engine.stopwatch import Stopwatch
 from webui.engine.tiling import overlapped, seamless, without_overlap
-from webui.generation.enlarging import find_upscaler
+from webui.engine.upscale import enlarge_with_less, plan_way
+from webui.generation.enlarging import Enlargement, known_upscaler
 from webui.generation.events import Done, InMemory, Interrupted, Note, Skipped, Stage, Step, WorkerEvent
 from webui.generation.job import JobSpec
 from webui.generation.passes import Pass, passes_of
@@ -70,6 +73,7 @@ from webui.pictures.starting import Masking, Start, starting_inpaint, starting_p
 from webui.planning.estimate import picture_work
 from webui.planning.memory import TILED
 from webui.planning.peaks import DECODE, DENOISE, ENCODE
+from webui.planning.tiles import Tiling
 
 Emit = Callable[[WorkerEvent], None]
 
@@ -338,6 +342,9 @@ class Engine:
                 emit(picture_event(image, finished, self._machine_facts() | told))
         emit(Done(self._machine_facts() | watch.seconds))
 
+    def _upscaler(self, name: str, path: str, emit: Emit) -> UpscalerModel:
+        return self._checkpoints.get_upscaler(Path(path), lambda: emit(Stage(f"Loading {name}")))
+
     def preload(self, path: Path) -> None:
         """Have a checkpoint ready before it is asked for. Raises CheckpointUnusable."""
         if path.is_dir() and pipeline_class(path) in STOCK_PIPELINES:
@@ -533,7 +540,8 @@ class Engine:
 
     def _carried_over(self, work: _Work, context: DenoiseContext) -> tuple[torch.Tensor, dict[str, Any]]:
         """What the hires pass begins with: the latents, or the picture for upscalers that work on pixels; and facts."""
-        if find_upscaler(_with_hires(work.run.job.drawn).hires_upscaler).latent:
+        known = known_upscaler(_with_hires(work.run.job.drawn).hires_upscaler)
+        if known is not None and known.latent:
             return context.latents, {}
         drawn = self._decoded(work, context)
         return drawn.pixels, drawn.facts
@@ -541,14 +549,27 @@ class Engine:
     def _enlarged(self, work: _Work, carried: torch.Tensor) -> tuple[Beginning, dict[str, Any]]:
         """The latents that the hires pass draws on, and facts."""
         asked = _with_hires(work.run.job.drawn)
-        by, upscaler = asked.enlargement, find_upscaler(asked.hires_upscaler)
+        by, upscaler = asked.enlargement, known_upscaler(asked.hires_upscaler)
         assert by is not None, "there is a hires pass"
-        if upscaler.latent:
+        if upscaler is not None and upscaler.latent:
             return Beginning(cut(enlarge_latents(carried, by, upscaler), by)), {}
-        pixels = as_input(enlarge_pixels(carried, by, upscaler))
+        enlarged = self._enlarged_by_model(work.run, carried, by) if upscaler is None else enlarge_pixels(carried, by, upscaler)
+        pixels = as_input(enlarged)
         with work.group.watch.stage("enlarge"):
             latents, facts = self._by_vae(work, lambda family: family.encode(pixels))
         return Beginning(cut(latents, by)), facts
+
+    def _enlarged_by_model(self, run: _Run, carried: torch.Tensor, by: Enlargement) -> torch.Tensor:
+        """Pictures (batch, height, width, 3) uint8 in the size of the whole enlarged one, by the upscaler that the hires pass wants."""
+        job = run.job
+        model = self._upscaler(_with_hires(job.drawn).hires_upscaler, job.hires_upscaler_path, run.emit)
+        enlarged = []
+        for pixels in carried:
+            picture = Image.fromarray(pixels.numpy(), "RGB")
+            way = plan_way(model, picture.size, by.cover, Tiling(0, 0), self.device)
+            made = enlarge_with_less(way, picture, self.device, run.control.check, run.note, allowed=job.try_with_less)
+            enlarged.append(torch.from_numpy(np.array(made)))
+        return torch.stack(enlarged)
 
     def _denoise(self, work: _Work, start: Beginning | None) -> tuple[_Work, DenoiseContext]:
         """One pass, from noise alone or from clean latents with noise on them; and with which checkpoint it ended."""

@@ -13,11 +13,13 @@ from PIL import Image
 
 from webui.engine.control import JobControl
 from webui.engine.device import Device
+from webui.engine.loading.upscaler import UpscalerModel
 from webui.engine.memory.manager import Checkpoints
 from webui.engine.memory.streaming import uploaded
 from webui.engine.subject import find_subject
-from webui.generation.enlarging import find_pixel_upscaler
-from webui.generation.events import Finishing, Picture, Stage, WorkerEvent
+from webui.engine.upscale import enlarge_with_less, plan_way
+from webui.generation.enlarging import known_upscaler
+from webui.generation.events import Finishing, Note, Picture, Stage, WorkerEvent
 from webui.generation.finishing import (
     AUTO_LEVELS,
     COLOUR,
@@ -38,12 +40,13 @@ from webui.pictures.resizing import at_size
 from webui.pictures.sharpening import sharpened
 from webui.pictures.toning import in_light_of, levelled
 from webui.pictures.transparency import cut_out, joined, laid_on, opaque
-from webui.pictures.upscaling import Upscaling
+from webui.planning.tiles import Tiling
 
 
 @dataclass(frozen=True)
 class StepTools:
-    """What a step has at hand. paths: its fields that name a model -> the file.
+    """What a step has at hand. paths: its fields that name a model -> the file. upscaler: the model in such a file, by the name that
+    it is asked for by; it is loaded where it isn't there. note: tells the user something. try_with_less: as in JobSpec.
 
     done: to be called after each of its parts with that part, 1-based, and how many there are; raises PictureSkipped or JobInterrupted
     where the picture should end. source: the picture (RGB) that the job started from; of one from words as it was before the chain.
@@ -51,6 +54,10 @@ class StepTools:
     """
 
     paths: Mapping[str, str]
+    device: Device
+    upscaler: Callable[[str, str], UpscalerModel]
+    note: Callable[[str], None]
+    try_with_less: bool
     done: Callable[[int, int], None]
     source: Callable[[], Image.Image]
     find_subject: Callable[[Image.Image, str], Image.Image]
@@ -62,17 +69,35 @@ Step = Callable[[Image.Image, Any, StepTools], Image.Image]
 
 def upscale(picture: Image.Image, step: UpscaleStep, tools: StepTools) -> Image.Image:
     """The picture enlarged; by two upscalers, which are laid over each other, where the step says so."""
-    way = step.upscaling(picture.size)
-    enlarged = [_enlarged(picture, name, way) for name in step.upscalers]
-    made = Image.blend(enlarged[0], enlarged[1], step.upscaler_2_visibility) if step.blended else enlarged[0]
-    tools.done(1, 1)
+    by = step.upscaling(picture.size)
+    models = {field: tools.upscaler(getattr(step, field), path) for field, path in tools.paths.items()}
+    tiling = Tiling(step.tile, step.overlap)
+    ways = {field: plan_way(model, picture.size, by.cover, tiling, tools.device) for field, model in models.items()}
+    tiles, done = max(sum(way.tiles for way in ways.values()), 1), 0
+
+    def tile_done() -> None:
+        nonlocal done
+        done = min(done + 1, tiles)  # those that are made again in smaller ones count for no more
+        tools.done(done, tiles)
+
+    def enlarged(field: str) -> Image.Image:
+        if field not in ways:
+            # Pillow weighs colours by their alpha, so that nothing shines through from where a picture can't be seen.
+            return picture.resize(by.cover, _filter(getattr(step, field)))
+        return enlarge_with_less(ways[field], picture, tools.device, tile_done, tools.note, allowed=tools.try_with_less)
+
+    made = enlarged("upscaler").crop(by.box)
+    if step.blended:
+        made = Image.blend(made, enlarged("upscaler_2").crop(by.box), step.upscaler_2_visibility)
+    if not ways:
+        tools.done(1, 1)
     return made
 
 
-def _enlarged(picture: Image.Image, upscaler: str, way: Upscaling) -> Image.Image:
-    # Pillow weighs colours by their alpha, so that nothing shines through from where a picture can't be seen.
-    filtered = Image.Resampling[find_pixel_upscaler(upscaler, "upscaler").mode]
-    return picture.resize(way.cover, filtered).crop(way.box)
+def _filter(name: str) -> Image.Resampling:
+    known = known_upscaler(name)
+    assert known is not None and not known.latent, "all others are models"
+    return Image.Resampling[known.mode]
 
 
 def at_once(change: Callable[[Image.Image, Any, StepTools], Image.Image]) -> Step:
@@ -152,10 +177,21 @@ class Finisher:
         work, begun = works(chain, picture.size), picture
         for number, step in enumerate(chain):
             self.control.check()
-            done = self._progress(image, step, sum(work[:number]), work[number], sum(work))
-            tools = StepTools(self.job.finishing[number], done, lambda: self._source(begun), self._find_subject)
+            tools = StepTools(
+                self.job.finishing[number],
+                self.device,
+                self._upscaler,
+                lambda text: self.emit(Note(text)),
+                self.job.try_with_less,
+                self._progress(image, step, sum(work[:number]), work[number], sum(work)),
+                lambda: self._source(begun),
+                self._find_subject,
+            )
             picture = STEPS[type(step)](picture, step, tools)
         return picture, {"finish": time.perf_counter() - started, "finishing_work": sum(work)}
+
+    def _upscaler(self, name: str, path: str) -> UpscalerModel:
+        return self.checkpoints.get_upscaler(Path(path), lambda: self.emit(Stage(f"Loading {name}")))
 
     def _source(self, begun: Image.Image) -> Image.Image:
         digest = getattr(self.job.request, "init_image", "")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from webui.errors import InvalidRequest
-
 LANCZOS = "Lanczos"
 NO_UPSCALER = "None"
 LATENT_PIXELS = 8
@@ -44,24 +42,16 @@ UPSCALER_LABELS = tuple(upscaler.label for upscaler in UPSCALERS)
 PIXEL_UPSCALER_LABELS = tuple(upscaler.label for upscaler in UPSCALERS if not upscaler.latent)
 
 
-def find_upscaler(name: str) -> Upscaler:
-    """The upscaler of that label or alias. Raises InvalidRequest naming the known ones."""
-    return _found(name, "hires_upscaler", UPSCALER_LABELS)
-
-
-def find_pixel_upscaler(name: str, field: str) -> Upscaler:
-    """The same, of those that work on pixels. field: which one it is asked for by."""
-    return _found(name, field, PIXEL_UPSCALER_LABELS)
-
-
-def _found(name: str, field: str, labels: tuple[str, ...]) -> Upscaler:
+def known_upscaler(name: str) -> Upscaler | None:
+    """The built-in upscaler of that label or alias; None where there is none, so that a model must be meant."""
     wanted = name.strip().casefold()
-    for upscaler in UPSCALERS:
-        if upscaler.label in labels and wanted in (upscaler.label.casefold(), *(alias.casefold() for alias in upscaler.aliases)):
-            return upscaler
-    raise InvalidRequest(
-        f"There is no upscaler called {name[:80]!r}.", field=field, allowed=", ".join(labels), hint="Pick one of the known upscalers."
-    )
+    return next((one for one in UPSCALERS if wanted in (one.label.casefold(), *(alias.casefold() for alias in one.aliases))), None)
+
+
+def upscaler_label(name: str) -> str:
+    """How an upscaler is called: a built-in one by its label, a model as it was written."""
+    known = known_upscaler(name)
+    return name.strip() if known is None else known.label
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import ConfigDict, Discriminator, Tag, field_validator
+from pydantic import ConfigDict, Discriminator, Tag, ValidationInfo, field_validator
 
 from webui.errors import InvalidRequest
-from webui.generation.enlarging import LANCZOS, NO_UPSCALER, find_pixel_upscaler
-from webui.generation.parameter import Declared, parameter
+from webui.generation.enlarging import LANCZOS, NO_UPSCALER, PIXEL_UPSCALER_LABELS, known_upscaler, upscaler_label
+from webui.generation.parameter import Declared, parameter, storable
 from webui.pictures.boxes import Size
 from webui.pictures.resizing import COVER, FIT, LONG_SIDE, STRETCH, ResizeFilter, ResizeWay, covered
 from webui.pictures.resizing import size_after as resized_size
@@ -113,6 +113,11 @@ class FinishingStep(Declared):
         return {name: pairs[key] for name, key in cls.keys().items() if key in pairs}
 
 
+def _hash_of(what: str) -> Any:
+    words = f"First 10 hex digits of the SHA-256 of the {what}'s file; filled in when the job is taken."
+    return parameter("", label=f"Hash of the {what}", help=words, max_length=64)
+
+
 class UpscaleStep(FinishingStep):
     """Enlarges a picture, by a factor or to a size."""
 
@@ -120,7 +125,13 @@ class UpscaleStep(FinishingStep):
 
     step: Literal["upscale"]
     upscaler: str = parameter(
-        LANCZOS, label="Upscaler", help="What enlarges.", infotext="upscaler", of_models="upscaler", min_length=1, max_length=500
+        LANCZOS,
+        label="Upscaler",
+        help="What enlarges: Lanczos, Bicubic, Nearest or a model.",
+        infotext="upscaler",
+        of_models="upscaler",
+        min_length=1,
+        max_length=500,
     )
     upscaler_2: str = parameter(
         NO_UPSCALER,
@@ -195,15 +206,19 @@ class UpscaleStep(FinishingStep):
         le=512,
     )
 
-    @field_validator("upscaler")
-    @classmethod
-    def _known_upscaler(cls, value: str) -> str:
-        return find_pixel_upscaler(value, "upscaler").label
+    upscaler_hash: str = _hash_of("upscaler")
+    upscaler_2_hash: str = _hash_of("second upscaler")
 
-    @field_validator("upscaler_2")
+    @field_validator("upscaler", "upscaler_2")
     @classmethod
-    def _known_second_upscaler(cls, value: str) -> str:
-        return NO_UPSCALER if value.strip().casefold() == NO_UPSCALER.casefold() else find_pixel_upscaler(value, "upscaler_2").label
+    def _labelled(cls, value: str, info: ValidationInfo) -> str:
+        value = storable(value)
+        if info.field_name == "upscaler_2" and value.strip().casefold() == NO_UPSCALER.casefold():
+            return NO_UPSCALER
+        known = known_upscaler(value)
+        if known is not None and known.latent:
+            raise ValueError(f"{known.label} works on latents; use {', '.join(PIXEL_UPSCALER_LABELS)} or a model")
+        return upscaler_label(value)
 
     @property
     def doing(self) -> str:
@@ -214,6 +229,11 @@ class UpscaleStep(FinishingStep):
     def blended(self) -> bool:
         """Whether anything is seen of a second upscaler."""
         return self.upscaler_2 != NO_UPSCALER and self.upscaler_2_visibility > 0
+
+    def models(self) -> dict[str, str]:
+        """Field -> name, of the upscalers that are models and at work."""
+        fields = ("upscaler", "upscaler_2") if self.blended else ("upscaler",)
+        return {field: getattr(self, field) for field in fields if known_upscaler(getattr(self, field)) is None}
 
     @property
     def upscalers(self) -> tuple[str, ...]:
@@ -296,7 +316,7 @@ class SharpenStep(FinishingStep):
 class ColourStep(FinishingStep):
     """Changes colours: to those of the source, to the full range from black to white, or to the light of another hour."""
 
-    told: ClassVar[tuple[str, ...]] = ("way",)
+    told: ClassVar[tuple[str, ...]] = ("way", "temperature")
 
     step: Literal["colour correct"]
     way: ColourWay = parameter(

@@ -394,8 +394,9 @@ def _is_how_easel_does_it(key: str, value: str) -> bool:
 
 
 def _joined(request: BaseRequest, given: Mapping[str, Any]) -> dict[str, Any]:
-    told = isinstance(request, PictureRequest) and "sampler" in given and "schedule_type" in request.model_fields_set
-    return {"schedule_type": request.schedule_type} if told else {}
+    if isinstance(request, PictureRequest) and "sampler" in given and "schedule_type" in request.model_fields_set:
+        return {"schedule_type": request.schedule_type}
+    return {}
 
 
 # --- Old forms ---

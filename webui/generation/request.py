@@ -23,7 +23,7 @@ from webui.generation import samplers
 from webui.generation.adapters import VAE_AUTOMATIC, VAE_NONE, UsedEmbedding, UsedLora
 from webui.generation.attention import find_attention_label
 from webui.generation.control import MOST_CONTROLS, ControlUnit
-from webui.generation.enlarging import Enlargement, enlargement, find_upscaler
+from webui.generation.enlarging import Enlargement, enlargement, known_upscaler, upscaler_label
 from webui.generation.finishing import HEX, MOST_STEPS, STEP_TYPES, AnyStep, check_format_is_last, size_after
 from webui.generation.images import ImageHash, OptionalImageHash
 from webui.generation.loopback import DenoisingCurve, strength_of
@@ -665,9 +665,11 @@ class Txt2Img(PictureRequest):
     hires_upscaler: str = parameter(
         "Latent",
         label="Upscaler",
-        help="What enlarges. Latent ones want a denoising strength of 0.5 or more; the others work on the picture and keep more of it.",
+        help="What enlarges. Latent ones want a denoising strength of 0.5 or more; the others, models among them, work on the picture "
+        "and keep more of it.",
         infotext="Hires upscaler",
-        max_length=100,
+        min_length=1,
+        max_length=500,
     )
     hires_checkpoint: str = parameter(
         SAME_CHECKPOINT, label="Hires checkpoint", help="The model that draws the hires pass.", infotext="Hires checkpoint", max_length=500
@@ -702,8 +704,8 @@ class Txt2Img(PictureRequest):
 
     @field_validator("hires_upscaler")
     @classmethod
-    def _known_upscaler(cls, value: str) -> str:
-        return find_upscaler(value).label
+    def _labelled_upscaler(cls, value: str) -> str:
+        return upscaler_label(storable(value))
 
     @field_validator("hires_sampler")
     @classmethod
@@ -737,6 +739,11 @@ class Txt2Img(PictureRequest):
         """How the hires pass enlarges the picture; None without one."""
         wanted = self.hires_width, self.hires_height
         return enlargement(self.width, self.height, self.hires_scale, wanted) if self.hires else None
+
+    @property
+    def hires_upscaler_model(self) -> str | None:
+        """The upscaler that the hires pass wants, where that is a model."""
+        return self.hires_upscaler if self.hires and known_upscaler(self.hires_upscaler) is None else None
 
     @property
     def other_hires_checkpoint(self) -> str | None:
@@ -1163,6 +1170,9 @@ class ResolvedTxt2Img(Resolved, Txt2Img):
         default="",
         title="Hires model hash",
         description="First 10 hex digits of the content hash of the hires pass's own checkpoint.",
+    )
+    hires_upscaler_hash: str = Field(
+        default="", title="Hires upscaler hash", description="First 10 hex digits of the hires upscaler's content hash, of a model."
     )
     hires_loras: tuple[UsedLora, ...] = Field(
         default=(), title="Hires LoRAs", description="Those that the hires prompt names and that are there, in order."

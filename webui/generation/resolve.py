@@ -41,6 +41,14 @@ class CheckpointIdentity:
     pipeline: str = ""
 
 
+@dataclass(frozen=True)
+class UpscalerIdentity:
+    """Name and content hash (first 10 hex digits) of an upscaler that is a model."""
+
+    name: str
+    hash: str
+
+
 def resolve_upscale(request: Upscale, picture_size: Size, infotext: str = "") -> ResolvedUpscale:
     """Fill in what an upscale takes over from its source: its size in pixels, and what its file says of how it was made.
 
@@ -62,11 +70,12 @@ def resolve(
     hires_checkpoint: CheckpointIdentity | None = None,
     refiner: CheckpointIdentity | None = None,
     picture_size: tuple[int, int] | None = None,
+    upscaler: UpscalerIdentity | None = None,
 ) -> ResolvedDrawn:
     """Fill in every value that was left open. Pure but for `rng`, which draws random seeds. adapters: what the request names.
 
     hires_checkpoint: that of the hires pass, where it wants another one. refiner: the one that takes over, where one does.
-    picture_size: width and height of the picture that it starts from.
+    picture_size: width and height of the picture that it starts from. upscaler: of the hires pass, where that is a model.
     Where a pipeline of diffusers draws, what it takes no notice of is put back to its default, adapters among it.
     Raises InvalidRequest for what such a pipeline can't make at all.
     """
@@ -90,6 +99,8 @@ def resolve(
         fields["schedule_type"] = samplers.find_sampler(request.sampler).default_schedule
     if hires_checkpoint is not None:
         fields |= {"hires_checkpoint": hires_checkpoint.name, "hires_checkpoint_hash": hires_checkpoint.hash}
+    if upscaler is not None:
+        fields |= {"hires_upscaler": upscaler.name, "hires_upscaler_hash": upscaler.hash}
     if refiner is not None:
         fields |= {"refiner": refiner.name, "refiner_hash": refiner.hash}
     fields["checkpoint"] = checkpoint.name

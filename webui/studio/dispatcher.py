@@ -13,13 +13,14 @@ from typing import Any
 from webui.catalog.adapters import paths_of
 from webui.catalog.checkpoints import CheckpointCatalog
 from webui.catalog.finishing import step_paths
+from webui.catalog.upscalers import find_upscaler_model
 from webui.errors import EaselError, GenerationFailed
 from webui.executors.base import Executor, Slot
 from webui.generation.events import Done, Failed, Finishing, Interrupted, Note, Picture, Skipped, Stage, Step, WorkerEvent
 from webui.generation.images import images_of
 from webui.generation.job import JobSpec
 from webui.generation.loopback import STARTED_FROM
-from webui.generation.request import ResolvedDrawn, ResolvedRequest, ResolvedUpscale
+from webui.generation.request import ResolvedDrawn, ResolvedRequest, ResolvedTxt2Img, ResolvedUpscale
 from webui.logs import about_job
 from webui.planning.estimate import finishing_share, known_peaks, shares_done
 from webui.settings import Settings
@@ -375,6 +376,12 @@ class Dispatcher:
     def _finishing_paths(self, request: ResolvedRequest) -> tuple[dict[str, str], ...]:
         return step_paths(self._catalog.models, request.finishing)
 
+    def _hires_upscaler_path(self, request: ResolvedDrawn) -> str:
+        name = request.hires_upscaler_model if isinstance(request, ResolvedTxt2Img) else None
+        if name is None or not isinstance(request, ResolvedTxt2Img):
+            return ""
+        return str(find_upscaler_model(self._catalog.models, name, "hires_upscaler", request.hires_upscaler_hash).path)
+
     def _drawn_spec(self, slot: str, job: Job, request: ResolvedDrawn, images: tuple[int, ...]) -> JobSpec:
         checkpoint = self._catalog.find(request.checkpoint)
         self._loaded[slot] = checkpoint.name
@@ -394,6 +401,7 @@ class Dispatcher:
             vae_path=paths.vae,
             hires_checkpoint_path=self._path_of(request.other_hires_checkpoint),
             refiner_path=self._path_of(request.other_refiner),
+            hires_upscaler_path=self._hires_upscaler_path(request),
             hires_loras=paths.hires_loras,
             controls=paths.controls,
             image_paths=self._image_paths(request),

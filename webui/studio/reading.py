@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from webui.errors import EaselError, InvalidRequest, TooLarge
@@ -28,15 +28,23 @@ _HASH_BEHIND = re.compile(r" \[[0-9a-f]{8,64}\]$")
 """AUTOMATIC1111's title of a checkpoint is its name with its short hash behind."""
 
 
-def read_picture(data: bytes, checkpoints: Iterable[str]) -> Answer:
-    """What a picture file says. checkpoints: the names there are here. Raises InvalidRequest or TooLarge."""
+def _any_name(name: str) -> bool:
+    """Whoever doesn't know which upscalers there are takes each for one."""
+    return True
+
+
+def read_picture(data: bytes, checkpoints: Iterable[str], knows_upscaler: Callable[[str], bool] = _any_name) -> Answer:
+    """What a picture file says. checkpoints: the names there are here. knows_upscaler: whether there is one of that name.
+
+    Raises InvalidRequest or TooLarge.
+    """
     told = read_texts(read_picture_texts(data))
-    return dict(NOTHING) if told is None else _answer(told, checkpoints)
+    return dict(NOTHING) if told is None else _answer(told, checkpoints, knows_upscaler)
 
 
-def read_pasted(text: str, checkpoints: Iterable[str]) -> Answer:
+def read_pasted(text: str, checkpoints: Iterable[str], knows_upscaler: Callable[[str], bool] = _any_name) -> Answer:
     """What pasted text says: infotext, another program's JSON, or just a prompt. Never raises."""
-    return _answer(read_text(text), checkpoints)
+    return _answer(read_text(text), checkpoints, knows_upscaler)
 
 
 def infotext_of(data: bytes) -> str:
@@ -52,7 +60,7 @@ def infotext_of(data: bytes) -> str:
     return next((text for text in own if text and read_infotext(text) == told.infotext), told.infotext.text)
 
 
-def _answer(told: Told, checkpoints: Iterable[str]) -> Answer:
+def _answer(told: Told, checkpoints: Iterable[str], knows_upscaler: Callable[[str], bool]) -> Answer:
     exact = _exact(told.record) if told.record else None
     mapped = exact or map_fields(told.infotext)
     fields, unmapped = dict(mapped.fields), list(mapped.unmapped)
@@ -69,6 +77,7 @@ def _answer(told: Told, checkpoints: Iterable[str]) -> Answer:
         elif name != PARAMETERS[field].default:
             del fields[field]
             unmapped.append(Unmapped(PARAMETERS[field].label, name, "There is no checkpoint of that name here."))
+    unmapped += _without_unknown_upscalers(fields, knows_upscaler)
     return {
         "tool": told.tool,
         "exact": exact is not None,
@@ -79,6 +88,21 @@ def _answer(told: Told, checkpoints: Iterable[str]) -> Answer:
         },
         "unmapped": [{"key": entry.key, "value": entry.value, "reason": entry.reason} for entry in unmapped],
     }
+
+
+def _without_unknown_upscalers(fields: dict[str, Any], known: Callable[[str], bool]) -> list[Unmapped]:
+    """Take out of the fields the upscalers that aren't here; what was taken out."""
+    reason, gone = "There is no upscaler of that name here.", []
+    name = str(fields.get("hires_upscaler", PARAMETERS["hires_upscaler"].default))
+    if not known(name):
+        del fields["hires_upscaler"]
+        gone.append(Unmapped(PARAMETERS["hires_upscaler"].label, name, reason))
+    unknown = [[name for name in step.models().values() if not known(name)] for step in fields.get("finishing", ())]
+    if any(unknown):
+        pairs = list(zip(fields["finishing"], unknown, strict=True))
+        fields["finishing"] = tuple(step for step, names in pairs if not names)
+        gone += [Unmapped(step.doing, ", ".join(names), reason) for step, names in pairs if names]
+    return gone
 
 
 def without_styles(answer: Answer, styles: Iterable[Style], how: str) -> Answer:

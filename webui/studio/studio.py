@@ -28,6 +28,7 @@ from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog, Example
 from webui.catalog.finishing import find_step_models
 from webui.catalog.models import ModelFile
 from webui.catalog.tokenizer import tokenizer_of
+from webui.catalog.upscalers import find_upscaler_model, knows_upscaler, upscaler_choices
 from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest, NotFound
 from webui.executors.base import Executor, Slot
 from webui.extensions.registry import ExtensionRegistry
@@ -55,7 +56,7 @@ from webui.generation.request import (
     explain_validation,
     parse_request,
 )
-from webui.generation.resolve import LAST_RANDOM_SEED, CheckpointIdentity, resolve, resolve_upscale
+from webui.generation.resolve import LAST_RANDOM_SEED, CheckpointIdentity, UpscalerIdentity, resolve, resolve_upscale
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
 from webui.generation.stock_pipelines import notes_for
@@ -318,13 +319,14 @@ class Studio:
         identity = self._identity(checkpoint)
         if checkpoint.pipeline:
             adapters, told = NO_ADAPTERS, notes_for(prepared, checkpoint.pipeline)
-            hires = refiner = None
+            hires = refiner = upscaler = None
         else:
             adapters, told = find_adapters(self.catalog.models, prepared, checkpoint)
             hires = self._further("hires_checkpoint", prepared.other_hires_checkpoint)
             refiner = self._further("refiner", prepared.other_refiner)
+            upscaler = self._hires_upscaler(prepared)
         self._check_regions(prepared)
-        return resolve(prepared, identity, self._rng, adapters, hires, refiner, self._source_size(prepared)), told
+        return resolve(prepared, identity, self._rng, adapters, hires, refiner, self._source_size(prepared), upscaler), told
 
     def _source_size(self, request: GenerationRequest) -> tuple[int, int] | None:
         """Width and height of the picture that it starts from. Raises InvalidRequest for a mask that doesn't fit it, or masks nothing."""
@@ -347,6 +349,14 @@ class Studio:
 
     def _identity(self, checkpoint: Checkpoint) -> CheckpointIdentity:
         return CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint), checkpoint.pipeline)
+
+    def _hires_upscaler(self, request: DrawnRequest) -> UpscalerIdentity | None:
+        """The model that enlarges in a hires pass, where one does. Raises as `find_upscaler_model` does."""
+        name = request.hires_upscaler_model if isinstance(request, Txt2Img) else None
+        if name is None:
+            return None
+        model = find_upscaler_model(self.catalog.models, name, "hires_upscaler")
+        return UpscalerIdentity(model.name, self.catalog.models.hash_now(model).short)
 
     def _further(self, field: str, name: str | None) -> CheckpointIdentity | None:
         """A checkpoint that a field of a request names beside the first one. Raises as CheckpointCatalog.find does, of that field."""
@@ -837,11 +847,18 @@ class Studio:
 
     def read_picture(self, data: bytes) -> reading.Answer:
         """What a picture file says of how it was made, by whichever program. Raises InvalidRequest or TooLarge."""
-        return self._without_styles(reading.read_picture(data, [entry.name for entry in self.checkpoints()]))
+        return self._without_styles(reading.read_picture(data, [entry.name for entry in self.checkpoints()], self._knows_upscaler))
 
     def read_pasted(self, text: str) -> reading.Answer:
         """What pasted text says of how a picture is made."""
-        return self._without_styles(reading.read_pasted(text, [entry.name for entry in self.checkpoints()]))
+        return self._without_styles(reading.read_pasted(text, [entry.name for entry in self.checkpoints()], self._knows_upscaler))
+
+    def _knows_upscaler(self, name: str) -> bool:
+        return knows_upscaler(self.catalog.models, name)
+
+    def upscalers(self, *, latent: bool) -> list[str]:
+        """What enlarges, by name: built-in ones, then models. latent: whether those on latents are among them, which hires alone has."""
+        return upscaler_choices(self.catalog.models, latent=latent)
 
     def _without_styles(self, answer: reading.Answer) -> reading.Answer:
         known = [one.style for one in self.styles.all()[0]]

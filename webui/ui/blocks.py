@@ -42,7 +42,7 @@ def build(studio: Studio) -> gr.Blocks:
         with gr.Tabs(elem_id="ez-pages"):
             # Both pages are in the document from the start, so that scripts and restored values find them.
             with gr.Tab("txt2img", id="txt2img", elem_id="ez-page-txt2img", render_children=True) as draw:
-                generate = txt2img.build(fields, assets, studio.vae_names(), _drawing_checkpoints(studio))
+                generate = txt2img.build(fields, assets, studio.vae_names(), _drawing_checkpoints(studio), studio.upscalers(latent=True))
             with gr.Tab("img2img", id="img2img", elem_id="ez-page-img2img", render_children=True) as redraw:
                 canvas_pages.build(assets, "img2img")
             with gr.Tab("Inpaint", id="inpaint", elem_id="ez-page-inpaint", render_children=True) as paint:
@@ -159,7 +159,9 @@ def _remember(page: gr.Blocks, fields: Fields, receipt: gr.HTML, assets: Assets)
     module = assets.url("fields.js")
     changes = [component.change for component in fields.outputs]  # pyright: ignore[reportAttributeAccessIssue]
     gr.on(changes, None, fields.outputs, None, js=fields.script(module, "seen"), api_visibility="private")
-    page.load(None, fields.outputs, fields.outputs, js=fields.script(module, "restored"), api_visibility="private")
+    restored = page.load(None, fields.outputs, fields.outputs, js=fields.script(module, "restored"), api_visibility="private")
+    # Only now Gradio has the values: a section that it draws while they are on their way keeps its usual ones.
+    restored.then(None, None, None, js=assets.call("fields.js", "arrived()"), api_visibility="private")
     receipt.put(None, None, fields.outputs, js=fields.script(module, "handed"), api_visibility="private")
 
 
@@ -170,7 +172,7 @@ def _follow_tabs(tabs: dict[str, gr.Tab], assets: Assets) -> None:
 
 def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.HTML) -> None:
     """Tie what the page asks for to the studio. Handlers only hand over: pictures come by the event stream."""
-    lists_of_models = [checkpoint, fields.components["vae"], fields.components["hires_checkpoint"], fields.components["refiner"]]
+    lists_of_models = [checkpoint, *(fields.components[name] for name in ("vae", "hires_checkpoint", "refiner", "hires_upscaler"))]
 
     def submitting(**how: Any) -> Callable[..., dict[Any, Any]]:
         def submit(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
@@ -235,7 +237,7 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
 
     def catalog() -> dict[Any, Any]:
         names = _drawing_checkpoints(studio)
-        choices = (names, studio.vae_names(), txt2img.hires_checkpoints(names), txt2img.refiners(names))
+        choices = (names, studio.vae_names(), txt2img.hires_checkpoints(names), txt2img.refiners(names), studio.upscalers(latent=True))
         lists = {component: gr.Dropdown(choices=several) for component, several in zip(lists_of_models, choices, strict=True)}
         return {**lists, "receipt": {"checkpoints": _checkpoint_rows(studio)}}
 

@@ -19,6 +19,7 @@ from webui.engine.loading.controlnet import open_controlnet
 from webui.engine.loading.ip_adapter import open_image_encoder, open_ip_adapter
 from webui.engine.loading.stock_folder import StockPipeline, StockSource, open_stock_folder
 from webui.engine.loading.subject import load_subject_model, open_subject_model
+from webui.engine.loading.upscaler import UpscalerModel, UpscalerSource, open_upscaler
 from webui.engine.memory.cast_cache import CastCache, Numbers
 from webui.engine.memory.identity import Identities, text_identity
 from webui.engine.memory.loaded import DENOISER, VAE, Loaded
@@ -68,6 +69,10 @@ class Checkpoints(Protocol):
         """The pipeline of diffusers that draws with the folder at `path`, likewise. Raises CheckpointUnusable."""
         ...
 
+    def get_upscaler(self, path: Path, loading: Callable[[], None]) -> UpscalerModel:
+        """The upscaler in the file at `path`, likewise; what draws stays as it is. Raises AdapterUnusable."""
+        ...
+
     def get_cut_out(self, path: Path, loading: Callable[[], None]) -> SubjectNetwork:
         """The network in the file at `path` that finds subjects, in main memory; what draws stays as it is. Raises AdapterUnusable."""
         ...
@@ -112,6 +117,7 @@ class ModelManager:
         self._brought: dict[str, tuple[str, set[Path]]] = {}
         """Identity of weights -> kind of part, and the checkpoints that they were brought in for."""
         self._pipeline: Weights | None = None
+        self._upscaler: Weights | None = None
         self._cut_out: Weights | None = None
 
     def get(self, path: Path, loading: Callable[[], None], vae: Path | None = None, storage: str = AS_COMPUTED) -> Loaded:
@@ -217,6 +223,20 @@ class ModelManager:
         stock = source.load(self._device)
         return Weights(source.content, source.shown, stock.tensors, RAM, worn_by=stock)
 
+    def get_upscaler(self, path: Path, loading: Callable[[], None]) -> UpscalerModel:
+        """The upscaler in the file at `path`, kept while there is room; what draws stays as it is. Raises AdapterUnusable."""
+        source = open_upscaler(path, self._cache)
+        if all(weights.identity != source.content for weights in self._store.kept):
+            loading()
+        self._upscaler = self._store.hold(source.content, lambda: self._load_upscaler(source))
+        self._note_brought(self._upscaler, "upscaler", path)
+        self._store.keep_within_budget(self._leased)
+        return self._upscaler.worn_by
+
+    def _load_upscaler(self, source: UpscalerSource) -> Weights:
+        model = source.load()
+        return Weights(source.content, source.shown, model.tensors, RAM, worn_by=model)
+
     def get_cut_out(self, path: Path, loading: Callable[[], None]) -> SubjectNetwork:
         """The network in the file at `path` that finds subjects, kept while there is room. Raises AdapterUnusable."""
         source = open_subject_model(path, self._cache)
@@ -234,7 +254,7 @@ class ModelManager:
     @property
     def _leased(self) -> list[Weights]:
         """What is at work."""
-        return [*self._worn.values(), *(weights for weights in (self._pipeline, self._cut_out) if weights)]
+        return [*self._worn.values(), *(weights for weights in (self._pipeline, self._upscaler, self._cut_out) if weights)]
 
     def unload(self, path: Path | None = None) -> None:
         """Let go of all weights, or of those that only the checkpoint at `path` has. The next picture loads what it needs."""
@@ -249,6 +269,8 @@ class ModelManager:
         self._beside = tuple(skeleton for skeleton in self._beside if skeleton in self._worn)
         if self._pipeline is not None and self._pipeline.identity in gone:
             self._pipeline = None
+        if self._upscaler is not None and self._upscaler.identity in gone:
+            self._upscaler = None
         if self._cut_out is not None and self._cut_out.identity in gone:
             self._cut_out = None
         self._store.drop(gone)

@@ -88,7 +88,7 @@ export class Chain {
       this.steps.length
         ? h("ol", { class: "ez-chain", "aria-label": "Finishing chain" }, [...this.lines.values()])
         : h("p", { class: "dim s" }, "What is done to each picture at the end: enlarge it, sharpen it, cut out its background, save it as another format."),
-      h("div", { class: "row ez-chain-foot" }, this.steps.length < mostSteps() && add, presets, this.steps.length > 0 && keep),
+      h("div", { class: "ez-chain-foot" }, this.steps.length < mostSteps() && add, presets, this.steps.length > 0 && keep),
       this.said,
     );
     if (focused) this.#focus(focused);

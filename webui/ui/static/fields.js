@@ -14,6 +14,10 @@ const listeners = new Set();
 let pending = {};
 let restoring = true;
 let faults = new Map(); // name -> the element that explains
+let tellRestored = null;
+
+/** Gradio has what was remembered: whatever it draws from now on shows that. */
+export const whenRestored = new Promise((resolve) => (tellRestored = resolve));
 
 /** Calls back with the names that changed and all values from before. */
 export function onChange(listener) {
@@ -40,6 +44,11 @@ export function restored(names, list) {
   for (const name of names) if (name in kept) values[name] = kept[name];
   linked.then(() => listeners.forEach((listener) => listener(names, {})));
   return names.map((name) => (name in kept ? kept[name] : SKIP));
+}
+
+export function arrived() {
+  tellRestored();
+  return [];
 }
 
 export function handed(names) {

@@ -290,7 +290,7 @@ function drawDetail() {
       filmStrip(image, box),
       h(
         "div",
-        { class: "row" },
+        { class: "row wrap ez-detail-acts" },
         button("apply", "Use parameters", () => useParameters(image), { key: "U", kind: "primary grow" }),
         sendButton(image),
         enlargeButton(image, { bare: true }),

@@ -82,7 +82,7 @@ export function mount(element) {
   const text = h("span", {});
   fill(
     element,
-    h("div", { class: "row s" }, h("span", { class: "ez-plan-mark ok" }, icon("plan")), h("span", { class: "mid xs grow cut" }, text), filmSwitch(), liveSwitch()),
+    h("div", { class: "row s" }, h("span", { class: "ez-plan-mark ok" }, icon("plan")), h("span", { class: "mid xs grow cut2 ez-plan-words" }, text), filmSwitch(), liveSwitch()),
   );
   onReceipt("plan", ({ error, text: words }) => {
     text.textContent = error ? error.message : words;

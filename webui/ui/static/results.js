@@ -25,13 +25,15 @@ export function showResults(element, page, canvas) {
   state.frames ??= {}; // job -> the box around the picture that it draws, where it extends it
   state.parts = new Set(); // jobs whose previews show a part of the picture, which can't be laid over the whole
   state.modes = new Map(); // job -> how the picture came to the size that is drawn, for its previews
-  const strip = h("div", { class: "ez-strip", role: "toolbar", "aria-label": "Results", hidden: true });
+  const strip = h("div", { class: "ez-strip", role: "toolbar", "aria-label": "Results" });
+  const acts = h("div", { class: "row ez-result-acts", role: "toolbar", "aria-label": "The result", hidden: true }); // beside what scrolls, always in sight
   const place = h("div", { class: "ez-float ez-under-way", hidden: true });
   let card = null; // of the job that runs
   let loading = null; // address of the picture that is being fetched
-  fill(element, strip);
+  fill(element, strip, acts);
   canvas.element.append(place);
   const stop = roving(strip, "button");
+  const stopAt = roving(acts, "button");
 
   const keep = () => remember(name, { jobs: [...state.jobs].slice(-KEPT), frames: Object.fromEntries(Object.entries(state.frames).slice(-KEPT)), images: state.images, laid: state.laid, painting: state.painting });
   const find = (id) => state.images.find((image) => image.id === id) ?? null;
@@ -55,9 +57,11 @@ export function showResults(element, page, canvas) {
   };
 
   const draw = () => {
-    strip.hidden = !state.images.length || !canvas.painting;
-    if (strip.hidden) return fill(strip);
+    element.hidden = !state.images.length || !canvas.painting;
+    if (element.hidden) return fill(strip);
     const laid = find(state.laid);
+    // What is pressed here is drawn anew, and keeps the focus.
+    const held = { chosen: strip.contains(document.activeElement), act: [...acts.children].indexOf(document.activeElement) };
     const before = h(
       "button",
       { class: `pic ez-wait ${laid ? "" : "on"}`, type: "button", title: "The picture before", "aria-label": "The picture before", "aria-current": laid ? null : "true", onclick: () => choose(null) },
@@ -68,9 +72,14 @@ export function showResults(element, page, canvas) {
       h("h3", {}, "Results"),
       before,
       state.images.map((image) => thumbnail(image, image.id === state.laid, () => choose(image))),
-      laid ? actions(canvas, laid, () => choose(null)) : h("span", { class: "dim s only-wide" }, "Click one to lay it over the picture; hold ", h("kbd", {}, "\\"), " to see before."),
+      !laid && h("span", { class: "dim s only-wide" }, "Click one to lay it over the picture; hold ", h("kbd", {}, "\\"), " to see before."),
     );
     stop(strip.querySelector(".on") ?? before);
+    acts.hidden = !laid;
+    fill(acts, laid && actions(canvas, laid, () => choose(null)));
+    stopAt(acts.children[Math.max(0, held.act)]);
+    if (held.chosen) strip.querySelector(".on").focus({ preventScroll: true });
+    else if (held.act >= 0) acts.children[held.act]?.focus({ preventScroll: true });
   };
 
   const showProgress = () => {
@@ -166,13 +175,11 @@ function actions(canvas, image, done) {
   };
   const split = button("before", "Compare", () => compare(!isComparing()), { key: "C", says: "Before and after" });
   split.setAttribute("aria-pressed", String(isComparing()));
-  return h(
-    "span",
-    { class: "row ez-result-acts" },
+  return [
     split,
     button("apply", "Go on with it", go),
     sendButton(image),
     image.film && button("film", "Film", () => view(image, null), { says: "See how it came about" }),
     button("download", "Download", () => download(image), { bare: true }),
-  );
+  ];
 }

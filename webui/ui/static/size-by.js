@@ -4,7 +4,7 @@ import { onChange, put, row, values } from "./fields.js";
 import { fill, h, roving } from "./markup.js";
 import { onPage } from "./pages.js";
 import { sizeLike } from "./put-in.js";
-import { canvasOf } from "./source.js";
+import { CANVAS_PAGES, canvasOf, whenCanvas } from "./source.js";
 
 const FACTORS = [0.5, 1, 1.5, 2];
 
@@ -29,6 +29,12 @@ export function mount(element) {
   };
   onChange(show);
   onPage(show);
+  for (const page of CANVAS_PAGES) {
+    whenCanvas(page).then((canvas) => {
+      canvas.addEventListener("opened", show);
+      show();
+    });
+  }
   show();
 }
 

@@ -6,7 +6,8 @@ import { readMask } from "./canvas/png.js";
 import { currentPage, open } from "./pages.js";
 import { addressOf, upload } from "./uploads.js";
 
-const CANVAS_PAGES = ["img2img", "inpaint"];
+/** The pages with a canvas. */
+export const CANVAS_PAGES = ["img2img", "inpaint"];
 
 const canvases = new Map(); // page -> Canvas
 const expected = new Map(CANVAS_PAGES.map((page) => [page, deferred()])); // Gradio draws a page when it is first opened

@@ -1,7 +1,7 @@
 // A closed section says what is in it, and stays open over a reload if it was.
 
 import { SIDES } from "./canvas/frame.js";
-import { onChange, row, values } from "./fields.js";
+import { onChange, row, values, whenRestored } from "./fields.js";
 import { whenThere } from "./markup.js";
 import { canvasOf, whenCanvas } from "./source.js";
 import { onSteps, tellChain } from "./steps.js";
@@ -153,7 +153,8 @@ export function startSummaries() {
   const open = new Set(recall("open", []));
   for (const id of Object.keys(SECTIONS)) {
     whenThere(`#${id} > button.label-wrap`, (head) => {
-      if (open.has(id) && !isOpen(head)) head.click();
+      // Opened earlier it would be drawn while what was remembered is on its way, and show what is usual.
+      whenRestored.then(() => open.has(id) && !isOpen(head) && head.click());
       new MutationObserver(() => {
         if (isOpen(head) === open.has(id)) return;
         if (isOpen(head)) open.add(id);

@@ -9,7 +9,6 @@ import gradio as gr
 
 from webui.generation import samplers
 from webui.generation.attention import ATTENTION_LABELS
-from webui.generation.enlarging import UPSCALER_LABELS
 from webui.generation.prompt.emphasis import EMPHASIS_MODES
 from webui.generation.request import NO_REFINER, NOISE_SOURCES, REFINED_PASSES, SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULE, TILINGS
 from webui.generation.weight_storage import WEIGHT_STORAGES
@@ -18,7 +17,7 @@ from webui.ui.pieces import Assets, piece
 from webui.ui.tabs import canvas_pages
 
 
-def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequence[str]) -> gr.Button:
+def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequence[str], upscalers: Sequence[str]) -> gr.Button:
     """Lay out the page inside the current tab. vaes: what the VAE can be. checkpoints: those that draw. Returns the Generate button."""
     with gr.Row(elem_classes="ez-main"):
         with gr.Column(elem_classes="ez-ask"):
@@ -28,7 +27,7 @@ def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequ
                 _size(fields, assets)
                 _sampling(fields)
                 _seed_and_count(fields, assets)
-                _hires(fields, checkpoints)
+                _hires(fields, checkpoints, upscalers)
                 _refiner(fields, checkpoints)
                 canvas_pages.extending(fields, assets)
                 canvas_pages.details(fields)
@@ -121,12 +120,12 @@ def hires_checkpoints(checkpoints: Sequence[str]) -> list[str]:
     return [SAME_CHECKPOINT, *checkpoints]
 
 
-def _hires(fields: Fields, checkpoints: Sequence[str]) -> None:
+def _hires(fields: Fields, checkpoints: Sequence[str], upscalers: Sequence[str]) -> None:
     with gr.Accordion("Hires fix", open=False, elem_id="ez-acc-hires", elem_classes="ez-acc-g"):
         fields.add("hires", gr.Checkbox(fields.start("hires"), **words("hires")))
         _pairs(fields, ("hires_scale", "denoising_strength"))
         with gr.Row():
-            fields.add("hires_upscaler", _choice(fields, "hires_upscaler", UPSCALER_LABELS))
+            fields.add("hires_upscaler", _choice(fields, "hires_upscaler", upscalers))
             fields.add("hires_steps", _slider(fields, "hires_steps"))
         with gr.Row():
             for name in ("hires_width", "hires_height"):

@@ -2,7 +2,7 @@
 // A result lies over the picture where its pixels belong; with a divider, right of that alone.
 
 import { divider } from "../divider.js";
-import { NOWHERE, around, grown, isEmpty, meet } from "./boxes.js";
+import { NOWHERE, around, grown, isEmpty, isSame, meet } from "./boxes.js";
 import { Ants, PACE_MS } from "./ants.js";
 import { FrameView, extentOf } from "./frame.js";
 import { h, shape } from "../markup.js";
@@ -10,6 +10,7 @@ import { Surface, maskColours, ownColours } from "./surface.js";
 import { View } from "./view.js";
 
 const SLICE_MS = 10; // of a frame for bringing layers up to date; what is left of a large change waits for the next one
+const BARS_WIDTH = 540; // CSS px below which the bars have to be shorter
 const SHARP_FROM = 2; // device pixels per picture pixel from which on one wants to see them
 
 function clipTo(context, left, right, height) {
@@ -152,6 +153,7 @@ export class Board {
     const { clientWidth, clientHeight } = this.element;
     if (!clientWidth || !clientHeight) return; // its page isn't shown
     this.ratio = devicePixelRatio || 1;
+    this.element.classList.toggle("is-tight", clientWidth < BARS_WIDTH);
     for (const canvas of [this.pictureCanvas, this.layerCanvas]) {
       canvas.width = Math.round(clientWidth * this.ratio);
       canvas.height = Math.round(clientHeight * this.ratio);
@@ -196,7 +198,7 @@ export class Board {
     const surfaces = Object.values(this.surfaces);
     const fresh = surfaces.map((surface) => surface.catchUp(SLICE_MS)).reduce(around);
     if (dirty === "all") {
-      this.frameView.place(this.painting, this.view, this.isFraming);
+      this.frameView.place(this.painting, this.view, this.isFraming, !this.plain && Boolean(this.result) && isSame(this.result.place, extentOf(this.painting)));
       this.#drawPicture();
       this.#drawLayers(null);
       this.#drawAnts(false);

@@ -10,6 +10,10 @@ export function isEmpty({ left, top, right, bottom }) {
   return right <= left || bottom <= top;
 }
 
+export function isSame(one, other) {
+  return one.left === other.left && one.top === other.top && one.right === other.right && one.bottom === other.bottom;
+}
+
 /** The smallest box around both. */
 export function around(one, other) {
   if (isEmpty(one)) return other;

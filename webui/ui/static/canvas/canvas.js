@@ -10,28 +10,14 @@ import { layersPanel } from "./panel.js";
 import { Painting } from "./painting.js";
 import { encode } from "./png.js";
 import { followPointers } from "./pointer.js";
+import { readPicture } from "./reading.js";
 import { claim } from "./claim.js";
 import { brushBar, coloursBar, toolsBar, viewBar } from "./toolbar.js";
 import { TOOLS } from "./tools.js";
 
-const MOST_PIXELS = 64e6; // as the server, unless its settings say otherwise
 const NARROW = "(max-width: 760px)";
-const NARROW_MARGINS = { top: 12, bottom: 112 }; // CSS px; the bars stand below the picture there
+const NARROW_MARGINS = { top: 12, bottom: 124 }; // CSS px; the bars stand below the picture there
 const COLOURS_HEIGHT = 44; // CSS px of the bar above the picture, where only colour is painted
-
-class TooLarge extends Error {}
-
-// {width, height} by what the file begins with, before anything is made of its pixels.
-async function sizeOf(file) {
-  const image = new Image();
-  const address = URL.createObjectURL(file);
-  try {
-    await new Promise((resolve, reject) => Object.assign(image, { onload: resolve, onerror: reject, src: address }));
-  } finally {
-    URL.revokeObjectURL(address);
-  }
-  return { width: image.naturalWidth, height: image.naturalHeight };
-}
 
 /** Events: "opened" another painting is there; "tool", "maximised", "masks". */
 export class Canvas extends EventTarget {
@@ -79,14 +65,7 @@ export class Canvas extends EventTarget {
    * Throws an Error that says what is wrong with the file.
    */
   async open(file, name = file.name ?? "") {
-    let picture = null;
-    try {
-      const told = await sizeOf(file);
-      if (told.width * told.height > MOST_PIXELS) throw new TooLarge(`${name || "The picture"} has ${told.width} × ${told.height} pixels; the canvas takes up to 64 million.`);
-      picture = await createImageBitmap(file);
-    } catch (error) {
-      throw error instanceof TooLarge ? error : new Error(`${name || "This file"} is not a picture that the browser can read.`);
-    }
+    const picture = await readPicture(file, name);
     const { width, height } = picture;
     const before = (this.drafts && this.painting?.id) ?? null;
     await this.#use(new Painting({ id: newId(), name, width, height, picture, file }));
@@ -142,9 +121,9 @@ export class Canvas extends EventTarget {
     this.dispatchEvent(new Event("tool"));
   }
 
+  /** Takes back what is being drawn; else the last step. */
   undo() {
-    this.pointers.stopDrawing();
-    return this.painting?.undo() ?? false;
+    return this.pointers.stopDrawing() || (this.painting?.undo() ?? false);
   }
 
   redo() {

@@ -72,8 +72,8 @@ export class FrameView {
     element.append(this.edge);
   }
 
-  /** isOn: whether it is a frame that one is moving now. */
-  place(painting, view, isOn) {
+  /** isOn: whether it is a frame that one is moving now. isFilled: whether something lies in all of it, which its numbers would cover. */
+  place(painting, view, isOn, isFilled) {
     const { frame } = painting;
     this.ground.hidden = !isExtended(frame);
     this.edge.hidden = !isOn && !isExtended(frame);
@@ -85,7 +85,7 @@ export class FrameView {
     for (const side of SIDES) {
       const number = this.numbers[side];
       number.textContent = `${frame[side]} px`;
-      number.hidden = !frame[side];
+      number.hidden = !frame[side] || isFilled;
       number.style.setProperty("--room", `${frame[side] * view.scale}px`);
     }
   }

@@ -1,5 +1,7 @@
 // Masks and layers as PNG files and back, byte for byte: a canvas would premultiply colours and write masks four times as large.
 
+import { readPicture } from "./reading.js";
+
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const COLOUR_TYPE = { 1: 0, 4: 6 }; // channels -> PNG's name for grey and for red, green, blue, alpha
 const STRIP = 512; // rows that are read from a canvas at once
@@ -42,9 +44,9 @@ export async function encode(width, height, channels, plane) {
   return new Blob([new Uint8Array(SIGNATURE), chunk("IHDR", header), chunk("IDAT", packed), chunk("IEND", nothing)], { type: "image/png" });
 }
 
-/** A mask of width x height from any picture: its alpha where it has some, else its brightness; white is to be redrawn. */
+/** A mask of width x height from any picture: its alpha where it has some, else its brightness; white is to be redrawn. Throws as `readPicture` does. */
 export async function readMask(file, width, height) {
-  const picture = await createImageBitmap(file);
+  const picture = await readPicture(file);
   const canvas = new OffscreenCanvas(width, Math.min(STRIP, height));
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const alpha = new Uint8Array(width * height);

@@ -30,8 +30,10 @@ export function followPointers(canvas) {
     board.ring(hasRing ? place(event) : null, canvas.brush.size);
   };
   const stopDrawing = () => {
-    if (drawing) TOOLS[drawing.tool].stop(canvas, drawing.state);
+    if (!drawing) return false;
+    TOOLS[drawing.tool].stop(canvas, drawing.state);
     drawing = null;
+    return true;
   };
 
   element.addEventListener("pointerdown", (event) => {

@@ -35,7 +35,7 @@ export class View {
 
   /** The part of the window that the toolbars leave free. */
   get room() {
-    const side = this.width < 700 ? NARROW_MARGIN : MARGIN + 4;
+    const side = this.margins ? NARROW_MARGIN : MARGIN + 4; // with bars above and below alone
     const { top = MARGIN, bottom = MARGIN + 6 } = this.margins ?? {};
     return { left: side, top, right: Math.max(side + 1, this.width - side), bottom: Math.max(top + 1, this.height - bottom) };
   }
