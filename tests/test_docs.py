@@ -24,6 +24,7 @@ from webui.doctor.checks import CHECKS
 from webui.extensions import hookspecs
 from webui.extensions.registry import ExtensionRegistry
 from webui.generation.adapters import loras_named
+from webui.generation.finishing import STEP_TYPES
 from webui.generation.prompt.emphasis import weighted
 from webui.generation.prompt.reading import read_prompt
 from webui.generation.prompt.schedules import Steps
@@ -190,6 +191,19 @@ def test_the_api_examples_run(url: str, tmp_path: Path, monkeypatch: pytest.Monk
         "True",
         "{'steps': 12}",
     ]
+
+
+def test_the_example_of_finishing_runs(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    begin = re.findall(r"```python\n(.*?)```", (DOCS / "api.md").read_text(), re.S)[0].split("\njob = ")[0]
+    (example,) = re.findall(r"```python\n(.*?)```", (DOCS / "finishing.md").read_text(), re.S)
+    exec(compile(f"{begin}\n{example}".replace("http://127.0.0.1:7860", url), "finishing.md", "exec"), {})
+    assert capsys.readouterr().out.strip() == "webp 96"
+
+
+def test_every_finishing_step_is_documented_with_what_it_does() -> None:
+    rows = dict(re.findall(r"^\| ([A-Z][a-z ]+) \| (.*) \|$", (DOCS / "finishing.md").read_text("utf-8"), re.M))
+    for name, step in STEP_TYPES.items():
+        assert rows[name.capitalize()] == (step.__doc__ or "").split("\n")[0]
 
 
 def test_the_way_of_a_picture_names_real_files_and_things() -> None:

@@ -314,7 +314,7 @@ class SharpenStep(FinishingStep):
 
 
 class ColourStep(FinishingStep):
-    """Changes colours: to those of the source, to the full range from black to white, or to the light of another hour."""
+    """Changes colours: to those of the source, to the full range from black to white, or to another light."""
 
     told: ClassVar[tuple[str, ...]] = ("way", "temperature")
 
