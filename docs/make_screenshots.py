@@ -262,7 +262,6 @@ def _take_training(page: Page, keep: Callable[[Page, str], None]) -> None:
         for name, value in said.items():
             page.locator(f"#ez-train-{name}").fill(str(value))
         page.locator("#ez-train-previews").fill("twotone, fox\ntwotone, rocket on a blue background")
-        keep(page, "train-pictures-light")
         page.locator("[data-does=train]").click()
         expect(page.locator(".ez-train-strip img")).to_have_count(14, timeout=3 * PATIENCE)
         keep(page, "train-light")

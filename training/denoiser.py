@@ -41,7 +41,7 @@ class Checkpoint:
 def open_checkpoint(folder: Path) -> Checkpoint:
     """The parts of a diffusers folder, for use; who trains one says so."""
     told = {"torch_dtype": torch.float32, "local_files_only": True}
-    schedule = DDPMScheduler.from_pretrained(folder / "scheduler")
+    schedule: Any = DDPMScheduler.from_pretrained(folder / "scheduler")
     return Checkpoint(
         AutoencoderKL.from_pretrained(folder / "vae", **told).eval().requires_grad_(False),
         CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32, local_files_only=True).eval().requires_grad_(False),

@@ -71,7 +71,7 @@ def network(unet: Any) -> Any:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         whole = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=HINT_CHANNELS)
-        model = ControlNetModel.from_config({**whole.config, "mid_block_type": "UNetMidBlock2D"})
+        model: Any = ControlNetModel.from_config({**whole.config, "mid_block_type": "UNetMidBlock2D"})
     names = model.state_dict().keys()
     model.load_state_dict({name: tensor for name, tensor in whole.state_dict().items() if name in names})
     return model.train()

@@ -40,6 +40,9 @@ SINGLE, OTHER = 16, 4
 """Scenes of each thing alone, and of it placed, counted or beside another."""
 
 TOKENS = 32
+HEADS: Any = (2, 4, 8)
+"""Width of attention heads by level; diffusers declares fewer."""
+
 NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "prediction_type": "v_prediction"}
 
 PLACES: Mapping[str, tuple[float, float]] = {
@@ -145,7 +148,7 @@ def new_learner(vae: Any, tokenizer: Any) -> Learner:
             block_out_channels=(64, 128, 256),
             down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
             up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
-            attention_head_dim=(2, 4, 8),
+            attention_head_dim=HEADS,
             cross_attention_dim=192,
             norm_num_groups=16,
             use_linear_projection=True,
@@ -191,12 +194,13 @@ def training(folder: Path, learner: Learner, learned: Lessons, steps: int = STEP
 
 def save(learner: Learner, folder: Path) -> None:
     """Write the checkpoint in half precision, as diffusers lays one out."""
+    scheduler: Any = DPMSolverMultistepScheduler(**NOISE, use_karras_sigmas=True, steps_offset=1)
     StableDiffusionPipeline(
         vae=learner.vae.half(),
         text_encoder=learner.text_encoder.half(),
         tokenizer=learner.tokenizer,
         unet=learner.unet.half(),
-        scheduler=DPMSolverMultistepScheduler(**NOISE, use_karras_sigmas=True, steps_offset=1),
+        scheduler=scheduler,
         safety_checker=None,  # type: ignore[arg-type]
         feature_extractor=None,  # type: ignore[arg-type]
         requires_safety_checker=False,

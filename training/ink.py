@@ -79,6 +79,8 @@ def save(unet: Any, folder: Path) -> None:
         shutil.copytree(SHIPPED / part, folder / part, dirs_exist_ok=True)
     shutil.copy(SHIPPED / "model_index.json", folder)
     unet.half().save_pretrained(folder / "unet")
+    # Its own would name the folder that it was read from.
+    shutil.copy(SHIPPED / "unet" / "config.json", folder / "unet")
 
 
 def main() -> None:

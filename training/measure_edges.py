@@ -32,7 +32,8 @@ def overlap(one: Pixels, other: Pixels) -> float:
     """The overlap of two edge maps, (height, width), 0 where there is none: from 0 to 1."""
     if not one.any() or not other.any():
         return 0.0
-    near_one, near_other = (ndimage.distance_transform_edt(each == 0) <= REACH for each in (one, other))
+    distances: list[Any] = [ndimage.distance_transform_edt(each == 0) for each in (one, other)]
+    near_one, near_other = (distance <= REACH for distance in distances)
     found, right = float(near_other[one > 0].mean()), float(near_one[other > 0].mean())
     return 2 * found * right / (found + right) if found + right else 0.0
 

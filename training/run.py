@@ -41,7 +41,8 @@ class Average:
         """Take the parameters in as they are now."""
         self._steps += 1
         decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
-        torch._foreach_lerp_(self.values, [parameter.detach() for parameter in self._parameters], 1 - decay)
+        for value, parameter in zip(self.values, self._parameters, strict=True):
+            value.lerp_(parameter.detach(), 1 - decay)
 
     def apply(self) -> None:
         """Give the parameters its values."""

@@ -79,7 +79,8 @@ def network() -> Any:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = Compact(num_feat=CHANNELS, num_conv=16, upscale=SCALE)
-        first, *middle, last = (layer for layer in model.body if isinstance(layer, torch.nn.Conv2d))
+        layers: list[Any] = [layer for layer in model.body if isinstance(layer, torch.nn.Conv2d)]
+        first, *middle, last = layers
         with torch.no_grad():
             for layer in (first, *middle, last):
                 torch.nn.init.kaiming_normal_(layer.weight, a=0.25)
@@ -125,7 +126,7 @@ def read_pictures(folder: Path) -> Pictures:
         return Pictures([*arrays["solid"], *arrays["fine"]], [Pair(*pair) for pair in zip(arrays["large"], arrays["small"], strict=True)])
 
 
-def _made_pictures(folder: Path) -> dict[str, Pixels]:
+def _made_pictures(folder: Path) -> dict[str, Any]:
     random = Random(0)
     emoji = [one for one in read_emoji(folder) if not one.held_out]
     solid = [draw(each, PATCH * SCALE + 16) for each in drawings(THREE_D, emoji, folder).values()]

@@ -63,10 +63,13 @@ def network() -> Any:
     """The VAE that the training begins with."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        vae = AutoencoderKL(
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-            block_out_channels=(24, 48, 96, 128),
+        levels: dict[str, Any] = {
+            "down_block_types": ("DownEncoderBlock2D",) * 4,
+            "up_block_types": ("UpDecoderBlock2D",) * 4,
+            "block_out_channels": (24, 48, 96, 128),
+        }
+        vae: Any = AutoencoderKL(
+            **levels,
             layers_per_block=1,
             latent_channels=4,
             norm_num_groups=8,

@@ -240,7 +240,7 @@ def test_the_process_is_paused_stopped_killed_and_goes_on(tmp_path: Path) -> Non
 def orange_of(recorder: Recorder, *, weight: float | None, target: Path) -> float:
     """How near the mean colour of some pictures is to orange: red less blue."""
     loras = () if weight is None else (LoraUse("it", str(target), weight, weight),)
-    events = recorder.run(replace(job("sks shape on a blue background", steps=6, batch_count=2), loras=loras))
+    events = recorder.run(replace(job("sks, shape 1", steps=6, batch_count=2), loras=loras))
     drawn = [pixels(event).astype(np.float64) for event in events if isinstance(event, Picture)]
     return float(np.mean([picture[..., 0].mean() - picture[..., 2].mean() for picture in drawn]))
 
@@ -260,11 +260,11 @@ def test_a_few_steps_change_pictures_at_weight_1_and_nothing_at_0(tmp_path: Path
 
 @pytest.mark.slow
 def test_a_short_training_on_one_colour_moves_pictures_there(tmp_path: Path, recorder: Recorder) -> None:
-    spec = training_job(tmp_path, steps=150, rank=8, alpha=8, learning_rate=1e-3, batch_size=2, resolution=128)
+    spec = training_job(tmp_path, steps=120, rank=8, alpha=8, learning_rate=2e-3, batch_size=2, resolution=64)
     train(spec)
     base, none, full = (orange_of(recorder, weight=weight, target=spec.target) for weight in (None, 0.0, 1.0))
     assert none == base
-    assert full > base + 60, (base, full)
+    assert full > base + 40, (base, full)
     losses = [loss for _, loss in RunFolder(spec.run).losses()]
     assert np.mean(losses[-30:]) < np.mean(losses[:30])
 

@@ -10,7 +10,6 @@ import { change, look } from "./rest.js";
 import { lossWords, runWords } from "./train-words.js";
 
 const STATES = { waiting: ["Waits", ""], running: ["Running", "acc"], done: ["Done", "ok"], cancelled: ["Stopped", "warn"], failed: ["Failed", "bad"] };
-const WIDTH = 640;
 const HEIGHT = 180;
 const EDGE = { left: 44, right: 8, top: 10, bottom: 22 };
 
@@ -97,9 +96,11 @@ async function tryIt(order) {
 
 function drawCurve(place, losses, steps) {
   if (losses.length < 2) return fill(place, h("p", { class: "ez-hint" }, "The curve of losses begins after a few steps."));
+  // As wide as there is room, so that its words stay as large as all others.
+  const width = Math.max(280, (place.clientWidth || 672) - 32);
   const numbers = losses.map(({ loss }) => loss);
   const [low, high] = bounds(numbers);
-  const x = (step) => EDGE.left + (step / steps) * (WIDTH - EDGE.left - EDGE.right);
+  const x = (step) => EDGE.left + (step / steps) * (width - EDGE.left - EDGE.right);
   const y = (loss) => EDGE.top + (1 - (loss - low) / (high - low)) * (HEIGHT - EDGE.top - EDGE.bottom);
   const line = losses.map(({ step, loss }, at) => `${at ? "L" : "M"}${x(step).toFixed(1)} ${y(loss).toFixed(1)}`).join("");
   const levels = [low, (low + high) / 2, high];
@@ -113,10 +114,10 @@ function drawCurve(place, losses, steps) {
     h("figcaption", { class: "row s" }, h("b", {}, "Loss"), h("span", { class: "dim xs" }, "smoothed; it need not fall far for pictures to change")),
     shape(
       "svg",
-      { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `Loss from ${lossWords(numbers[0])} to ${lossWords(numbers.at(-1))} after ${losses.at(-1).step} of ${steps} steps` },
-      ...levels.flatMap((level) => [shape("path", { class: "grid", d: `M${EDGE.left} ${y(level)}H${WIDTH - EDGE.right}` }), text(lossWords(level), { x: EDGE.left - 6, y: y(level) + 4 }, { "text-anchor": "end" })]),
+      { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": `Loss from ${lossWords(numbers[0])} to ${lossWords(numbers.at(-1))} after ${losses.at(-1).step} of ${steps} steps` },
+      ...levels.flatMap((level) => [shape("path", { class: "grid", d: `M${EDGE.left} ${y(level)}H${width - EDGE.right}` }), text(lossWords(level), { x: EDGE.left - 6, y: y(level) + 4 }, { "text-anchor": "end" })]),
       text("0", { x: EDGE.left, y: HEIGHT - 6 }, { "text-anchor": "start" }),
-      text(`${steps.toLocaleString("en")} steps`, { x: WIDTH - EDGE.right, y: HEIGHT - 6 }, { "text-anchor": "end" }),
+      text(`${steps.toLocaleString("en")} steps`, { x: width - EDGE.right, y: HEIGHT - 6 }, { "text-anchor": "end" }),
       shape("path", { class: "line", d: line }),
     ),
   );
