@@ -140,6 +140,7 @@ def _take(browser: Browser, url: str, out: Path) -> None:
     expect(system.locator('.ez-finding[data-check="integrity"]')).to_have_attribute("data-state", "ok", timeout=PATIENCE)
     keep(system, "system-light")
     _take_painting(browser, url, keep)
+    _take_upscale(browser, url, keep)
     _take_regions(browser, url, keep)
     _take_finishing(_open(browser, url, size=WIDE), keep)
     _take_models(browser, url, keep)
@@ -156,6 +157,24 @@ def _take_film(page: Page, keep: Callable[[Page, str], None]) -> None:
     page.mouse.move(1000, 880)  # nothing is hovered
     keep(page, "film-light")
     page.get_by_role("switch", name="Film").click()
+
+
+def _take_upscale(browser: Browser, url: str, keep: Callable[[Page, str], None]) -> None:
+    """The examples of the shipped checkpoint made larger, and one file that is no picture."""
+    page = _open(browser, url, size=WIDE, at="#upscale")
+    upscale = page.locator("#ez-upscale")
+    examples = sorted((ROOT / "models" / "checkpoints" / "easel-emoji" / "examples").glob("*.png"))
+    files = [{"name": path.name, "mimeType": "image/png", "buffer": path.read_bytes()} for path in examples]
+    upscale.get_by_role("radio", name="Several").click()
+    with page.expect_file_chooser() as chooser:
+        upscale.locator(".ez-up-from").get_by_role("button", name="Choose files").click()
+    chooser.value.set_files([*files, {"name": "notes.png", "mimeType": "image/png", "buffer": b"no picture"}])  # type: ignore[list-item]
+    upscale.locator("#ez-upscale-go").click()
+    expect(upscale.locator(".ez-up-batch")).to_contain_text("pictures done", timeout=PATIENCE)
+    upscale.locator(".ez-up-file").nth(3).click()
+    expect(upscale.locator(".ez-loupe .knob")).to_be_visible(timeout=PATIENCE)
+    page.mouse.move(700, 30)  # nothing is hovered
+    keep(page, "upscale-light")
 
 
 def _take_regions(browser: Browser, url: str, keep: Callable[[Page, str], None]) -> None:

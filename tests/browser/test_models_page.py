@@ -371,7 +371,7 @@ def test_it_fits_a_telephone(new_visitor: Callable[..., Visitor], stocked: Serve
     assert no_sideways_scroll(page)
     page.keyboard.press("1")
     expect(page.locator("#ez-generate")).to_be_visible()
-    page.keyboard.press("5")
+    page.keyboard.press("6")
     expect(card(page, "small")).to_be_visible()
     details(page, "small")
     assert no_sideways_scroll(page)

@@ -65,7 +65,7 @@ def test_narrow_windows_need_no_sideways_scrolling(new_visitor: Callable, server
 
 
 def test_the_keys_open_pages_and_sheets_and_every_control_has_a_name(page: Page) -> None:
-    page.locator("body").press("4")
+    page.locator("body").press("5")
     expect(page.get_by_role("tab", name="History")).to_have_attribute("aria-selected", "true")
     page.keyboard.press("1")
     expect(page.get_by_role("tab", name="txt2img")).to_have_attribute("aria-selected", "true")

@@ -22,6 +22,7 @@ from webui.settings import PROGRAM_ROOT
 
 UNREADABLE = ("notes.png", "half.png")
 REQUEST = {"kind": "img2img", "prompt": "a fox", "width": 64, "height": 64, "steps": 2}
+UPSCALE = {"kind": "upscale", "finishing": [{"step": "upscale", "scale": 2, "upscaler": "Nearest"}]}
 
 
 @dataclass(frozen=True)
@@ -75,15 +76,18 @@ def outcome(data_dir: Path) -> Outcome:
 
 
 @pytest.mark.parametrize(
-    ("files", "kills"),
+    ("request_", "files", "kills"),
     [
-        pytest.param(16, 3, id="16 files"),
-        pytest.param(100, 20, id="100 files", marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
-        pytest.param(1000, 150, id="1000 files", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+        pytest.param(REQUEST, 16, 3, id="16 files"),
+        pytest.param(REQUEST, 100, 20, id="100 files", marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
+        pytest.param(REQUEST, 1000, 150, id="1000 files", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+        pytest.param(UPSCALE, 16, 3, id="16 files upscaled"),
+        pytest.param(UPSCALE, 1000, 150, id="1000 files upscaled", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
     ],
 )
 def test_a_killed_batch_goes_on_where_it_stopped(
     nursery: Nursery,  # noqa: F811
+    request_: dict[str, object],
     files: int,
     kills: int,
     tmp_path: Path,
@@ -91,7 +95,7 @@ def test_a_killed_batch_goes_on_where_it_stopped(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     data_dir, told = tmp_path / "data", tmp_path / "told.txt"
-    order = json.dumps({"request": REQUEST, "folder": str(fill(tmp_path / "frames", files)), "output_folder": "frames"})
+    order = json.dumps({"request": request_, "folder": str(fill(tmp_path / "frames", files)), "output_folder": "frames"})
     struck = kill_again_and_again(nursery, kills, told, 0.06, data_dir=data_dir, models_dir=models_dir, batch=order)
     assert struck > kills / 2
     result = outcome(data_dir)
@@ -102,11 +106,12 @@ def test_a_killed_batch_goes_on_where_it_stopped(
     assert all(message.startswith("This is not a whole picture") for message in result.failed.values())
     losses, _, _ = look(data_dir, told)
     assert not losses.any, losses
-    made = {path.name for path in (data_dir / "outputs" / "img2img-images" / "frames").iterdir()}
+    made = {path.name for path in (data_dir / "outputs" / f"{request_['kind']}-images" / "frames").iterdir()}
     assert made == {f"frame{number}.png" for number in range(files)}
     with capsys.disabled():
         print(
-            f"\n{kills} kills, {struck} in the middle of a batch: each of {files} files drawn once, {len(result.failed)} unreadable named"
+            f"\n{kills} kills, {struck} in the middle of a batch: each of {files} files made once by {request_['kind']}, "
+            f"{len(result.failed)} unreadable named"
         )
 
 

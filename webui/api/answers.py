@@ -39,6 +39,10 @@ class Source(BaseModel):
         "is still seen."
     )
     resize_mode: str = Field(description="How it came to that size; empty of an upscale.")
+    image: str = Field(description="SHA-256 of it as it was put in.")
+    name: str = Field(description="What its file was called; empty where that isn't known.")
+    width: int | None = Field(description="Pixels of it as it was put in; told of an upscale.")
+    height: int | None = Field(description="The same.")
 
 
 class Image(BaseModel):
@@ -223,12 +227,20 @@ class BatchAnswer(BaseModel):
     jobs: list[Accepted]
 
 
+class FileAtWork(BaseModel):
+    """A file of a batch that is being made."""
+
+    number: int = Field(ge=0)
+    name: str
+    job: Id
+
+
 class Batch(BaseModel):
-    """A folder or many files, each drawn on by a job of its own."""
+    """A folder or many files, each drawn on, or upscaled, by a job of its own."""
 
     id: Id
     status: Literal["active", "paused", "done", "cancelled"] = Field(description="active: its files go to the queue one after the other.")
-    kind: Literal["img2img", "inpaint"]
+    kind: Literal["img2img", "inpaint", "upscale"]
     prompt: str
     pictures: int = Field(ge=1, description="How many are made of each file.")
     folder: str = Field(description="Where the files lie; empty where they were uploaded.")
@@ -240,6 +252,7 @@ class Batch(BaseModel):
     done: int = Field(ge=0)
     failed: int = Field(ge=0, description="Files that could not be used or drawn on.")
     cancelled: int = Field(ge=0)
+    now: list[FileAtWork] = Field(description="Files that are being made.")
     seconds_left: float | None = Field(ge=0, description="Seconds until all are drawn; null while that isn't known.")
     error: ErrorDetail | None = Field(description="What paused it, where nobody did.")
     created_at: datetime
@@ -262,6 +275,12 @@ class BatchFile(BaseModel):
     job: str | None = Field(description="The job that draws on it; null before it is its turn.")
     image: str | None = Field(description="Its newest picture, as in /history.")
     thumbnail: str = Field(description="Path of a WebP: of that picture, else of the file as it is before.")
+    source: str | None = Field(description="Path of the file as it was, once it was read.")
+    width: int | None = Field(description="Pixels of the file as it is before; null where it doesn't tell.")
+    height: int | None = Field(description="The same.")
+    to_width: int | None = Field(description="Pixels of its newest picture, or of what an upscale will make of it.")
+    to_height: int | None = Field(description="The same.")
+    seconds: float | None = Field(description="Seconds that its newest picture took.")
 
 
 class BatchFiles(BaseModel):
@@ -269,6 +288,17 @@ class BatchFiles(BaseModel):
 
     items: list[BatchFile]
     total: int = Field(ge=0, description="How many there are in all that fit.")
+
+
+class BatchPlan(BaseModel):
+    """What upscales will take, told before they begin."""
+
+    pictures: int = Field(ge=1)
+    width: int | None = Field(description="Pixels of what is made, where that is one picture.")
+    height: int | None = Field(description="The same.")
+    seconds: float | None = Field(description="About how many for all of them; null while that isn't known.")
+    bytes: int = Field(ge=0, description="About how many on the disk.")
+    text: str = Field(examples=["120 pictures in about 4 min, 1.1 GB of disk"])
 
 
 class BatchLook(BaseModel):

@@ -1,4 +1,4 @@
-"""Routes of batches: a folder or many files through img2img or inpainting."""
+"""Routes of batches: a folder or many files through img2img, inpainting or upscaling."""
 
 from __future__ import annotations
 
@@ -37,6 +37,22 @@ _LOOK: dict[str, Any] = {
         "mask_folder": {"type": "string", "description": "The same of one with masks; empty: none."},
     },
     "required": ["folder"],
+    "additionalProperties": False,
+}
+_PLAN: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "request": {"type": "object", "description": "Fields of a request of kind upscale, without its picture."},
+        "folder": {"type": "string", "description": "Whole path of a folder with pictures on Easel's machine."},
+        "sizes": {
+            "type": "array",
+            "items": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2},
+            "maxItems": MOST_FILES,
+            "description": "In place of a folder: width and height in px of the pictures, as far as they are known.",
+        },
+        "total": {"type": "integer", "minimum": 1, "maximum": MOST_FILES, "description": "How many pictures, where more than those sizes."},
+    },
+    "required": ["request"],
     "additionalProperties": False,
 }
 _KEPT_FOR_NOW = {"cache-control": "private, max-age=600"}
@@ -83,6 +99,12 @@ def build_batch_router(studio: Studio) -> APIRouter:
                 hint="Send whole paths.",
             )
         return await _in_thread(lambda: studio.batches.look(body["folder"], body["mask_folder"]))
+
+    @router.post("/batches/plan", response_model=answers.BatchPlan, responses=problems(body=True), openapi_extra=schema_of(_PLAN))
+    async def plan_upscales(request: Request) -> Any:
+        """About how long upscales will take and how much of the disk, before they begin. Of a folder some files tell for all."""
+        fields = await json_object(request)
+        return await _in_thread(lambda: studio.batches.plan(fields))
 
     @router.get("/batches/{batch_id}", response_model=answers.Batch, responses=problems(404))
     def batch(batch_id: str) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
@@ -78,8 +79,21 @@ def read_upright(path: Path, sha256: str) -> Image.Image:
 def upright_size(path: Path) -> tuple[int, int]:
     """Width and height of a file that was checked before, as it is looked at; its pixels aren't decoded."""
     with _opened(path) as picture:
-        turned = picture.getexif().get(ExifTags.Base.Orientation, 1) in _LYING
-        return (picture.height, picture.width) if turned else picture.size
+        return _upright_size(picture)
+
+
+def told_size(file: BinaryIO) -> tuple[int, int]:
+    """The same of any file, as its head tells it. Raises InvalidRequest for what is no picture."""
+    try:
+        with _opened(file) as picture:
+            return _upright_size(picture)
+    except _UNREADABLE as error:
+        raise _no_picture(error) from None
+
+
+def _upright_size(picture: Image.Image) -> tuple[int, int]:
+    turned = picture.getexif().get(ExifTags.Base.Orientation, 1) in _LYING
+    return (picture.height, picture.width) if turned else picture.size
 
 
 def media_type_of(path: Path) -> str:
@@ -112,7 +126,7 @@ def as_png(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _opened(file: io.BytesIO | Path) -> Image.Image:
+def _opened(file: BinaryIO | Path) -> Image.Image:
     # Asked for formats by name, Pillow doesn't load their readers by itself.
     Image.init()
     return Image.open(file, formats=tuple(MEDIA_TYPES))
@@ -134,9 +148,13 @@ def _decoded(data: bytes, most_megapixels: int | None) -> tuple[Image.Image, str
     except Image.DecompressionBombError:
         raise TooLarge("The picture has too many pixels.", allowed=_allowed(most_megapixels), hint="Make it smaller first.") from None
     except _UNREADABLE as error:
-        raise InvalidRequest(
-            f"This is not a whole picture ({type(error).__name__}).", allowed=ACCEPTED, hint="Choose the picture as a program saved it."
-        ) from None
+        raise _no_picture(error) from None
+
+
+def _no_picture(error: Exception) -> InvalidRequest:
+    return InvalidRequest(
+        f"This is not a whole picture ({type(error).__name__}).", allowed=ACCEPTED, hint="Choose the picture as a program saved it."
+    )
 
 
 def _too_large(size: tuple[int, int], most_megapixels: int) -> TooLarge:

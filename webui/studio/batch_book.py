@@ -309,7 +309,8 @@ class BatchBook:
         return None if row[0] is None else (row[0], row[1])
 
     def files(self, identifier: int, offset: int, limit: int, state: str | None = None) -> Sequence[Any]:
-        """Files in order: number, name, state, error (of file or job), picture, job_id, image_id (of its last picture).
+        """Files in order: number, name, state, error (of file or job), picture, job_id; image_id, image_width, image_height and
+        image_seconds of its last picture.
 
         state: only those in that one of STATES.
         """
@@ -323,9 +324,12 @@ class BatchBook:
                 job.c.error.label("job_error"),
                 batch_file.c.picture,
                 batch_file.c.job_id,
-                made.label("image_id"),
+                image.c.id.label("image_id"),
+                image.c.width.label("image_width"),
+                image.c.height.label("image_height"),
+                image.c.seconds.label("image_seconds"),
             )
-            .select_from(_WITH_JOBS)
+            .select_from(_WITH_JOBS.outerjoin(image, image.c.id == made))
             .where(batch_file.c.batch_id == identifier)
         )
         if state is not None:

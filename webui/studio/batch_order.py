@@ -20,6 +20,9 @@ from webui.studio.reading import Answer
 MOST_FILES = 10_000
 """In one batch."""
 
+KINDS = ("img2img", "inpaint", "upscale")
+"""Of requests that start from a picture."""
+
 NO_PICTURE = "0" * 64
 """Stands in the request of a batch for the picture, and the mask, of each of its files."""
 
@@ -65,7 +68,9 @@ class BatchOrder(_Part):
     """What is asked for. Files come from a folder or were uploaded; so do masks, which only inpainting has."""
 
     request: dict[str, Any] = parameter(
-        {}, label="Request", help="Fields of a request of kind img2img or inpaint, without picture and mask. Each file is drawn by it."
+        {},
+        label="Request",
+        help="Fields of a request of kind img2img, inpaint or upscale, without picture and mask. Each file is made by it.",
     )
     folder: Words = parameter(
         "",
@@ -105,7 +110,7 @@ class BatchOrder(_Part):
     output_folder: Words = parameter(
         "",
         label="Output folder",
-        help="Folder below img2img-images, or inpaint-images, whose pictures keep the names of the files. Empty: as all others.",
+        help="Folder below img2img-images, inpaint-images or upscale-images; pictures keep the names of the files. Empty: as all others.",
         max_length=FOLDER_BYTES,
     )
 
@@ -117,8 +122,8 @@ def parse_order(data: Any) -> BatchOrder:
     except ValidationError as error:
         raise explain_validation(error, BatchOrder) from None
     kind = order.request.get("kind")
-    if kind not in ("img2img", "inpaint"):
-        raise InvalidRequest("Nothing is drawn on.", field="request.kind", allowed="img2img, inpaint", hint="Choose one of these.")
+    if kind not in KINDS:
+        raise InvalidRequest("Nothing is made of files.", field="request.kind", allowed=", ".join(KINDS), hint="Choose one of these.")
     for name in PICTURES:
         if name in order.request:
             raise InvalidRequest(f"The request has a {name} already.", field=f"request.{name}", hint="Leave it out: each file is one.")
@@ -127,8 +132,12 @@ def parse_order(data: Any) -> BatchOrder:
         _require_one(order, "mask_folder", "masks")
     elif order.mask_folder or order.masks:
         raise InvalidRequest(
-            "img2img draws on the whole picture.", field="mask_folder" if order.mask_folder else "masks", hint="Leave the masks out."
+            f"{kind} works on the whole picture.", field="mask_folder" if order.mask_folder else "masks", hint="Leave the masks out."
         )
+    if kind == "upscale":
+        for field, given in (("own", order.own), ("scale_by", order.scale_by)):
+            if given:
+                raise InvalidRequest("An upscale is not drawn.", field=field, hint="Leave it out: how large it gets, its steps say.")
     for number, file in enumerate(order.files):
         if bool(file.image) == bool(file.problem):
             raise InvalidRequest(

@@ -1,4 +1,4 @@
-"""Batches: a folder or many files, each drawn on by a job of its own.
+"""Batches: a folder or many files, each drawn on, or upscaled, by a job of its own.
 
 A batch is a row with its files. A thread hands them to the queue, a few at a time, and writes each job and the file's word
 that it has one in one transaction: whenever Easel ends, no file is drawn twice and none is left out.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -20,14 +21,17 @@ from sqlalchemy import Row
 
 from webui.durable import write_durably
 from webui.errors import Conflict, DataUnusable, EaselError, InvalidRequest, NotFound, QueueFull, TooLarge
+from webui.generation.finishing import size_after
 from webui.generation.images import images_of
-from webui.generation.request import RANDOM_SEED, GenerationRequest, dump_request
-from webui.pictures.decoding import read_rgb, upright_size
+from webui.generation.request import RANDOM_SEED, GenerationRequest, Upscale, dump_request
+from webui.pictures.boxes import Size
+from webui.pictures.decoding import ACCEPTED, read_rgb, upright_size
 from webui.settings import Settings
 from webui.studio import reading
 from webui.studio import source_folder as folders
 from webui.studio.batch_book import ACTIVE, CANCELLED, DONE, FAILED, RUNNING, WAITING, Batch, BatchBook, NewFile, NotWanted, SourceFile
 from webui.studio.batch_order import NO_PICTURE, PICTURES, BatchOrder, parse_order, scaled, with_own
+from webui.studio.batch_plan import Known, plan_upscales
 from webui.studio.event_log import EventLog
 from webui.studio.ids import time_of
 from webui.studio.image_store import ImageStore
@@ -44,7 +48,13 @@ PRIORITY = -5
 AHEAD = 8
 """Files that wait in line at most: enough to draw those of one checkpoint together, few enough to read files when they are needed."""
 
+_STEP = re.compile(r"finishing\[\d+\]")
+"""The field of a refusal that names a step and none of its fields."""
+
 _NAME_BYTES = 150
+_AT_WORK = 8
+"""Files of a batch that are told to be at work: as many as there could be workers."""
+_SIZES_KNOWN = 20_000
 _THUMBNAIL_SIDE = 256
 _TELL_SECONDS = 0.1
 _AGAIN_SECONDS = 2.0
@@ -57,7 +67,8 @@ class StudioHands:
 
     complete: fields -> request with the checkpoint's defaults. prepared: request -> job to be taken. announce: jobs were taken.
     stop: end a running job. seconds_left: of a running job, None where that isn't known.
-    pace: seconds for a unit of a checkpoint's work. checkpoints: names of those there are. random_seed: a fresh one.
+    pace: seconds for a unit of a checkpoint's work. bytes_of_pixel: of the files of pictures made with it.
+    checkpoints: names of those there are. random_seed: a fresh one.
     """
 
     complete: Callable[[Any], GenerationRequest]
@@ -66,6 +77,7 @@ class StudioHands:
     stop: Callable[[int], bool]
     seconds_left: Callable[[int], float | None]
     pace: Callable[[str], float | None]
+    bytes_of_pixel: Callable[[str], float | None]
     checkpoints: Callable[[], Iterable[str]]
     random_seed: Callable[[], int]
 
@@ -93,6 +105,8 @@ class Batches:
         self._news = threading.Event()
         self._closing = threading.Event()
         self._asked = threading.Event()
+        self._sizes: dict[tuple[int, int], Size] = {}
+        """Width and height of files, by batch and number."""
         self._again: set[int] = set()
         """Jobs that ran when their batch was resumed: they may have been told to end, and are made after all."""
         self._thread = threading.Thread(target=self._serve, name="batches", daemon=True)
@@ -132,6 +146,11 @@ class Batches:
             "first_unmasked": unmasked[0] if unmasked else None,
         }
 
+    def plan(self, fields: Any) -> dict[str, Any]:
+        """What upscales will take: fields as `plan_upscales` has them. Raises InvalidRequest."""
+        known = Known(self._hands.pace, self._hands.bytes_of_pixel, self._settings().picture_format)
+        return plan_upscales(fields, known).as_dict()
+
     def submit(self, fields: Any) -> BatchView:
         """Take a batch: it is written down when this returns. fields: of a BatchOrder.
 
@@ -155,7 +174,7 @@ class Batches:
         return self._tell(identifier)
 
     def _with_seed(self, request: GenerationRequest, order: BatchOrder) -> GenerationRequest:
-        names = [name for name in ("seed", "variation_seed") if order.one_seed and getattr(request, name) == RANDOM_SEED]
+        names = [name for name in ("seed", "variation_seed") if order.one_seed and getattr(request, name, None) == RANDOM_SEED]
         return request.model_copy(update={name: self._hands.random_seed() for name in names})
 
     def _files_of(self, order: BatchOrder, names: Sequence[str], mask_names: Sequence[str]) -> list[NewFile]:
@@ -168,7 +187,7 @@ class Batches:
 
         def made(name: str, picture: str | None, problem: str) -> NewFile:
             mask = folders.mask_for(name, masks)
-            error = InvalidRequest(problem, field="init_image", hint="Choose it again.") if problem else None
+            error = InvalidRequest(problem, field="init_image", allowed=ACCEPTED, hint="Choose it again.") if problem else None
             if error is None and masks and mask is None:
                 error = _no_mask()
             return NewFile(name, picture, mask, uploaded.get(mask or ""), error)
@@ -248,10 +267,10 @@ class Batches:
     def files(self, batch_id: str, offset: int, limit: int, state: str | None = None) -> dict[str, Any]:
         """Files of a batch in order, all or those in one state. Raises NotFound."""
         identifier = parse_id(batch_id)
-        self._book.get(identifier)
         counts = self._book.counts(identifier)
+        batch = self._book.get(identifier)
         return {
-            "items": [_file_view(batch_id, row) for row in self._book.files(identifier, offset, limit, state)],
+            "items": [self._file_view(batch, row) for row in self._book.files(identifier, offset, limit, state)],
             "total": sum(counts.values()) if state is None else counts[state],
         }
 
@@ -303,6 +322,7 @@ class Batches:
             **words,
             "total": sum(counts.values()),
             **counts,
+            "now": [_now_view(row) for row in self._book.files(batch.id, 0, _AT_WORK, RUNNING)] if counts[RUNNING] else [],
             "seconds_left": self._seconds_left(batch, counts),
             "created_at": time_of(batch.id).isoformat(),
             "ended_at": time_of(batch.stamp).isoformat() if batch.stamp is not None and batch.status in (DONE, CANCELLED) else None,
@@ -315,6 +335,53 @@ class Batches:
             return None
         running = [self._hands.seconds_left(job_id) for job_id in self._book.running(batch.id)]
         return round(counts[WAITING] * usual[1] * pace + sum(seconds or 0.0 for seconds in running), 1)
+
+    def _file_view(self, batch: Batch, row: Row[Any]) -> dict[str, Any]:
+        made = row.image_id is not None
+        size = self._size_of(batch, row)
+        finished = (row.image_width, row.image_height) if made else self._size_after(batch, size)
+        return {
+            "number": row.number,
+            "name": row.name,
+            "state": row.state,
+            "error": row.error if row.error is not None else row.job_error if row.state == FAILED else None,
+            "job": None if row.job_id is None else str(row.job_id),
+            "image": str(row.image_id) if made else None,
+            "thumbnail": f"/api/v1/thumbnails/{row.image_id}" if made else f"/api/v1/batches/{batch.id}/files/{row.number}/thumbnail",
+            "source": None if row.picture is None else f"/api/v1/images/{row.picture.hex()}",
+            "width": size and size[0],
+            "height": size and size[1],
+            "to_width": finished and finished[0],
+            "to_height": finished and finished[1],
+            "seconds": round(row.image_seconds, 3) if made else None,
+        }
+
+    def _size_of(self, batch: Batch, row: Row[Any]) -> Size | None:
+        """Width and height of a file as it is before, told by its head; None where that can't be told."""
+        key = (batch.id, row.number)
+        if (known := self._sizes.get(key)) is not None:
+            return known
+        try:
+            if row.picture is not None:
+                size = upright_size(self._images.require(row.picture.hex(), "init_image"))
+            elif batch.order.folder:
+                size = folders.size_in(Path(batch.order.folder), row.name)
+            else:
+                return None
+        except EaselError:
+            # Its own job will say what is wrong with it; it may be mended until then.
+            return None
+        if len(self._sizes) >= _SIZES_KNOWN:
+            self._sizes.clear()
+        self._sizes[key] = size
+        return size
+
+    def _size_after(self, batch: Batch, size: Size | None) -> Size | None:
+        try:
+            request = batch.request
+            return size_after(request.finishing, size) if size and isinstance(request, Upscale) else None
+        except EaselError:
+            return None
 
     def _tell(self, identifier: int) -> BatchView:
         view = self._view(self._book.get(identifier))
@@ -410,7 +477,7 @@ class Batches:
         except DataUnusable:
             raise
         except EaselError as problem:
-            if problem.field not in PICTURES and _same_words(request, template):
+            if not _of_one_file(problem) and _same_words(request, template):
                 # Every other file would meet the same.
                 raise self._halted_by(batch, problem) from None
             self._book.note_failure(file, problem)
@@ -482,6 +549,11 @@ def _no_mask() -> InvalidRequest:
     return InvalidRequest("There is no mask of that name.", field="mask", hint="Give the mask the name of the file.")
 
 
+def _of_one_file(problem: EaselError) -> bool:
+    """Whether a refusal is about the file's own picture: that itself, or what would become too large by a step."""
+    return problem.field in PICTURES or _STEP.fullmatch(problem.field or "") is not None
+
+
 def _same_words(request: GenerationRequest, template: GenerationRequest) -> bool:
     """Whether a file changed nothing of the batch's request but its picture."""
     of_picture = {name: getattr(template, name) for name in (*PICTURES, "init_name", "width", "height") if hasattr(template, name)}
@@ -509,15 +581,5 @@ def _wanted_path(order: BatchOrder, request: GenerationRequest, name: str) -> st
     return f"{request.kind}-images/{folder}/{safe_name(PurePath(name).stem, _NAME_BYTES) or 'picture'}" if folder else None
 
 
-def _file_view(batch_id: str, row: Row[Any]) -> dict[str, Any]:
-    return {
-        "number": row.number,
-        "name": row.name,
-        "state": row.state,
-        "error": row.error if row.error is not None else row.job_error if row.state == FAILED else None,
-        "job": None if row.job_id is None else str(row.job_id),
-        "image": None if row.image_id is None else str(row.image_id),
-        "thumbnail": f"/api/v1/thumbnails/{row.image_id}"
-        if row.image_id is not None
-        else f"/api/v1/batches/{batch_id}/files/{row.number}/thumbnail",
-    }
+def _now_view(row: Row[Any]) -> dict[str, Any]:
+    return {"number": row.number, "name": row.name, "job": str(row.job_id)}

@@ -12,7 +12,7 @@ from webui import __version__
 from webui.errors import NotFound
 from webui.generation.infotext import write_infotext
 from webui.generation.loopback import started_from
-from webui.generation.request import PictureFromPicture, ResolvedRequest, Upscale, load_resolved
+from webui.generation.request import PictureFromPicture, ResolvedRequest, ResolvedUpscale, Upscale, load_resolved
 from webui.planning.estimate import Sample
 from webui.studio.database import Database
 from webui.studio.ids import time_of
@@ -70,12 +70,14 @@ def image_view(
     }
 
 
-def _source_of(identifier: str, request: ResolvedRequest) -> dict[str, str] | None:
+def _source_of(identifier: str, request: ResolvedRequest) -> dict[str, Any] | None:
     """Where to find what a kept picture started from, and how that came to its size; None where it started from words alone."""
     if not isinstance(request, PictureFromPicture | Upscale) or not identifier.isdigit():
         return None
     resize_mode = request.resize_mode if isinstance(request, PictureFromPicture) else ""
-    return {"url": f"/api/v1/images/{identifier}/source", "resize_mode": resize_mode}
+    width, height = request.picture_size if isinstance(request, ResolvedUpscale) else (None, None)
+    source = {"url": f"/api/v1/images/{identifier}/source", "resize_mode": resize_mode}
+    return source | {"image": request.init_image, "name": request.init_name, "width": width, "height": height}
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,15 @@ class History:
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
         return (rows[0][0] if rows else last), [text for _, text in rows if text]
+
+    def bytes_of_pixel(self, checkpoint: str) -> float | None:
+        """Bytes for each pixel of the files that were made last with that; None where there are none."""
+        query = select(func.sum(image.c.bytes), func.sum(image.c.width * image.c.height)).join(
+            _NEWEST, image.c.generation_id == _NEWEST.c.id
+        )
+        with self._database.reading() as connection:
+            size, pixels = connection.execute(query, {"checkpoint": checkpoint}).one()
+        return size / pixels if pixels else None
 
     def speed_samples(self, checkpoint: str) -> list[Sample]:
         """The newest pictures of that checkpoint, for the estimate."""

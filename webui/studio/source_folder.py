@@ -9,14 +9,17 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import BinaryIO
 
 from webui.errors import InvalidRequest, TooLarge
 from webui.generation.parameter import storable
 from webui.named_paths import whole_path
-from webui.pictures.decoding import ACCEPTED
+from webui.pictures.boxes import Size
+from webui.pictures.decoding import ACCEPTED, told_size
 from webui.studio.batch_order import MOST_FILES
 from webui.studio.picture_texts import MAX_PICTURE_BYTES
 
@@ -68,6 +71,18 @@ def look_into(text: str, field: str) -> SourceFolder:
 
 def read_from(folder: Path, name: str) -> bytes:
     """A file of a folder, whole. Raises InvalidRequest or TooLarge."""
+    with _opened(folder, name) as file:
+        return file.read()
+
+
+def size_in(folder: Path, name: str) -> Size:
+    """Width and height of a picture in a folder, as it is looked at: told by its head. Raises InvalidRequest or TooLarge."""
+    with _opened(folder, name) as file:
+        return told_size(file)
+
+
+@contextmanager
+def _opened(folder: Path, name: str) -> Iterator[BinaryIO]:
     try:
         # Links would lead elsewhere, and a pipe would never end.
         if (folder / name).is_symlink():
@@ -80,7 +95,7 @@ def read_from(folder: Path, name: str) -> bytes:
                 raise TooLarge(
                     "The picture's file is too large.", allowed=f"at most {MAX_PICTURE_BYTES // 1024**2} MB", hint="Make it smaller first."
                 )
-            return file.read()
+            yield file
     except FileNotFoundError:
         raise InvalidRequest("The file is gone.", hint="Put it back, then try again.") from None
     except OSError as error:

@@ -187,6 +187,7 @@ class Studio:
                 stop=self._dispatcher.stop,
                 seconds_left=self._running_seconds_left,
                 pace=lambda checkpoint: pace(self.history.speed_samples(checkpoint)),
+                bytes_of_pixel=self.history.bytes_of_pixel,
                 checkpoints=lambda: [entry.name for entry in self.checkpoints()],
                 random_seed=lambda: self._rng.randint(0, LAST_RANDOM_SEED),
             ),

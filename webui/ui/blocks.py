@@ -20,10 +20,10 @@ from webui.studio.studio import Studio
 from webui.ui.fields import SEEDS, Fields, element_id, source_of, unchecked
 from webui.ui.link import answered, link
 from webui.ui.pieces import STATIC_FOLDER, Assets, piece
-from webui.ui.tabs import canvas_pages, history, models, settings, system, train, txt2img
+from webui.ui.tabs import canvas_pages, history, models, settings, system, train, txt2img, upscale
 
 MAX_UPLOAD = "50mb"
-STYLES = ("easel", "gradio", "plain", "canvas", "models", "control", "batch", "regions", "film", "finishing", "train")
+STYLES = ("easel", "gradio", "plain", "canvas", "models", "control", "batch", "regions", "film", "finishing", "train", "upscale")
 ANY_PICTURE = "0" * 64
 """Where only the time is asked for: it doesn't depend on what is in a picture."""
 
@@ -47,6 +47,8 @@ def build(studio: Studio) -> gr.Blocks:
                 canvas_pages.build(assets, "img2img")
             with gr.Tab("Inpaint", id="inpaint", elem_id="ez-page-inpaint", render_children=True) as paint:
                 canvas_pages.build(assets, "inpaint")
+            with gr.Tab("Upscale", id="upscale", elem_id="ez-page-upscale", render_children=True) as enlarge:
+                upscale.build(assets)
             with gr.Tab("History", id="history", elem_id="ez-page-history", render_children=True) as past:
                 history.build(assets)
             with gr.Tab("Models", id="models", elem_id="ez-page-models", render_children=True) as files:
@@ -61,7 +63,8 @@ def build(studio: Studio) -> gr.Blocks:
         receipt = link(assets, table=fields.table(), checkpoints=_checkpoint_rows(studio), examples=_example_rows(studio))
         _remember(page, fields, receipt, assets)
         drawing = {"txt2img": draw, "img2img": redraw, "inpaint": paint}
-        _follow_tabs({**drawing, "history": past, "models": files, "train": lessons, "settings": choices, "system": state}, assets)
+        rest = {"upscale": enlarge, "history": past, "models": files, "train": lessons, "settings": choices, "system": state}
+        _follow_tabs({**drawing, **rest}, assets)
         _answer(studio, fields, checkpoint, receipt)
         generate.click(None, None, None, js=assets.call("order.js", 'order("generate")'), api_visibility="private")
         checkpoint.input(None, checkpoint, None, js=assets.call("checkpoint.js", "picked(values[0])"), api_visibility="private")

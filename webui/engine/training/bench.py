@@ -13,7 +13,9 @@ from webui.engine.device import Device
 from webui.engine.families.sd import UNetModel
 from webui.engine.loading.component import CheckpointSource, ComponentKind, realise
 from webui.engine.loading.stock_folder import StockPipeline
+from webui.engine.loading.upscaler import UpscalerModel
 from webui.engine.memory.loaded import DENOISER, Loaded
+from webui.engine.subject_network import SubjectNetwork
 from webui.errors import InvalidRequest
 from webui.generation.weight_storage import AS_COMPUTED
 
@@ -92,6 +94,14 @@ class Bench:
     def get_pipeline(self, path: Path, loading: Callable[[], None]) -> StockPipeline:
         """There is none."""
         raise InvalidRequest("No LoRA is trained on pipelines of diffusers.", field="model")
+
+    def get_upscaler(self, path: Path, loading: Callable[[], None]) -> UpscalerModel:
+        """Previews have no finishing chain."""
+        raise AssertionError("previews have no finishing chain")
+
+    def get_cut_out(self, path: Path, loading: Callable[[], None]) -> SubjectNetwork:
+        """Previews have no finishing chain."""
+        raise AssertionError("previews have no finishing chain")
 
     def unload(self, path: Path | None = None) -> None:
         """It stays."""

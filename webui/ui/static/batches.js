@@ -1,6 +1,6 @@
 // What this page knows of batches: many files that are drawn on one after the other. They go on when the page is closed.
 
-import { known, on } from "./jobs.js";
+import { known, on, tellJob } from "./jobs.js";
 import { change, look } from "./rest.js";
 import { toast } from "./toasts.js";
 import { about, count } from "./words.js";
@@ -67,6 +67,12 @@ export function share(batch) {
 
 export function pauseBatch(batch) {
   return change(`/batches/${batch.id}/pause`, {}, { but: 409 });
+}
+
+/** Pauses it at once: what is being made ends, and is made anew when it goes on. */
+export async function interruptBatch(batch) {
+  const paused = await pauseBatch(batch);
+  await Promise.all((paused ?? batch).now.map(({ job }) => tellJob(job, "interrupt")));
 }
 
 export function resumeBatch(batch) {

@@ -15,6 +15,7 @@ export function beforeAfter({ before, after, width, height, alt, labels = ["Befo
   const [left, right] = labels.map((words) => h("span", { class: "lab" }, words));
   right.classList.add("right");
   const element = h("div", { class: "ez-split", style: { "--ratio": String(width / height) } }, under, over, left, right);
+  const kept = last; // a new line stands in the middle
   const line = divider(
     () => element.getBoundingClientRect(),
     (share) => {
@@ -23,7 +24,7 @@ export function beforeAfter({ before, after, width, height, alt, labels = ["Befo
     },
   );
   element.append(line.element);
-  line.put(last);
+  line.put(kept);
   under.addEventListener("error", () => {
     element.classList.add("has-no-before");
     left.textContent = "What it started from is not here any more";

@@ -12,7 +12,7 @@ import { fill, h } from "./markup.js";
 import { fetched, putIn, putMade, takePictures } from "./put-in.js";
 import { showResults } from "./results.js";
 import { addCanvas } from "./source.js";
-import { title } from "./words.js";
+import { nameOf } from "./words.js";
 
 const OFFERED = 6; // pictures of this session to begin with
 
@@ -27,7 +27,7 @@ export function mount(element, { page, extension }) {
   fill(element, h("div", { class: `ez-paint ${canvas.hasMask ? "has-layers" : ""}` }, h("section", { class: "ez-stage", "aria-label": "Canvas" }, place, batches, results), side));
   const mounted = canvas.mount(place, side);
   place.append(empty);
-  takePictures(place, page, canvas, (files) => openBatchSheet(page, { files }));
+  takePictures(place, page, { one: (...given) => putIn(canvas, ...given), many: (files) => openBatchSheet(page, { files }) });
   // Where the layers lie over the board, a touch of the board puts them away.
   place.addEventListener("pointerdown", (event) => event.target.closest(".ez-show-layers") || canvas.toggleLayers(false));
   showResults(results, page, canvas);
@@ -62,7 +62,7 @@ function welcome(canvas, page) {
         recent.map((image) =>
           h(
             "button",
-            { class: "pic", type: "button", title: title(image.prompt), "aria-label": `Put in: ${title(image.prompt)}`, onclick: () => putMade(canvas, image) },
+            { class: "pic", type: "button", title: nameOf(image), "aria-label": `Put in: ${nameOf(image)}`, onclick: () => putMade(canvas, image) },
             h("img", { src: image.thumbnail, alt: "", loading: "lazy" }),
           ),
         ),

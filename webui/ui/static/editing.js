@@ -9,6 +9,7 @@ import { closeSheet } from "./sheet.js";
 import { showSource, sourceOf } from "./source.js";
 import { recall, remember } from "./storage.js";
 import { errorToast, toast } from "./toasts.js";
+import { reopenUpscale } from "./upscale-take.js";
 import { title } from "./words.js";
 
 const narrow = matchMedia("(max-width: 760px)");
@@ -33,6 +34,7 @@ export function onEditing(listener) {
 
 /** Puts the request of a job into the fields: to change it where it stands if it waits, to make it anew if it has ended. */
 export async function reopen(job) {
+  if (job.kind === "upscale") return reopenUpscale(job);
   // As text: its seed may have more digits than a number of this language.
   const response = await fetch(`/api/v1/jobs/${job.id}/request`).catch(() => null);
   if (!response?.ok) return errorToast({ message: "This job can't be read just now.", hint: "Try again." });

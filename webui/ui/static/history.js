@@ -6,9 +6,9 @@ import { filmStrip } from "./film-strip.js";
 import { on } from "./jobs.js";
 import { fill, h, roving } from "./markup.js";
 import { choosePicture, chosenPicture, currentPage, onPage, open } from "./pages.js";
-import { button, copyPicture, download, enlargeButton, isDrawn, parameters, spoken, useParameters } from "./picture.js";
+import { button, copyPicture, download, enlargeButton, parameters, spoken, useParameters } from "./picture.js";
 import { recall, remember } from "./storage.js";
-import { count, day, title } from "./words.js";
+import { count, day, nameOf } from "./words.js";
 import { sendButton } from "./send-to.js";
 import { view } from "./viewer.js";
 
@@ -175,7 +175,7 @@ function cellOf(image) {
       tabindex: "-1",
       "data-id": image.id,
       "aria-label": spoken(image),
-      title: title(image.prompt),
+      title: nameOf(image),
       onclick: () => choose(image, { opened: true }),
       ondblclick: () => view(image, neighbour),
     },
@@ -278,11 +278,11 @@ function drawDetail() {
   }
   const image = chosen;
   const full = button("full", "Full screen", () => view(image, neighbour), { bare: true, key: "Space", kind: "ghost s" });
-  const box = h("div", { class: "ez-detail-picture" }, h("img", { src: image.url, alt: title(image.prompt) }));
+  const box = h("div", { class: "ez-detail-picture" }, h("img", { src: image.url, alt: nameOf(image) }));
   const close = button("close", "Close", closeDetail, { bare: true, key: "Esc", kind: "ghost s" });
   fill(
     parts.detail,
-    h("div", { class: "ez-head" }, h("span", { class: "cut", title: image.prompt }, title(image.prompt)), h("span", { class: "end row" }, full, close)),
+    h("div", { class: "ez-head" }, h("span", { class: "cut", title: image.prompt }, nameOf(image)), h("span", { class: "end row" }, full, close)),
     h(
       "div",
       { class: "ez-scroll" },
@@ -291,7 +291,7 @@ function drawDetail() {
       h(
         "div",
         { class: "row wrap ez-detail-acts" },
-        isDrawn(image) && button("apply", "Use parameters", () => useParameters(image), { key: "U", kind: "primary grow" }),
+        button("apply", "Use parameters", () => useParameters(image), { key: "U", kind: "primary grow" }),
         sendButton(image),
         enlargeButton(image, { bare: true }),
         image.source && button("before", "Before and after", () => showBeside(image), { bare: true, key: "C" }),

@@ -205,7 +205,7 @@ export function newestPicture() {
 
 /** The seed of the last job: with it the whole job comes out again. */
 export function lastSeed() {
-  return known.pictures[0]?.seed ?? null;
+  return known.pictures.find((image) => image.seed !== null)?.seed ?? null;
 }
 
 /** Ends something: "interrupt", "skip" or "cancel". */

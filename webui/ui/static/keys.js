@@ -16,21 +16,22 @@ import { closeSheet, toggleSheet } from "./sheet.js";
 import { interruptRunning, showFull, shownPicture, step as stepStage } from "./stage.js";
 import { canvasInFront, canvasOf } from "./source.js";
 import { undoLast } from "./toasts.js";
+import { closePicker, endUpscaling, holdUpscaled, showUpscaledFull, shownUpscaled, stepUpscaled } from "./upscale-stage.js";
 import { closeViewer, holdSource, stepViewer, viewed } from "./viewer.js";
 
 const LIST = [
-  ["Ctrl Enter", "Generate"],
+  ["Ctrl Enter", "Generate, or upscale"],
   ["Ctrl Up, Ctrl Down", "Weight of the word at the caret"],
   ["Down, then Tab or Enter", "Take what is offered at the caret"],
   ["Esc", "Close what is open, else interrupt"],
-  ["1 to 8", "txt2img, img2img, Inpaint, History, Models, Train, Settings, System"],
+  ["1 to 9", "txt2img, img2img, Inpaint, Upscale, History, Models, Train, Settings, System"],
   ["Q", "Queue"],
   ["Left, Right", "Previous, next picture"],
   ["Space", "Full screen"],
   [", and .", "In a film: step back, step on"],
   ["P", "Play or pause the film"],
   ["C, \\ held", "Before and after; what the picture started from"],
-  ["S, then 1 to 3", "Send to img2img, Inpaint or Control"],
+  ["S, then 1 to 4", "Send to img2img, Inpaint, Upscale or Control"],
   ["U", "Use parameters"],
   ["D", "Download"],
   ["Ctrl C", "Copy the picture"],
@@ -51,12 +52,14 @@ const LIST = [
   ["M, \\ held", "Canvas as large as the window; the picture as it was before"],
   ["Enter", "On the Models page: use, insert, or open"],
   ["I", "On the Models page: all about the model"],
+  ["+, -, 0, 1", "On the Upscale page: scale the picture, fit it in, pixel by pixel"],
+  ["Up, Down", "In a batch: from file to file"],
   ["?", "All keys"],
 ];
 
 function picture() {
   if (viewed()) return viewed();
-  return { txt2img: shownPicture, history: chosenImage }[currentPage()]?.() ?? null;
+  return { txt2img: shownPicture, upscale: shownUpscaled, history: chosenImage }[currentPage()]?.() ?? null;
 }
 
 function withPicture(run) {
@@ -76,10 +79,17 @@ function toggleComparing() {
   else showFull(picture());
 }
 
+// On the whole screen, or where the page shows before and after by itself.
+function holdBefore(isOn) {
+  if (viewed()) holdSource(isOn);
+  else if (currentPage() === "upscale") holdUpscaled(isOn);
+}
+
 function step(direction) {
   if (viewed()) stepViewer(direction);
   else if (currentPage() === "history") stepHistory(direction);
   else if (currentPage() === "txt2img") stepStage(direction);
+  else if (currentPage() === "upscale") stepUpscaled(direction);
 }
 
 const SINGLE = {
@@ -92,7 +102,7 @@ const SINGLE = {
   ".": () => stepFilm(1),
   p: playFilm,
   c: toggleComparing,
-  "\\": () => holdSource(true),
+  "\\": () => holdBefore(true),
   ArrowLeft: () => step(-1),
   ArrowRight: () => step(1),
   ...Object.fromEntries(PAGES.map((page, index) => [String(index + 1), () => open(page)])),
@@ -113,6 +123,7 @@ function onKey(event) {
   if (command && key === "Enter") {
     event.preventDefault();
     if (isDrawing()) document.getElementById("ez-generate")?.click();
+    else if (currentPage() === "upscale") document.getElementById("ez-upscale-go")?.click();
     return;
   }
   const writes = isTyping(target) && !["range", "color"].includes(target.type);
@@ -126,6 +137,7 @@ function onKey(event) {
     event.preventDefault();
     if (viewed()) closeViewer();
     else if (currentPage() === "history") showChosenFull();
+    else if (currentPage() === "upscale") showUpscaledFull();
     else withPicture(showFull)();
     return;
   }
@@ -144,18 +156,21 @@ function withCommand(event) {
   }
 }
 
+const OPEN_LIST = '[role="option"]:not(.ez-up-file, .ez-up-cell)'; // of a field; not one of the page
+
 function escape(event) {
-  if (document.querySelector('[role="option"]')) return; // an open list closes itself
+  if (document.querySelector(OPEN_LIST)) return; // it closes itself
   if (closeMenu() || closeViewer() || closeSheet() || (!isTyping(event.target) && closeBoard())) return event.preventDefault();
-  if (isTyping(event.target) && !isDrawing()) return;
+  if (currentPage() === "upscale" && closePicker()) return event.preventDefault();
+  if (isTyping(event.target) && !isDrawing() && currentPage() !== "upscale") return;
   if (closeModelSheet() || (currentPage() === "history" && closeDetail())) return event.preventDefault();
-  if (interruptRunning()) event.preventDefault();
+  if (currentPage() === "upscale" ? endUpscaling() : interruptRunning()) event.preventDefault();
 }
 
 export function startKeys() {
   document.addEventListener("keydown", onKey);
   document.addEventListener("keyup", (event) => {
     canvasInFront()?.onKeyUp(event);
-    if (event.key === "\\") holdSource(false);
+    if (event.key === "\\") holdBefore(false);
   });
 }

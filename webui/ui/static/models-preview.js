@@ -4,7 +4,7 @@ import { icon } from "./icons.js";
 import { fill, h } from "./markup.js";
 import { look } from "./rest.js";
 import { errorToast, toast } from "./toasts.js";
-import { title } from "./words.js";
+import { nameOf } from "./words.js";
 
 const TYPES = ["image/png", "image/jpeg", "image/webp"];
 const MOST_BYTES = 20e6;
@@ -90,7 +90,7 @@ function pick(image, model, changed) {
   const options = { method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ image: image.id }) };
   return h(
     "button",
-    { class: "ez-cell", type: "button", title: title(image.prompt), "aria-label": `Use as preview: ${title(image.prompt)}`, onclick: () => set(model, options, changed, "Preview set") },
+    { class: "ez-cell", type: "button", title: nameOf(image), "aria-label": `Use as preview: ${nameOf(image)}`, onclick: () => set(model, options, changed, "Preview set") },
     h("span", { class: "pic", style: { "background-color": image.mean_colour } }, h("img", { src: image.thumbnail, alt: "", loading: "lazy" })),
   );
 }

@@ -10,7 +10,7 @@ import { causeOf, wayOn } from "./queue-acts.js";
 import { mountSheet } from "./sheet.js";
 import { mountToasts, toast } from "./toasts.js";
 import { mountViewer } from "./viewer.js";
-import { count, title } from "./words.js";
+import { count, nameOf, title } from "./words.js";
 
 const TITLE = "Easel";
 
@@ -46,7 +46,7 @@ export function mount(element) {
   on("job", ({ job, before }) => {
     if (job.status === "failed" && before && ACTIVE.has(before.status) && !job.live) {
       const kept = job.done ? ` ${count(job.done, "finished picture")} ${job.done === 1 ? "is" : "are"} kept.` : "";
-      toast({ icon: "bad", kind: "bad", title: `Failed: ${title(job.prompt)}`, text: causeOf(job) + kept, action: wayOn(job, reopen) });
+      toast({ icon: "bad", kind: "bad", title: `Failed: ${nameOf(job)}`, text: causeOf(job) + kept, action: wayOn(job, reopen) });
     }
   });
 }

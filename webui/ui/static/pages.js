@@ -3,7 +3,7 @@
 import { whenThere } from "./markup.js";
 import { recall, remember } from "./storage.js";
 
-const NAMES = { txt2img: "txt2img", img2img: "img2img", inpaint: "Inpaint", history: "History", models: "Models", train: "Train", settings: "Settings", system: "System" };
+const NAMES = { txt2img: "txt2img", img2img: "img2img", inpaint: "Inpaint", upscale: "Upscale", history: "History", models: "Models", train: "Train", settings: "Settings", system: "System" };
 export const PAGES = Object.keys(NAMES);
 const listeners = new Set();
 let current = null;

@@ -40,29 +40,32 @@ async function fromClipboard() {
 
 /** content: a picture's Blob, or text. */
 async function read(content) {
+  const answer = await answerTo(content);
+  if (answer.error) return errorToast(answer.error);
+  take(answer);
+}
+
+async function answerTo(content) {
   const isText = typeof content === "string";
   const response = await fetch("/api/v1/metadata", {
     method: "POST",
     headers: { "content-type": isText ? "application/json" : content.type },
     body: isText ? JSON.stringify({ text: content }) : content,
   });
-  const answer = await response.json();
-  if (!response.ok) return errorToast(answer.error);
-  take(answer);
+  return response.json();
+}
+
+/** The fields that an infotext tells, as the page has them; null where it tells nothing. */
+export async function told(infotext) {
+  const answer = infotext ? await answerTo(infotext).catch(() => null) : null;
+  return answer?.fields ? fieldsOf(answer.fields).given : null;
 }
 
 function take({ tool, fields, unusual, unmapped }) {
   if (!Object.keys(fields).length) return toast({ icon: "info", title: "No parameters found", text: "This picture doesn't say how it was made." });
   const before = snapshot();
-  const given = {};
-  const left = [...unmapped];
-  for (const [name, value] of Object.entries(fields)) {
-    if (name === "controls") given.controls = JSON.stringify(value);
-    else if (name === "extensions") given.dynamic_prompts = Boolean(value["dynamic-prompts"]?.enabled);
-    else if (name === "styles") given.styles = value.join("\n");
-    else if (name in values) given[name] = SEEDS.includes(name) ? (value === -1 ? "" : String(value)) : value;
-    else if (name in unusual) left.push({ key: unusual[name], value: String(value), reason: "It has no place on this page." });
-  }
+  const { given, without } = fieldsOf(fields);
+  const left = [...unmapped, ...without.filter((name) => name in unusual).map((name) => ({ key: unusual[name], value: String(fields[name]), reason: "It has no place on this page." }))];
   clearErrors();
   put(given);
   listeners.forEach((listener) => listener(left));
@@ -76,6 +79,20 @@ function take({ tool, fields, unusual, unmapped }) {
       listeners.forEach((listener) => listener([]));
     },
   });
+}
+
+// Fields of a request as the page has them, and the names of those that it doesn't have.
+function fieldsOf(fields) {
+  const given = {};
+  const without = [];
+  for (const [name, value] of Object.entries(fields)) {
+    if (name === "controls") given.controls = JSON.stringify(value);
+    else if (name === "extensions") given.dynamic_prompts = Boolean(value["dynamic-prompts"]?.enabled);
+    else if (name === "styles") given.styles = value.join("\n");
+    else if (name in values) given[name] = SEEDS.includes(name) ? (value === -1 ? "" : String(value)) : value;
+    else without.push(name);
+  }
+  return { given, without };
 }
 
 /** All that found no place, with the reasons. */

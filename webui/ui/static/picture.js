@@ -9,7 +9,8 @@ import { expectJob } from "./queue.js";
 import { showSource } from "./source.js";
 import { tellSteps } from "./steps.js";
 import { errorToast, toast } from "./toasts.js";
-import { bytes, moment, number, seconds, size, title } from "./words.js";
+import { useUpscale } from "./upscale-take.js";
+import { bytes, moment, nameOf, number, seconds, size, title, upscalersOf } from "./words.js";
 
 let before = null;
 
@@ -20,12 +21,12 @@ export function isDrawn(image) {
 
 /** What a picture is called where it isn't seen. */
 export function spoken(image) {
-  return `${title(image.prompt)}, ${isDrawn(image) ? `seed ${image.seed}` : "upscaled"}`;
+  return `${nameOf(image)}, ${isDrawn(image) ? `seed ${image.seed}` : "upscaled"}`;
 }
 
 /** Sets every field to what made this picture, its own seed included. */
 export function useParameters(image) {
-  if (!isDrawn(image)) return;
+  if (!isDrawn(image)) return useUpscale(image);
   before = snapshot();
   ask("use", { image: image.id });
 }
@@ -99,7 +100,7 @@ export function button(name, words, run, { bare = false, key = "", kind = "", sa
 
 /** The short line under a picture. */
 export function facts(image) {
-  if (!isDrawn(image)) return ["Upscaled", size(image), seconds(image.seconds)];
+  if (!isDrawn(image)) return ["Upscaled", upscalersOf(image), size(image), seconds(image.seconds)].filter(Boolean);
   const schedule = image.schedule_type ? `, ${image.schedule_type}` : "";
   return [
     `Seed ${image.seed}`,
@@ -115,11 +116,13 @@ export function facts(image) {
 export function parameters(image) {
   const { device, dtype, attention } = image.facts ?? {};
   const where = [device, dtype, attention].filter(Boolean).join(", ");
+  const drawn = isDrawn(image);
   const rows = [
-    ["Negative", image.negative_prompt || h("span", { class: "dim" }, "None")],
-    isDrawn(image) && ["Checkpoint", [image.checkpoint, " ", h("span", { class: "dim mono" }, image.checkpoint_hash)]],
-    isDrawn(image) && ["Sampler", `${image.sampler}, ${image.schedule_type}, ${image.steps} steps, CFG ${number(image.cfg_scale)}`],
-    isDrawn(image) && ["Seed", image.seed],
+    (drawn || image.negative_prompt) && ["Negative", image.negative_prompt || h("span", { class: "dim" }, "None")],
+    drawn && ["Checkpoint", [image.checkpoint, " ", h("span", { class: "dim mono" }, image.checkpoint_hash)]],
+    drawn && ["Sampler", `${image.sampler}, ${image.schedule_type}, ${image.steps} steps, CFG ${number(image.cfg_scale)}`],
+    drawn && ["Seed", image.seed],
+    !drawn && image.source?.name && ["Made of", image.source.name],
     ["Size", size(image)],
     image.clip_skip > 1 && ["Clip skip", image.clip_skip],
     image.finishing?.length > 0 && ["Finishing", tellSteps(image.finishing)],
@@ -127,8 +130,9 @@ export function parameters(image) {
     ["File", [image.file, " ", h("span", { class: "dim" }, bytes(image.bytes))]],
   ].filter(Boolean);
   const copy = (text, words) => h("button", { class: "ez-link xs", type: "button", onclick: () => copyText(text, words) }, "Copy");
+  const prompt = h("div", {}, h("div", { class: "ez-label" }, "Prompt", h("span", { class: "end" }, copy(image.prompt, "Prompt copied"))), h("p", { class: "ez-said" }, title(image.prompt)));
   return [
-    h("div", {}, h("div", { class: "ez-label" }, "Prompt", h("span", { class: "end" }, copy(image.prompt, "Prompt copied"))), h("p", { class: "ez-said" }, title(image.prompt))),
+    (drawn || image.prompt) && prompt,
     h("dl", { class: "ez-dl" }, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
     h(
       "div",

@@ -39,8 +39,11 @@ function fit(name, value) {
   return Math.min(maximum, Math.max(minimum, Math.round(value / step) * step));
 }
 
-/** Lets pictures be dropped on `element`, and pasted while its page is shown. many(files): what several of them, or a folder, go to. */
-export function takePictures(element, page, canvas, many) {
+/**
+ * Lets pictures be dropped on `element`, and pasted while its page is shown. one(file, name): what a single one goes to;
+ * many(files): several of them, or a folder.
+ */
+export function takePictures(element, page, { one, many }) {
   const hasPicture = (transfer) => [...transfer.types].some((type) => type === "Files" || type === "text/uri-list");
   element.addEventListener("dragover", (event) => {
     if (!hasPicture(event.dataTransfer)) return;
@@ -56,14 +59,14 @@ export function takePictures(element, page, canvas, many) {
     if (several) return many(await several);
     const [file] = event.dataTransfer.files;
     const address = event.dataTransfer.getData("text/uri-list").split("\n")[0];
-    if (file) putIn(canvas, file);
-    else if (address.startsWith(location.origin)) putIn(canvas, ...(await fetched(address)));
+    if (file) one(file);
+    else if (address.startsWith(location.origin)) one(...(await fetched(address)));
   });
   document.addEventListener("paste", (event) => {
     const file = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith("image/"));
     if (!file || currentPage() !== page || event.defaultPrevented || event.target.closest?.("textarea, input")) return;
     event.preventDefault();
-    putIn(canvas, file, "pasted picture");
+    one(file, "pasted picture");
   });
 }
 

@@ -2,7 +2,7 @@
 
 import { change, look } from "./rest.js";
 import { errorToast, toast } from "./toasts.js";
-import { count, title } from "./words.js";
+import { count, nameOf } from "./words.js";
 
 export const PRIORITIES = [
   { words: "High", value: 5 },
@@ -33,7 +33,7 @@ export async function end(job) {
   if (!(await change(`/jobs/${job.id}/${running ? "interrupt" : "cancel"}`))) return;
   // A row without end is over then, and one of its jobs made again would not bring it back.
   const undo = running && job.forever ? null : () => restore(job);
-  toast({ icon: "ok", title: running ? "Interrupted" : "Cancelled", text: title(job.prompt), undo });
+  toast({ icon: "ok", title: running ? "Interrupted" : "Cancelled", text: nameOf(job), undo });
 }
 
 /** Puts a cancelled or failed job back in line; its finished pictures stay. */
@@ -43,13 +43,13 @@ export function restore(job) {
 
 export async function duplicate(job) {
   const copy = await change(`/jobs/${job.id}/duplicate`);
-  if (copy) toast({ icon: "ok", title: "Duplicated", text: title(job.prompt), undo: () => change(`/jobs/${copy.id}/cancel`) });
+  if (copy) toast({ icon: "ok", title: "Duplicated", text: nameOf(job), undo: () => change(`/jobs/${copy.id}/cancel`) });
 }
 
 export async function setPriority(job, priority) {
   if (priority === job.priority || !(await change(`/jobs/${job.id}`, { priority }, { method: "PATCH" }))) return;
   const words = PRIORITIES.find((entry) => entry.value === priority).words;
-  toast({ icon: "ok", title: `${words} priority`, text: title(job.prompt), undo: () => change(`/jobs/${job.id}`, { priority: job.priority }, { method: "PATCH" }) });
+  toast({ icon: "ok", title: `${words} priority`, text: nameOf(job), undo: () => change(`/jobs/${job.id}`, { priority: job.priority }, { method: "PATCH" }) });
 }
 
 // ---- moving: one after the other, so that a key held down counts each time
@@ -128,7 +128,7 @@ async function send(job, to, from, words) {
   if (!(await carryOut(job, to))) return;
   const undo = lastMove?.id === job.id && lastMove.isOpen() ? lastMove.undo : () => inTurn(() => carryOut(job, from, { always: true }));
   if (lastMove?.id === job.id) lastMove.close();
-  lastMove = { id: job.id, undo, ...toast({ icon: "ok", title: words, text: title(job.prompt), undo }) };
+  lastMove = { id: job.id, undo, ...toast({ icon: "ok", title: words, text: nameOf(job), undo }) };
 }
 
 async function carryOut(job, { before, priority }, { always = false } = {}) {

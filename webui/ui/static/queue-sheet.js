@@ -9,7 +9,7 @@ import { PRIORITIES, causeOf, clearQueue, duplicate, end, moveBeside, moveBy, mo
 import { queueLine } from "./queue-line.js";
 import { look } from "./rest.js";
 import { onSheet, openSheet, toggleSheet } from "./sheet.js";
-import { about, count, seconds, title } from "./words.js";
+import { about, count, nameOf, seconds } from "./words.js";
 
 const NAME = "queue";
 const LOOK_MS = 250; // least time between two looks at the queue
@@ -260,9 +260,9 @@ function item(entry, key) {
     heading && h("h3", { class: "ez-group" }, icon(heading[0], "s"), h("span", { class: "cut" }, heading[1])),
     h(
       "div",
-      { class: "ez-job", "data-job": job.id, tabindex: "-1", role: "group", "aria-label": title(job.prompt), draggable: waiting && !job.forever ? "true" : null },
+      { class: "ez-job", "data-job": job.id, tabindex: "-1", role: "group", "aria-label": nameOf(job), draggable: waiting && !job.forever ? "true" : null },
       thumbnail(job),
-      h("span", { class: "cut", title: job.prompt }, title(job.prompt)),
+      h("span", { class: "cut", title: job.prompt }, nameOf(job)),
       h("span", { class: "row ez-job-acts" }, buttons(entry)),
       h("span", { class: "xs num cut ez-said-now" }),
       job.status === "running" && h("div", { class: "ez-bar thin" }, h("i", {})),
@@ -302,7 +302,7 @@ function failure(job) {
 
 function buttons(entry) {
   const { job } = entry;
-  const name = title(job.prompt);
+  const name = nameOf(job);
   const named = (words) => `${words}: ${name}`;
   const more = h(
     "button",
@@ -377,7 +377,7 @@ function openRowMenu(button) {
   const row = button.closest(".ez-job");
   const { job, place } = entryOf(row);
   const home = () => parts?.body.querySelector(`.ez-job[data-job="${job.id}"] [data-act="menu"]`) ?? rows()[0];
-  toggleMenu(button, title(job.prompt), menuOf(job, place), home);
+  toggleMenu(button, nameOf(job), menuOf(job, place), home);
 }
 
 function menuOf(job, place) {

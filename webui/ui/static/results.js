@@ -14,7 +14,7 @@ import { fetched, putIn } from "./put-in.js";
 import { sendButton } from "./send-to.js";
 import { recall, remember } from "./storage.js";
 import { view } from "./viewer.js";
-import { title } from "./words.js";
+import { nameOf } from "./words.js";
 
 const KEPT = 24;
 
@@ -163,7 +163,7 @@ async function bitmap(address) {
 function thumbnail(image, on, run) {
   return h(
     "button",
-    { class: `pic ${on ? "on" : ""}`, type: "button", "aria-label": spoken(image), "aria-current": on ? "true" : null, title: title(image.prompt), style: { "background-color": image.mean_colour }, onclick: run },
+    { class: `pic ${on ? "on" : ""}`, type: "button", "aria-label": spoken(image), "aria-current": on ? "true" : null, title: nameOf(image), style: { "background-color": image.mean_colour }, onclick: run },
     h("img", { src: image.thumbnail, alt: "", loading: "lazy" }),
   );
 }

@@ -3,22 +3,29 @@
 import { steerWith } from "./control.js";
 import { clearErrors, put, snapshot } from "./fields.js";
 import { ask, onReceipt } from "./link.js";
+import { h } from "./markup.js";
 import { toggleMenu } from "./menu.js";
 import { currentPage, open } from "./pages.js";
 import { button } from "./picture.js";
-import { fetched } from "./put-in.js";
+import { told } from "./paste.js";
+import { fetched, sizeLike } from "./put-in.js";
 import { openCanvas } from "./source.js";
 import { errorToast, toast } from "./toasts.js";
+import { draft } from "./upscale-draft.js";
+import { ofHistory } from "./upscale-sources.js";
 
+const STAYS = new Set(["seed", "variation_seed", "batch_count", "batch_size", "vae", "finishing"]);
 const TARGETS = [
   { words: "img2img", icon: "swap", send: (image) => sendTo(image, "img2img", "img2img") },
   { words: "Inpaint", icon: "brush", send: (image) => sendTo(image, "inpaint", "Inpaint") },
+  { words: "Upscale", icon: "enlarge", send: sendToUpscale },
   { words: "Control", icon: "layers", send: steerWith },
 ];
 
-/** The button that opens the menu; S presses the one in sight. */
-export function sendButton(image) {
-  const opener = button("send", "Send to", () => toggleMenu(opener, "Send to", items(image)), { key: "S" });
+/** The button that opens the menu; S presses the one in sight. link: it is a link among words. */
+export function sendButton(image, { link = false } = {}) {
+  const run = () => toggleMenu(opener, "Send to", items(image));
+  const opener = link ? h("button", { class: "ez-link", type: "button", title: "Send to (S)", onclick: run }, "Send to") : button("send", "Send to", run, { key: "S" });
   opener.classList.add("ez-send");
   opener.setAttribute("aria-haspopup", "menu");
   opener.setAttribute("aria-expanded", "false");
@@ -42,7 +49,8 @@ async function sendTo(image, page, words) {
   const found = await canvas.work(fetched(image.url, image.file));
   const draft = found && (await canvas.work(canvas.open(...found)));
   if (!found || draft === false) return;
-  ask("carry", { image: image.id });
+  if (image.kind === "upscale") put({ ...(await parametersIn(image)), ...sizeLike(canvas.painting) });
+  else ask("carry", { image: image.id });
   toast({
     icon: "ok",
     title: `Sent to ${words}`,
@@ -50,6 +58,28 @@ async function sendTo(image, page, words) {
     undo: () => {
       put(before.fields);
       if (draft) canvas.work(canvas.reopen(draft));
+      open(before.page);
+    },
+  });
+}
+
+// What a picture was drawn by before it was upscaled, as its file tells; not what stays as it is when a picture is sent on.
+async function parametersIn(image) {
+  const given = await told(image.infotext);
+  return Object.fromEntries(Object.entries(given ?? {}).filter(([name]) => !STAYS.has(name)));
+}
+
+// All the page needs is what the picture is called: the server has it.
+function sendToUpscale(image) {
+  const before = { page: currentPage(), draft: draft.snapshot() };
+  open("upscale");
+  draft.set({ way: "one", one: ofHistory(image) });
+  toast({
+    icon: "ok",
+    title: "Sent to Upscale",
+    text: before.draft.one ? "What was there is kept." : "It keeps what made it in its file.",
+    undo: () => {
+      draft.set(before.draft);
       open(before.page);
     },
   });

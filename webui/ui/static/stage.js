@@ -14,7 +14,7 @@ import { expectJob } from "./queue.js";
 import { sendButton } from "./send-to.js";
 import { showSheet } from "./sheet.js";
 import { errorToast, toast } from "./toasts.js";
-import { seconds, title } from "./words.js";
+import { nameOf, seconds } from "./words.js";
 import { view } from "./viewer.js";
 
 const PAGE = "txt2img";
@@ -129,7 +129,7 @@ function frame(width, height, content, colour = null) {
 }
 
 function pictureElement(image) {
-  return h("img", { src: image.url, alt: title(image.prompt), draggable: "true" });
+  return h("img", { src: image.url, alt: nameOf(image), draggable: "true" });
 }
 
 // The old content stays until the new one can be painted.
@@ -147,7 +147,7 @@ function pictureScene({ image }) {
   const actions = h(
     "div",
     { class: "ez-actions", role: "toolbar", "aria-label": "Picture" },
-    isDrawn(image) && button("apply", "Use parameters", () => useParameters(image), { key: "U" }),
+    button("apply", "Use parameters", () => useParameters(image), { key: "U" }),
     isDrawn(image) && button("seed", "Reuse seed", () => reuseSeed(image)),
     sendButton(image),
     enlargeButton(image),
@@ -394,7 +394,7 @@ function thumbnail(image, marked) {
       type: "button",
       "aria-label": spoken(image),
       "aria-current": on ? "true" : null,
-      title: title(image.prompt),
+      title: nameOf(image),
       style: { "background-color": image.mean_colour },
       onclick: () => choose(image),
     },

@@ -5,7 +5,7 @@ import { compare, isComparing, onCompare } from "./comparing.js";
 import { filmStrip } from "./film-strip.js";
 import { icon } from "./icons.js";
 import { fill, h } from "./markup.js";
-import { title } from "./words.js";
+import { nameOf } from "./words.js";
 
 let place = null;
 let from = null;
@@ -75,7 +75,7 @@ function show(picture) {
   switcher?.setAttribute("aria-pressed", String(Boolean(split)));
   fill(
     place,
-    split?.element ?? h("img", { src: picture.url, alt: title(picture.prompt), style: { "background-color": picture.mean_colour } }),
+    split?.element ?? h("img", { src: picture.url, alt: nameOf(picture), style: { "background-color": picture.mean_colour } }),
     step && button("previous", "Previous (Left)", () => stepViewer(-1)),
     step && button("next", "Next (Right)", () => stepViewer(1)),
     switcher,
@@ -92,6 +92,6 @@ function comparison(picture) {
     after: picture.url,
     width: picture.width,
     height: picture.height,
-    alt: title(picture.prompt),
+    alt: nameOf(picture),
   });
 }

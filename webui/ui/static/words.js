@@ -65,6 +65,20 @@ export function fileSize(value) {
   return value < 1024 ** 2 ? bytes(value) : gigabytes(value);
 }
 
+/** What a picture or a job is called: by its prompt, or what was not drawn by the file that it was made of. */
+export function nameOf(made) {
+  const file = made.kind === "upscale" && !made.prompt && (made.source_name || made.source?.name || made.file);
+  return file || title(made.prompt);
+}
+
+/** How a picture was enlarged: "easel-x4 and Lanczos 0.25". Empty where it was not. */
+export function upscalersOf(image) {
+  const step = image.finishing?.find((other) => other.step === "upscale");
+  if (!step) return "";
+  const blended = step.upscaler_2 !== "None" && step.upscaler_2_visibility > 0;
+  return blended ? `${step.upscaler} and ${step.upscaler_2} ${step.upscaler_2_visibility}` : step.upscaler;
+}
+
 /** A prompt as a name: never empty. */
 export function title(prompt) {
   return prompt.trim().replace(/\s+/g, " ") || "Without words";
