@@ -87,8 +87,8 @@ def told_size(file: BinaryIO) -> tuple[int, int]:
     try:
         with _opened(file) as picture:
             return _upright_size(picture)
-    except _UNREADABLE as error:
-        raise _no_picture(error) from None
+    except _UNREADABLE:
+        raise _no_picture() from None
 
 
 def _upright_size(picture: Image.Image) -> tuple[int, int]:
@@ -147,14 +147,12 @@ def _decoded(data: bytes, most_megapixels: int | None) -> tuple[Image.Image, str
             return ImageOps.exif_transpose(picture), _media_type(picture)
     except Image.DecompressionBombError:
         raise TooLarge("The picture has too many pixels.", allowed=_allowed(most_megapixels), hint="Make it smaller first.") from None
-    except _UNREADABLE as error:
-        raise _no_picture(error) from None
+    except _UNREADABLE:
+        raise _no_picture() from None
 
 
-def _no_picture(error: Exception) -> InvalidRequest:
-    return InvalidRequest(
-        f"This is not a whole picture ({type(error).__name__}).", allowed=ACCEPTED, hint="Choose the picture as a program saved it."
-    )
+def _no_picture() -> InvalidRequest:
+    return InvalidRequest("This is not a whole picture.", allowed=ACCEPTED, hint="Choose the picture as a program saved it.")
 
 
 def _too_large(size: tuple[int, int], most_megapixels: int) -> TooLarge:

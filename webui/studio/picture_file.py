@@ -132,10 +132,8 @@ def read_back(path: Path) -> PictureFile:
             own = json.loads(picture_format.read_own(picture))
             request = load_resolved(json.dumps(own["request"]))
             return _describe(data, picture, request.image_seeds[int(own["image"])], dict(own.get("facts", {})))
-    except _UNREADABLE as error:
-        raise InvalidRequest(
-            f"{path.name} is not a whole picture made by Easel ({type(error).__name__}).", hint="Choose another file."
-        ) from None
+    except _UNREADABLE:
+        raise InvalidRequest(f"{path.name} is not a whole picture made by Easel.", hint="Choose another file.") from None
 
 
 @dataclass(frozen=True)

@@ -51,9 +51,9 @@ def read_picture_texts(data: bytes) -> dict[str, str]:
                 raise TooLarge("The picture is too large.", allowed=f"at most {MAX_PICTURE_PIXELS:,} pixels", hint="Choose a smaller one.")
             texts = _open_texts(picture)
             return texts if texts else _hidden_texts(picture)
-    except _UNREADABLE as error:
+    except _UNREADABLE:
         raise InvalidRequest(
-            f"This is not a whole picture ({type(error).__name__}).",
+            "This is not a whole picture.",
             allowed="PNG, JPEG, WebP, AVIF or GIF",
             hint="Choose the picture as the program saved it.",
         ) from None
