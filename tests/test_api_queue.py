@@ -164,10 +164,10 @@ def test_settings_by_program(client: httpx.Client) -> None:
 def test_openapi_tells_units_ranges_and_every_status(client: httpx.Client) -> None:
     api = client.get("/api/v1/openapi.json").json()
     kinds = api["paths"]["/api/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]["schema"]["oneOf"]
-    assert [kind["$ref"].rpartition("/")[2] for kind in kinds] == ["Txt2Img", "Img2Img", "Inpaint"]
-    for kind in kinds:
-        width = api["components"]["schemas"][kind["$ref"].rpartition("/")[2]]["properties"]["width"]
-        assert (width["minimum"], width["maximum"], width["multipleOf"], width["unit"]) == (64, 2048, 8, "px")
+    assert [kind["$ref"].rpartition("/")[2] for kind in kinds] == ["Txt2Img", "Img2Img", "Inpaint", "Upscale"]
+    for kind, most in (("Txt2Img", 2048), ("Img2Img", 8192), ("Inpaint", 2048)):
+        width = api["components"]["schemas"][kind]["properties"]["width"]
+        assert (width["minimum"], width["maximum"], width["multipleOf"], width["unit"]) == (64, most, 8, "px")
     for path, methods in api["paths"].items():
         for method, operation in methods.items():
             assert operation["summary"] and operation["description"], (path, method)

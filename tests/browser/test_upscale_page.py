@@ -219,11 +219,12 @@ def test_a_folder_is_named_interrupted_and_resumed(page: Page, tmp_path: Path, v
     expect(panel(page).locator(".ez-badge.acc")).to_contain_text("Tile")
     page.keyboard.press("Escape")
     expect(panel(page)).to_contain_text(re.compile(r"Paused at \d+ of 40"))
-    visitor.trouble.clear()  # the file may have been done just then, of which the browser tells
     panel(page).get_by_role("button", name="Resume").click()
     expect(panel(page)).to_contain_text("40 pictures done", timeout=40_000)
     listed = httpx.get(page.evaluate("location.origin") + "/api/v1/batches").json()["items"][0]
     assert (listed["done"], listed["failed"], listed["cancelled"]) == (40, 0, 0)
+    # The file that was to be interrupted may have been done just then, of which the browser tells.
+    visitor.trouble[:] = [trouble for trouble in visitor.trouble if "409" not in trouble]
 
 
 def test_pictures_of_history_are_chosen_with_the_keyboard(page: Page) -> None:

@@ -88,6 +88,7 @@ def test_outside_of_the_interval_only_the_prompt_is_asked() -> None:
         sigmas=(4.0, 2.0, 0.0),
         model_sigmas=SimpleNamespace(flow=False),
         layout=None,
+        tiles=None,
     )
     denoise = guided(family, context)
     x = torch.zeros(1, 1, 1, 1)

@@ -110,7 +110,7 @@ def guesses(
     positive: tuple[Pull, ...], negative: Timeline[Conditioning] | None, calls: int = 1, pictures: int = 1
 ) -> tuple[list[float], list[int]]:
     family, request = Reporting(), job(cfg_scale=2.0).request
-    levels = {"sigmas": (1.0, 0.0), "model_sigmas": SimpleNamespace(flow=False), "layout": None}
+    levels = {"sigmas": (1.0, 0.0), "model_sigmas": SimpleNamespace(flow=False), "layout": None, "tiles": None}
     context: Any = SimpleNamespace(request=request, images=tuple(range(pictures)), positive=positive, negative=negative, **levels)
     denoise = guided(family, context)  # pyright: ignore[reportArgumentType]
     return [float(denoise(torch.zeros(pictures, 1, 1), 1.0)[0]) for _ in range(calls)], family.rows

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat
 from webui.errors import InvalidRequest
 from webui.generation.images import ImageHash, OptionalImageHash
 from webui.generation.parameter import Declared, parameter, storable
-from webui.generation.request import GenerationRequest, Img2Img, explain_validation, parameters_of, parse_request
+from webui.generation.request import GenerationRequest, PictureFromPicture, explain_validation, parameters_of, parse_request
 from webui.pictures.framing import Size
 from webui.studio.naming import FOLDER_BYTES, safe_name
 from webui.studio.reading import Answer
@@ -37,7 +37,7 @@ _APPENDED = ("prompt", "negative_prompt")
 """Texts that a file adds to those of the request, as in AUTOMATIC1111; all else takes the place of what the request says."""
 
 _FORM = 1
-_SIZE = {name: info for name, info in parameters_of(Img2Img).items() if name in ("width", "height")}
+_SIZE = {name: info for name, info in parameters_of(PictureFromPicture).items() if name in ("width", "height")}
 
 FileName = Annotated[str, BeforeValidator(storable), Field(min_length=1, max_length=255)]
 Words = Annotated[str, BeforeValidator(storable)]

@@ -42,7 +42,7 @@ def peak_of(device: torch.device) -> Iterator[Measured]:
         return
     look = torch.mps.current_allocated_memory if device.type == "mps" else private_bytes
     ended = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(look, ended, measured), name="memory meter", daemon=True)
+    watcher = threading.Thread(target=_watch, args=(look, look(), ended, measured), name="memory meter", daemon=True)
     watcher.start()
     try:
         yield measured
@@ -87,8 +87,7 @@ def _page_size() -> int:
     return resource.getpagesize()
 
 
-def _watch(look: Callable[[], int], ended: threading.Event, measured: Measured) -> None:
-    before = look()
+def _watch(look: Callable[[], int], before: int, ended: threading.Event, measured: Measured) -> None:
     while True:
         last = ended.wait(_LOOK_EVERY)
         measured.bytes = max(measured.bytes, look() - before)
