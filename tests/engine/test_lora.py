@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -638,6 +639,8 @@ def test_changed_files_are_read_again(bench: Bench, unet: Any) -> None:
     for alpha in (1.0, 2.0):
         torch.manual_seed(0)
         use = bench.use(low_rank(KOHYA_ATTENTION, 8, 8, alpha=alpha))
+        # The system's clock for files may not have moved on in between.
+        os.utime(use.path, (1_700_000_000, 1_700_000_000 + alpha))
         with bench.fit({"denoiser": unet}, use).on("denoiser"):
             seen.append(weight_of(unet, f"{ATTENTION}.weight").clone())
     assert not torch.equal(*seen)

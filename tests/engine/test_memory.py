@@ -24,7 +24,7 @@ from webui.engine.families.sd import StableDiffusion
 from webui.engine.memory.attention import SLICE_BYTES, attention, choose_kernel, working_kernels
 from webui.engine.memory.exhaustion import OutOfMemory, is_out_of_memory
 from webui.engine.memory.measures import decoding, rows_at_once
-from webui.engine.memory.meter import peak_of
+from webui.engine.memory.meter import give_back, peak_of
 from webui.engine.memory.streaming import streamed, uploaded
 from webui.engine.preview import LatentPreview
 from webui.errors import GenerationFailed
@@ -235,11 +235,12 @@ def test_attention_is_chosen_by_the_request_and_recorded(family: StableDiffusion
 
 
 def test_the_meter_sees_what_is_taken() -> None:
+    give_back()  # what lies free in this process may be taken again without being seen
     with peak_of(torch.device("cpu")) as measured:
-        taken = torch.ones(100, 1024, 1024, dtype=torch.uint8)
+        taken = torch.ones(400, 1024, 1024, dtype=torch.uint8)
         assert int(taken[0, 0, 0]) == 1
         del taken
-    assert 80 * 1024**2 < measured.bytes < 200 * 1024**2
+    assert 250 * 1024**2 < measured.bytes < 500 * 1024**2
 
 
 # memory runs out
