@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,8 +21,8 @@ LONG = 120_000
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Six examples of the shipped checkpoint in two colours, two of them with a caption."""
+def pictures(tmp_path: Path) -> Iterator[Path]:
+    """Six examples of the shipped checkpoint in two colours, two of them with a caption. What is learned from them goes at the end."""
     folder = tmp_path / "two tone"
     folder.mkdir()
     for path in sorted((SHIPPED_CHECKPOINT / "examples").glob("*.png"))[:6]:
@@ -30,7 +30,9 @@ def pictures(tmp_path: Path) -> Path:
             ImageOps.colorize(picture.convert("L"), "#1b1035", "#ffcf5a").save(folder / path.name)
     for name in ("apple", "cat"):
         (folder / f"{name}.txt").write_text(f"a {name}", "utf-8")
-    return folder
+    yield folder
+    for made in (SHIPPED_CHECKPOINT.parents[1] / "loras").glob(f"{folder.name}*"):
+        made.unlink()
 
 
 def open_train(page: Page) -> Page:
