@@ -15,7 +15,8 @@ from PIL import Image
 
 from webui.errors import InvalidRequest
 from webui.generation.events import Picture
-from webui.generation.finishing import STEP_TYPES, CutOutStep, ResizeStep, read_steps, write_steps
+from webui.generation.finishing import STEP_TYPES, CutOutStep, ResizeStep
+from webui.generation.finishing_infotext import read_steps, write_steps
 from webui.generation.infotext import map_fields, read_infotext, write_infotext
 from webui.generation.request import ResolvedTxt2Img, parse_request
 from webui.settings import Settings

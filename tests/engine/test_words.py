@@ -8,26 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from training.pictures import COLOURS
 from webui.generation.events import Picture, WorkerEvent
 from webui.generation.job import JobSpec
 
 from .drawing import job, pixels
-
-COLOURS = {
-    "white": (255, 255, 255),
-    "black": (20, 20, 24),
-    "red": (226, 60, 60),
-    "orange": (245, 150, 50),
-    "yellow": (250, 215, 80),
-    "green": (90, 185, 100),
-    "blue": (70, 130, 230),
-    "sky blue": (150, 205, 250),
-    "purple": (150, 100, 215),
-    "pink": (250, 170, 200),
-    "gray": (150, 155, 165),
-    "brown": (140, 100, 70),
-}
-"""The named backgrounds of the training pictures, sRGB."""
 
 THINGS = (
     "a red apple",

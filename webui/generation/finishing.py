@@ -8,8 +8,7 @@ kind has a number in them, `Postprocess 2 upscale by: 2`, and so on. The order o
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import ConfigDict, Discriminator, Tag, ValidationInfo, field_validator
@@ -33,9 +32,6 @@ LONGEST_SIDE = 16_384
 
 MOST_PIXELS = 100_000_000
 """Of a finished picture: what one message from a worker has room for."""
-
-POSTPROCESS = "Postprocess"
-"""How all infotext keys of steps begin."""
 
 ColourWay = Literal["To source", "Auto levels", "Temperature"]
 TO_SOURCE, AUTO_LEVELS, TEMPERATURE = get_args(ColourWay)
@@ -588,46 +584,3 @@ def works(steps: Sequence[FinishingStep], size: Size) -> list[float]:
         done.append(step.work(size))
         size = step.size_after(size)
     return done
-
-
-# --- In infotexts ---
-
-INFOTEXT_KEY = re.compile(rf"{POSTPROCESS} (?:([2-9]|[1-9]\d+) )?(.+)")
-
-
-def write_steps(steps: Sequence[FinishingStep], before: Iterable[str] = ()) -> dict[str, str]:
-    """Steps as infotext keys. before: keys of an infotext that they are appended to, whose steps are counted on from."""
-    counts: Counter[str] = Counter()
-    for kind, number, _ in _keys(before):
-        counts[kind] = max(counts[kind], number)
-    pairs: dict[str, str] = {}
-    for step in steps:
-        kind = str(getattr(step, "step"))  # noqa: B009 - each step declares its own
-        counts[kind] += 1
-        begin = POSTPROCESS if counts[kind] == 1 else f"{POSTPROCESS} {counts[kind]}"
-        pairs |= {f"{begin} {key}": value for key, value in step.pairs().items()}
-    return pairs
-
-
-def read_steps(parameters: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """The fields of each step that an infotext tells of, by its first key and in order. Never raises; what it says may not be valid."""
-    found: dict[tuple[str, int], dict[str, str]] = {}
-    first: dict[tuple[str, int], str] = {}
-    for kind, number, key in _keys(parameters):
-        word = INFOTEXT_KEY.fullmatch(key)
-        assert word is not None, "it is among those that match"
-        found.setdefault((kind, number), {})[word[2]] = parameters[key]
-        first.setdefault((kind, number), key)
-    return {first[place]: {"step": place[0], **STEP_TYPES[place[0]].read(pairs)} for place, pairs in found.items()}
-
-
-def tells_of_step(key: str) -> bool:
-    """Whether an infotext key tells of a step."""
-    return bool(_keys((key,)))
-
-
-def _keys(parameters: Iterable[str]) -> list[tuple[str, int, str]]:
-    """Of the keys that tell of steps: which step, which of its kind, and the key."""
-    kinds = {word: kind for kind, step in STEP_TYPES.items() for word in step.words()}
-    matches = [(key, match) for key in parameters if (match := INFOTEXT_KEY.fullmatch(key)) and match[2] in kinds]
-    return [(kinds[match[2]], int(match[1] or 1), key) for key, match in matches]

@@ -24,7 +24,7 @@ from webui.errors import InvalidRequest
 from webui.generation.adapters import hashes_text
 from webui.generation.control import INFOTEXT_KEY as CONTROL_KEY
 from webui.generation.control import read_unit, write_unit
-from webui.generation.finishing import read_steps, tells_of_step, write_steps
+from webui.generation.finishing_infotext import read_steps, tells_of_step, write_steps
 from webui.generation.regions import INFOTEXT_KEY as REGION_KEY
 from webui.generation.regions import read_regions, write_regions
 from webui.generation.request import (
