@@ -219,8 +219,13 @@ def test_a_folder_is_named_interrupted_and_resumed(page: Page, tmp_path: Path, v
     expect(panel(page).locator(".ez-badge.acc")).to_contain_text("Tile")
     page.keyboard.press("Escape")
     expect(panel(page)).to_contain_text(re.compile(r"Paused at \d+ of 40"))
+    # One that waits is looked at: it shows what became of it once that is there.
+    rows(page).first.click()
+    page.keyboard.press("End")
+    expect(facts(page)).to_contain_text("Waiting")
     panel(page).get_by_role("button", name="Resume").click()
     expect(panel(page)).to_contain_text("40 pictures done", timeout=40_000)
+    expect(facts(page)).to_contain_text("Lanczos")
     listed = httpx.get(page.evaluate("location.origin") + "/api/v1/batches").json()["items"][0]
     assert (listed["done"], listed["failed"], listed["cancelled"]) == (40, 0, 0)
     # The file that was to be interrupted may have been done just then, of which the browser tells.

@@ -9,9 +9,12 @@ import { count, seconds } from "./words.js";
 
 const KIND = "upscale";
 
-/** {element, show, step, shown, forget}. chosen(file, batch) hears which file is looked at. */
-export function batchPanel(chosen) {
-  const list = fileList((file) => chosen(file, batchById(id)));
+/** {element, show, step, shown, forget}. chosen(file, batch) hears which file is looked at, changed(file, batch) that more is known of it. */
+export function batchPanel(chosen, changed) {
+  const list = fileList(
+    (file) => chosen(file, batchById(id)),
+    (file) => changed(file, batchById(id)),
+  );
   const others = h("div", { class: "row ez-up-batches", role: "radiogroup", "aria-label": "Batches", hidden: true });
   const said = h("span", { class: "b num", role: "status" });
   const tile = h("span", { class: "mid num s" });

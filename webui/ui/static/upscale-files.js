@@ -12,8 +12,8 @@ const LOOK_MS = 400; // least time between two looks
 const STILL_MS = 8000; // so long the list stays where somebody scrolled it to
 const SETTLED = new Set(["done", "failed"]);
 
-/** {element, show, filter, choose, step}. chosen(file) hears which one is looked at. */
-export function fileList(chosen) {
+/** {element, show, filter, choose, step}. chosen(file) hears which one is looked at, changed(file) that what is known of it is new. */
+export function fileList(chosen, changed) {
   const room = h("div", { class: "ez-up-room" });
   const element = h("div", { class: "ez-up-files", role: "listbox", "aria-label": "Files", tabindex: "-1" }, room);
   const rows = new Map(); // number in the list -> its element
@@ -22,9 +22,11 @@ export function fileList(chosen) {
   let total = 0;
   let pages = new Map(); // number of a part -> {items, settled}
   let marked = null; // number of the chosen one within its batch
+  let told = null; // what was known of it last
   let stop = 0; // row at which Tab enters
   let lookedAt = 0;
   let timer = null;
+  let last = Promise.resolve(); // the look that is under way
   let scrolledAt = -Infinity;
   let following = false; // the list is being scrolled by itself
 
@@ -68,6 +70,7 @@ export function fileList(chosen) {
 
   function choose(file) {
     marked = file.number;
+    told = file;
     draw();
     chosen(file);
   }
@@ -186,8 +189,13 @@ export function fileList(chosen) {
     );
   }
 
+  // One look after the other: an answer that was on its way for long must not take the place of a newer one.
+  function load() {
+    last = last.then(loadNow, loadNow);
+  }
+
   // A part whose files have all come to their end isn't asked for again.
-  async function load() {
+  async function loadNow() {
     lookedAt = performance.now();
     const [first, end] = inSight();
     const { id } = batch;
@@ -202,7 +210,11 @@ export function fileList(chosen) {
         total = answer.total;
       }),
     );
-    if (mine === pages) draw();
+    if (mine !== pages) return;
+    const before = told;
+    told = marked === null ? null : (wanted.flatMap((part) => mine.get(part)?.items ?? []).find((file) => file.number === marked) ?? before);
+    if (told && before?.number === told.number && (before.state !== told.state || before.image !== told.image)) changed(told);
+    draw();
   }
 
   return {

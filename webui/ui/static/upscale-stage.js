@@ -38,7 +38,7 @@ let card = null; // of the one that runs
 export function stage() {
   place = h("div", { class: "ez-up-view" });
   const under = h("div", { class: "ez-up-under" });
-  panel = batchPanel(showFile);
+  panel = batchPanel(showFile, showFileAgain);
   const picture = h("div", { class: "ez-up-top" }, place, under);
   const element = h("section", { class: "ez-stage ez-up-stage", "aria-label": "Picture" }, picture, panel.element);
   parts = { element, picture, under };
@@ -127,6 +127,11 @@ async function showFile(file, batch) {
   if (!image || !pinned) return undefined;
   choosePicture(PAGE, image.id);
   return show({ kind: "picture", image, pinned: true });
+}
+
+// A file that was chosen while it waited is done now.
+function showFileAgain(file, batch) {
+  if (shown.kind === "file" && shown.file.number === file.number) showFile(file, batch);
 }
 
 /** The picture that is looked at, or null. */
