@@ -45,6 +45,23 @@ class Source(BaseModel):
     height: int | None = Field(description="The same.")
 
 
+class ToldOtherwise(BaseModel):
+    """A parameter that Easel has no setting for."""
+
+    key: str
+    value: str
+    reason: str
+
+
+class ImportedFrom(BaseModel):
+    """Where a picture of another program lies."""
+
+    tool: str = Field(description="The program that made it.", examples=["AUTOMATIC1111"])
+    folder: str = Field(description="Whole path on Easel's machine. Untrusted text.")
+    gone: bool = Field(description="The file isn't there any more.")
+    unmapped: list[ToldOtherwise] = Field(description="What would not be the same if Easel drew it.")
+
+
 class Image(BaseModel):
     """One picture with everything that made it."""
 
@@ -64,7 +81,7 @@ class Image(BaseModel):
     sampler: str | None
     schedule_type: str | None
     steps: int | None = Field(ge=1)
-    cfg_scale: float | None = Field(ge=1)
+    cfg_scale: float | None = Field(ge=0)
     clip_skip: int | None = Field(ge=1)
     kind: Literal["txt2img", "img2img", "inpaint", "upscale"] = Field(description="What it was made from.")
     source: Source | None = Field(description="The picture that it started from; null where that was words alone.")
@@ -81,6 +98,7 @@ class Image(BaseModel):
     mean_colour: str = Field(pattern="^#[0-9a-f]{6}$", description="The ground to show while the picture loads.")
     facts: dict[str, Any] = Field(description="What was measured while it was made: device, dtype, versions, seconds by stage.")
     created_at: str = Field(description="UTC, ISO 8601; empty for a live picture.")
+    imported: ImportedFrom | None = Field(description="Of another program's picture: where it lies. Its values are as its file tells them.")
 
 
 class FrameAnswer(BaseModel):

@@ -47,9 +47,7 @@ def build_import_router(studio: Studio) -> APIRouter:
         """All imports, newest first. `import` events bring them up to date."""
         return {"items": imports.all()}
 
-    @router.post(
-        "/history/imports/look", response_model=answers.ImportLook, responses=problems(body=True), openapi_extra=schema_of(_LOOK)
-    )
+    @router.post("/history/imports/look", response_model=answers.ImportLook, responses=problems(body=True), openapi_extra=schema_of(_LOOK))
     async def look_for_imports(request: Request) -> Any:
         """How many pictures lie in a folder and all folders in it; nothing is read yet."""
         body = await _fields(request, {"folder": str}, {})

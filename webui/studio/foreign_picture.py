@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import re
@@ -13,22 +14,32 @@ from typing import Any
 from PIL import Image
 
 from webui.errors import EaselError, InvalidRequest
+from webui.generation.adapters import loras_named
 from webui.generation.infotext import PNG_TEXT_KEY, Infotext, map_fields, read_infotext
 from webui.generation.metadata.tools import Told, read_texts
 from webui.generation.request import MAX_SEED, ResolvedTxt2Img, Txt2Img, parse_resolved
 from webui.generation.samplers import AUTOMATIC, find_sampler, split_joined_name
-from webui.pictures.decoding import as_rgb
+from webui.pictures.looks import look_of
 from webui.studio.picture_file import mean_colour
 from webui.studio.picture_texts import read_picture_texts
 
 UNKNOWN_MODEL = "unknown"
-"""Stands for a checkpoint that a file doesn't name."""
+"""Stands in a request for a checkpoint that a file doesn't name."""
 
 _GRID = re.compile(r"(xyz?_)?grid-\d+", re.IGNORECASE)
 _SIDE = re.compile(r"\s*(\d{1,6})\s*x\s*(\d{1,6})\s*")
 _HASH = re.compile(r"[0-9a-fA-F]{8,64}")
-_UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, SyntaxError, RuntimeError, MemoryError, Image.DecompressionBombError)
-_SMALL_SIDE = 64
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    SyntaxError,
+    RuntimeError,
+    MemoryError,
+    Image.DecompressionBombError,
+)
 _DEFAULT_SAMPLER = str(Txt2Img.model_fields["sampler"].get_default())
 _NOT_BY_ITSELF = frozenset({"controls", "regions", "finishing", "styles", "batch_count", "batch_size"})
 """What needs further pictures, or is no matter of one picture."""
@@ -44,7 +55,11 @@ class NotOurs(EaselError):
 
 @dataclass(frozen=True)
 class ForeignPicture:
-    """What is recorded of a picture. row: the columns of its generation, as its file tells them; request: what Easel could draw of it."""
+    """What is recorded of a picture. row: the columns of its generation, as its file tells them; request: what Easel could draw of it.
+
+    look: `webui.pictures.looks.look_of`. loras: by name, how much of each. infotext: as it stands there, or told in infotext's words.
+    unmapped: what the request has no place for.
+    """
 
     sha256: bytes
     bytes: int
@@ -56,8 +71,8 @@ class ForeignPicture:
     row: Mapping[str, Any]
     request: ResolvedTxt2Img
     unmapped: tuple[Mapping[str, str], ...]
-    pixels: Image.Image
-    """Small, for what is told by looks."""
+    look: int
+    loras: Mapping[str, float]
 
 
 def read_foreign(data: bytes, name: str, beside: str = "") -> ForeignPicture:
@@ -69,9 +84,10 @@ def read_foreign(data: bytes, name: str, beside: str = "") -> ForeignPicture:
     try:
         with Image.open(io.BytesIO(data)) as picture:
             picture.load()
-            size, colour, small = picture.size, mean_colour(picture), as_rgb(picture).resize((_SMALL_SIDE, _SMALL_SIDE), Image.Resampling.BOX)
+            size, colour, look = picture.size, mean_colour(picture), look_of(picture)
     except _UNREADABLE:
-        raise InvalidRequest("The picture is damaged: its pixels can't be read to the end.", hint="Copy it anew from where it is whole.") from None
+        words = "The picture is damaged: its pixels can't be read to the end."
+        raise InvalidRequest(words, hint="Copy it anew from where it is whole.") from None
     if _GRID.match(PurePath(name).name):
         raise NotOurs("It is a grid of pictures, which are imported by themselves.")
     told = read_texts(texts) or _told_beside(beside)
@@ -90,7 +106,8 @@ def read_foreign(data: bytes, name: str, beside: str = "") -> ForeignPicture:
         row=_row(infotext, mapped.of_source.get("kind", "txt2img"), size),
         request=_request(dict(mapped.fields), infotext.parameters, size),
         unmapped=tuple({"key": entry.key, "value": entry.value, "reason": entry.reason} for entry in mapped.unmapped),
-        pixels=small,
+        look=look,
+        loras={network.name: network.unet_weight for network in reversed(loras_named(infotext.prompt))},
     )
 
 
@@ -112,7 +129,7 @@ def _row(infotext: Infotext, kind: str, size: tuple[int, int]) -> dict[str, Any]
         "kind": kind,
         "prompt": infotext.prompt,
         "negative_prompt": infotext.negative_prompt,
-        "checkpoint": told.get("Model", "")[:500] or UNKNOWN_MODEL,
+        "checkpoint": told.get("Model", "")[:500],
         "checkpoint_hash": match[0][:10] if (match := _HASH.fullmatch(told.get("Model hash", ""))) else "",
         **_sampler(told),
         "steps": _whole(told.get("Steps"), 0, 100_000),
@@ -126,10 +143,8 @@ def _row(infotext: Infotext, kind: str, size: tuple[int, int]) -> dict[str, Any]
 def _sampler(told: Mapping[str, str]) -> dict[str, str]:
     """Sampler and schedule by our names where we have them; an old name says both."""
     name, schedule = split_joined_name(told.get("Sampler", ""))
-    try:
+    with contextlib.suppress(InvalidRequest):  # one that only the other program has
         name = find_sampler(name).label
-    except InvalidRequest:
-        pass  # one that only the other program has
     schedule = told.get("Schedule type") or schedule or (AUTOMATIC if name else "")
     return {"sampler": name[:64], "schedule_type": schedule[:64]}
 

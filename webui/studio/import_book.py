@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from webui.studio.database import Database
 from webui.studio.foreign_picture import ForeignPicture
 from webui.studio.ids import COUNTER_BITS, IdClock
 from webui.studio.picture_tree import Found
-from webui.studio.tables import generation, image, import_file, import_source
+from webui.studio.tables import generation, image, import_file, import_source, lora_use
 
 ACTIVE, PAUSED, CANCELLED, DONE, FAILED = "active", "paused", "cancelled", "done", "failed"
 """Of an import. Active: its folder is looked through, and its files are read one after the other. Failed: the folder can't be."""
@@ -58,8 +58,6 @@ class Read:
     picture: ForeignPicture | None = None
     state: str = BROKEN
     error: Mapping[str, Any] | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    """Further columns of the picture's row."""
 
 
 class Halted(Exception):
@@ -211,7 +209,9 @@ class ImportBook:
                     state, picture_id = self._take(connection, source.folder / one.file.path, one)
                     new += [picture_id] if state == IMPORTED else []
                 # One that changed while it was read is read again.
-                mine = and_(import_file.c.source_id == source.id, import_file.c.path == one.file.path, import_file.c.mtime == one.file.mtime)
+                mine = and_(
+                    import_file.c.source_id == source.id, import_file.c.path == one.file.path, import_file.c.mtime == one.file.mtime
+                )
                 error = null() if one.error is None else dict(one.error)
                 connection.execute(update(import_file).where(mine).values(state=state, image_id=picture_id, error=error))
         return new
@@ -232,10 +232,11 @@ class ImportBook:
         request = dump_request(picture.request)
         connection.execute(
             # No job made it, so it has its own number where others have their job's.
-            insert(generation).values(
-                id=identifier, job_id=identifier, **picture.row, asked=request, resolved=request, tool=picture.tool
-            )
+            insert(generation).values(id=identifier, job_id=identifier, **picture.row, asked=request, resolved=request, tool=picture.tool)
         )
+        if picture.loras:
+            rows = [{"generation_id": identifier, "name": name, "weight": weight} for name, weight in picture.loras.items()]
+            connection.execute(insert(lora_use), rows)
         connection.execute(
             insert(image).values(
                 id=identifier,
@@ -249,8 +250,8 @@ class ImportBook:
                 seed=picture.row["seed"],
                 seconds=0.0,
                 mean_colour=picture.mean_colour,
+                look=picture.look,
                 facts={"infotext": picture.infotext, "unmapped": [dict(entry) for entry in picture.unmapped]},
-                **one.extra,
             )
         )
         return IMPORTED, identifier
@@ -277,9 +278,13 @@ class ImportBook:
 
     def counts(self, identifier: int) -> dict[str, int]:
         """How many files are in each of STATES."""
-        query = select(import_file.c.state, func.count()).where(import_file.c.source_id == identifier).group_by(import_file.c.state)
+        query = (
+            select(import_file.c.state, func.count().label("number"))
+            .where(import_file.c.source_id == identifier)
+            .group_by(import_file.c.state)
+        )
         with self._database.reading() as connection:
-            found = {state: number for state, number in connection.execute(query)}
+            found = {row.state: row.number for row in connection.execute(query)}
         return {state: found.get(state, 0) for state in STATES}
 
     def files(self, identifier: int, offset: int, limit: int, states: Sequence[str]) -> tuple[list[Row[Any]], int]:

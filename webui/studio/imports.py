@@ -27,7 +27,6 @@ from webui.studio.import_book import (
     DONE,
     FAILED,
     FOREIGN,
-    IMPORTED,
     PAUSED,
     WAITING,
     Halted,
@@ -75,17 +74,10 @@ class _Pace:
 class Imports:
     """All imports of a studio. May be called from any thread. own: folders that are Easel's own, at any time."""
 
-    def __init__(
-        self,
-        book: ImportBook,
-        events: EventLog,
-        own: Callable[[], Collection[Path]],
-        extra: Callable[[Any], dict[str, Any]] = lambda picture: {},
-    ) -> None:
+    def __init__(self, book: ImportBook, events: EventLog, own: Callable[[], Collection[Path]]) -> None:
         self._book = book
         self._events = events
         self._own = own
-        self._extra = extra
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._others_watched = threading.Event()
@@ -103,7 +95,7 @@ class Imports:
     def close(self) -> None:
         """Stop; unfinished imports go on at the next start."""
         self._closing.set()
-        self._wake.set()
+        self._rouse()
         for thread in self._threads:
             thread.join(timeout=30)
 
@@ -118,7 +110,9 @@ class Imports:
             if time.monotonic() - began > LOOK_SECONDS:
                 return {"folder": str(path), "pictures": pictures, "bytes": size, "more": True}
         if not pictures:
-            raise InvalidRequest(f"There is no picture in {path}.", field="folder", hint="Name the folder where the program keeps its outputs.")
+            raise InvalidRequest(
+                f"There is no picture in {path}.", field="folder", hint="Name the folder where the program keeps its outputs."
+            )
         return {"folder": str(path), "pictures": pictures, "bytes": size, "more": False}
 
     def submit(self, folder: str, *, watch: bool = False) -> ImportView:
@@ -288,8 +282,7 @@ class Imports:
         path = folder / file.path
         while True:
             try:
-                picture = read_foreign(read_from(path.parent, path.name), path.name, _words_beside(path))
-                return Read(file, picture, extra=self._extra(picture.pixels))
+                return Read(file, read_foreign(read_from(path.parent, path.name), path.name, _words_beside(path)))
             except NotOurs as problem:
                 return Read(file, state=FOREIGN, error=problem.as_dict())
             except (InvalidRequest, TooLarge) as problem:

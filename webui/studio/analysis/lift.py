@@ -163,6 +163,4 @@ def _ranges(values: Sequence[float]) -> list[Trait]:
         return [Trait("", f"{value:g}", value, value) for value in distinct]
     tops = sorted({known[len(known) * number // _RANGES - 1] for number in range(1, _RANGES + 1)} | {distinct[-1]})
     bottoms = [distinct[0], *(next(value for value in distinct if value > top) for top in tops[:-1])]
-    return [
-        Trait("", f"{low:g}" if low == high else f"{low:g} to {high:g}", low, high) for low, high in zip(bottoms, tops, strict=True)
-    ]
+    return [Trait("", f"{low:g}" if low == high else f"{low:g} to {high:g}", low, high) for low, high in zip(bottoms, tops, strict=True)]

@@ -15,8 +15,12 @@ _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af]"
 _LONGEST = 40
 
 _STOP = frozenset(
-    """a an and are as at be been by for from has have her his in into is it its my no not of off on or our out over she he so than that
-    the their them there these they this those to too under up very was we were which while who with without you your""".split()
+    word
+    for line in (
+        "a an and are as at be been by for from has have her his in into is it its my no not of off on or our out over she he so than",
+        "that the their them there these they this those to too under up very was we were which while who with without you your",
+    )
+    for word in line.split()
 )
 """Words that stand in every sentence and say nothing of a picture."""
 
