@@ -43,7 +43,7 @@ class Outputs:
 
 def _picture(rng: random.Random) -> Image.Image:
     small = Image.frombytes("RGB", (4, 4), rng.randbytes(48))
-    return small.resize((64, 48), Image.Resampling.BICUBIC)
+    return small.resize((64, 64), Image.Resampling.BICUBIC)
 
 
 def _png(picture: Image.Image, **texts: str) -> bytes:
@@ -66,7 +66,7 @@ def _with_comment(picture: Image.Image, form: str, text: str) -> bytes:
 def infotext(recipe: Recipe, version: str, more: str = "") -> str:
     return (
         f"{recipe.prompt}\nNegative prompt: blurry\nSteps: {recipe.steps}, Sampler: {recipe.sampler[0]}, CFG scale: {recipe.cfg:g}, "
-        f"Seed: {recipe.seed}, Size: 64x48, Model hash: 6ce0161689, Model: dreamlike{more}, Version: {version}"
+        f"Seed: {recipe.seed}, Size: 64x64, Model hash: 6ce0161689, Model: dreamlike{more}, Version: {version}"
     )
 
 
@@ -83,21 +83,13 @@ def _forge(number: int, recipe: Recipe, picture: Image.Image) -> tuple[str, byte
 
 
 def _comfyui(number: int, recipe: Recipe, picture: Image.Image) -> tuple[str, bytes]:
-    sampler = {
-        "steps": recipe.steps,
-        "cfg": recipe.cfg,
-        "sampler_name": recipe.sampler[1],
-        "scheduler": "normal",
-        "seed": recipe.seed,
-        "denoise": 1,
-    }
+    numbers = {"steps": recipe.steps, "cfg": recipe.cfg, "seed": recipe.seed, "denoise": 1}
+    names = {"sampler_name": recipe.sampler[1], "scheduler": "normal"}
+    links = {"model": ["4", 0], "positive": ["6", 0], "negative": ["7", 0], "latent_image": ["5", 0]}
     graph = {
-        "3": {
-            "class_type": "KSampler",
-            "inputs": {**sampler, "model": ["4", 0], "positive": ["6", 0], "negative": ["7", 0], "latent_image": ["5", 0]},
-        },
+        "3": {"class_type": "KSampler", "inputs": {**numbers, **names, **links}},
         "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sd/dreamlike.safetensors"}},
-        "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 48, "batch_size": 1}},
+        "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
         "6": {"class_type": "CLIPTextEncode", "inputs": {"text": recipe.prompt, "clip": ["4", 1]}},
         "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "blurry", "clip": ["4", 1]}},
     }
@@ -110,7 +102,7 @@ def _invokeai(number: int, recipe: Recipe, picture: Image.Image) -> tuple[str, b
         "positive_prompt": recipe.prompt,
         "negative_prompt": "blurry",
         "width": 64,
-        "height": 48,
+        "height": 64,
         "seed": recipe.seed,
         "rand_device": "cpu",
         "cfg_scale": recipe.cfg,
@@ -137,7 +129,7 @@ def _fooocus(number: int, recipe: Recipe, picture: Image.Image) -> tuple[str, by
         "seed": str(recipe.seed),
         "sampler": recipe.sampler[1],
         "scheduler": "karras",
-        "resolution": "(64, 48)",
+        "resolution": "(64, 64)",
         "styles": "[]",
         "version": "Fooocus v2.5.5",
     }
@@ -168,7 +160,7 @@ def _damaged(data: bytes, rng: random.Random) -> bytes:
 
 
 def write_outputs(root: Path, count: int, *, broken: float = 0.05, seed: int = 1) -> Outputs:
-    """So many files of all six programs in turn below `root`; of so large a share each is broken in one way or another, or tells nothing."""
+    """So many files of all six programs in turn below `root`. broken: the share of those that are broken in some way, or tell nothing."""
     rng = random.Random(seed)
     written = Outputs()
     wrong = set(rng.sample(range(count), round(count * broken)))

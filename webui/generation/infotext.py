@@ -360,7 +360,7 @@ def map_fields(infotext: Infotext) -> Mapped:
             for key, name in left_out.items():
                 take(key, _granted(key, name), {name: _granted(key, name)})
         else:
-            given = {name: None for name in left_out.values()}
+            given = dict.fromkeys(left_out.values())
             fields.update({name: getattr(granted, name) for name in given} | _joined(granted, given))
         fields.setdefault("schedule_type", Txt2Img.model_fields["schedule_type"].get_default())
         fields["hires"] = any(key in infotext.parameters for key in (*HIRES_KEYS[1:], HIRES_SIZE))
