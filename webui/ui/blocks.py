@@ -23,7 +23,7 @@ from webui.ui.pieces import STATIC_FOLDER, Assets, piece
 from webui.ui.tabs import canvas_pages, history, models, settings, system, train, txt2img, upscale
 
 MAX_UPLOAD = "50mb"
-STYLES = ("easel", "gradio", "plain", "canvas", "models", "control", "batch", "regions", "film", "finishing", "train", "upscale")
+STYLES = ("easel", "gradio", "plain", "canvas", "models", "control", "batch", "regions", "film", "finishing", "train", "upscale", "history")
 ANY_PICTURE = "0" * 64
 """Where only the time is asked for: it doesn't depend on what is in a picture."""
 

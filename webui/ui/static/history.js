@@ -4,6 +4,7 @@ import { icon } from "./icons.js";
 import { compare } from "./comparing.js";
 import { filmStrip } from "./film-strip.js";
 import { on } from "./jobs.js";
+import { DETAIL_PARTS, mountShell } from "./history-shell.js";
 import { fill, h, roving } from "./markup.js";
 import { choosePicture, chosenPicture, currentPage, onPage, open } from "./pages.js";
 import { button, copyPicture, download, enlargeButton, parameters, spoken, useParameters } from "./picture.js";
@@ -44,26 +45,15 @@ export function mount(element) {
     parts.grid.style.setProperty("--thumbnail", `${pixels}px`);
     slider.style.setProperty("--v", `${((pixels - THUMBNAIL.least) / (THUMBNAIL.most - THUMBNAIL.least)) * 100}%`);
   };
+  const shell = mountShell(element);
   parts = {
     amount: h("span", { class: "s dim num" }),
     grid: h("div", { class: "ez-days" }),
     more: h("div", { class: "ez-more", "aria-hidden": "true" }),
-    detail: h("aside", { class: "ez-side", "aria-label": "Picture", tabindex: "-1" }),
+    detail: shell.detail,
   };
-  fill(
-    element,
-    h(
-      "div",
-      { class: "ez-main g-history" },
-      h(
-        "section",
-        { class: "ez-stage", "aria-label": "History" },
-        h("div", { class: "row ez-history-head" }, h("h1", { class: "ez-title" }, "Pictures"), parts.amount, h("label", { class: "end row", title: "Thumbnail size" }, icon("grid", "s dim"), slider)),
-        h("div", { class: "ez-shelf" }, parts.grid, parts.more),
-      ),
-      parts.detail,
-    ),
-  );
+  fill(shell.tools, parts.amount, h("label", { class: "row", title: "Thumbnail size" }, icon("grid", "s dim"), slider));
+  fill(shell.pictures, parts.grid, parts.more);
   resize(size);
   stop = roving(parts.grid, ".ez-cell", { rows: true });
   parts.grid.addEventListener("focusin", (event) => {
@@ -298,6 +288,7 @@ function drawDetail() {
         button("copy", "Copy", () => copyPicture(image), { bare: true, key: "Ctrl C" }),
         button("download", "Download", () => download(image), { bare: true, key: "D" }),
       ),
+      DETAIL_PARTS.map((part) => part(image)),
       parameters(image),
     ),
   );
