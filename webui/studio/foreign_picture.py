@@ -40,6 +40,7 @@ _UNREADABLE = (
     MemoryError,
     Image.DecompressionBombError,
 )
+_HEADS = (b"\x89PNG", b"\xff\xd8", b"RIFF", b"GIF8")
 _DEFAULT_SAMPLER = str(Txt2Img.model_fields["sampler"].get_default())
 _NOT_BY_ITSELF = frozenset({"controls", "regions", "finishing", "styles", "batch_count", "batch_size"})
 """What needs further pictures, or is no matter of one picture."""
@@ -80,14 +81,16 @@ def read_foreign(data: bytes, name: str, beside: str = "") -> ForeignPicture:
 
     Raises InvalidRequest or TooLarge for what is no whole picture, NotOurs for one that doesn't say how it was made.
     """
-    texts = read_picture_texts(data)
+    try:
+        texts = read_picture_texts(data)
+    except InvalidRequest:
+        raise InvalidRequest(_what_is_wrong(data), hint="Copy it anew from where it is whole.") from None
     try:
         with Image.open(io.BytesIO(data)) as picture:
             picture.load()
             size, colour, look = picture.size, mean_colour(picture), look_of(picture)
     except _UNREADABLE:
-        words = "The picture is damaged: its pixels can't be read to the end."
-        raise InvalidRequest(words, hint="Copy it anew from where it is whole.") from None
+        raise InvalidRequest(_what_is_wrong(data), hint="Copy it anew from where it is whole.") from None
     if _GRID.match(PurePath(name).name):
         raise NotOurs("It is a grid of pictures, which are imported by themselves.")
     told = read_texts(texts) or _told_beside(beside)
@@ -109,6 +112,17 @@ def read_foreign(data: bytes, name: str, beside: str = "") -> ForeignPicture:
         look=look,
         loras={network.name: network.unet_weight for network in reversed(loras_named(infotext.prompt))},
     )
+
+
+def _what_is_wrong(data: bytes) -> str:
+    """Of a file that isn't a whole picture."""
+    if not data:
+        return "The file is empty."
+    if any(data.startswith(head) for head in _HEADS) or data[4:12] == b"ftypavif":
+        return "The picture is cut short or damaged: its pixels can't be read to the end."
+    if data.lstrip()[:1] in (b"<", b"{"):
+        return "It is no picture but text, as a download that failed leaves it."
+    return "Its content is of no picture format that is known here."
 
 
 def _told_beside(text: str) -> Told | None:

@@ -33,7 +33,7 @@ export function mountImport(element) {
     const same = wanted.length === list.children.length && wanted.every((child, at) => child === list.children[at]);
     if (!same) fill(list, wanted.length ? wanted : places());
   };
-  fill(element, h("div", { class: "ez-import" }, form(), list, exported()));
+  fill(element, h("div", { class: "ez-import" }, form(), list));
   onImports(draw);
   draw();
 }
@@ -45,7 +45,7 @@ function form() {
   const usual = said.textContent;
   const field = h("input", { type: "text", id: "ez-import-folder", spellcheck: "false", autocomplete: "off", placeholder: "/home/me/stable-diffusion-webui/outputs", oninput: () => later() });
   const box = h("div", { class: "ez-field" }, icon("folder", "s dim"), field);
-  const eye = h("input", { type: "checkbox" });
+  const eye = watchSwitch("Keep an eye on it: what comes later is taken in, too", () => eye.show(!eye.on));
   const go = h("button", { class: "ez-btn primary", type: "submit", disabled: true }, "Import");
 
   const say = (words, bad = false) => {
@@ -76,9 +76,9 @@ function form() {
         clearTimeout(timer);
         asked += 1;
         go.disabled = true;
-        if (await importFolder(field.value, eye.checked)) {
+        if (await importFolder(field.value, eye.on)) {
           field.value = "";
-          eye.checked = false;
+          eye.show(false);
           say(usual);
         } else {
           peek();
@@ -89,8 +89,22 @@ function form() {
     h("label", { class: "ez-label", for: "ez-import-folder" }, "Folder of another program on Easel's machine"),
     h("div", { class: "row wrap ez-import-line" }, box, go),
     said,
-    h("label", { class: "row s ez-import-watch" }, eye, "Keep an eye on it: what comes later is taken in, too"),
+    eye.element,
   );
+}
+
+function watchSwitch(words, onclick) {
+  const element = h("button", { class: "ez-switch", type: "button", role: "switch", "aria-checked": "false", onclick }, h("i"), words);
+  const shown = {
+    element,
+    on: false,
+    show(on) {
+      shown.on = on;
+      element.classList.toggle("on", on);
+      element.setAttribute("aria-checked", String(on));
+    },
+  };
+  return shown;
 }
 
 function places() {
@@ -99,16 +113,6 @@ function places() {
     { class: "ez-import-places" },
     h("p", {}, "Bring what you made elsewhere: it stands in History with all its parameters, to be searched, compared and made again."),
     h("dl", { class: "ez-dl" }, PLACES.map(([program, path]) => [h("dt", {}, program), h("dd", { class: "mono" }, path)])),
-  );
-}
-
-function exported() {
-  return h(
-    "section",
-    { class: "ez-import-export", "aria-labelledby": "ez-export-title" },
-    h("h2", { class: "ez-import-title", id: "ez-export-title" }, "Export"),
-    h("p", { class: "mid s" }, "Everything that History knows, one line of JSON for each picture: parameters, marks, tags, and where its file lies."),
-    h("a", { class: "ez-btn s", href: "/api/v1/history/export.jsonl", download: "" }, icon("download"), "Download JSON lines"),
   );
 }
 
@@ -140,7 +144,7 @@ function row(first) {
   const counts = h("p", { class: "s num ez-import-counts" });
   const acts = h("span", { class: "row end" });
   const trouble = h("p", { class: "ez-note bad", role: "alert", hidden: true });
-  const eye = h("input", { type: "checkbox", onchange: () => keepWatch(entry, eye.checked) });
+  const eye = watchSwitch("Keep an eye on it", () => keepWatch(entry, !entry.watched));
   const why = h("div", { class: "ez-import-why", hidden: true });
   const more = h("button", { class: "ez-link s", type: "button", "aria-expanded": "false", onclick: () => toggle() });
   const element = h(
@@ -151,7 +155,7 @@ function row(first) {
     bar,
     counts,
     trouble,
-    h("div", { class: "row wrap" }, h("label", { class: "row s" }, eye, "Keep an eye on it"), h("span", { class: "end" }, more)),
+    h("div", { class: "row wrap" }, eye.element, h("span", { class: "end" }, more)),
     why,
   );
 
@@ -193,7 +197,7 @@ function row(first) {
       fill(counts, countWords(entry));
       trouble.hidden = !entry.error;
       if (entry.error) fill(trouble, icon("bad"), h("span", {}, entry.error.message, " ", entry.error.hint));
-      eye.checked = entry.watched;
+      eye.show(entry.watched);
       drawActs();
       words();
       if (open && missed !== entry.counts.foreign + entry.counts.broken) list(why, entry);
