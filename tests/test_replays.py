@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
-from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,11 +13,10 @@ from test_studio import SMALL, finish, wait_for
 
 from webui.errors import Conflict, InvalidRequest, NotFound
 from webui.executors.fake import FakeExecutor, paint
-from webui.generation.request import ResolvedRequest, ResolvedUpscale, parse_request
+from webui.generation.request import ResolvedRequest, parse_request
 from webui.studio.studio import Studio
 
 SCALED = [{"step": "upscale", "scale": 2}]
-NOTHING = {"device": "fake", "dtype": "none", "attention": "none"}
 
 
 def follow(studio: Studio, job: dict[str, Any]) -> dict[str, Any]:
@@ -35,15 +35,11 @@ def branch(studio: Studio) -> list[dict[str, Any]]:
     buffer.paste(255, (16, 16, 48, 48))
     mask = studio.images.put(as_bytes(buffer)).sha256
     second = made(studio, kind="inpaint", prompt="a hat", seed=6, init_image=first["sha256"], mask=mask)
-    third = studio.follow(
-        studio.submit(parse_request({"kind": "upscale", "init_image": second["sha256"], "finishing": SCALED}))["id"], lambda event: None
-    )["images"][0]
-    return [first, second, third]
+    upscale = parse_request({"kind": "upscale", "init_image": second["sha256"], "finishing": SCALED})
+    return [first, second, *follow(studio, studio.submit(upscale))["images"]]
 
 
 def as_bytes(picture: Image.Image) -> bytes:
-    import io
-
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()
@@ -88,9 +84,7 @@ def test_the_third_of_several_is_proved_in_any_format(new_studio: Callable[..., 
 
 
 @pytest.mark.parametrize(("by", "verdict"), [(3, "close"), (90, "different")])
-def test_a_picture_that_comes_out_otherwise_is_kept_and_says_by_how_much(
-    new_studio: Callable[..., Studio], by: int, verdict: str
-) -> None:
+def test_a_picture_that_comes_out_otherwise_is_kept_and_says_by_how_much(new_studio: Callable[..., Studio], by: int, verdict: str) -> None:
     studio = new_studio()
     image = made(studio, prompt="a fox", seed=5)
     studio.close()
@@ -170,7 +164,8 @@ def test_a_branch_with_one_change_is_made_again_step_by_step(studio: Studio) -> 
     assert (new_first["cfg_scale"], new_first["seed"], new_second["prompt"]) == (3.5, first["seed"], "a hat")
     assert new_second["source"]["image"] == new_first["sha256"] and new_third["source"]["image"] == new_second["sha256"]
     links = {(link.source, link.image, link.relation) for link in studio.lineage.family(int(third["id"])).links}
-    assert {(old["id"], new["id"], "variation") for old, new in zip((first, second, third), (new_first, new_second, new_third), strict=True)} <= links
+    pairs = zip((first, second, third), (new_first, new_second, new_third), strict=True)
+    assert {(old["id"], new["id"], "variation") for old, new in pairs} <= links
 
 
 def test_only_the_last_step_may_be_changed_too(studio: Studio) -> None:
@@ -201,16 +196,14 @@ def test_a_branch_whose_next_step_can_not_be_made_says_so(studio: Studio) -> Non
 
 def test_a_branch_goes_on_after_a_crash_between_two_steps(new_studio: Callable[..., Studio]) -> None:
     studio = new_studio()
-    first, second, third = branch(studio)
-    follow_again = studio.replays.follow
+    first, _, third = branch(studio)
     studio.replays.follow = lambda job: None  # type: ignore[method-assign] - the program ends before the next step is taken
     follow(studio, studio.replays.branch(third["id"], {"cfg_scale": 3.5}, at=first["id"]))
     studio.close()
-    assert follow_again and studio.history.total() == 4
+    assert studio.history.total() == 4
     later = new_studio()
     wait_for(lambda: later.history.total() == 6)
     assert later.history.page(limit=1)[0][0]["kind"] == "upscale"
-    assert second["id"]
 
 
 # lineage
@@ -248,21 +241,48 @@ def test_the_rounds_of_a_loopback_follow_each_other(studio: Studio) -> None:
     job = studio.submit(parse_request(SMALL | {"kind": "img2img", "init_image": first["sha256"], "loops": 3}))
     rounds = [first, *follow(studio, job)["images"]]
     links = studio.lineage.family(int(rounds[-1]["id"])).links
-    assert [(link.source, link.image) for link in links] == [(before["id"], after["id"]) for before, after in zip(rounds, rounds[1:], strict=False)]
+    assert [(link.source, link.image) for link in links] == [(before["id"], after["id"]) for before, after in pairwise(rounds)]
     studio.replays.replay(rounds[-1]["id"], branch=True)
     wait_for(lambda: replays(studio, rounds[-1]))
     assert [replays(studio, image)[0]["verdict"] for image in rounds] == ["identical"] * 4
 
 
-def test_a_family_of_thousands_is_told_in_part(studio: Studio) -> None:
+def test_a_family_of_thousands_is_told_in_part(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webui.studio.lineage.MOST_NODES", 4)
     first = made(studio, seed=5)
-    studio.follow(
-        studio.submit(parse_request(SMALL | {"kind": "img2img", "init_image": first["sha256"], "batch_count": 100, "batch_size": 3, "steps": 1}))["id"],
-        lambda event: None,
-    )
+    many = {"kind": "img2img", "init_image": first["sha256"], "batch_count": 6, "steps": 1}
+    follow(studio, studio.submit(parse_request(SMALL | many)))
     family = studio.lineage.family(int(first["id"]))
-    assert len(family.nodes) == 200 and not family.whole
+    assert len(family.nodes) == 4 and not family.whole
     assert first["id"] in {node["id"] for node in family.nodes}
 
 
-_ = (replace, ResolvedUpscale, NOTHING)
+# differences and repeats
+
+
+def test_two_pictures_are_told_apart_with_what_led_from_one_to_the_other(studio: Studio) -> None:
+    first = made(studio, prompt="a sleepy fox", seed=5)
+    second = made(studio, prompt="a happy fox", seed=5)
+    made(studio, prompt="a happy fox", seed=6)  # another seed alone is no edit
+    made(studio, prompt="something else entirely", seed=5)
+    last = made(studio, prompt="a happy fox", seed=5, cfg_scale=4)
+    told = studio.diff(first["id"], last["id"])
+    (prompt,) = told["prompts"]
+    assert [(run["kind"], run["text"]) for run in prompt["runs"] if run["kind"] != "same"] == [("removed", "sleepy"), ("added", "happy")]
+    assert [one["name"] for one in told["parameters"] if one["changed"]] == ["cfg_scale"]
+    assert [edit["image"] for edit in told["way"]] == [second["id"], last["id"]]
+    assert [one["name"] for one in told["way"][1]["parameters"]] == ["cfg_scale"]
+    assert studio.diff(last["id"], first["id"])["way"] == []
+
+
+def test_a_request_knows_the_pictures_that_it_would_make_again(studio: Studio) -> None:
+    job = finish(studio, prompt="a fox", seed=5, batch_count=3)
+    ids = [int(image["id"]) for image in job["images"]]
+    ask = lambda **fields: studio.made_before(parse_request(SMALL | {"prompt": "a fox", "seed": 5} | fields))  # noqa: E731
+    assert ask(batch_count=3).made == tuple(ids)
+    assert ask(seed=6).made == (ids[1],)
+    assert (ask(seed=7, batch_count=4).pictures, ask(seed=7, batch_count=4).made) == (4, (ids[2],))
+    for other in ({"seed": 9}, {"seed": -1}, {"prompt": "a fax"}, {"steps": 4}, {"variation_strength": 0.5}):
+        assert ask(**other).made == ()
+    told = studio.duplicates(parse_request(SMALL | {"prompt": "a fox", "seed": 5}), 4)
+    assert (told["made"], told["images"][0]["id"]) == (1, str(ids[0]))

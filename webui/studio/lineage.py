@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, literal, select
 
 from webui.errors import InvalidRequest, NotFound
+from webui.generation.diff import RequestDiff, diff
 from webui.generation.fingerprint import made_by
 from webui.generation.loopback import started_from
 from webui.generation.request import Inpaint, PictureFromPicture, ResolvedRequest, Upscale, load_resolved
@@ -26,6 +27,14 @@ DEEPEST = 32
 
 MOST_NODES = 200
 """Pictures of a family that are told."""
+
+
+MOST_EDITS = 12
+"""Pictures on the way from one to another that are told."""
+
+_LOOKED_AT = 120
+_ALIKE = 0.5
+"""Share of the words of one prompt that another one has to have to be on the way to it."""
 
 
 def parents_of(request: ResolvedRequest) -> list[tuple[str, str]]:
@@ -211,3 +220,52 @@ def branch_of(
             hint="Name a picture that it came from, as its lineage tells.",
         )
     return steps[::-1]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A picture on the way from one to another, and what was changed for it since the one before."""
+
+    image_id: int
+    changes: RequestDiff
+
+
+def way_between(database: Database, first: int, second: int, request_of: Callable[[int], ResolvedRequest]) -> list[Edit]:
+    """The pictures on the way from an earlier picture to a later one, that one last: those of like words, each with what was changed.
+
+    A change of the seed alone is no edit. Empty where the second one is not the later one.
+    """
+    query = (
+        select(image.c.id, generation.c.prompt)
+        .join_from(image, generation)
+        .where(image.c.id > first, image.c.id < second, image.c.idx == 0, image.c.trashed.is_(None), generation.c.tool.is_(None))
+        .order_by(image.c.id.desc())
+        .limit(_LOOKED_AT)
+    )
+    if first >= second:
+        return []
+    ends = [request_of(first), request_of(second)]
+    wanted = [set(request.words[0].casefold().split()) for request in ends]
+    with database.reading() as connection:
+        between = [row.id for row in connection.execute(query) if any(_alike(row.prompt, words) for words in wanted)]
+    edits: list[Edit] = []
+    last = ends[0]
+    for identifier in [*reversed(between), second]:
+        request = request_of(identifier) if identifier != second else ends[1]
+        changes = _without_seed(diff(last, request))
+        if changes.changes or identifier == second:
+            edits.append(Edit(identifier, changes))
+            last = request
+    if len(edits) <= MOST_EDITS:
+        return edits
+    told = edits[: MOST_EDITS - 1]
+    return [*told, Edit(second, _without_seed(diff(request_of(told[-1].image_id), ends[1])))]
+
+
+def _alike(prompt: str, words: set[str]) -> bool:
+    own = set(prompt.casefold().split())
+    return own == words or len(own & words) > _ALIKE * max(len(own), len(words))
+
+
+def _without_seed(changes: RequestDiff) -> RequestDiff:
+    return replace(changes, parameters=tuple(one for one in changes.parameters if one.changed and one.name not in ("seed", "kind")))

@@ -6,7 +6,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from webui.executors.base import Executor, Slot
 from webui.extensions.registry import ExtensionRegistry
 from webui.generation.adapters import NO_ADAPTERS
 from webui.generation.control import IP_ADAPTER, ControlUnit
+from webui.generation.diff import diff
 from webui.generation.finishing import kept
 from webui.generation.images import images_of
 from webui.generation.prompt.explain import Explanation, Reader, explain
@@ -84,7 +85,7 @@ from webui.studio.history import History
 from webui.studio.ids import IdClock, time_of
 from webui.studio.image_store import FOLDER, ImageStore, is_content_hash
 from webui.studio.journal import FOREVER_PRIORITY, LIVE_PRIORITY, NORMAL_PRIORITY, Job, Journal, NewJob, SubmissionKey, parse_id
-from webui.studio.lineage import Lineage
+from webui.studio.lineage import Lineage, way_between
 from webui.studio.model_desk import ModelDesk
 from webui.studio.naming import OutputStyle, Subject, check_pattern, place
 from webui.studio.notices import Notice, NoticeBoard
@@ -97,6 +98,7 @@ from webui.studio.preset_book import FILE_NAME as PRESETS
 from webui.studio.preset_book import Preset, PresetBook
 from webui.studio.progress import PreviewBoard
 from webui.studio.queue_view import QueueView
+from webui.studio.repeats import Repeats, find_repeats
 from webui.studio.replays import ReplayHands, Replays
 from webui.studio.style_book import KnownStyle, StyleBook
 
@@ -319,12 +321,16 @@ class Studio:
 
     def _prepared(self, request: GenerationRequest, *, film: bool | None = None, **how: Any) -> NewJob:
         film = self.preferences.current.film if film is None else film
-        prepared = self.extensions.prepare(request if isinstance(request, Upscale) else self.styles.apply(request))
+        prepared = self._worded(request)
         notes = tuple(self.extensions.notes())
         for field, digest in images_of(request):
             self.images.require(digest, field)
         resolved, told = self._resolved(prepared)
         return NewJob(asked=request, resolved=resolved, notes=(*notes, *told), film=film, **how)
+
+    def _worded(self, request: GenerationRequest) -> GenerationRequest:
+        """A request with the words of its styles, and as add-ons want it."""
+        return self.extensions.prepare(request if isinstance(request, Upscale) else self.styles.apply(request))
 
     def _prepared_again(self, request: GenerationRequest, origin: Origin) -> NewJob:
         """A job for a request that was resolved before: styles and add-ons have had their say."""
@@ -552,6 +558,39 @@ class Studio:
             raise Conflict("This picture was made from another one.", field="id", hint="Pictures from words alone have a hires pass.")
         own = {name: getattr(made, name) for name in Txt2Img.model_fields}
         return self.submit(parse_request({**own, **fields, "hires": True}), film=film, origin=Origin(HIRES, parse_id(image_id)))
+
+    def made_before(self, request: GenerationRequest) -> Repeats:
+        """The pictures that a request would make again; none where chance decides what it makes. Raises as `submit` does."""
+        if not isinstance(request, Upscale) and (
+            request.seed == RANDOM_SEED or (request.variation_strength and request.variation_seed == RANDOM_SEED)
+        ):
+            return Repeats(request.picture_count, ())
+        resolved, _ = self._resolved(self._worded(request))
+        self.extensions.notes()
+        return find_repeats(self.database, resolved)
+
+    def duplicates(self, request: GenerationRequest, shown: int) -> dict[str, Any]:
+        """The same as page and API get it, with at most so many of the pictures."""
+        repeats = self.made_before(request)
+        images = [self.history.item(identifier) for identifier in repeats.made[:shown]]
+        return {"pictures": repeats.pictures, "made": len(repeats.made), "images": images}
+
+    def diff(self, first: str, second: str) -> dict[str, Any]:
+        """What is different from one picture of history to another, as page and API get it. Raises NotFound."""
+        old, new = parse_id(first), parse_id(second)
+        views = self.history.item(old), self.history.item(new)
+        changes = diff(self.history.request_of(old), self.history.request_of(new))
+        way = way_between(self.database, old, new, self.history.request_of)
+        edits = [
+            {
+                "image": str(edit.image_id),
+                "thumbnail": f"/api/v1/thumbnails/{edit.image_id}",
+                "created_at": time_of(edit.image_id).isoformat(),
+                **asdict(edit.changes),
+            }
+            for edit in way
+        ]
+        return {"before": views[0], "after": views[1], "changes": changes.changes, **asdict(changes), "way": edits}
 
     def edit(self, job_id: str, request: GenerationRequest) -> JobView:
         """Give a waiting job another request; it keeps its place. Raises Conflict when it has begun."""
