@@ -1071,6 +1071,7 @@ class Offer(BaseModel):
     folder: str = Field(description="Folder below Easel's models folder; empty while its kind isn't known.")
     trigger_words: list[str]
     choices: list[OfferedFile]
+    files: int = Field(ge=1, description="How many files that are: more than one where a diffusers folder is fetched whole.")
 
 
 class TokenHosts(BaseModel):
