@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from PIL import Image
@@ -23,6 +23,7 @@ from webui.generation.infotext import write_infotext
 from webui.generation.loopback import STARTED_FROM, started_from
 from webui.generation.request import ResolvedRequest, dump_request, load_resolved
 from webui.pictures.decoding import as_rgb
+from webui.pictures.looks import look_of
 from webui.studio import picture_format
 from webui.studio.carried import NOTHING, Carried
 from webui.studio.naming import PATH_BYTES, OutputStyle, Subject, place
@@ -43,7 +44,10 @@ _LONGEST_SUFFIX = max(len(suffix) for suffix in (*_SIDECAR_SUFFIX.values(), *(fo
 
 @dataclass(frozen=True)
 class PictureFile:
-    """What is recorded of one picture, encoded to `data`; sha256 and mean_colour describe it. seed: None where it wasn't drawn."""
+    """What is recorded of one picture, encoded to `data`; sha256, mean_colour and look describe it.
+
+    seed: None where it wasn't drawn. look: `webui.pictures.looks.look_of`.
+    """
 
     data: bytes
     sha256: bytes
@@ -51,6 +55,7 @@ class PictureFile:
     height: int
     seed: int | None
     mean_colour: str
+    look: int
     facts: dict[str, Any]
 
 
@@ -117,7 +122,9 @@ def encode(
 
 
 def _describe(data: bytes, picture: Image.Image, seed: int | None, facts: dict[str, Any]) -> PictureFile:
-    return PictureFile(data, hashlib.sha256(data).digest(), picture.width, picture.height, seed, mean_colour(picture), facts)
+    return PictureFile(
+        data, hashlib.sha256(data).digest(), picture.width, picture.height, seed, mean_colour(picture), look_of(picture), facts
+    )
 
 
 def read_back(path: Path) -> PictureFile:
@@ -264,7 +271,9 @@ class PictureFolder:
             raise
 
     def path(self, relative: str) -> Path:
-        """Where a recorded picture lies. Raises NotFound when it is gone."""
+        """Where a recorded picture lies: of an imported one the whole path is recorded. Raises NotFound when it is gone."""
+        if is_imported(relative):
+            return _imported(relative)
         path = self._locate(relative)
         if not path.is_file():
             raise NotFound("The picture's file is no longer there.", code="image_not_found", hint=f"It was outputs/{relative}.")
@@ -306,6 +315,24 @@ class PictureFolder:
             small.save(buffer, "WEBP", quality=85, method=4)
             write_durably(target, buffer.getvalue())
         return target
+
+
+def is_imported(recorded: str) -> bool:
+    """Whether a picture lies where another program keeps it."""
+    return PurePath(recorded).is_absolute()
+
+
+def _imported(recorded: str) -> Path:
+    path = Path(recorded)
+    try:
+        # What lay there when it was imported was a file, with no links on the way: a link that came later would lead elsewhere.
+        if path.is_file() and path.resolve(strict=True) == path:
+            return path
+    except (OSError, RuntimeError):
+        pass
+    raise NotFound(
+        "The picture's file is no longer there.", code="picture_gone", hint=f"It was {recorded}; import its new folder to find it again."
+    )
 
 
 def _names_below(paths: Collection[str], folder: str) -> Iterator[str]:
