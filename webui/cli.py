@@ -14,8 +14,8 @@ import typer
 from webui.durable import write_durably
 from webui.errors import EaselError, GenerationFailed, InvalidRequest
 from webui.generation.request import Txt2Img, parameters_of, parse_request
-from webui.logs import log_to_console
 from webui.history_cli import history_cli
+from webui.logs import log_to_console
 from webui.models_cli import models_cli
 from webui.settings import Settings, load_settings
 from webui.tokens import TokenStore

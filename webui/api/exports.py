@@ -20,7 +20,6 @@ from webui.studio.journal import parse_id
 from webui.studio.marks import ID_PATTERN, MOST_AT_ONCE
 from webui.studio.studio import Studio
 
-
 Body = TypeVar("Body", bound=BaseModel)
 
 
@@ -61,7 +60,7 @@ def build_export_router(studio: Studio) -> APIRouter:
 
     @router.get("/history/analysis", response_model=answers.Analysis, responses=problems())
     def analysis(q: Search = "") -> Any:
-        """What the newest pictures that a search finds say together: when they were made, with which words, what good ones have in common."""
+        """What the newest pictures that a search finds say together: activity, words over time, what good ones have in common, edits."""
         return studio.analyst.analyse(q)
 
     @router.get(

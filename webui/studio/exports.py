@@ -38,7 +38,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Exported:
-    """Where pictures went. written: new files of pictures; there: pictures that lay there already; gone: whose files aren't there any more."""
+    """Where pictures went. written: those that are new there; there: those that lay there already; gone: those without a file."""
 
     folder: str
     written: int
@@ -47,11 +47,12 @@ class Exported:
 
 
 class Exports:
-    """Takes pictures out of history. May be called from any thread. path_of: a picture's file, raises NotFound. own: Easel's own folders."""
+    """Takes pictures out of history. May be called from any thread.
 
-    def __init__(
-        self, history: History, search: SearchDesk, path_of: Callable[[str], Path], own: Callable[[], Collection[Path]]
-    ) -> None:
+    path_of: a picture's file, raises NotFound. own: Easel's own folders.
+    """
+
+    def __init__(self, history: History, search: SearchDesk, path_of: Callable[[str], Path], own: Callable[[], Collection[Path]]) -> None:
         self._history = history
         self._search = search
         self._path_of = path_of
@@ -217,6 +218,9 @@ class _Sink:
     def write(self, data: Any) -> int:
         self._parts.append(bytes(data))
         return len(data)
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
     def flush(self) -> None:
         """Everything is at hand already."""
