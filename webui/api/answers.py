@@ -47,6 +47,23 @@ class Source(BaseModel):
     height: int | None = Field(description="The same.")
 
 
+class ToldOtherwise(BaseModel):
+    """A parameter that Easel has no setting for."""
+
+    key: str
+    value: str
+    reason: str
+
+
+class ImportedFrom(BaseModel):
+    """Where a picture of another program lies."""
+
+    tool: str = Field(description="The program that made it.", examples=["AUTOMATIC1111"])
+    folder: str = Field(description="Whole path on Easel's machine. Untrusted text.")
+    gone: bool = Field(description="The file isn't there any more.")
+    unmapped: list[ToldOtherwise] = Field(description="What would not be the same if Easel drew it.")
+
+
 class Image(BaseModel):
     """One picture with everything that made it."""
 
@@ -66,7 +83,7 @@ class Image(BaseModel):
     sampler: str | None
     schedule_type: str | None
     steps: int | None = Field(ge=1)
-    cfg_scale: float | None = Field(ge=1)
+    cfg_scale: float | None = Field(ge=0)
     clip_skip: int | None = Field(ge=1)
     kind: Literal["txt2img", "img2img", "inpaint", "upscale"] = Field(description="What it was made from.")
     source: Source | None = Field(description="The picture that it started from; null where that was words alone.")
@@ -89,6 +106,7 @@ class Image(BaseModel):
     tags: list[str]
     trashed: bool = Field(description="Whether it is in the trash.")
     tool: str | None = Field(description="The program that made it; null: Easel.")
+    imported: ImportedFrom | None = Field(description="Of another program's picture: where it lies. Its values are as its file tells them.")
 
 
 class FrameAnswer(BaseModel):
@@ -1062,6 +1080,7 @@ class Offer(BaseModel):
     folder: str = Field(description="Folder below Easel's models folder; empty while its kind isn't known.")
     trigger_words: list[str]
     choices: list[OfferedFile]
+    files: int = Field(ge=1, description="How many files that are: more than one where a diffusers folder is fetched whole.")
 
 
 class TokenHosts(BaseModel):
@@ -1098,3 +1117,64 @@ class FolderLook(BaseModel):
     guessed: int = Field(ge=0, description="Files counted by their folder's name alone: old pickles, and what there was no time for.")
     problems: list[str]
     known: bool = Field(description="It is in use already.")
+
+
+ImportState = Literal["waiting", "imported", "double", "foreign", "broken"]
+
+
+class ImportCounts(BaseModel):
+    """How many files of an import are so."""
+
+    waiting: int = Field(ge=0, description="Yet to be read.")
+    imported: int = Field(ge=0, description="In history.")
+    double: int = Field(ge=0, description="Their content was in history already.")
+    foreign: int = Field(ge=0, description="Whole pictures that don't say how they were made.")
+    broken: int = Field(ge=0, description="Could not be read.")
+
+
+class Import(BaseModel):
+    """A folder of another program's pictures that is taken into history. Nothing in it is moved or changed."""
+
+    id: Id
+    folder: str
+    status: Literal["active", "paused", "cancelled", "done", "failed"] = Field(description="failed: the folder can't be looked into.")
+    watched: bool = Field(description="What comes into it later is taken in, too.")
+    looking: bool = Field(description="The folder is being looked through, so the total still grows.")
+    counts: ImportCounts
+    total: int = Field(ge=0, description="Files that may be pictures, as far as they are known.")
+    seconds_left: float | None = Field(ge=0, description="Seconds until all are read; null while that isn't known.")
+    error: ErrorDetail | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class ImportList(BaseModel):
+    """Imports, newest first."""
+
+    items: list[Import]
+
+
+class ImportLook(BaseModel):
+    """What a folder holds."""
+
+    folder: str
+    pictures: int = Field(ge=1, description="Files that may be pictures.")
+    bytes: int = Field(ge=0)
+    more: bool = Field(description="There are more than these: the look was ended after some seconds.")
+
+
+class ImportFile(BaseModel):
+    """One file of an import, and what became of it."""
+
+    path: str = Field(description="Below the folder. Untrusted text.")
+    state: ImportState
+    reason: str | None = Field(description="Why it isn't in history.")
+    hint: str | None
+    image: str | None = Field(description="Its picture in history, or the one with the same content.")
+
+
+class ImportFiles(BaseModel):
+    """A part of the files of an import."""
+
+    items: list[ImportFile]
+    total: int = Field(ge=0, description="How many there are in all that fit.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path, PurePath
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select
@@ -28,7 +29,7 @@ _BOTH = select(
 # The newest generations by their index first: a join sorted by picture would look through all of them.
 _NEWEST = (
     select(generation.c.id, generation.c.steps, generation.c.width, generation.c.height, generation.c.cfg_scale, generation.c.sampler)
-    .where(generation.c.checkpoint == bindparam("checkpoint"))
+    .where(generation.c.checkpoint == bindparam("checkpoint"), generation.c.tool.is_(None))
     .order_by(generation.c.id.desc())
     .limit(_SAMPLES)
 ).subquery()
@@ -74,6 +75,7 @@ def image_view(
         "finishing": [step.model_dump(mode="json") for step in request.finishing],
         "infotext": write_infotext(alone, seed, __version__),
         **_UNMARKED,
+        "imported": None,
         **made,
     }
 
@@ -86,6 +88,24 @@ def _source_of(identifier: str, request: ResolvedRequest) -> dict[str, Any] | No
     width, height = request.picture_size if isinstance(request, ResolvedUpscale) else (None, None)
     source = {"url": f"/api/v1/images/{identifier}/source", "resize_mode": resize_mode}
     return source | {"image": request.init_image, "name": request.init_name, "width": width, "height": height}
+
+
+def _as_told(row: Row[Any]) -> dict[str, Any]:
+    """What another program's picture says of itself, also where Easel has no such thing."""
+    path = Path(row.image_path)
+    return {
+        "seed": None if row.image_seed < 0 else str(row.image_seed),
+        "kind": row.generation_kind,
+        **{name: getattr(row, f"generation_{name}") or None for name in _OF_DRAWN if name != "clip_skip"},
+        "infotext": row.image_facts.get("infotext", ""),
+        "facts": {},
+        "imported": {
+            "tool": row.generation_tool,
+            "folder": str(path.parent),
+            "gone": not path.is_file(),
+            "unmapped": row.image_facts.get("unmapped", []),
+        },
+    }
 
 
 @dataclass(frozen=True)
@@ -109,7 +129,7 @@ class History:
 
     def _view(self, row: Row[Any], tags: list[str]) -> dict[str, Any]:
         identifier = str(row.image_id)
-        return image_view(
+        view = image_view(
             identifier=identifier,
             generation_id=str(row.generation_id),
             url=f"/api/v1/images/{identifier}",
@@ -121,7 +141,7 @@ class History:
                 "height": row.image_height,
                 "seconds": round(row.image_seconds, 3),
                 "bytes": row.image_bytes,
-                "file": row.image_path.rsplit("/", 1)[-1],
+                "file": PurePath(row.image_path).name,
                 "sha256": row.image_sha256.hex(),
                 "film": f"/api/v1/images/{identifier}/film" if self._has_film(row.image_sha256) else None,
                 "mean_colour": row.image_mean_colour,
@@ -135,6 +155,7 @@ class History:
                 "tool": row.generation_tool,
             },
         )
+        return view if row.generation_tool is None else view | _as_told(row)
 
     def page(self, *, before: int | None = None, limit: int = 60) -> tuple[list[dict[str, Any]], str | None]:
         """Pictures newest first, older than `before`; and the id to ask the next page with, None at the end."""

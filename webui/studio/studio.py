@@ -83,6 +83,8 @@ from webui.studio.films import Film, FilmStore
 from webui.studio.history import History
 from webui.studio.ids import IdClock, time_of
 from webui.studio.image_store import FOLDER, ImageStore, is_content_hash
+from webui.studio.import_book import ImportBook
+from webui.studio.imports import Imports
 from webui.studio.journal import FOREVER_PRIORITY, LIVE_PRIORITY, NORMAL_PRIORITY, Job, Journal, NewJob, SubmissionKey, parse_id
 from webui.studio.marks import MarkBook
 from webui.studio.model_desk import ModelDesk
@@ -200,6 +202,11 @@ class Studio:
                 random_seed=lambda: self._rng.randint(0, LAST_RANDOM_SEED),
             ),
         )
+        self.imports = Imports(
+            ImportBook(self.database, ids),
+            self.events,
+            lambda: (settings.data_dir, self.preferences.current.pictures_dir),
+        )
         self.models = ModelDesk(catalog, executor, settings.data_dir / "cache", self.picture_path)
         self.events.listen(self._queue_touched.set)
         catalog.on_change = lambda: self.events.publish("catalog")
@@ -210,6 +217,7 @@ class Studio:
         self._executor.start()
         self._dispatcher.start()
         self.batches.start()
+        self.imports.start()
         self.catalog.start()
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
@@ -217,6 +225,7 @@ class Studio:
         """End the worker; an unfinished job is made at the next start."""
         self._closed.set()
         self.batches.close()
+        self.imports.close()
         self._dispatcher.close()
         self.catalog.close()
         self.database.close()

@@ -280,3 +280,34 @@ workshop_order = Table(
     Index("workshop_order_status", "status", "id"),
 )
 """Long work that makes no picture: downloads, merges, conversions."""
+
+import_source = Table(
+    "import_source",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("folder", Text, nullable=False, unique=True),
+    Column("status", String(16), nullable=False),
+    Column("watched", Boolean, nullable=False),
+    # Whether the folder was looked through to its end since it was last asked for.
+    Column("walked", Boolean, nullable=False),
+    Column("error", JSON(none_as_null=True)),
+    Column("ended", BigInteger),
+)
+"""Folders of other programs whose pictures are taken into history."""
+
+import_file = Table(
+    "import_file",
+    metadata,
+    Column("source_id", BigInteger, ForeignKey("import_source.id", ondelete="CASCADE"), primary_key=True),
+    # Below the folder, with "/".
+    Column("path", Text, primary_key=True),
+    # Bytes, and nanoseconds since 1970: a file that differs is read again.
+    Column("size", BigInteger, nullable=False),
+    Column("mtime", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    # Its picture, or the one with the same content. That may be gone by now.
+    Column("image_id", BigInteger),
+    Column("error", JSON(none_as_null=True)),
+    Index("import_file_state", "source_id", "state", "path"),
+)
+"""Files of imports, and what became of each: written together with the picture's own rows."""

@@ -7,7 +7,10 @@ import { currentView, onView, showView } from "./history-state.js";
  * The views, in the order of their tabs. load: gives the function that fills the view's element when it is opened first; the pictures
  * are there from the start. beside: what stays in sight beside it, of "filters", "search" and "detail".
  */
-export const VIEWS = [{ name: "pictures", words: "Pictures", beside: ["filters", "search", "detail"] }];
+export const VIEWS = [
+  { name: "pictures", words: "Pictures", beside: ["filters", "search", "detail"] },
+  { name: "import", words: "Import", beside: [], load: async () => (await import("./history-import.js")).mountImport },
+];
 
 /**
  * What stands in the detail of a picture between its actions and its parameters, from top to bottom: functions that take an Image and

@@ -22,7 +22,7 @@ let plan = new Map(); // id -> place in the order in which they will run, as far
 
 /**
  * Events: "snapshot", "job" {job, before}, "progress" {…}, "picture" {image, job, live}, "note", "queue", "notices", "worker",
- * "catalog", "memory", "batch", "batch_removed", "order", "order_progress", "order_removed", "training_sample", "styles", "presets", "settings", "connection".
+ * "catalog", "memory", "batch", "batch_removed", "order", "order_progress", "order_removed", "training_sample", "import", "import_removed", "imported", "styles", "presets", "settings", "connection".
  */
 export const changes = new EventTarget();
 
@@ -128,6 +128,15 @@ const TAKE = {
   },
   training_sample({ order, name }) {
     tell("training_sample", { order, name });
+  },
+  import(event) {
+    tell("import", event.import);
+  },
+  import_removed(event) {
+    tell("import_removed", event.import);
+  },
+  imported({ pictures }) {
+    tell("imported", pictures);
   },
   system({ doing }) {
     tell("system", { doing });
