@@ -100,13 +100,13 @@ class Image(BaseModel):
     mean_colour: str = Field(pattern="^#[0-9a-f]{6}$", description="The ground to show while the picture loads.")
     facts: dict[str, Any] = Field(description="What was measured while it was made: device, dtype, versions, seconds by stage.")
     created_at: str = Field(description="UTC, ISO 8601; empty for a live picture.")
-    imported: ImportedFrom | None = Field(description="Of another program's picture: where it lies. Its values are as its file tells them.")
     favourite: bool
     rating: int | None = Field(ge=1, le=5)
     note: str
     tags: list[str]
     trashed: bool = Field(description="Whether it is in the trash.")
     tool: str | None = Field(description="The program that made it; null: Easel.")
+    imported: ImportedFrom | None = Field(description="Of another program's picture: where it lies. Its values are as its file tells them.")
 
 
 class FrameAnswer(BaseModel):

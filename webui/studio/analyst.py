@@ -68,7 +68,26 @@ class Analyst:
             loras: dict[int, tuple[str, ...]] = {}
             for number, name in connection.execute(used):
                 loras[number] = (*loras.get(number, ()), name)
-        return [Made(*row[:-2], loras.get(row.generation_id, ()), row.rating, bool(row.favourite)) for row in rows]
+        return [
+            Made(
+                id=row.id,
+                generation=row.generation_id,
+                prompt=row.prompt,
+                checkpoint=row.checkpoint,
+                sampler=row.sampler,
+                schedule=row.schedule_type,
+                steps=row.steps,
+                cfg=row.cfg_scale,
+                width=row.width,
+                height=row.height,
+                kind=row.kind,
+                tool=row.tool,
+                loras=loras.get(row.generation_id, ()),
+                rating=row.rating,
+                favourite=row.favourite,
+            )
+            for row in rows
+        ]
 
 
 def _days(made: list[Made]) -> dict[str, str | None]:

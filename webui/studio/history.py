@@ -74,8 +74,8 @@ def image_view(
         "hires": request.enlargement is not None,
         "finishing": [step.model_dump(mode="json") for step in request.finishing],
         "infotext": write_infotext(alone, seed, __version__),
-        "imported": None,
         **_UNMARKED,
+        "imported": None,
         **made,
     }
 

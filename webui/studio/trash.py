@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 
 from sqlalchemy import Connection, Row, delete, exists, select, update
 
 from webui.errors import EaselError
 from webui.studio.database import Database
 from webui.studio.ids import IdClock
-from webui.studio.picture_file import PictureFolder
+from webui.studio.picture_file import PictureFolder, is_imported
 from webui.studio.search.clauses import one_of
 from webui.studio.tables import generation, image
 
@@ -67,7 +66,7 @@ class Trash:
             gone = []
             for row in part:
                 try:
-                    freed += 0 if PurePath(row.path).is_absolute() else self._pictures.remove(row.path, row.sha256)
+                    freed += 0 if is_imported(row.path) else self._pictures.remove(row.path, row.sha256)
                     gone.append(row.id)
                 except (OSError, EaselError) as problem:
                     log.warning("%s stays in the trash: %s", row.path, problem)
