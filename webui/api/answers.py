@@ -181,6 +181,136 @@ class Progress(BaseModel):
     preview: str | None = Field(description="Path of the newest preview (JPEG).")
 
 
+class FactChangeAnswer(BaseModel):
+    """A fact that decides a picture's bytes, and is another one now."""
+
+    fact: str = Field(description="Its name, or the field of the request.", examples=["attention", "versions.torch", "cfg_scale"])
+    label: str = Field(description="The same in words.", examples=["Attention"])
+    before: str
+    after: str
+
+
+class Replay(BaseModel):
+    """What comparing a picture with its original found."""
+
+    id: Id
+    created_at: datetime
+    of: Id = Field(description="Id of the original.")
+    job: Id = Field(description="The job that made it again.")
+    verdict: Literal["identical", "close", "different"] = Field(
+        description="identical: every pixel is the same. close: no channel differs by more than 8 of 255. different: one does, or the size."
+    )
+    pixels: int = Field(ge=1, description="Of the original.")
+    differing: int = Field(ge=0, description="How many of them are not the same.")
+    largest: int | None = Field(ge=0, le=255, description="Largest difference of a channel; null where the sizes differ.")
+    mean: float | None = Field(ge=0, le=255, description="Mean difference of all channels; null where the sizes differ.")
+    same_file: bool = Field(description="Whether the original's file would come out again, byte for byte but for the times in it.")
+    changes: list[FactChangeAnswer] = Field(description="Facts that are others than when the original was made, the most telling first.")
+    made: Id | None = Field(description="The picture that was kept; null where it is identical, and so was not.")
+
+
+class Replays(BaseModel):
+    """The replays of a picture, newest first."""
+
+    items: list[Replay]
+
+
+class LineageNode(BaseModel):
+    """A picture of a family."""
+
+    id: str = Field(description="Id of the picture; the SHA-256 of one that was put in from elsewhere.")
+    url: str = Field(description="Path of the picture.")
+    thumbnail: str = Field(description="Path of a small one.")
+    made_by: str = Field(description="What made it, in words.", examples=["txt2img", "Inpaint", "Upscale 4 ×", "Source"])
+    kind: Literal["txt2img", "img2img", "inpaint", "upscale"] | None = Field(description="Null of one that was put in from elsewhere.")
+    prompt: str
+    mean_colour: str = Field(pattern="^#[0-9a-f]{6}$")
+    trashed: bool
+    created_at: datetime | None = Field(description="Null of one that was put in from elsewhere.")
+
+
+class LineageLink(BaseModel):
+    """One picture of a family was made from another."""
+
+    source: str = Field(description="Id of a node.")
+    image: str = Field(description="Id of the node that was made from it.")
+    relation: Literal["init", "mask", "upscale", "hires", "control", "variation", "replay", "script"]
+
+
+class LineageAnswer(BaseModel):
+    """All that a picture came from, and all that came of any of these."""
+
+    nodes: list[LineageNode] = Field(max_length=400, description="Those that were put in from elsewhere, then the others, oldest first.")
+    links: list[LineageLink]
+    whole: bool = Field(description="False where the family is larger than what is told.")
+
+
+class DiffRun(BaseModel):
+    """Neighbouring words of a prompt that fared alike."""
+
+    kind: Literal["same", "added", "removed", "reweighted"]
+    text: str
+    before: float | None = Field(description="Weight in the first prompt; null where they aren't in it.")
+    after: float | None = Field(description="The same of the second prompt.")
+    when: str = Field(description="The moment they are asked for, in words; empty for always.", examples=["to 0.5", "1 of 3 in turn"])
+    spaced: bool = Field(description="Whether a space stands before them.")
+
+
+class PromptDiffAnswer(BaseModel):
+    """A prompt's words from the first picture to the second."""
+
+    field: str = Field(examples=["prompt", "negative_prompt", "regions"])
+    label: str
+    runs: list[DiffRun]
+    added: int = Field(ge=0)
+    removed: int = Field(ge=0)
+    reweighted: int = Field(ge=0)
+    change: dict[str, Any] | None = Field(description="Fields of a request that give the first picture what the second has.")
+
+
+class ParameterDiffAnswer(BaseModel):
+    """A parameter of both pictures, in words."""
+
+    name: str
+    label: str
+    before: str
+    after: str
+    changed: bool
+    change: dict[str, Any] | None = Field(
+        description="Fields of a request that give the first picture what the second has (as for POST /history/{image_id}/branch); null "
+        "where it can't have that."
+    )
+
+
+class EditAnswer(BaseModel):
+    """A picture on the way from one to another, and what was changed for it since the one before."""
+
+    image: str = Field(description="Id of the picture.")
+    thumbnail: str
+    created_at: datetime
+    prompts: list[PromptDiffAnswer]
+    parameters: list[ParameterDiffAnswer]
+
+
+class DiffAnswer(BaseModel):
+    """What is different between two pictures, and the essential parameters where they are not."""
+
+    before: Image
+    after: Image
+    changes: int = Field(ge=0, description="How much is different: runs of words, and parameters.")
+    prompts: list[PromptDiffAnswer]
+    parameters: list[ParameterDiffAnswer]
+    way: list[EditAnswer] = Field(description="What led from the earlier picture to the later one, that one last; else empty.")
+
+
+class Duplicates(BaseModel):
+    """Pictures that a request would make again."""
+
+    pictures: int = Field(ge=1, description="How many the request makes.")
+    made: int = Field(ge=0, description="How many of them were made already; 0 where chance decides what is made.")
+    images: list[Image] = Field(description="At most four of those, in the request's order.")
+
+
 class Job(BaseModel):
     """One job."""
 
@@ -206,6 +336,7 @@ class Job(BaseModel):
     error: ErrorDetail | None
     notes: list[str] = Field(description="What you should know that stopped nothing.")
     images: list[Image] = Field(description="The finished pictures, in order.")
+    replay: Replay | None = Field(description="Of a job that made a picture again: what comparing the two found.")
 
 
 class WaitingJob(Job):

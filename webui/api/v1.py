@@ -20,6 +20,7 @@ from webui.api.finishing import build_finishing_router
 from webui.api.images import build_image_router
 from webui.api.imports import build_import_router
 from webui.api.jobs import EventNumber, LastEventId, build_job_router
+from webui.api.lineage import build_lineage_router
 from webui.api.models import build_model_router
 from webui.api.pictures import build_picture_router
 from webui.api.problems import new_router, problems
@@ -44,6 +45,7 @@ def build_routers(studio: Studio, doctor: Doctor, workshop: Workshop) -> list[AP
         build_studio_router(studio, streams),
         build_job_router(studio, streams),
         build_batch_router(studio),
+        build_lineage_router(studio),
         build_import_router(studio),
         build_picture_router(studio),
         build_image_router(studio),
@@ -89,7 +91,7 @@ def build_studio_router(studio: Studio, streams: Streams) -> APIRouter:
     async def events(after: EventNumber = None, last_event_id: LastEventId = None) -> EventSourceResponse:
         """Server-sent events of everything; resumes after Last-Event-ID or `after`.
 
-        Types: job, jobs (many changed: look at the queue again), progress, picture, note, queue, notices, worker, catalog,
+        Types: job, jobs (many changed: look at the queue again), progress, picture, replay, note, queue, notices, worker, catalog,
         memory (look at /models/memory again), batch, batch_removed, import, import_removed,
         imported (pictures came into history), order, order_progress, order_removed, training_sample, styles,
         presets, settings, system, and reset (too far behind: fetch /snapshot again).

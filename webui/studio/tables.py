@@ -55,7 +55,10 @@ job = Table(
     Column("ended", BigInteger),
     # Where its pictures go, relative to the pictures folder and without an ending; none: where the settings say.
     Column("wanted_path", Text),
+    # `webui.studio.origin.Origin`: the picture that it makes again, and what follows it.
+    Column("origin", JSON(none_as_null=True)),
 )
+Index("job_origin", job.c.id, sqlite_where=job.c.origin.is_not(None))
 # Both hold all that the line and its estimate need, so that 10,000 waiting jobs are looked through without reading their rows.
 Index("job_line", job.c.status, job.c.priority.desc(), job.c.position, job.c.id, job.c.checkpoint, job.c.overtaken, job.c.work)
 Index("job_work", job.c.status, job.c.checkpoint, job.c.work)
@@ -262,6 +265,24 @@ saved_search = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("query", Text, nullable=False),
 )
+
+replay = Table(
+    "replay",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    # The original.
+    Column("image_id", BigInteger, ForeignKey("image.id", ondelete="CASCADE"), nullable=False),
+    Column("job_id", BigInteger, nullable=False),
+    # identical, close or different.
+    Column("verdict", String(16), nullable=False),
+    # The rest of `webui.studio.replays.Proof`.
+    Column("told", JSON, nullable=False),
+    # The picture that was kept, where it is another one.
+    Column("made", BigInteger),
+    Index("replay_image", "image_id", "id"),
+    Index("replay_job", "job_id", unique=True),
+)
+"""What came of making pictures again: each was compared with its original."""
 
 workshop_order = Table(
     "workshop_order",

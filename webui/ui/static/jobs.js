@@ -21,7 +21,7 @@ export const known = {
 let plan = new Map(); // id -> place in the order in which they will run, as far as it is known
 
 /**
- * Events: "snapshot", "job" {job, before}, "progress" {…}, "picture" {image, job, live}, "note", "queue", "notices", "worker",
+ * Events: "snapshot", "job" {job, before}, "progress" {…}, "picture" {image, job, live}, "replay" {image, replay}, "note", "queue", "notices", "worker",
  * "catalog", "memory", "batch", "batch_removed", "order", "order_progress", "order_removed", "training_sample", "import", "import_removed", "imported", "styles", "presets", "settings", "connection".
  */
 export const changes = new EventTarget();
@@ -96,6 +96,9 @@ const TAKE = {
     }
     if (!live && !known.pictures.some((other) => other.id === image.id)) known.pictures = grouped([image, ...known.pictures]);
     tell("picture", { job, image, live });
+  },
+  replay({ image, replay }) {
+    tell("replay", { image, replay });
   },
   note(note) {
     known.jobs.get(note.job)?.notes.push(note.text);
