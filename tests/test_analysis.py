@@ -122,8 +122,9 @@ def test_an_evening_with_one_prompt_is_one_voice() -> None:
     evening = [picture(n, "unicorn dream", favourite=True) for n in range(100)]
     others = [picture(200 + n, f"plain{n} thing", favourite=n % 5 == 0) for n in range(300)]
     told = {trait["value"]: trait for trait in lifts([*evening, *others])["traits"]}
-    assert told["unicorn"]["voices"] == 1.0
-    assert not told["unicorn"]["sure"]
+    assert told["unicorn dream"]["voices"] == 1.0
+    assert not told["unicorn dream"]["sure"]
+    assert "unicorn" not in told  # it says what the pair says
 
 
 def test_too_few_good_pictures_say_nothing() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +15,10 @@ import pytest
 from other_programs import Outputs, write_outputs
 from served import serving
 from test_imports import ROOT
+from typer.testing import CliRunner, Result
+
+from webui.cli import cli
+from webui.errors import InvalidRequest
 
 MANY = 42
 
@@ -136,21 +138,20 @@ def test_the_command_line_imports_and_exports(tmp_path: Path) -> None:
     root = tmp_path / "elsewhere"
     written = write_outputs(root, 24, broken=0.2)
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "webui.cli", "history", *arguments, "--data-dir", str(tmp_path / "data")]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(cli, ["history", *arguments, "--data-dir", str(tmp_path / "data")])
 
     taken = run("import", str(root))
-    assert taken.returncode == 0, taken.stderr
+    assert taken.exit_code == 0, taken.output
     assert f"{len(written.prompts)}  in history" in taken.stdout
     for path in written.broken | written.foreign:
         assert f"{path}: " in taken.stderr
     out = tmp_path / "all.jsonl"
-    assert run("export", "--out", str(out)).returncode == 0
+    assert run("export", "--out", str(out)).exit_code == 0
     assert len(out.read_text("utf-8").splitlines()) == len(written.prompts)
     refused = run("export", "--out", str(out))
-    assert refused.returncode == 1 and "is there already" in refused.stderr
-    assert "no folder" in run("import", str(tmp_path / "nowhere")).stderr
+    assert isinstance(refused.exception, InvalidRequest) and "is there already" in str(refused.exception)
+    assert "no folder" in str(run("import", str(tmp_path / "nowhere")).exception)
 
 
 def test_the_docs_example_reads_an_export(

@@ -9,6 +9,7 @@ import { currentView, onView, showView } from "./history-state.js";
  */
 export const VIEWS = [
   { name: "pictures", words: "Pictures", beside: ["filters", "search", "detail"] },
+  { name: "analysis", words: "Analysis", beside: ["search"], load: async () => (await import("./history-analysis.js")).mountAnalysis },
   { name: "import", words: "Import", beside: [], load: async () => (await import("./history-import.js")).mountImport },
 ];
 
