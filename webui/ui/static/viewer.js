@@ -27,7 +27,7 @@ export function viewed() {
   return image;
 }
 
-/** `neighbour(image, direction)` gives the next (1) or previous (-1) picture, or null. */
+/** `neighbour(image, direction)` gives the next (1) or previous (-1) picture, or null; or a promise of it. */
 export function view(picture, neighbour) {
   if (!image) from = document.activeElement;
   step = neighbour;
@@ -37,9 +37,10 @@ export function view(picture, neighbour) {
   place.focus({ preventScroll: true });
 }
 
-export function stepViewer(direction) {
-  const next = step?.(image, direction);
-  if (next) show(next);
+export async function stepViewer(direction) {
+  const from = image;
+  const next = await step?.(from, direction);
+  if (next && image === from) show(next);
 }
 
 /** False if it was not open. */

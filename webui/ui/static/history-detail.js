@@ -1,0 +1,51 @@
+// The picture whose detail is shown: itself, what can be done with it, where it came from, and all that made it.
+
+import { compare } from "./comparing.js";
+import { filmStrip } from "./film-strip.js";
+import { neighbour } from "./history-grid.js";
+import { DETAIL_PARTS } from "./history-shell.js";
+import { chosenImage } from "./history-state.js";
+import { icon } from "./icons.js";
+import { fill, h } from "./markup.js";
+import { button, copyPicture, download, enlargeButton, parameters, useParameters } from "./picture.js";
+import { sendButton } from "./send-to.js";
+import { view } from "./viewer.js";
+import { nameOf } from "./words.js";
+
+/** Draws it anew. close: what its button does. */
+export function drawDetail(place, close) {
+  const image = chosenImage();
+  place.classList.toggle("is-empty", !image);
+  if (!image) return fill(place, h("div", { class: "ez-empty" }, icon("info"), h("p", {}, "Pick a picture to see everything that made it.")));
+  const full = button("full", "Full screen", () => view(image, neighbour), { bare: true, key: "Space", kind: "ghost s" });
+  const shut = button("close", "Close", close, { bare: true, key: "Esc", kind: "ghost s" });
+  const box = h("div", { class: "ez-detail-picture" }, h("img", { src: image.url, alt: nameOf(image) }));
+  return fill(
+    place,
+    h("div", { class: "ez-head" }, h("span", { class: "cut", title: image.prompt }, nameOf(image)), h("span", { class: "end row" }, full, shut)),
+    h(
+      "div",
+      { class: "ez-scroll" },
+      box,
+      filmStrip(image, box),
+      h(
+        "div",
+        { class: "row wrap ez-detail-acts" },
+        button("apply", "Use parameters", () => useParameters(image), { key: "U", kind: "primary grow" }),
+        sendButton(image),
+        enlargeButton(image, { bare: true }),
+        image.source && button("before", "Before and after", () => showBeside(image), { bare: true, key: "C" }),
+        button("copy", "Copy", () => copyPicture(image), { bare: true, key: "Ctrl C" }),
+        button("download", "Download", () => download(image), { bare: true, key: "D" }),
+      ),
+      DETAIL_PARTS.map((part) => part(image)),
+      parameters(image),
+    ),
+  );
+}
+
+// On the whole screen, with what it started from.
+function showBeside(image) {
+  compare(true);
+  view(image, neighbour);
+}
