@@ -192,7 +192,8 @@ def test_facts(recorder: Recorder) -> None:
     assert facts["dtype"] == "float32"
     assert facts["attention"] == "SDPA"
     assert facts["sigmas"] == 5
-    assert facts["versions"].keys() == {"torch", "diffusers", "transformers"}
+    assert facts["versions"].keys() == {"torch", "diffusers", "transformers", "numpy", "pillow"}
+    assert (facts["pictures"], facts["threads"]) == (1, torch.get_num_threads()) and facts["source"]
     assert isinstance(events[-1], Done)
     assert events[-1].facts["denoise"] == facts["denoise"]
 

@@ -38,6 +38,10 @@ def rows(path: Path, query: str) -> list[tuple]:
         return connection.execute(query).fetchall()
 
 
+def columns_of(path: Path, table: str) -> list[str]:
+    return [name for (name,) in rows(path, f"SELECT name FROM pragma_table_info('{table}')")]
+
+
 # databases and requests of earlier versions
 
 
@@ -60,12 +64,12 @@ def test_a_database_of_an_earlier_version_is_backed_up_and_goes_on(
     settings.data_dir.mkdir(parents=True)
     path = settings.data_dir / DATABASE_FILE
     shutil.copy(golden, path)
-    before = {table: rows(golden, f"SELECT * FROM {table}") for table in ("job", "generation", "image")}
+    columns = {table: ", ".join(columns_of(golden, table)) for table in ("job", "generation", "image")}
+    before = {table: rows(golden, f"SELECT {names} FROM {table} ORDER BY id") for table, names in columns.items()}
     studio = new_studio(start=False)
     backup = settings.data_dir / f"easel-before-{FORM}.sqlite3"
-    assert {table: rows(backup, f"SELECT * FROM {table}") for table in before} == before
-    after = {table: rows(path, f"SELECT * FROM {table}") for table in before}
-    assert {table: [row[: len(old[0])] for row in after[table]] for table, old in before.items()} == before
+    for file in (backup, path):
+        assert {table: rows(file, f"SELECT {names} FROM {table} ORDER BY id") for table, names in columns.items()} == before
     (done,) = [job for job in studio.ended_jobs(10) if job["status"] == "done"]
     assert "中文 🍎" in done["prompt"]
     assert len(done["images"]) == 2

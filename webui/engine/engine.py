@@ -49,6 +49,7 @@ from webui.engine.stopwatch import Stopwatch
 from webui.engine.tiled_denoising import LatentTiles
 from webui.engine.tiling import overlapped, seamless, without_overlap
 from webui.engine.upscale import enlarge_with_less, plan_way
+from webui.generation.attention import XFORMERS
 from webui.generation.enlarging import Enlargement, known_upscaler
 from webui.generation.events import Done, InMemory, Interrupted, Note, Skipped, Stage, Step, WorkerEvent
 from webui.generation.job import JobSpec
@@ -85,11 +86,19 @@ ONE_COLOUR = "of one colour"
 IF_UNEXPECTED = "If you did not ask for that, try another seed, a lower CFG scale or another checkpoint."
 
 VERSIONS_OF = ("torch", "diffusers", "transformers")
+BESIDE_THE_DRAWING = ("numpy", "pillow")
+KERNELS_FROM = "xformers"
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of the libraries that a picture depends on."""
+    """Versions of the libraries that a text encoder's words depend on."""
     return {name: version(name) for name in VERSIONS_OF}
+
+
+def versions_of_pictures(attention: Sequence[str]) -> dict[str, str]:
+    """Versions of all libraries that a picture's pixels depend on. attention: the kernels that work here."""
+    kernels = (KERNELS_FROM,) if XFORMERS in attention else ()
+    return library_versions() | {name: version(name) for name in (*BESIDE_THE_DRAWING, *kernels)}
 
 
 def _conditioning_files(device: Device, folder: Path | None) -> ConditioningFiles | None:
@@ -307,7 +316,8 @@ class Engine:
         self._conditioning = ConditioningCache(_conditioning_files(device, conditioning_folder))
         self._adapters = AdapterShelf()
         self._memory = MemoryBook(device)
-        self._versions = library_versions()
+        self._versions = versions_of_pictures(device.attention)
+        self._source = source_hash()
 
     @torch.no_grad()
     def run(self, job: JobSpec, control: JobControl, emit: Emit) -> None:
@@ -458,7 +468,7 @@ class Engine:
                 run.emit(Skipped(image))
         else:
             measured = {**group.watch.seconds, **memory_facts(list(group.memories.values()))}
-            facts = self._facts(run) | measured | {"work": picture_work(run.job.drawn)} | drawn.facts
+            facts = self._facts(run) | measured | {"work": picture_work(run.job.drawn), "pictures": len(images)} | drawn.facts
             finisher, spent = Finisher(run.job, run.control, run.emit, self._checkpoints, self.device), 0.0
             for image, picture in zip(images, self._finished(drawn), strict=True):
                 seconds = (time.perf_counter() - started - spent) / len(images)
@@ -795,7 +805,13 @@ class Engine:
         return {**run.watch.seconds, **self._machine_facts(), **asked}
 
     def _machine_facts(self) -> dict[str, Any]:
-        return {"device": self.device.name, "dtype": self.device.dtype_name, "versions": self._versions}
+        return {
+            "device": self.device.name,
+            "dtype": self.device.dtype_name,
+            "threads": torch.get_num_threads(),
+            "versions": self._versions,
+            "source": self._source,
+        }
 
 
 class _Progress:

@@ -8,8 +8,9 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from PIL import Image, ImageDraw
@@ -42,6 +43,10 @@ def paint(request: ResolvedRequest, seed: int | None) -> Image.Image:
     return picture
 
 
+Painter = Callable[[ResolvedRequest, int | None], Image.Image]
+"""A request and the seed of one of its pictures -> that picture."""
+
+
 def _finishing(request: ResolvedRequest, image: int) -> Iterator[WorkerEvent]:
     """Each step of the chain, in as many parts."""
     whole = len(request.finishing) * _FAKE_TILES
@@ -61,10 +66,15 @@ def _preview(picture: Image.Image, share: float, size: tuple[int, int] = (128, 1
 class FakeExecutor:
     """Runs in threads of this process; obeys interrupt and skip at each step like the real one.
 
-    step_seconds: how long one step takes (EASEL_FAKE_STEP_SECONDS overrides it for a started server).
+    step_seconds: how long one step takes (EASEL_FAKE_STEP_SECONDS overrides it for a started server). painter: what makes a picture.
+    facts: what is told of each picture besides, or otherwise than usual.
     """
 
-    def __init__(self, step_seconds: float | None = None) -> None:
+    def __init__(
+        self, step_seconds: float | None = None, painter: Painter = paint, facts: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
+        self._painter = painter
+        self._facts = facts
         self._step_seconds = float(os.environ.get("EASEL_FAKE_STEP_SECONDS", "0.02")) if step_seconds is None else step_seconds
         self._running: set[str] = set()
         self._interrupted: set[str] = set()
@@ -108,7 +118,7 @@ class FakeExecutor:
 
     def _one(self, job: JobSpec, image: int) -> Iterator[WorkerEvent]:
         started = time.monotonic()
-        picture = paint(job.request, job.request.image_seeds[image])
+        picture = self._painter(job.request, job.request.image_seeds[image])
         for event in itertools.chain(self._steps(job, image, picture), _finishing(job.request, image)):
             self._closed.wait(self._step_seconds)
             if job.job_id in self._interrupted:
@@ -118,7 +128,13 @@ class FakeExecutor:
                 yield Skipped(image)
                 return
             yield event
-        facts = {"seconds": time.monotonic() - started, "device": "fake", "dtype": "none", "attention": "none"}
+        facts: dict[str, Any] = {
+            "seconds": time.monotonic() - started,
+            "device": "fake",
+            "dtype": "none",
+            "attention": "none",
+            **self._facts,
+        }
         if isinstance(job.request, ResolvedUpscale):
             facts["work"] = sum(works(job.request.finishing, job.request.picture_size))
         yield Picture(image, picture.width, picture.height, picture.tobytes(), facts)

@@ -11,14 +11,23 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, update
 
 from webui.errors import Conflict, KeyUsedDifferently, NotFound, QueueFull
+from webui.generation.adapters import loras_named
 from webui.generation.images import image_hashes
-from webui.generation.request import GenerationRequest, ResolvedRequest, ResolvedUpscale, dump_request, load_request, load_resolved
+from webui.generation.request import (
+    GenerationRequest,
+    ResolvedRequest,
+    ResolvedTxt2Img,
+    ResolvedUpscale,
+    dump_request,
+    load_request,
+    load_resolved,
+)
 from webui.planning.estimate import work_of
 from webui.studio.database import Database
 from webui.studio.ids import COUNTER_BITS, IdClock
 from webui.studio.line import LOOK_AHEAD, MOST_OVERTAKEN, Waiting
 from webui.studio.picture_file import PictureFile
-from webui.studio.tables import generation, image, job, remembered, submission, used_image
+from webui.studio.tables import generation, image, job, lora_use, remembered, submission, used_image
 
 WAITING, RUNNING, DONE, CANCELLED, FAILED = "waiting", "running", "done", "cancelled", "failed"
 ENDED = (DONE, CANCELLED, FAILED)
@@ -446,6 +455,7 @@ class Journal:
                     seed=NO_SEED if record.seed is None else record.seed,
                     seconds=float(record.facts.get("seconds", 0.0)),
                     mean_colour=record.mean_colour,
+                    look=record.look,
                     facts=record.facts,
                 )
             )
@@ -469,6 +479,11 @@ class Journal:
                 resolved=entry.resolved_text,
             )
         )
+        if weights := _lora_weights(request):
+            # Before the pictures: they are found by these, too.
+            connection.execute(
+                insert(lora_use), [{"generation_id": identifier, "name": name, "weight": weight} for name, weight in weights.items()]
+            )
         return identifier
 
     def finished_images(self, identifier: int) -> set[int]:
@@ -588,6 +603,14 @@ def _drawing_of(request: ResolvedRequest) -> dict[str, Any]:
         width, height = request.picture_size
         return {**_UNDRAWN, "width": width, "height": height}
     return {name: getattr(request, name) for name in (*_UNDRAWN, "width", "height")}
+
+
+def _lora_weights(request: ResolvedRequest) -> dict[str, float]:
+    """The LoRAs that a request's pictures are drawn with, and how much of each; of an upscale those that its source names."""
+    if isinstance(request, ResolvedUpscale):
+        return {network.name: network.unet_weight for network in reversed(loras_named(request.source_prompt))}
+    hires = request.hires_loras if isinstance(request, ResolvedTxt2Img) else ()
+    return {lora.name: lora.unet_weight for lora in reversed((*request.loras, *hires))}
 
 
 def _new_job(row: dict[str, Any]) -> Job:

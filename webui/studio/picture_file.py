@@ -23,6 +23,7 @@ from webui.generation.infotext import write_infotext
 from webui.generation.loopback import STARTED_FROM, started_from
 from webui.generation.request import ResolvedRequest, dump_request, load_resolved
 from webui.pictures.decoding import as_rgb
+from webui.pictures.looks import look_of
 from webui.studio import picture_format
 from webui.studio.carried import NOTHING, Carried
 from webui.studio.naming import PATH_BYTES, OutputStyle, Subject, place
@@ -43,7 +44,10 @@ _LONGEST_SUFFIX = max(len(suffix) for suffix in (*_SIDECAR_SUFFIX.values(), *(fo
 
 @dataclass(frozen=True)
 class PictureFile:
-    """What is recorded of one picture, encoded to `data`; sha256 and mean_colour describe it. seed: None where it wasn't drawn."""
+    """What is recorded of one picture, encoded to `data`; sha256, mean_colour and look describe it.
+
+    seed: None where it wasn't drawn. look: `webui.pictures.looks.look_of`.
+    """
 
     data: bytes
     sha256: bytes
@@ -51,6 +55,7 @@ class PictureFile:
     height: int
     seed: int | None
     mean_colour: str
+    look: int
     facts: dict[str, Any]
 
 
@@ -117,7 +122,9 @@ def encode(
 
 
 def _describe(data: bytes, picture: Image.Image, seed: int | None, facts: dict[str, Any]) -> PictureFile:
-    return PictureFile(data, hashlib.sha256(data).digest(), picture.width, picture.height, seed, mean_colour(picture), facts)
+    return PictureFile(
+        data, hashlib.sha256(data).digest(), picture.width, picture.height, seed, mean_colour(picture), look_of(picture), facts
+    )
 
 
 def read_back(path: Path) -> PictureFile:

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    column,
+    table,
+    true,
+)
 
 metadata = MetaData()
+
+_ROW_ID = BigInteger().with_variant(Integer, "sqlite")
+"""An id that is the number of its row: SQLite takes a column for that only where it is called INTEGER."""
 
 job = Table(
     "job",
@@ -110,7 +130,7 @@ remembered = Table("remembered", metadata, Column("name", String(64), primary_ke
 generation = Table(
     "generation",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _ROW_ID, primary_key=True, autoincrement=False),
     Column("job_id", BigInteger, nullable=False, index=True),
     Column("kind", String(16), nullable=False),
     # Of what isn't drawn (an upscale): those that its source was made from, as far as its file told.
@@ -126,18 +146,27 @@ generation = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("seed", BigInteger, nullable=False),
+    Column("grid_path", Text),
+    # The program that made it; none: Easel.
+    Column("tool", String(32)),
+    # SHA-256 of what makes the same pictures.
+    Column("signature", LargeBinary(32)),
+    # Long texts stand last: what stands behind them is slow to read.
     Column("asked", Text, nullable=False),
     Column("resolved", Text, nullable=False),
-    Column("grid_path", Text),
+    # What a replay compares: devices, versions and the like, as far as they are known.
+    Column("fingerprint", JSON(none_as_null=True)),
     Index("generation_checkpoint", "checkpoint", "id"),
 )
+Index("generation_signature", generation.c.signature, sqlite_where=generation.c.signature.is_not(None))
 
 image = Table(
     "image",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _ROW_ID, primary_key=True, autoincrement=False),
     Column("generation_id", BigInteger, ForeignKey("generation.id", ondelete="CASCADE"), nullable=False),
     Column("idx", Integer, nullable=False),
+    # Relative to the pictures folder; of what was taken in from elsewhere, where it lies.
     Column("path", Text, nullable=False, unique=True),
     Column("sha256", LargeBinary(32), nullable=False, index=True),
     Column("width", Integer, nullable=False),
@@ -146,14 +175,98 @@ image = Table(
     Column("seed", BigInteger, nullable=False),
     Column("seconds", Float, nullable=False),
     Column("mean_colour", String(7), nullable=False),
+    # 1 to 5.
+    Column("rating", Integer),
+    Column("favourite", Boolean, nullable=False, default=False),
+    Column("note", Text, nullable=False, default=""),
+    # An id of the time when it was put into the trash; pictures that were put there together share it.
+    Column("trashed", BigInteger),
+    # `webui.pictures.looks.look_of`, by which similar pictures are found; none where it isn't known.
+    Column("look", BigInteger),
     Column("facts", JSON, nullable=False),
     Index("image_generation", "generation_id", "idx", unique=True),
+    Index("image_seed", "seed"),
+)
+# Each in the order of pages, newest first, so that what few pictures have is found without looking at all.
+Index("image_look", image.c.id, image.c.look, sqlite_where=image.c.look.is_not(None))
+Index("image_rating", image.c.id, image.c.rating, sqlite_where=image.c.rating.is_not(None))
+Index("image_favourite", image.c.id, sqlite_where=image.c.favourite == true())
+Index("image_note", image.c.id, sqlite_where=image.c.note != "")
+Index("image_trashed", image.c.id, sqlite_where=image.c.trashed.is_not(None))
+
+image_fts = table("image_fts", column("rowid"), column("image_fts"))
+"""The index of words (FTS5), one row for each picture under its id: prompt, negative prompt, note, and traits.
+
+Traits are what never changes: checkpoint, sampler, LoRAs and the like, each as one word (`trait_word`). Triggers keep it, so what it is
+made of has to be there before the picture: first the generation, then its rows of `lora_use`, then its pictures.
+"""
+
+image_facet = table("image_facet", column("image_id"), column("kind"), column("value"))
+"""A view: what is counted of each picture, traits and marks."""
+
+facet_count = Table(
+    "facet_count",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("n", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How many pictures that are not in the trash have it, kept by triggers: checkpoint, lora, sampler, kind, tool, steps, cfg, size, shape;
+rating, tag, favourite; and "picture", which all have. What is no longer there stays, with 0.
+"""
+
+# What a generation was made from.
+parent = Table(
+    "parent",
+    metadata,
+    Column("generation_id", BigInteger, ForeignKey("generation.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    # init, mask, upscale, hires, control, variation, replay or script.
+    Column("relation", String(16), nullable=False),
+    # Of the bytes it was made from.
+    Column("sha256", LargeBinary(32)),
+    # The picture of history that those were. It may be gone by now.
+    Column("image_id", BigInteger),
+    sqlite_with_rowid=False,
+)
+Index("parent_sha256", parent.c.sha256, sqlite_where=parent.c.sha256.is_not(None))
+Index("parent_image", parent.c.image_id, sqlite_where=parent.c.image_id.is_not(None))
+
+lora_use = Table(
+    "lora_use",
+    metadata,
+    Column("generation_id", BigInteger, ForeignKey("generation.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("weight", Float, nullable=False),
+    Index("lora_use_name", "name", "generation_id"),
+    sqlite_with_rowid=False,
+)
+"""LoRAs of a generation. They are written before its pictures and stay as they are."""
+
+tag = Table("tag", metadata, Column("id", Integer, primary_key=True), Column("name", Text, nullable=False, unique=True))
+
+image_tag = Table(
+    "image_tag",
+    metadata,
+    Column("image_id", BigInteger, ForeignKey("image.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag_id", Integer, ForeignKey("tag.id"), primary_key=True),
+    Index("image_tag_tag", "tag_id", "image_id"),
+    sqlite_with_rowid=False,
+)
+
+saved_search = Table(
+    "saved_search",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False, unique=True),
+    Column("query", Text, nullable=False),
 )
 
 workshop_order = Table(
     "workshop_order",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _ROW_ID, primary_key=True, autoincrement=False),
     Column("kind", String(16), nullable=False),
     Column("status", String(16), nullable=False),
     Column("asked", Text, nullable=False),
