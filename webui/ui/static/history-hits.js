@@ -63,7 +63,7 @@ export function startOver() {
 
 /** Asks for the next page. older: goes on where a search took too long and stopped. */
 export async function more({ older = false } = {}) {
-  if (hits.loading || hits.complete || hits.problem || (hits.searchedTo && !older)) return;
+  if (!round || hits.loading || hits.complete || hits.problem || (hits.searchedTo && !older)) return;
   const mine = round;
   const began = performance.now();
   hits.loading = true;
@@ -107,7 +107,7 @@ export async function refresh() {
   if (!answer || answer.error || mine !== round) return;
   if (answer.total !== null && answer.total !== undefined) hits.total = answer.total;
   const fresh = answer.items.filter((image) => indexOf(image.id) < 0);
-  if (answer.items.length && fresh.length === answer.items.length) return startOver();
+  if (fresh.length === answer.items.length) return startOver();
   answer.items.forEach(keep);
   insert(fresh);
 }
@@ -134,6 +134,11 @@ export async function fetchAround(index) {
 /** The picture of a hit, from the server where it isn't kept; null where it can't be had. */
 export async function fetched(id) {
   return imageOf(id) ?? keep(await look(`/history/${id}`));
+}
+
+/** The picture as it is now; null where it can't be had. */
+export async function lookAgain(id) {
+  return look(`/history/${id}`);
 }
 
 // ---- what is known

@@ -1,19 +1,28 @@
 // Every picture, newest first: found, looked at, kept in order, and made again. Puts the parts of the page together.
 
+import { mountBar } from "./history-bar.js";
 import { drawDetail } from "./history-detail.js";
-import { amount, cellOf, mountGrid, neighbour, resize, reveal, step, stopAt } from "./history-grid.js";
+import { closeFilters, filtersButton, lookSoon, mountFilters, saveButton } from "./history-filters.js";
+import { cellOf, mountGrid, neighbour, pickAll, resize, reveal, step, stopAt } from "./history-grid.js";
 import { fetched, hits, indexOf, insert, onHits, refresh, startOver } from "./history-hits.js";
+import { emptyTrash, hear, inTrash, meant, onMarked, rate, toggleFavourite, trash } from "./history-marks.js";
+import { focusSearch, mountSearch } from "./history-search.js";
 import { mountShell } from "./history-shell.js";
-import { PAGE, choose, chosenId, chosenImage, onChosen, onSearch, searched } from "./history-state.js";
+import { MOST_COMPARED, PAGE, choose, chosenId, chosenImage, compareThese, currentView, onChosen, onSearch, pick, pickedIds, search, searched, showView } from "./history-state.js";
+import { onTerms } from "./history-terms.js";
 import { icon } from "./icons.js";
 import { on } from "./jobs.js";
 import { fill, h } from "./markup.js";
 import { currentPage, onPage, open } from "./pages.js";
+import { takeFile } from "./paste.js";
+import { look } from "./rest.js";
 import { recall, remember } from "./storage.js";
 import { view } from "./viewer.js";
+import { count } from "./words.js";
 
-export { chosenImage, step };
+export { chosenImage, focusSearch, meant, step };
 
+const COUNT_AFTER_MS = 150; // that nothing more changed
 const THUMBNAIL = { usual: 148, least: 96, most: 280 };
 const narrow = matchMedia("(max-width: 760px)");
 
@@ -23,12 +32,22 @@ let asked = false; // whether the first page was asked for
 export function mount(element) {
   const shell = mountShell(element);
   parts = { ...shell, amount: h("span", { class: "s dim num", role: "status" }) };
-  fill(parts.tools, parts.amount, sizeSlider());
+  parts.emptying = h("span", { class: "row ez-emptying" });
+  fill(parts.tools, parts.emptying, parts.amount, sizeSlider());
+  parts.ready = mountSearch(parts.search, saveButton(), filtersButton());
+  mountFilters(parts.filters);
+  mountBar(parts.stage);
   mountGrid(parts.pictures, { open: openDetail, show: (image) => view(image, neighbour), emptyState });
-  onHits(onFound);
-  onChosen(() => drawDetail(parts.detail, closeDetail));
-  onSearch(startOver);
+  onHits((what) => what !== "images" && sayAmount());
+  onChosen(({ before }) => drawDetail(parts.detail, closeDetail, before));
+  onSearch(searchAnew);
+  onTerms(drawEmptying);
+  onMarked(recount);
+  parts.stage.addEventListener("dragover", (event) => isFile(event) && event.preventDefault());
+  parts.stage.addEventListener("drop", onDrop);
   on("picture", ({ image, live }) => !live && asked && arrived(image));
+  on("marks", (ids) => asked && hear(ids));
+  on("saved_searches", () => asked && lookSoon());
   on("snapshot", () => (asked ? refresh() : currentPage() === PAGE && wake()));
   onPage((page) => page === PAGE && wake());
   drawDetail(parts.detail, closeDetail);
@@ -58,10 +77,14 @@ function sizeSlider() {
   return h("label", { class: "row", title: "Thumbnail size" }, icon("grid", "s dim"), slider);
 }
 
-function wake() {
+async function wake() {
   if (!asked) {
-    asked = true;
-    startOver();
+    await parts.ready;
+    if (!asked) {
+      asked = true;
+      startOver();
+      recount();
+    }
   }
   restoreChosen();
 }
@@ -74,18 +97,81 @@ async function restoreChosen() {
   if (image) stopAt(id);
 }
 
-// A new one belongs at the top; whether a search finds it, the server knows.
-function arrived(image) {
-  if (searched()) return refresh();
-  if (hits.total !== null && insert([image])) hits.total += 1;
-  onFound();
+function searchAnew() {
+  pick([]);
+  parts.pictures.scrollTop = 0;
+  found = null;
+  startOver();
+  recount();
 }
 
-function onFound() {
-  parts.amount.textContent = amount();
+// A new one belongs at the top; whether a search finds it, the server knows.
+function arrived(image) {
+  if (searched()) refresh();
+  else if (hits.total !== null && insert([image])) hits.total += 1;
+  recount();
+}
+
+// ---- how many
+
+let found = null; // {n, more} of the search
+let all = null; // of everything
+let counting = null;
+
+function recount() {
+  lookSoon();
+  clearTimeout(counting);
+  counting = setTimeout(countAgain, COUNT_AFTER_MS);
+}
+
+async function countAgain() {
+  const text = searched();
+  const of = (query) => look(`/history/count?${new URLSearchParams({ q: query })}`);
+  const [these, everything] = await Promise.all([text ? of(text) : null, of("")]);
+  if (text !== searched()) return;
+  [found, all] = [these, everything];
+  sayAmount();
+}
+
+// "1,284 of 48,210 in 6 ms"
+function sayAmount() {
+  parts.amount.textContent = searched() ? amountFound() : all && !all.more ? count(all.n, "picture") : hits.total === null ? "" : count(hits.total, "picture");
+}
+
+function amountFound() {
+  if (hits.problem) return "";
+  const these = hits.complete ? hits.ids.length.toLocaleString("en") : found ? `${found.n.toLocaleString("en")}${found.more ? "+" : ""}` : "";
+  if (!these) return "";
+  const time = hits.seconds === null ? "" : ` in ${Math.max(1, Math.round(hits.seconds * 1000)).toLocaleString("en")} ms`;
+  return `${these} of ${(all?.n ?? hits.total ?? 0).toLocaleString("en")}${all?.more ? "+" : ""}${time}`;
+}
+
+// ---- the trash
+
+// It can't be taken back, so it asks, once and in its place.
+function drawEmptying() {
+  const asking = h(
+    "button",
+    { class: "ez-btn s danger", type: "button", onclick: () => fill(parts.emptying, h("span", { class: "s" }, "Remove all of it for good?"), sure, keep) && sure.focus() },
+    "Empty trash",
+  );
+  const back = () => fill(parts.emptying, asking) && asking.focus();
+  const sure = h("button", { class: "ez-btn s danger", type: "button", onclick: () => (back(), emptyTrash()) }, "Remove");
+  const keep = h("button", { class: "ez-btn s", type: "button", onclick: back }, "Keep");
+  fill(parts.emptying, inTrash() && asking);
 }
 
 function emptyState() {
+  if (inTrash()) return h("div", { class: "ez-empty" }, icon("trash"), h("p", {}, "The trash is empty."));
+  if (searched()) {
+    return h(
+      "div",
+      { class: "ez-empty" },
+      icon("search"),
+      h("p", {}, "Nothing was found."),
+      h("button", { class: "ez-btn", type: "button", onclick: () => search("") }, "Show all pictures"),
+    );
+  }
   return h(
     "div",
     { class: "ez-empty" },
@@ -128,4 +214,52 @@ export async function showPicture(id) {
   reveal(indexOf(id));
   stopAt(id);
   cellOf(id)?.focus({ preventScroll: true });
+}
+
+// ---- acts by keys
+
+/** Goes back one step: the filters that cover the page, what is picked, the view, the detail. False if there is nothing to go back from. */
+export function leaveHistory() {
+  if (currentPage() !== PAGE) return false;
+  if (closeFilters()) return true;
+  if (currentView() !== "pictures") {
+    showView("pictures");
+    return true;
+  }
+  if (pickedIds().length) {
+    pick([]);
+    return true;
+  }
+  return closeDetail();
+}
+
+/** Picks all that were loaded; false where the grid is not in sight. */
+export function pickAllShown() {
+  if (currentPage() !== PAGE || currentView() !== "pictures") return false;
+  pickAll();
+  return true;
+}
+
+/** Compares the picked pictures; false where that are not two to four. */
+export function comparePicked() {
+  const ids = pickedIds();
+  if (currentPage() !== PAGE || ids.length < 2 || ids.length > MOST_COMPARED) return false;
+  compareThese(ids);
+  return true;
+}
+
+export const marking = { favourite: toggleFavourite, rate, trash };
+
+// ---- pictures from elsewhere
+
+function isFile(event) {
+  return [...event.dataTransfer.types].includes("Files");
+}
+
+// A picture that is dropped here opens with its parameters.
+function onDrop(event) {
+  if (!isFile(event)) return;
+  event.preventDefault();
+  const page = currentPage();
+  takeFile([...event.dataTransfer.files], () => open("txt2img"), () => open(page));
 }

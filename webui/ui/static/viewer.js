@@ -43,6 +43,20 @@ export async function stepViewer(direction) {
   if (next && image === from) show(next);
 }
 
+/** Shows the marks that a picture has by now. */
+export function showMarks(picture) {
+  if (image?.id !== picture.id) return;
+  image = picture;
+  place.querySelector(".ez-view-marks")?.replaceWith(marks(picture));
+}
+
+// A heart and stars, small, in a corner.
+function marks(picture) {
+  const words = [picture.favourite && "Favourite", picture.rating && `${picture.rating} of 5`].filter(Boolean).join(", ");
+  const stars = Array.from({ length: picture.rating ?? 0 }, () => icon("star"));
+  return h("div", { class: "ez-view-marks", role: "img", "aria-label": words, hidden: !words }, picture.favourite && icon("heart"), stars);
+}
+
 /** False if it was not open. */
 export function closeViewer() {
   if (!image) return false;
@@ -80,6 +94,7 @@ function show(picture) {
     step && button("previous", "Previous (Left)", () => stepViewer(-1)),
     step && button("next", "Next (Right)", () => stepViewer(1)),
     switcher,
+    marks(picture),
     button("close", "Close (Esc)", closeViewer),
     // A menu would open outside of the full screen, so the film is saved elsewhere.
     picture.film && h("div", { class: "ez-view-film" }, filmStrip(picture, place, { saves: false })),
