@@ -124,7 +124,7 @@ def test_a_damaged_page(outside: Callable[..., Premises], drawn: Path) -> None:
 
 def test_a_row_that_points_nowhere(outside: Callable[..., Premises], drawn: Path) -> None:
     assert found("integrity", outside()).state == "ok"
-    change(drawn, "DELETE FROM generation")
+    change(drawn, "INSERT INTO lora_use VALUES (1, 'grain', 1.0)")
     finding = found("integrity", outside())
     assert finding.state == "bad"
     assert "generation that isn't there" in finding.items[0]

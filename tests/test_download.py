@@ -27,6 +27,7 @@ from webui.studio.studio import Studio
 from webui.tokens import TokenStore
 from webui.workshop import download, plan
 from webui.workshop.fetching import DownloadFailed, TokenNeeded, checked_url
+from webui.workshop.repository_folder import RemoteFile, files_needed
 from webui.workshop.sources import Hosts
 from webui.workshop.workshop import Workshop
 
@@ -494,3 +495,107 @@ def test_hostile_answers_are_no_faults_of_ours(workshop: Workshop, server: FileS
 def test_nothing_is_asked_of_anybody_before_somebody_orders(workshop: Workshop, server: FileServer) -> None:
     workshop.orders()
     assert server.asked == []
+
+
+# a diffusers folder whole
+
+SHIPPED = Path(__file__).resolve().parents[1] / "models" / "checkpoints" / "easel-emoji"
+
+
+def hub_folder(server: FileServer) -> dict[str, bytes]:
+    """A repository with the shipped checkpoint, and with what nobody needs beside it."""
+    names = [path.relative_to(SHIPPED).as_posix() for path in SHIPPED.rglob("*") if path.is_file()]
+    files = {name: (SHIPPED / name).read_bytes() for name in names}
+    index = json.loads(files["model_index.json"]) | {"safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"]}
+    files["model_index.json"] = json.dumps(index).encode()
+    files |= {"unet/diffusion_pytorch_model.bin": b"pickle", "safety_checker/model.safetensors": b"big", "unet/../../evil.json": b"{}"}
+    siblings = [
+        {"rfilename": name, "size": len(data)} | ({"lfs": {"sha256": hashlib.sha256(data).hexdigest()}} if name.endswith("tensors") else {})
+        for name, data in files.items()
+    ]
+    server.json("/api/models/me/emoji/revision/main", {"sha": "abc123", "cardData": {"license": "mit"}, "siblings": siblings})
+    for name, data in files.items():
+        server.paths[f"/me/emoji/resolve/abc123/{name}"] = Served(data)
+    return files
+
+
+def test_a_folder_comes_whole_without_what_nobody_needs(workshop: Workshop, server: FileServer) -> None:
+    files = hub_folder(server)
+    choices = workshop.look_up({"source": "me/emoji"}).as_dict()["choices"]
+    offer = workshop.look_up({"source": "me/emoji", "file": "model_index.json"}).as_dict()
+    assert choices[0] == {"name": "model_index.json", "size": offer["size"]}
+    assert (offer["name"], offer["kind"], offer["folder"], offer["licence"]) == ("emoji", "checkpoint", "checkpoints", "mit")
+    view = fetch(workshop, "me/emoji", file="model_index.json")
+    assert view["status"] == "done", view["error"]
+    folder = workshop.models_folder / "checkpoints" / "emoji"
+    came = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    beside = [name for name in files if name.startswith(("scheduler/", "tokenizer/", "text_encoder/", "vae/", "unet/"))]
+    wanted = {name for name in beside if not name.endswith(".bin") and ".." not in name} | {"model_index.json"}
+    assert came == {name: files[name] for name in wanted}
+    assert sum(map(len, came.values())) == offer["size"] == view["result"]["bytes"] and len(came) == offer["files"]
+    assert not parts(workshop)
+    checkpoint = workshop._studio.catalog.find("emoji")  # pyright: ignore[reportPrivateUsage]
+    assert not checkpoint.problem
+    with pytest.raises(Conflict):
+        download.aim(workshop.look_up({"source": "me/emoji", "file": "model_index.json"}), workshop.models_folder, 1)
+
+
+def test_a_folder_goes_on_in_the_middle_of_the_file_where_it_was_cut(workshop: Workshop, server: FileServer) -> None:
+    files = hub_folder(server)
+    unet = "/me/emoji/resolve/abc123/unet/diffusion_pytorch_model.safetensors"
+    server.paths[unet] = Served(files["unet/diffusion_pytorch_model.safetensors"], cut_after=300_000, cuts=1)
+    text = "/me/emoji/resolve/abc123/text_encoder/model.safetensors"
+    server.paths[unet].token = "asked-later"
+    failed = fetch(workshop, "me/emoji", file="model_index.json")
+    assert failed["status"] == "failed" and failed["error"]["code"] == "token_needed"
+    assert not (workshop.models_folder / "checkpoints" / "emoji").exists()
+    assert failed["fetched"] > len(files["text_encoder/model.safetensors"])
+    server.paths[unet].token = None
+    view = ended(workshop, workshop.resume(failed["id"]))
+    assert view["status"] == "done", view["error"]
+    assert server.ranges(text) == ["all"]
+    assert server.ranges(unet)[-2:] == ["all", "bytes=300000-"]
+    folder = workshop.models_folder / "checkpoints" / "emoji"
+    assert (folder / "unet" / "diffusion_pytorch_model.safetensors").read_bytes() == files["unet/diffusion_pytorch_model.safetensors"]
+
+
+def test_a_wrong_file_of_a_folder_is_refused(workshop: Workshop, server: FileServer) -> None:
+    files = hub_folder(server)
+    vae = "vae/diffusion_pytorch_model.safetensors"
+    server.paths[f"/me/emoji/resolve/abc123/{vae}"] = Served(files[vae][:-1] + bytes([files[vae][-1] ^ 1]))
+    view = fetch(workshop, "me/emoji", file="model_index.json")
+    assert view["error"]["code"] == "wrong_checksum"
+    with pytest.raises(InvalidRequest, match="checksum"):
+        workshop.look_up({"source": "me/emoji", "file": "model_index.json", "sha256": "0" * 64})
+
+
+def test_of_each_part_the_half_long_form_is_taken_and_pieces_only_where_nothing_is_whole() -> None:
+    names = [
+        "model_index.json",
+        "sd3.safetensors",
+        "text_encoders/t5xxl_fp16.safetensors",
+        "text_encoder/config.json",
+        "text_encoder/model.safetensors",
+        "text_encoder/model.fp16.safetensors",
+        "text_encoder_3/model-00001-of-00002.safetensors",
+        "text_encoder_3/model-00002-of-00002.safetensors",
+        "text_encoder_3/model.safetensors.index.json",
+        "text_encoder_3/model.fp16-00001-of-00002.safetensors",
+        "text_encoder_3/model.fp16-00002-of-00002.safetensors",
+        "text_encoder_3/model.safetensors.index.fp16.json",
+        "transformer/diffusion_pytorch_model-00001-of-00002.safetensors",
+        "transformer/diffusion_pytorch_model-00002-of-00002.safetensors",
+        "transformer/diffusion_pytorch_model.safetensors.index.json",
+        "vae/diffusion_pytorch_model.safetensors",
+        "vae/diffusion_pytorch_model.non_ema.safetensors",
+        "tokenizer_3/spiece.model",
+        "tokenizer_3/picture.png",
+    ]
+    parts = ("text_encoder", "text_encoder_3", "transformer", "vae", "tokenizer_3")
+    index = {"_class_name": "StableDiffusion3Pipeline", "x": [None, None], **{part: ["diffusers", "X"] for part in parts}}
+    needed = [file.path for file in files_needed([RemoteFile(name) for name in names], index, "me/sd3")]
+    dropped = {names[number] for number in (1, 2, 4, 6, 7, 8, 16, 18)}
+    assert set(needed) == set(names) - dropped and len(needed) == len(names) - len(dropped)
+    assert not any(path.endswith(".safetensors") for path in needed[: len(needed) // 2])
+    with pytest.raises(InvalidRequest, match="no safetensors for its vae"):
+        files_needed([RemoteFile("model_index.json"), RemoteFile("vae/diffusion_pytorch_model.bin")], index, "me/sd3")

@@ -29,7 +29,7 @@ def upscale(**fields: Any) -> ResolvedRequest:
 
 
 def of(request: ResolvedRequest | None = None, **facts: Any) -> dict[str, str]:
-    return fingerprint(request or resolved(), FACTS | facts, easel="1.0", file="png")
+    return fingerprint(request or resolved(), FACTS | facts, easel="1.0")
 
 
 @pytest.mark.parametrize(

@@ -219,6 +219,19 @@ def test_windows_are_brought_to_the_colours_of_what_stays() -> None:
     assert np.array_equal(result[32, -1], (108, 116, 140))
 
 
+def test_what_is_new_meets_what_stays_without_a_step() -> None:
+    """Drawn in another colour, it begins with that of the source and comes to its own further out; the source keeps its bytes."""
+    (window,) = windows_of((64, 64), Sides(right=64), 1, (128, 128), 32)
+    start = Growing.of(Image.new("RGB", (64, 64), (100, 120, 140))).grown(window.grows).start(window, (128, 64), 0)
+    drawn = np.full((64, 128, 3), (100, 120, 140), np.uint8)
+    drawn[:, 64:] = (180, 60, 220)
+    result = np.asarray(start.finished(Image.fromarray(drawn))).astype(int)
+    assert (result[:, :64] == (100, 120, 140)).all()
+    assert np.abs(np.diff(result, axis=1)).max() <= 6
+    assert (np.diff(result[32, :, 0]) >= 0).all()
+    assert (result[:, 97:] == (180, 60, 220)).all()
+
+
 # requests
 
 

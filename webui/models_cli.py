@@ -203,8 +203,9 @@ def download(
 def _print_offer(offer: dict[str, Any]) -> None:
     size = "unknown" if offer["size"] is None else readable_size(offer["size"])
     print(f"{offer['name']}   {' '.join(part for part in (offer['kind'], offer['family']) if part)}")
-    print(f"  Size      {size}")
-    print(f"  Checksum  {'sha256 ' + offer['sha256'] if offer['sha256'] else 'none is given'}")
+    print(f"  Size      {size}" + (f" in {offer['files']} files" if offer["files"] > 1 else ""))
+    none = "of each file" if offer["files"] > 1 else "none is given"
+    print(f"  Checksum  {'sha256 ' + offer['sha256'] if offer['sha256'] else none}")
     print(f"  Licence   {offer['licence'] or 'not told'}   {offer['licence_url']}")
     print(f"  Goes to   models/{offer['folder']}" if offer["folder"] else "  Goes to   say with --kind what it is")
 

@@ -67,8 +67,12 @@ def search_box(page: Page) -> Locator:
 
 
 def search_for(page: Page, text: str) -> None:
-    """Opens History and searches; what is typed there becomes chips."""
+    """Opens History and searches for that alone; what is typed there becomes chips."""
     page.get_by_role("tab", name="History").click()
+    clear = page.get_by_role("button", name="Clear the search")
+    expect(search_box(page)).to_be_visible()
+    if clear.is_visible():
+        clear.click()
     search_box(page).fill(text)
     search_box(page).press("Enter")
     expect(search_box(page)).to_have_value("")

@@ -52,7 +52,7 @@ def made(page: Page, name: str = "img2img", *, mode: str = "", width: int = 192,
     prompt(page).fill(f"{mode} {width}")
     page.locator("#ez-generate").click()
     expect(results(page, name)).to_have_count(before + 1)
-    expect(canvas(page, name).locator(".ez-progress")).to_have_count(0)
+    expect(page.locator(f"#ez-page-{name} .ez-results .ez-progress")).to_have_count(0)
     return httpx.get(page.evaluate("location.origin") + "/api/v1/history?limit=1").json()["items"][0]
 
 

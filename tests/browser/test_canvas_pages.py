@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from canvas_page import brushed, is_close, screen, set_brush, stroke
+from canvas_page import brushed, is_close, picture, put_in, screen, set_brush, stroke
 from easel_page import expect_picture, field, generate, no_sideways_scroll, open_history, prompt, stage_picture
 from PIL import Image
 from playwright.sync_api import Locator, Page, Request, expect
@@ -170,6 +170,57 @@ def test_from_history_zoomed_and_moved_strokes_land_under_the_pointer_and_stay(p
     page.keyboard.press("0")
     more = np.maximum(drawn, brushed(size, stroke(page, (5, 60), (60, 80)), 7))
     assert is_close(mask(page), more)
+
+
+def bottom_of(part: Locator) -> float:
+    box = part.bounding_box()
+    assert box is not None
+    return box["y"] + box["height"]
+
+
+def under_way(page: Page, name: str = "inpaint") -> Locator:
+    return page.locator(f"#ez-page-{name} .ez-results .ez-progress")
+
+
+def test_a_result_stays_with_the_picture_it_was_made_from(sent: Page, server: Server) -> None:
+    """Also where another picture is on the canvas by then; and while a job is under way it covers nothing and moves nothing."""
+    page = sent
+    paint(page)
+    page.evaluate(HAND_OVER)
+    first = page.evaluate("canvas.painting.id")
+    bottom = bottom_of(canvas(page))  # the banner of a paused queue moves the top
+    httpx.post(f"{server.url}/api/v1/queue/pause", json={}).raise_for_status()
+    try:
+        page.locator("#ez-generate").click()
+        expect(under_way(page)).to_contain_text("Waiting")
+        card = under_way(page).bounding_box()
+        assert card is not None and card["y"] >= bottom == bottom_of(canvas(page))
+        put_in(page, picture(40, 30))
+    finally:
+        httpx.post(f"{server.url}/api/v1/queue/resume", json={}).raise_for_status()
+    expect(under_way(page)).to_have_count(0)
+    expect(page.get_by_role("button", name="The picture before", exact=True)).to_have_attribute("aria-current", "true")
+    expect(results(page)).to_have_count(0)
+    assert page.evaluate("canvas.board.result") is None
+    page.evaluate("(id) => canvas.reopen(id)", first)
+    expect(results(page)).to_have_count(1)
+    expect(results(page).first).to_have_attribute("aria-current", "true")
+
+
+def test_undo_of_sending_to_an_empty_canvas_leaves_it_empty(sent: Page) -> None:
+    page = sent
+    page.locator(".ez-toast", has_text="Sent to Inpaint").get_by_role("button", name="Undo").click()
+    expect(stage_picture(page)).to_be_visible()
+    open_page(page, "Inpaint")
+    inpaint = page.locator("#ez-page-inpaint")
+    for _ in range(2):
+        expect(inpaint.get_by_role("button", name="Choose a file")).to_be_visible()
+        expect(inpaint.get_by_role("toolbar", name="Tools")).to_be_hidden()
+        expect(inpaint.locator(".ez-layers")).to_contain_text("They come with a picture.")
+        expect(inpaint.locator(".ez-results")).to_be_hidden()
+        page.reload()
+    inpaint.get_by_role("button", name="The last picture").click()
+    expect(inpaint.get_by_role("toolbar", name="Tools")).to_be_visible()
 
 
 def test_the_film_of_a_result_is_looked_through(sent: Page) -> None:

@@ -50,7 +50,8 @@ def test_what_was_found_is_counted_and_stands_in_the_address(page: Page, visitor
     amount = page.locator(".ez-history-tools [role=status]")
     expect(amount).to_have_text(re.compile(r"^3 of [\d,]+\+? in [\d,]+ ms$"))
     expect(page).to_have_url(re.compile(r"#history\?dunnart$"))
-    again = visitor.open("/#history?dunnart")
+    again = visitor.context.new_page()
+    again.goto(f"{visitor.url}/#history?dunnart")
     expect(cells(again)).to_have_count(3)
     expect(chips(again)).to_have_text(["dunnart"])
 

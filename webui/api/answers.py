@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from webui.studio.marks import Marks
+
 Id = Annotated[
     str, Field(pattern=r"^[0-9]{1,19}$", description="A 63-bit number as digits; larger is newer.", examples=["1885400000000000"])
 ]
@@ -45,6 +47,23 @@ class Source(BaseModel):
     height: int | None = Field(description="The same.")
 
 
+class ToldOtherwise(BaseModel):
+    """A parameter that Easel has no setting for."""
+
+    key: str
+    value: str
+    reason: str
+
+
+class ImportedFrom(BaseModel):
+    """Where a picture of another program lies."""
+
+    tool: str = Field(description="The program that made it.", examples=["AUTOMATIC1111"])
+    folder: str = Field(description="Whole path on Easel's machine. Untrusted text.")
+    gone: bool = Field(description="The file isn't there any more.")
+    unmapped: list[ToldOtherwise] = Field(description="What would not be the same if Easel drew it.")
+
+
 class Image(BaseModel):
     """One picture with everything that made it."""
 
@@ -64,7 +83,7 @@ class Image(BaseModel):
     sampler: str | None
     schedule_type: str | None
     steps: int | None = Field(ge=1)
-    cfg_scale: float | None = Field(ge=1)
+    cfg_scale: float | None = Field(ge=0)
     clip_skip: int | None = Field(ge=1)
     kind: Literal["txt2img", "img2img", "inpaint", "upscale"] = Field(description="What it was made from.")
     source: Source | None = Field(description="The picture that it started from; null where that was words alone.")
@@ -81,6 +100,13 @@ class Image(BaseModel):
     mean_colour: str = Field(pattern="^#[0-9a-f]{6}$", description="The ground to show while the picture loads.")
     facts: dict[str, Any] = Field(description="What was measured while it was made: device, dtype, versions, seconds by stage.")
     created_at: str = Field(description="UTC, ISO 8601; empty for a live picture.")
+    favourite: bool
+    rating: int | None = Field(ge=1, le=5)
+    note: str
+    tags: list[str]
+    trashed: bool = Field(description="Whether it is in the trash.")
+    tool: str | None = Field(description="The program that made it; null: Easel.")
+    imported: ImportedFrom | None = Field(description="Of another program's picture: where it lies. Its values are as its file tells them.")
 
 
 class FrameAnswer(BaseModel):
@@ -163,6 +189,136 @@ class Progress(BaseModel):
     preview: str | None = Field(description="Path of the newest preview (JPEG).")
 
 
+class FactChangeAnswer(BaseModel):
+    """A fact that decides a picture's bytes, and is another one now."""
+
+    fact: str = Field(description="Its name, or the field of the request.", examples=["attention", "versions.torch", "cfg_scale"])
+    label: str = Field(description="The same in words.", examples=["Attention"])
+    before: str
+    after: str
+
+
+class Replay(BaseModel):
+    """What comparing a picture with its original found."""
+
+    id: Id
+    created_at: datetime
+    of: Id = Field(description="Id of the original.")
+    job: Id = Field(description="The job that made it again.")
+    verdict: Literal["identical", "close", "different"] = Field(
+        description="identical: every pixel is the same. close: no channel differs by more than 8 of 255. different: one does, or the size."
+    )
+    pixels: int = Field(ge=1, description="Of the original.")
+    differing: int = Field(ge=0, description="How many of them are not the same.")
+    largest: int | None = Field(ge=0, le=255, description="Largest difference of a channel; null where the sizes differ.")
+    mean: float | None = Field(ge=0, le=255, description="Mean difference of all channels; null where the sizes differ.")
+    same_file: bool = Field(description="Whether the original's file would come out again, byte for byte but for the times in it.")
+    changes: list[FactChangeAnswer] = Field(description="Facts that are others than when the original was made, the most telling first.")
+    made: Id | None = Field(description="The picture that was kept; null where it is identical, and so was not.")
+
+
+class Replays(BaseModel):
+    """The replays of a picture, newest first."""
+
+    items: list[Replay]
+
+
+class LineageNode(BaseModel):
+    """A picture of a family."""
+
+    id: str = Field(description="Id of the picture; the SHA-256 of one that was put in from elsewhere.")
+    url: str = Field(description="Path of the picture.")
+    thumbnail: str = Field(description="Path of a small one.")
+    made_by: str = Field(description="What made it, in words.", examples=["txt2img", "Inpaint", "Upscale 4 ×", "Source"])
+    kind: Literal["txt2img", "img2img", "inpaint", "upscale"] | None = Field(description="Null of one that was put in from elsewhere.")
+    prompt: str
+    mean_colour: str = Field(pattern="^#[0-9a-f]{6}$")
+    trashed: bool
+    created_at: datetime | None = Field(description="Null of one that was put in from elsewhere.")
+
+
+class LineageLink(BaseModel):
+    """One picture of a family was made from another."""
+
+    source: str = Field(description="Id of a node.")
+    image: str = Field(description="Id of the node that was made from it.")
+    relation: Literal["init", "mask", "upscale", "hires", "control", "variation", "replay", "script"]
+
+
+class LineageAnswer(BaseModel):
+    """All that a picture came from, and all that came of any of these."""
+
+    nodes: list[LineageNode] = Field(max_length=400, description="Those that were put in from elsewhere, then the others, oldest first.")
+    links: list[LineageLink]
+    whole: bool = Field(description="False where the family is larger than what is told.")
+
+
+class DiffRun(BaseModel):
+    """Neighbouring words of a prompt that fared alike."""
+
+    kind: Literal["same", "added", "removed", "reweighted"]
+    text: str
+    before: float | None = Field(description="Weight in the first prompt; null where they aren't in it.")
+    after: float | None = Field(description="The same of the second prompt.")
+    when: str = Field(description="The moment they are asked for, in words; empty for always.", examples=["to 0.5", "1 of 3 in turn"])
+    spaced: bool = Field(description="Whether a space stands before them.")
+
+
+class PromptDiffAnswer(BaseModel):
+    """A prompt's words from the first picture to the second."""
+
+    field: str = Field(examples=["prompt", "negative_prompt", "regions"])
+    label: str
+    runs: list[DiffRun]
+    added: int = Field(ge=0)
+    removed: int = Field(ge=0)
+    reweighted: int = Field(ge=0)
+    change: dict[str, Any] | None = Field(description="Fields of a request that give the first picture what the second has.")
+
+
+class ParameterDiffAnswer(BaseModel):
+    """A parameter of both pictures, in words."""
+
+    name: str
+    label: str
+    before: str
+    after: str
+    changed: bool
+    change: dict[str, Any] | None = Field(
+        description="Fields of a request that give the first picture what the second has (as for POST /history/{image_id}/branch); null "
+        "where it can't have that."
+    )
+
+
+class EditAnswer(BaseModel):
+    """A picture on the way from one to another, and what was changed for it since the one before."""
+
+    image: str = Field(description="Id of the picture.")
+    thumbnail: str
+    created_at: datetime
+    prompts: list[PromptDiffAnswer]
+    parameters: list[ParameterDiffAnswer]
+
+
+class DiffAnswer(BaseModel):
+    """What is different between two pictures, and the essential parameters where they are not."""
+
+    before: Image
+    after: Image
+    changes: int = Field(ge=0, description="How much is different: runs of words, and parameters.")
+    prompts: list[PromptDiffAnswer]
+    parameters: list[ParameterDiffAnswer]
+    way: list[EditAnswer] = Field(description="What led from the earlier picture to the later one, that one last; else empty.")
+
+
+class Duplicates(BaseModel):
+    """Pictures that a request would make again."""
+
+    pictures: int = Field(ge=1, description="How many the request makes.")
+    made: int = Field(ge=0, description="How many of them were made already; 0 where chance decides what is made.")
+    images: list[Image] = Field(description="At most four of those, in the request's order.")
+
+
 class Job(BaseModel):
     """One job."""
 
@@ -188,6 +344,7 @@ class Job(BaseModel):
     error: ErrorDetail | None
     notes: list[str] = Field(description="What you should know that stopped nothing.")
     images: list[Image] = Field(description="The finished pictures, in order.")
+    replay: Replay | None = Field(description="Of a job that made a picture again: what comparing the two found.")
 
 
 class WaitingJob(Job):
@@ -339,7 +496,121 @@ class HistoryPage(BaseModel):
 
     items: list[Image]
     next: str | None = Field(description="Ask for the next page with `before=next`; null at the end.")
-    total: int = Field(ge=0)
+    total: int | None = Field(ge=0, description="How many pictures there are in all; null for a search.")
+    partial: bool = Field(description="The time was used up before the page was full: older pictures are searched with `before=next`.")
+    searched_to: str | None = Field(description="How far back a partial page was searched: UTC, ISO 8601.")
+
+
+class HistoryCount(BaseModel):
+    """How many pictures a search finds."""
+
+    n: int = Field(ge=0)
+    more: bool = Field(description="There may be more: counting ends at 1,000, or when its time is used up.")
+
+
+class SearchTerm(BaseModel):
+    """A term of a search."""
+
+    start: int = Field(ge=0, description="Where it begins, as JavaScript counts (UTF-16).")
+    end: int = Field(ge=0)
+    text: str = Field(description="As it is written.")
+    field: str = Field(description="What stands before its colon, in lower case; empty for words.")
+    operator: str = Field(description=">=, <=, >, <, = or empty.")
+    value: str = Field(description="What stands behind, without quotes; alternatives with commas between them.")
+    negated: bool
+    problem: str | None = Field(description="Why it can't be used and what to write instead, in sentences; null where it can.")
+
+
+class SearchTerms(BaseModel):
+    """A search, term by term."""
+
+    terms: list[SearchTerm]
+    problem: str | None = Field(description="What is wrong with all of it; null where nothing is.")
+
+
+class SearchWayOn(BaseModel):
+    """What could stand in place of what is being typed."""
+
+    text: str
+    label: str
+    n: int | None = Field(ge=0, description="How many pictures have it (of words: how many jobs); null where that isn't known.")
+
+
+class SearchWaysOn(BaseModel):
+    """Ways on, best first."""
+
+    start: int = Field(ge=0, description="They replace what stands from here, as JavaScript counts (UTF-16),")
+    end: int = Field(ge=0, description="to here.")
+    items: list[SearchWayOn]
+
+
+class FacetValue(BaseModel):
+    """A value and how many of the pictures have it."""
+
+    value: str
+    n: int = Field(ge=1)
+
+
+class Facets(BaseModel):
+    """What pictures have, the most frequent first."""
+
+    of: int = Field(ge=0, description="How many pictures were looked at: the newest 10,000 of a search, or all.")
+    exact: bool = Field(description="Those are all.")
+    facets: dict[Literal["checkpoint", "lora", "kind", "rating", "tag", "sampler", "tool"], list[FacetValue]]
+
+
+class SavedSearch(BaseModel):
+    """A search with a name."""
+
+    name: str
+    query: str
+    n: int | None = Field(ge=0, description="How many pictures it finds, up to 1,000; null where there was no time to count.")
+    more: bool = Field(description="There may be more.")
+
+
+class SavedSearches(BaseModel):
+    """All saved searches in order of name."""
+
+    items: list[SavedSearch]
+
+
+class MarksBefore(BaseModel):
+    """What was said of the pictures before. Sent back with PUT /history/images/marks it is said again."""
+
+    before: list[Marks]
+
+
+class Changed(BaseModel):
+    """How many pictures were changed."""
+
+    changed: int = Field(ge=0)
+
+
+class Trashed(BaseModel):
+    """What was put into the trash."""
+
+    trashed: list[str] = Field(description="The pictures that weren't there before: to take it back send them to /history/restore.")
+
+
+class Restored(BaseModel):
+    """What was taken out of the trash."""
+
+    restored: list[str]
+
+
+class KeptInTrash(BaseModel):
+    """A picture whose file can't be deleted."""
+
+    id: Id
+    reason: str
+
+
+class Emptied(BaseModel):
+    """What is gone for good."""
+
+    removed: int = Field(ge=0, description="Pictures.")
+    bytes: int = Field(ge=0, description="Of their files.")
+    kept: list[KeptInTrash]
 
 
 class Notice(BaseModel):
@@ -940,6 +1211,7 @@ class Offer(BaseModel):
     folder: str = Field(description="Folder below Easel's models folder; empty while its kind isn't known.")
     trigger_words: list[str]
     choices: list[OfferedFile]
+    files: int = Field(ge=1, description="How many files that are: more than one where a diffusers folder is fetched whole.")
 
 
 class TokenHosts(BaseModel):
@@ -976,3 +1248,64 @@ class FolderLook(BaseModel):
     guessed: int = Field(ge=0, description="Files counted by their folder's name alone: old pickles, and what there was no time for.")
     problems: list[str]
     known: bool = Field(description="It is in use already.")
+
+
+ImportState = Literal["waiting", "imported", "double", "foreign", "broken"]
+
+
+class ImportCounts(BaseModel):
+    """How many files of an import are so."""
+
+    waiting: int = Field(ge=0, description="Yet to be read.")
+    imported: int = Field(ge=0, description="In history.")
+    double: int = Field(ge=0, description="Their content was in history already.")
+    foreign: int = Field(ge=0, description="Whole pictures that don't say how they were made.")
+    broken: int = Field(ge=0, description="Could not be read.")
+
+
+class Import(BaseModel):
+    """A folder of another program's pictures that is taken into history. Nothing in it is moved or changed."""
+
+    id: Id
+    folder: str
+    status: Literal["active", "paused", "cancelled", "done", "failed"] = Field(description="failed: the folder can't be looked into.")
+    watched: bool = Field(description="What comes into it later is taken in, too.")
+    looking: bool = Field(description="The folder is being looked through, so the total still grows.")
+    counts: ImportCounts
+    total: int = Field(ge=0, description="Files that may be pictures, as far as they are known.")
+    seconds_left: float | None = Field(ge=0, description="Seconds until all are read; null while that isn't known.")
+    error: ErrorDetail | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class ImportList(BaseModel):
+    """Imports, newest first."""
+
+    items: list[Import]
+
+
+class ImportLook(BaseModel):
+    """What a folder holds."""
+
+    folder: str
+    pictures: int = Field(ge=1, description="Files that may be pictures.")
+    bytes: int = Field(ge=0)
+    more: bool = Field(description="There are more than these: the look was ended after some seconds.")
+
+
+class ImportFile(BaseModel):
+    """One file of an import, and what became of it."""
+
+    path: str = Field(description="Below the folder. Untrusted text.")
+    state: ImportState
+    reason: str | None = Field(description="Why it isn't in history.")
+    hint: str | None
+    image: str | None = Field(description="Its picture in history, or the one with the same content.")
+
+
+class ImportFiles(BaseModel):
+    """A part of the files of an import."""
+
+    items: list[ImportFile]
+    total: int = Field(ge=0, description="How many there are in all that fit.")

@@ -17,8 +17,11 @@ from webui.api.choices import build_choice_router
 from webui.api.control import build_control_router
 from webui.api.films import build_film_router
 from webui.api.finishing import build_finishing_router
+from webui.api.history import build_history_router
 from webui.api.images import build_image_router
+from webui.api.imports import build_import_router
 from webui.api.jobs import EventNumber, LastEventId, build_job_router
+from webui.api.lineage import build_lineage_router
 from webui.api.models import build_model_router
 from webui.api.pictures import build_picture_router
 from webui.api.problems import new_router, problems
@@ -43,6 +46,9 @@ def build_routers(studio: Studio, doctor: Doctor, workshop: Workshop) -> list[AP
         build_studio_router(studio, streams),
         build_job_router(studio, streams),
         build_batch_router(studio),
+        build_lineage_router(studio),
+        build_import_router(studio),
+        build_history_router(studio),
         build_picture_router(studio),
         build_image_router(studio),
         build_film_router(studio),
@@ -87,9 +93,10 @@ def build_studio_router(studio: Studio, streams: Streams) -> APIRouter:
     async def events(after: EventNumber = None, last_event_id: LastEventId = None) -> EventSourceResponse:
         """Server-sent events of everything; resumes after Last-Event-ID or `after`.
 
-        Types: job, jobs (many changed: look at the queue again), progress, picture, note, queue, notices, worker, catalog,
-        memory (look at /models/memory again), batch, batch_removed, order, order_progress, order_removed, training_sample, styles,
-        presets, settings, system, and reset (too far behind: fetch /snapshot again).
+        Types: job, jobs (many changed: look at the queue again), progress, picture, replay, note, queue, notices, worker, catalog,
+        memory (look at /models/memory again), batch, batch_removed, import, import_removed,
+        imported (pictures came into history), order, order_progress, order_removed, training_sample, styles,
+        presets, settings, system, marks (of `images`; null: of many), saved_searches, and reset (too far behind: fetch /snapshot again).
         """
         start = number_of(last_event_id, after, studio.events.seq)
 

@@ -31,7 +31,7 @@ _FAKE_TILES = 4
 
 def paint(request: ResolvedRequest, seed: int | None) -> Image.Image:
     """A pattern that any change of the request or the seed changes; the same ones give the same bytes."""
-    recipe = request.model_dump_json(exclude={"seed", "batch_count", "batch_size"}) + str(seed)
+    recipe = request.model_dump_json(exclude={"seed", "batch_count", "batch_size", "loopback"}) + str(seed)
     noise = hashlib.shake_256(recipe.encode()).digest(64)
     width, height = request.finished_size
     picture = Image.new("RGB", (width, height), (noise[0], noise[1], noise[2]))

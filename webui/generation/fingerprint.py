@@ -39,6 +39,9 @@ LABELS: Mapping[str, str] = MappingProxyType(
 )
 """Facts that are the same for every request. Beside them are "versions.<library>" and "models.<kind>.<name>"."""
 
+FILE = "file"
+"""The fact that says how a picture was saved: its format, and the quality of a lossy one."""
+
 _MODELS = "models."
 _VERSIONS = "versions."
 _KERNELS = f"{_VERSIONS}{XFORMERS}"
@@ -54,20 +57,17 @@ class FactChange:
     after: str
 
 
-def fingerprint(request: ResolvedRequest, facts: Mapping[str, Any], *, easel: str, file: str) -> dict[str, str]:
-    """The fingerprint of a picture. facts: what its worker told. easel: our version. file: format, and quality of a lossy one."""
-    return {
-        "easel": easel,
-        "file": file,
-        **facts_of(facts),
-        **{f"{_MODELS}{kind}.{name}": digest for kind, name, digest in models_of(request)},
-    }
+def fingerprint(request: ResolvedRequest, facts: Mapping[str, Any], *, easel: str) -> dict[str, str]:
+    """The fingerprint of a picture. facts: what its worker told, and how it was saved. easel: our version."""
+    return {"easel": easel, **facts_of(facts), **{f"{_MODELS}{kind}.{name}": digest for kind, name, digest in models_of(request)}}
 
 
 def facts_of(facts: Mapping[str, Any]) -> dict[str, str]:
     """The part of a fingerprint that the facts of a picture tell; what they leave out isn't known."""
     told = {
-        name: str(facts[name]) for name in ("source", "device", "dtype", "attention", "threads", "pictures", "pipeline") if name in facts
+        name: str(facts[name])
+        for name in ("source", "device", "dtype", "attention", "threads", "pictures", "pipeline", FILE)
+        if name in facts
     }
     plan = facts.get("memory", {}).get("plan", {}) if isinstance(facts.get("memory"), Mapping) else {}
     told |= {name: str(plan[name]) for name in ("rows", "vae") if name in plan}

@@ -353,8 +353,15 @@ def map_fields(infotext: Infotext) -> Mapped:
     if infotext.parameters:
         fields = {"controls": (), "regions": (), "finishing": ()} | fields
         left_out = {key: name for key, name in names.items() if key not in infotext.parameters and key not in ALWAYS}
-        for key, name in left_out.items():
-            take(key, _granted(key, name), {name: _granted(key, name)})
+        try:
+            # All at once, as they nearly always can be: an import takes thousands of infotexts.
+            granted = parse_request({name: _granted(key, name) for key, name in left_out.items()})
+        except InvalidRequest:
+            for key, name in left_out.items():
+                take(key, _granted(key, name), {name: _granted(key, name)})
+        else:
+            given = dict.fromkeys(left_out.values())
+            fields.update({name: getattr(granted, name) for name in given} | _joined(granted, given))
         fields.setdefault("schedule_type", Txt2Img.model_fields["schedule_type"].get_default())
         fields["hires"] = any(key in infotext.parameters for key in (*HIRES_KEYS[1:], HIRES_SIZE))
         fields = {"hires_width": 0, "hires_height": 0} | fields

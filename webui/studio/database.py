@@ -20,7 +20,7 @@ from webui.studio import tables
 log = logging.getLogger(__name__)
 
 DATABASE_FILE = "easel.sqlite3"
-FORM = "0007"
+FORM = "0009"
 """The newest migration: the form of the database that this program works with."""
 
 _MIGRATIONS = Path(__file__).with_name("migrations")

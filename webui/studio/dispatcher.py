@@ -36,6 +36,7 @@ from webui.studio.notices import NoticeBoard
 from webui.studio.picture_file import PictureFile
 from webui.studio.picture_keeper import GRID, LOST_ALPHA, PictureKeeper
 from webui.studio.progress import JobProgress, PreviewBoard
+from webui.studio.replays import IDENTICAL, Replays
 from webui.studio.storage_guard import Closing, StorageGuard
 
 log = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ class Dispatcher:
         settings: Callable[[], Settings],
         words: JobWords,
         turn: DeviceTurn,
+        replays: Replays,
     ) -> None:
         self._journal = journal
         self._history = history
@@ -122,6 +124,7 @@ class Dispatcher:
         self._settings = settings
         self._words = words
         self._turn = turn
+        self._replays = replays
         self._news = threading.Condition()
         self._claims = threading.Lock()
         self._closing = threading.Event()
@@ -331,6 +334,8 @@ class Dispatcher:
         self._publish_job(job.id)
         if job.live:
             self._guard.insist(lambda: self._journal.drop_live(job.id))
+        if status == states.DONE:
+            self._guard.insist(lambda: self._replays.follow(job))
 
     def _drive(self, slot: str, job: Job, progress: JobProgress) -> tuple[dict[str, Any] | None, str]:
         """Run the job. Returns its error, if any, and its status after this."""
@@ -470,6 +475,12 @@ class Dispatcher:
                 return False
 
     def _store(self, job: Job, event: Picture, reel: Reel, *, last: bool) -> None:
+        proof = self._replays.prove(job, event)
+        if proof is not None:
+            self._guard.insist(lambda: self._replays.keep(job, proof))
+            if proof.verdict == IDENTICAL:
+                self._guard.insist(lambda: self._replays.kept(job, None))
+                return
         record = self._keeper.encode(job, event)
         if self._keeper.loses_alpha(job, event) and LOST_ALPHA not in self._journal.get(job.id).notes:
             self._add_note(job, LOST_ALPHA)
@@ -479,6 +490,8 @@ class Dispatcher:
             # Before the picture, so that whoever sees that one finds its film.
             self._keep_film(job, event.image, record, reel)
             identifier = self._guard.insist(lambda: self._keeper.keep(job, event.image, record, last=last))
+            if proof is not None:
+                self._guard.insist(lambda: self._replays.kept(job, identifier))
             view = self._guard.insist(lambda: self._history.item(identifier))
         self._events.publish("picture", job=str(job.id), image=view, live=job.live)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, update
 
+from webui import __version__
 from webui.errors import Conflict, KeyUsedDifferently, NotFound, QueueFull
 from webui.generation.adapters import loras_named
+from webui.generation.fingerprint import fingerprint, signature
 from webui.generation.images import image_hashes
 from webui.generation.request import (
     GenerationRequest,
@@ -26,8 +28,10 @@ from webui.planning.estimate import work_of
 from webui.studio.database import Database
 from webui.studio.ids import COUNTER_BITS, IdClock
 from webui.studio.line import LOOK_AHEAD, MOST_OVERTAKEN, Waiting
+from webui.studio.lineage import parent_rows
+from webui.studio.origin import Origin
 from webui.studio.picture_file import PictureFile
-from webui.studio.tables import generation, image, job, lora_use, remembered, submission, used_image
+from webui.studio.tables import generation, image, job, lora_use, parent, remembered, submission, used_image
 
 WAITING, RUNNING, DONE, CANCELLED, FAILED = "waiting", "running", "done", "cancelled", "failed"
 ENDED = (DONE, CANCELLED, FAILED)
@@ -76,6 +80,7 @@ class Job:
     attempt: int = 0
     film: bool = False
     wanted_path: str | None = None
+    origin: Origin | None = None
 
     @cached_property
     def asked(self) -> GenerationRequest:
@@ -104,6 +109,7 @@ class NewJob:
     film: bool = False
     notes: tuple[str, ...] = ()
     wanted_path: str | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +143,7 @@ def _job(row: Row[Any]) -> Job:
         attempt=row.attempt,
         film=row.film,
         wanted_path=row.wanted_path,
+        origin=Origin.of_row(row.origin),
     )
 
 
@@ -235,6 +242,7 @@ class Journal:
             "film": entry.film,
             "work": work_of(entry.resolved),
             "wanted_path": entry.wanted_path,
+            "origin": None if entry.origin is None else entry.origin.to_row(),
         }
 
     def _remember_key(self, connection: Connection, key: SubmissionKey, jobs: list[int]) -> None:
@@ -437,7 +445,7 @@ class Journal:
         with self._database.writing() as connection:
             generation_id = connection.execute(select(generation.c.id).where(generation.c.job_id == entry.id)).scalar()
             if generation_id is None:
-                generation_id = self._insert_generation(connection, entry)
+                generation_id = self._insert_generation(connection, entry, record.facts)
             recorded = select(image.c.id).where(image.c.generation_id == generation_id, image.c.idx == index)
             if (known := connection.execute(recorded).scalar()) is not None:
                 return known  # recorded the last time, although that ended with an error
@@ -463,7 +471,7 @@ class Journal:
                 self._end(connection, entry.id, DONE, None)
         return identifier
 
-    def _insert_generation(self, connection: Connection, entry: Job) -> int:
+    def _insert_generation(self, connection: Connection, entry: Job, facts: Mapping[str, Any]) -> int:
         identifier = self._ids.next()
         request = entry.resolved
         connection.execute(
@@ -477,8 +485,12 @@ class Journal:
                 **_drawing_of(request),
                 asked=entry.asked_text,
                 resolved=entry.resolved_text,
+                signature=signature(request),
+                fingerprint=fingerprint(request, facts, easel=__version__),
             )
         )
+        if parents := parent_rows(connection, identifier, request, entry.origin):
+            connection.execute(insert(parent), parents)
         if weights := _lora_weights(request):
             # Before the pictures: they are found by these, too.
             connection.execute(
@@ -511,6 +523,25 @@ class Journal:
         with self._database.writing() as connection:
             notes = connection.execute(select(job.c.notes).where(job.c.id == identifier)).scalar() or []
             connection.execute(update(job).where(job.c.id == identifier).values(notes=[*notes, text]))
+
+    # branches
+
+    def unfollowed(self) -> list[Job]:
+        """Jobs that are done, and after which another one was to come."""
+        query = select(job).where(job.c.origin.is_not(None), job.c.status == DONE).order_by(job.c.id)
+        with self._database.reading() as connection:
+            return [entry for entry in self._select(connection, query) if entry.origin is not None and entry.origin.then]
+
+    def followed(self, connection: Connection, entry: Job) -> None:
+        """Note, within a transaction, that what was to come after a job has come, or never will."""
+        if entry.origin is not None:
+            connection.execute(update(job).where(job.c.id == entry.id).values(origin=replace(entry.origin, then=()).to_row()))
+
+    def give_up_following(self, entry: Job, note: str) -> None:
+        """Nothing comes after a job that something was to come after. note: why."""
+        with self._database.writing() as connection:
+            self.followed(connection, entry)
+        self.add_note(entry.id, note)
 
     # looking
 
@@ -626,6 +657,7 @@ def _new_job(row: dict[str, Any]) -> Job:
         forever=row["forever"],
         film=row["film"],
         wanted_path=row["wanted_path"],
+        origin=Origin.of_row(row["origin"]),
     )
 
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from PIL import Image
@@ -271,7 +271,9 @@ class PictureFolder:
             raise
 
     def path(self, relative: str) -> Path:
-        """Where a recorded picture lies. Raises NotFound when it is gone."""
+        """Where a recorded picture lies: of an imported one the whole path is recorded. Raises NotFound when it is gone."""
+        if is_imported(relative):
+            return _imported(relative)
         path = self._locate(relative)
         if not path.is_file():
             raise NotFound("The picture's file is no longer there.", code="image_not_found", hint=f"It was outputs/{relative}.")
@@ -301,10 +303,25 @@ class PictureFolder:
         """The files with parameters that lie beside a picture."""
         return [path for path in _possible_sidecars(self._locate(relative)) if path.is_file()]
 
+    def remove(self, relative: str, sha256: bytes | None = None) -> int:
+        """Delete a picture, what lies beside it and, given its content's hash, its thumbnail. Returns the bytes of its file.
+
+        Nothing happens where it is gone already. Raises OSError, NotFound for anything outside the pictures folder.
+        """
+        path = self._locate(relative)
+        beside = self.sidecars(relative)
+        freed = path.stat().st_size if path.is_file() else 0
+        for file in (path, *beside, *(() if sha256 is None else (self._thumbnail_path(sha256),))):
+            file.unlink(missing_ok=True)
+        return freed
+
+    def _thumbnail_path(self, sha256: bytes) -> Path:
+        name = sha256.hex()
+        return self._thumbnails / name[:2] / f"{name}.webp"
+
     def thumbnail(self, relative: str, sha256: bytes) -> Path:
         """A WebP of at most 384 px, made once per content."""
-        name = sha256.hex()
-        target = self._thumbnails / name[:2] / f"{name}.webp"
+        target = self._thumbnail_path(sha256)
         if not target.exists():
             with Image.open(self.path(relative)) as picture:
                 small = as_rgb(picture)
@@ -313,6 +330,24 @@ class PictureFolder:
             small.save(buffer, "WEBP", quality=85, method=4)
             write_durably(target, buffer.getvalue())
         return target
+
+
+def is_imported(recorded: str) -> bool:
+    """Whether a picture lies where another program keeps it."""
+    return PurePath(recorded).is_absolute()
+
+
+def _imported(recorded: str) -> Path:
+    path = Path(recorded)
+    try:
+        # What lay there when it was imported was a file, with no links on the way: a link that came later would lead elsewhere.
+        if path.is_file() and path.resolve(strict=True) == path:
+            return path
+    except (OSError, RuntimeError):
+        pass
+    raise NotFound(
+        "The picture's file is no longer there.", code="picture_gone", hint=f"It was {recorded}; import its new folder to find it again."
+    )
 
 
 def _names_below(paths: Collection[str], folder: str) -> Iterator[str]:

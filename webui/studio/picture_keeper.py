@@ -10,8 +10,9 @@ from PIL import Image
 
 from webui.errors import EaselError
 from webui.generation.events import Picture
+from webui.generation.fingerprint import FILE
 from webui.generation.finishing import format_of
-from webui.generation.request import ResolvedUpscale
+from webui.generation.request import ResolvedRequest, ResolvedUpscale
 from webui.pictures.transparency import laid_on
 from webui.settings import Settings
 from webui.studio import journal as states
@@ -21,7 +22,7 @@ from webui.studio.history import History
 from webui.studio.journal import Job, Journal
 from webui.studio.naming import OutputStyle
 from webui.studio.picture_file import PictureFile, PictureFolder, encode, read_back
-from webui.studio.picture_format import by_suffix
+from webui.studio.picture_format import PNG, by_suffix
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,12 @@ WHITE = "#ffffff"
 
 GRID = -1
 """Stands for the grid where paths are promised by picture number."""
+
+
+def ground_of(request: ResolvedRequest) -> str:
+    """The colour on which a picture lies where its file can't be transparent, as #rrggbb."""
+    asked = format_of(request.finishing)
+    return WHITE if asked is None else asked.colour
 
 
 class PictureKeeper:
@@ -72,11 +79,12 @@ class PictureKeeper:
         if job.live:
             return encode(picture, job.resolved, event.image, event.facts)
         suffix = PurePosixPath(job.planned_paths[event.image]).suffix
-        if not by_suffix(suffix).alpha:
-            asked = format_of(job.resolved.finishing)
-            picture = laid_on(picture, asked.colour if asked is not None else WHITE)
+        form = by_suffix(suffix)
+        if not form.alpha:
+            picture = laid_on(picture, ground_of(job.resolved))
         quality = self._style.finished_by(job.resolved.finishing).quality
-        return encode(picture, job.resolved, event.image, event.facts, suffix, quality, self._carried(job))
+        facts = event.facts | {FILE: form.name if form is PNG else f"{form.name} {quality}"}
+        return encode(picture, job.resolved, event.image, facts, suffix, quality, self._carried(job))
 
     def loses_alpha(self, job: Job, event: Picture) -> bool:
         """Whether a picture is transparent somewhere and its file can't be."""

@@ -6,7 +6,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from webui.executors.base import Executor, Slot
 from webui.extensions.registry import ExtensionRegistry
 from webui.generation.adapters import NO_ADAPTERS
 from webui.generation.control import IP_ADAPTER, ControlUnit
+from webui.generation.diff import diff
 from webui.generation.finishing import kept
 from webui.generation.images import images_of
 from webui.generation.prompt.explain import Explanation, Reader, explain
@@ -83,10 +84,15 @@ from webui.studio.films import Film, FilmStore
 from webui.studio.history import History
 from webui.studio.ids import IdClock, time_of
 from webui.studio.image_store import FOLDER, ImageStore, is_content_hash
+from webui.studio.import_book import ImportBook
+from webui.studio.imports import Imports
 from webui.studio.journal import FOREVER_PRIORITY, LIVE_PRIORITY, NORMAL_PRIORITY, Job, Journal, NewJob, SubmissionKey, parse_id
+from webui.studio.lineage import Lineage, way_between
+from webui.studio.marks import MarkBook
 from webui.studio.model_desk import ModelDesk
 from webui.studio.naming import OutputStyle, Subject, check_pattern, place
 from webui.studio.notices import Notice, NoticeBoard
+from webui.studio.origin import HIRES, Origin
 from webui.studio.picture_file import PictureFolder, suffix_for
 from webui.studio.picture_format import media_type
 from webui.studio.picture_keeper import PictureKeeper
@@ -95,7 +101,11 @@ from webui.studio.preset_book import FILE_NAME as PRESETS
 from webui.studio.preset_book import Preset, PresetBook
 from webui.studio.progress import PreviewBoard
 from webui.studio.queue_view import QueueView
+from webui.studio.repeats import Repeats, find_repeats
+from webui.studio.replays import ReplayHands, Replays
+from webui.studio.search.desk import SearchDesk
 from webui.studio.style_book import KnownStyle, StyleBook
+from webui.studio.trash import Trash
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +121,8 @@ _EXAMPLE = ResolvedTxt2Img(
 _SHOWN_IN_SNAPSHOT = 50
 _EACH_TOLD = 20
 """More new jobs than this are told of at once: pages look at the queue again."""
+_EACH_MARKED = 500
+"""More pictures than these that are marked at once aren't named: pages look at all of theirs again."""
 _WATCH_SECONDS = 0.5
 _WATCH_FILES_EVERY = 20
 """Rounds of the watch between two looks at the program's own files."""
@@ -142,6 +154,9 @@ class Studio:
         self.presets = PresetBook(settings.data_dir / PRESETS)
         self.completer = Completer(catalog.models, self.styles, self.history, extensions)
         self._pictures = PictureFolder(settings.pictures_dir, settings.data_dir / "cache")
+        self.search = SearchDesk(self.database, self.history, ids, self.completer.used_words, lambda: self.events.publish("saved_searches"))
+        self.marks = MarkBook(self.database, self._marks_changed)
+        self.trash = Trash(self.database, ids, self._pictures, self._marks_changed)
         self.images = ImageStore(settings.data_dir / FOLDER, self.database, lambda: self.preferences.current, self._history_file)
         self._previews = PreviewBoard()
         self._rng = random.SystemRandom()
@@ -150,6 +165,18 @@ class Studio:
         self._queue_touched = threading.Event()
         self._told_queue: dict[str, Any] | None = None
         self.turn = DeviceTurn()
+        self.lineage = Lineage(self.database)
+        self.replays = Replays(
+            self.database,
+            self._journal,
+            ids,
+            self.history,
+            self.lineage,
+            self._pictures,
+            self.images,
+            lambda: self.preferences.current.queue_limit,
+            ReplayHands(self._prepared_again, self._announce, self._tell_replay),
+        )
         self._dispatcher = Dispatcher(
             journal=self._journal,
             history=self.history,
@@ -170,6 +197,7 @@ class Studio:
             settings=lambda: self.preferences.current,
             words=JobWords(view=self.job_view, seconds=self._seconds_of, successor=self._successor_of),
             turn=self.turn,
+            replays=self.replays,
         )
         self.queue = QueueView(self._journal, self.history, self._dispatcher, self.job_view, lambda: self.preferences.current)
         self._batch_book = BatchBook(self.database, self._journal, ids)
@@ -192,6 +220,11 @@ class Studio:
                 random_seed=lambda: self._rng.randint(0, LAST_RANDOM_SEED),
             ),
         )
+        self.imports = Imports(
+            ImportBook(self.database, ids),
+            self.events,
+            lambda: (settings.data_dir, self.preferences.current.pictures_dir),
+        )
         self.models = ModelDesk(catalog, executor, settings.data_dir / "cache", self.picture_path)
         self.events.listen(self._queue_touched.set)
         catalog.on_change = lambda: self.events.publish("catalog")
@@ -201,7 +234,9 @@ class Studio:
         """Start the worker, take up what a crash left behind, and begin to run jobs."""
         self._executor.start()
         self._dispatcher.start()
+        self.replays.start()
         self.batches.start()
+        self.imports.start()
         self.catalog.start()
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
@@ -209,6 +244,7 @@ class Studio:
         """End the worker; an unfinished job is made at the next start."""
         self._closed.set()
         self.batches.close()
+        self.imports.close()
         self._dispatcher.close()
         self.catalog.close()
         self.database.close()
@@ -255,17 +291,18 @@ class Studio:
         forever: bool = False,
         film: bool | None = None,
         key: SubmissionKey | None = None,
+        origin: Origin | None = None,
     ) -> JobView:
         """Take a job: it is in the journal when this returns.
 
-        film, key: as in `submit_all`. live_client: token of a page that redraws while one types. Its earlier live job ends at its next
-        step, and the picture is neither stored as a file nor in history.
+        film, key, origin: as in `submit_all`. live_client: token of a page that redraws while one types. Its earlier live job ends
+        at its next step, and the picture is neither stored as a file nor in history.
         forever: another one follows each time it starts, until `end_forever` or an interrupt; all others go first.
         Raises InvalidRequest, CheckpointUnusable, QueueFull, or DataUnusable when it can't be written down.
         """
         if live_client is None:
             priority = FOREVER_PRIORITY if forever else priority
-            return self.submit_all([request], priority=priority, forever=forever, film=film, key=key)[0]
+            return self.submit_all([request], priority=priority, forever=forever, film=film, key=key, origin=origin)[0]
         entry = self._prepared(request, priority=LIVE_PRIORITY, live=True, client=live_client, film=False)
         with self._live_lock:
             for earlier in self._journal.live_jobs_of(live_client):
@@ -281,17 +318,18 @@ class Studio:
         forever: bool = False,
         film: bool | None = None,
         key: SubmissionKey | None = None,
+        origin: Origin | None = None,
     ) -> list[JobView]:
         """Take jobs, all or none, with one write.
 
-        film: whether a view of each step is kept; None: as the setting says.
+        film: whether a view of each step is kept; None: as the setting says. origin: the picture that is made again by them.
         key: the same one again returns the jobs that it made before.
         Raises as `submit` does, and KeyUsedDifferently.
         """
         if forever and any(isinstance(request, Upscale) for request in requests):
             words = "An upscale can't go on forever: each would be the same."
             raise InvalidRequest(words, field="forever", allowed="false", hint="Leave it out.")
-        entries = [self._prepared(request, priority=priority, forever=forever, film=film) for request in requests]
+        entries = [self._prepared(request, priority=priority, forever=forever, film=film, origin=origin) for request in requests]
         return self._announce(self._journal.add(entries, self.preferences.current.queue_limit, key))
 
     def submitted_before(self, key: SubmissionKey) -> list[JobView]:
@@ -300,13 +338,28 @@ class Studio:
 
     def _prepared(self, request: GenerationRequest, *, film: bool | None = None, **how: Any) -> NewJob:
         film = self.preferences.current.film if film is None else film
-        prepared = self.extensions.prepare(request if isinstance(request, Upscale) else self.styles.apply(request))
-        prepared = prepared.model_copy(update={"finishing": find_step_models(self.catalog.models, prepared.finishing)})
+        prepared = self._worded(request)
         notes = tuple(self.extensions.notes())
-        for field, digest in (*images_of(request), *images_of(prepared)):
+        for field, digest in images_of(request):
             self.images.require(digest, field)
-        resolved, told = (self._upscale(prepared), ()) if isinstance(prepared, Upscale) else self._drawn(prepared)
+        resolved, told = self._resolved(prepared)
         return NewJob(asked=request, resolved=resolved, notes=(*notes, *told), film=film, **how)
+
+    def _worded(self, request: GenerationRequest) -> GenerationRequest:
+        """A request with the words of its styles, and as add-ons want it."""
+        return self.extensions.prepare(request if isinstance(request, Upscale) else self.styles.apply(request))
+
+    def _prepared_again(self, request: GenerationRequest, origin: Origin) -> NewJob:
+        """A job for a request that was resolved before: styles and add-ons have had their say."""
+        resolved, told = self._resolved(request)
+        return NewJob(asked=request, resolved=resolved, notes=told, origin=origin)
+
+    def _resolved(self, prepared: GenerationRequest) -> tuple[ResolvedRequest, tuple[str, ...]]:
+        """A request as it will run, and what its maker should know."""
+        prepared = prepared.model_copy(update={"finishing": find_step_models(self.catalog.models, prepared.finishing)})
+        for field, digest in images_of(prepared):
+            self.images.require(digest, field)
+        return (self._upscale(prepared), ()) if isinstance(prepared, Upscale) else self._drawn(prepared)
 
     def _upscale(self, prepared: Upscale) -> ResolvedUpscale:
         """An upscale as it will run."""
@@ -521,7 +574,40 @@ class Studio:
         if not isinstance(made, Txt2Img):
             raise Conflict("This picture was made from another one.", field="id", hint="Pictures from words alone have a hires pass.")
         own = {name: getattr(made, name) for name in Txt2Img.model_fields}
-        return self.submit(parse_request({**own, **fields, "hires": True}), film=film)
+        return self.submit(parse_request({**own, **fields, "hires": True}), film=film, origin=Origin(HIRES, parse_id(image_id)))
+
+    def made_before(self, request: GenerationRequest) -> Repeats:
+        """The pictures that a request would make again; none where chance decides what it makes. Raises as `submit` does."""
+        if not isinstance(request, Upscale) and (
+            request.seed == RANDOM_SEED or (request.variation_strength and request.variation_seed == RANDOM_SEED)
+        ):
+            return Repeats(request.picture_count, ())
+        resolved, _ = self._resolved(self._worded(request))
+        self.extensions.notes()
+        return find_repeats(self.database, resolved)
+
+    def duplicates(self, request: GenerationRequest, shown: int) -> dict[str, Any]:
+        """The same as page and API get it, with at most so many of the pictures."""
+        repeats = self.made_before(request)
+        images = [self.history.item(identifier) for identifier in repeats.made[:shown]]
+        return {"pictures": repeats.pictures, "made": len(repeats.made), "images": images}
+
+    def diff(self, first: str, second: str) -> dict[str, Any]:
+        """What is different from one picture of history to another, as page and API get it. Raises NotFound."""
+        old, new = parse_id(first), parse_id(second)
+        views = self.history.item(old), self.history.item(new)
+        changes = diff(self.history.request_of(old), self.history.request_of(new))
+        way = way_between(self.database, old, new, self.history.request_of)
+        edits = [
+            {
+                "image": str(edit.image_id),
+                "thumbnail": f"/api/v1/thumbnails/{edit.image_id}",
+                "created_at": time_of(edit.image_id).isoformat(),
+                **asdict(edit.changes),
+            }
+            for edit in way
+        ]
+        return {"before": views[0], "after": views[1], "changes": changes.changes, **asdict(changes), "way": edits}
 
     def edit(self, job_id: str, request: GenerationRequest) -> JobView:
         """Give a waiting job another request; it keeps its place. Raises Conflict when it has begun."""
@@ -588,7 +674,12 @@ class Studio:
             "error": job.error,
             "notes": list(job.notes),
             "images": images,
+            "replay": self.replays.of_job(job),
         }
+
+    def _tell_replay(self, image: int, job: int) -> None:
+        told = self.replays.of_job(self._journal.get(job))
+        self.events.publish("replay", image=str(image), replay=told)
 
     def _publish_job(self, identifier: int) -> None:
         self.events.publish("job", job=self.job_view(self._journal.get(identifier)))
@@ -684,6 +775,11 @@ class Studio:
             return None if relative is None else self._pictures.path(relative)
         except NotFound:
             return None
+
+    def _marks_changed(self, ids: Sequence[int]) -> None:
+        """Tell all pages that pictures were marked, or put into the trash or out of it; where they are many, to look again."""
+        if ids:
+            self.events.publish("marks", images=[str(number) for number in ids] if len(ids) <= _EACH_MARKED else None)
 
     def _put_standing_notices(self) -> None:
         if self.preferences.damage is not None:

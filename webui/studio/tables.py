@@ -55,7 +55,10 @@ job = Table(
     Column("ended", BigInteger),
     # Where its pictures go, relative to the pictures folder and without an ending; none: where the settings say.
     Column("wanted_path", Text),
+    # `webui.studio.origin.Origin`: the picture that it makes again, and what follows it.
+    Column("origin", JSON(none_as_null=True)),
 )
+Index("job_origin", job.c.id, sqlite_where=job.c.origin.is_not(None))
 # Both hold all that the line and its estimate need, so that 10,000 waiting jobs are looked through without reading their rows.
 Index("job_line", job.c.status, job.c.priority.desc(), job.c.position, job.c.id, job.c.checkpoint, job.c.overtaken, job.c.work)
 Index("job_work", job.c.status, job.c.checkpoint, job.c.work)
@@ -263,6 +266,24 @@ saved_search = Table(
     Column("query", Text, nullable=False),
 )
 
+replay = Table(
+    "replay",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    # The original.
+    Column("image_id", BigInteger, ForeignKey("image.id", ondelete="CASCADE"), nullable=False),
+    Column("job_id", BigInteger, nullable=False),
+    # identical, close or different.
+    Column("verdict", String(16), nullable=False),
+    # The rest of `webui.studio.replays.Proof`.
+    Column("told", JSON, nullable=False),
+    # The picture that was kept, where it is another one.
+    Column("made", BigInteger),
+    Index("replay_image", "image_id", "id"),
+    Index("replay_job", "job_id", unique=True),
+)
+"""What came of making pictures again: each was compared with its original."""
+
 workshop_order = Table(
     "workshop_order",
     metadata,
@@ -280,3 +301,34 @@ workshop_order = Table(
     Index("workshop_order_status", "status", "id"),
 )
 """Long work that makes no picture: downloads, merges, conversions."""
+
+import_source = Table(
+    "import_source",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("folder", Text, nullable=False, unique=True),
+    Column("status", String(16), nullable=False),
+    Column("watched", Boolean, nullable=False),
+    # Whether the folder was looked through to its end since it was last asked for.
+    Column("walked", Boolean, nullable=False),
+    Column("error", JSON(none_as_null=True)),
+    Column("ended", BigInteger),
+)
+"""Folders of other programs whose pictures are taken into history."""
+
+import_file = Table(
+    "import_file",
+    metadata,
+    Column("source_id", BigInteger, ForeignKey("import_source.id", ondelete="CASCADE"), primary_key=True),
+    # Below the folder, with "/".
+    Column("path", Text, primary_key=True),
+    # Bytes, and nanoseconds since 1970: a file that differs is read again.
+    Column("size", BigInteger, nullable=False),
+    Column("mtime", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    # Its picture, or the one with the same content. That may be gone by now.
+    Column("image_id", BigInteger),
+    Column("error", JSON(none_as_null=True)),
+    Index("import_file_state", "source_id", "state", "path"),
+)
+"""Files of imports, and what became of each: written together with the picture's own rows."""

@@ -23,7 +23,23 @@ from webui.ui.pieces import STATIC_FOLDER, Assets, piece
 from webui.ui.tabs import canvas_pages, history, models, settings, system, train, txt2img, upscale
 
 MAX_UPLOAD = "50mb"
-STYLES = ("easel", "gradio", "plain", "canvas", "models", "control", "batch", "regions", "film", "finishing", "train", "upscale", "history")
+STYLES = (
+    "easel",
+    "gradio",
+    "plain",
+    "canvas",
+    "models",
+    "control",
+    "batch",
+    "regions",
+    "film",
+    "finishing",
+    "train",
+    "upscale",
+    "history",
+    "history-import",
+    "history-analysis",
+)
 ANY_PICTURE = "0" * 64
 """Where only the time is asked for: it doesn't depend on what is in a picture."""
 
@@ -115,7 +131,8 @@ class _Immutable(StaticFiles):
 
 def _head(assets: Assets) -> str:
     # Named ahead, the modules come all at once instead of one import after the other.
-    modules = [name for name in assets.names if name.endswith(".js") and not name.endswith("-worker.js")]
+    late = ("-worker.js", ".min.js")
+    modules = [name for name in assets.names if name.endswith(".js") and not name.endswith(late)]
     return (
         f'<link rel="icon" href="{assets.url("favicon.svg")}" type="image/svg+xml">'
         f'<link rel="stylesheet" href="{assets.url("tokens.css")}">'

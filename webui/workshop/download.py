@@ -7,7 +7,8 @@ import hashlib
 import os
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -88,47 +89,57 @@ def require_free(target: Path) -> None:
         )
 
 
+@contextmanager
+def told_in_words(target: Path) -> Iterator[None]:
+    """What goes wrong with the disk, as EaselError."""
+    try:
+        yield
+    except FileExistsError:
+        raise Conflict(f"There is a {target.name} already.", field="name", hint="Move it away, then resume.") from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise DiskFull("The disk is full.", hint="Make room, then resume: what came so far stays.") from None
+        raise DataUnusable(f"{target.name} can't be written: {error.strerror or error}.", hint="Check the folder's rights.") from None
+
+
+def require_limit(name: str, size: int | None, limit: int) -> None:
+    """Raise TooLong for more bytes than the settings allow."""
+    if size is not None and size > limit:
+        raise TooLong(
+            f"{name} is {readable_size(size)} long.",
+            allowed=f"at most {readable_size(limit)}",
+            hint="Raise the largest download in Settings, then resume.",
+        )
+
+
 class Transfer:
     """One file on its way from its server to its place."""
 
-    def __init__(self, fetcher: Fetcher, aimed: Fetched, told: Told, cancelled: threading.Event, limit: int) -> None:
-        """aimed: where it goes, and what came before. limit: most bytes, by the settings."""
+    def __init__(
+        self, fetcher: Fetcher, aimed: Fetched, told: Told, cancelled: threading.Event, limit: int, *, is_model: bool = True
+    ) -> None:
+        """aimed: where it goes, and what came before. limit: most bytes, by the settings. is_model: whether it must hold weights."""
         self._fetcher = fetcher
         self._file = aimed
         self._told = told
         self._cancelled = cancelled
         self._limit = limit
+        self._is_model = is_model
         self._part, self._target = Path(aimed.part), Path(aimed.target)
 
     def run(self) -> Path:
         """Fetch it, and give it its name. Raises EaselError (what came so far stays, unless it is wrong), or Cancelled."""
-        try:
-            self._require_limit(self._file.size)
+        with told_in_words(self._target):
+            require_limit(self._target.name, self._file.size, self._limit)
             self._part.parent.mkdir(parents=True, exist_ok=True)
             if not self._is_complete():
                 self._fetch()
             self._check()
             rename_to_new(self._part, self._target)
-        except FileExistsError:
-            raise Conflict(f"There is a {self._target.name} already.", field="name", hint="Move it away, then resume.") from None
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise DiskFull("The disk is full.", hint="Make room, then resume: what came so far stays.") from None
-            raise DataUnusable(
-                f"{self._target.name} can't be written: {error.strerror or error}.", hint="Check the folder's rights."
-            ) from None
         return self._target
 
     def _is_complete(self) -> bool:
         return self._part.exists() and self._file.size is not None and self._part.stat().st_size == self._file.size
-
-    def _require_limit(self, size: int | None) -> None:
-        if size is not None and size > self._limit:
-            raise TooLong(
-                f"{self._target.name} is {readable_size(size)} long.",
-                allowed=f"at most {readable_size(self._limit)}",
-                hint="Raise the largest download in Settings, then resume.",
-            )
 
     # fetching
 
@@ -178,7 +189,7 @@ class Transfer:
 
     def _note(self, answer: Answer) -> None:
         size = answer.size if answer.size is not None else self._file.size
-        self._require_limit(size)
+        require_limit(self._target.name, size, self._limit)
         known = {**asdict(self._file), "size": size, "validator": answer.validator, "sha256": self._file.sha256 or answer.sha256}
         if known != asdict(self._file):
             self._file = Fetched(**known)
@@ -214,6 +225,8 @@ class Transfer:
 
     def _refuse_at_once(self, head: bytes) -> None:
         """Nobody waits for gigabytes of a login page."""
+        if not self._is_model:
+            return
         try:
             format_of(head[:SNIFFED], self._target.name)
         except EaselError:
@@ -246,6 +259,8 @@ class Transfer:
                 hint="Check the address and the checksum, then resume to fetch it anew.",
                 code="wrong_checksum",
             )
+        if not self._is_model:
+            return
         try:
             if sniff(self._part) == "pickle":
                 # By the child that runs nothing in it; it is opened that way later on, too.

@@ -145,7 +145,12 @@ class Download(Recipe):
         most=2000,
         min_length=1,
     )
-    file: str = _text("File", "Which file of the repository; may be left out where there is only one that fits.", "", most=500)
+    file: str = _text(
+        "File",
+        "Which file of the repository; may be left out where there is only one that fits. model_index.json: the whole folder.",
+        "",
+        most=500,
+    )
     revision: str = _text("Revision", "Branch, tag or commit of the repository. Empty: its main branch.", "", most=200)
     sha256: str = _text("SHA-256", "What the file's checksum must be, 64 hex digits. Empty: what its source says, if it does.", "", most=64)
     folder: Kind | Literal[""] = _choice("Kind", "What it is, which decides its folder. Empty: told by its header or its source.", "")

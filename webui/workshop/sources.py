@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -18,6 +19,7 @@ from webui.errors import InvalidRequest
 from webui.studio.naming import safe_name
 from webui.workshop.fetching import DownloadFailed, Fetcher, Hiccup, checked_url
 from webui.workshop.recipes import Download
+from webui.workshop.repository_folder import INDEX, RemoteFile, files_needed, whole_size
 
 _REPOSITORY = re.compile(r"[a-z0-9][\w.-]{0,95}/[a-z0-9][\w.-]{0,95}", re.IGNORECASE | re.ASCII)
 _PEEK = 1 << 16
@@ -77,6 +79,7 @@ class Offer:
     """A file as its source tells of it, before it is fetched. url is empty while one of `choices` is still to be picked.
 
     name: safe, with its ending. kind: "" where nobody tells. page: what people can read about it. gated: its makers want to be asked.
+    files: of a folder that is fetched whole, and `url` what their paths are joined to.
     """
 
     url: str = ""
@@ -91,6 +94,7 @@ class Offer:
     gated: bool = False
     words: tuple[str, ...] = ()
     choices: tuple[Listed, ...] = ()
+    files: tuple[RemoteFile, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -113,6 +117,7 @@ class Offer:
             "folder": self.folder,
             "trigger_words": list(self.words),
             "choices": [vars(choice) for choice in self.choices],
+            "files": len(self.files) or 1,
         }
 
 
@@ -130,6 +135,8 @@ def look_up(recipe: Download, fetcher: Fetcher, hosts: Hosts) -> Offer:
     offer = _ask_source(recipe, fetcher, hosts)
     if not offer.url:
         return offer
+    if offer.files:
+        return _as_folder(offer, recipe)
     offer = _peek(offer, fetcher)
     return replace(
         offer,
@@ -137,6 +144,12 @@ def look_up(recipe: Download, fetcher: Fetcher, hosts: Hosts) -> Offer:
         sha256=recipe.sha256 or offer.sha256,
         kind=recipe.folder or offer.kind,
     )
+
+
+def _as_folder(offer: Offer, recipe: Download) -> Offer:
+    if recipe.sha256:
+        raise InvalidRequest("A folder has no checksum of its own; each of its files has one.", field="sha256", hint="Leave it empty.")
+    return replace(offer, name=safe_name(recipe.name or offer.name, _NAME_BYTES) or "model", kind=recipe.folder or offer.kind)
 
 
 def _named(stem: str, suffix: str) -> str:
@@ -181,18 +194,33 @@ def _hugging_face(repository: str, revision: str, file: str, fetcher: Fetcher, h
         gated=bool(told.get("gated")),
         facts={"repository": repository, "revision": _text(told.get("sha")) or revision or "main"},
     )
+    address = str(hub.join(f"/{repository}/resolve/{_quoted(offer.facts['revision'])}/"))
+    # A folder as diffusers has it: each file is to be had alone, and all that is needed of it together.
+    is_folder = any(entry["rfilename"] == INDEX for entry in listed)
+    if is_folder and file in ("", INDEX):
+        remote = [RemoteFile(entry["rfilename"], _size_of(entry), _digest(_table(entry.get("lfs")).get("sha256"))) for entry in listed]
+        index = fetcher.json(httpx.URL(address).join(INDEX))
+        if file:
+            needed = files_needed(remote, index, repository)
+            name = repository.rpartition("/")[2]
+            return replace(offer, url=address, name=name, size=whole_size(needed), kind="checkpoint", files=needed)
+        with suppress(InvalidRequest):  # without safetensors there are single files at most
+            return replace(offer, choices=(Listed(INDEX, whole_size(files_needed(remote, index, repository))), *_listed(models)))
     chosen = _chosen(models, file, repository)
     if chosen is None:
-        choices = tuple(Listed(readable(entry["rfilename"])[:300], _size_of(entry)) for entry in models[:_SHOWN_FILES])
-        return replace(offer, choices=choices)
+        return replace(offer, choices=_listed(models))
     name = chosen["rfilename"]
     return replace(
         offer,
-        url=str(hub.join(f"/{repository}/resolve/{_quoted(offer.facts['revision'])}/{_quoted(name, '/')}")),
+        url=f"{address}{_quoted(name, '/')}",
         name=_hub_file_name(repository, name),
         size=_size_of(chosen),
         sha256=_digest(_table(chosen.get("lfs")).get("sha256")),
     )
+
+
+def _listed(models: Sequence[dict[str, Any]]) -> tuple[Listed, ...]:
+    return tuple(Listed(readable(entry["rfilename"])[:300], _size_of(entry)) for entry in models[:_SHOWN_FILES])
 
 
 def _chosen(models: Sequence[dict[str, Any]], file: str, repository: str) -> dict[str, Any] | None:

@@ -34,12 +34,14 @@ from webui.training.run_folder import RunFolder
 from webui.workshop.child import Job, check
 from webui.workshop.download import Fetched, Told, Transfer, aim, require_free
 from webui.workshop.fetching import Fetcher
+from webui.workshop.folder_download import FolderTransfer
 from webui.workshop.order_book import Order, OrderBook
 from webui.workshop.plan import remove
 from webui.workshop.process import Cancelled, ChildProcess, WorkFailed, parts_of
 from webui.workshop.progress import Gauge
 from webui.workshop.provenance import in_words
 from webui.workshop.recipes import AnyRecipe, BakeVae, Convert, Download, ExtractVae, Merge, parse_recipe
+from webui.workshop.repository_folder import INDEX
 from webui.workshop.sources import FOLDER_OF, Hosts, Offer, check_source, look_up
 from webui.workshop.training import DRAWING, TrainingProcess, check_checkpoint, default_name, run_view, sample_file
 from webui.workshop.training import in_words as training_in_words
@@ -318,10 +320,16 @@ class Workshop:
             told.stage("Asking the source", 0, 0)
             offer = look_up(recipe, fetcher, self._hosts)
             aimed = self._aimed(order, offer)
-            told.keep(aimed.as_state())
+            begun = order.state if order.state.get("url") == aimed.url else {}
+            told.keep({**begun, **aimed.as_state()})
             self._tell(self._book.get(order.id))
             limit = self._studio.preferences.current.download_limit_gb * 1000**3
-            target = Transfer(fetcher, aimed, told, entry.stop, limit).run()
+            transfer = (
+                FolderTransfer(fetcher, aimed, offer.files, told, entry.stop, limit, begun)
+                if offer.files
+                else Transfer(fetcher, aimed, told, entry.stop, limit)
+            )
+            target = transfer.run()
         finally:
             fetcher.close()
         return self._result(target), self._write_notes(target, _source_words(offer), offer.words)
@@ -597,7 +605,8 @@ def _title(order: Order) -> str:
     asked = _plain(order.asked)
     if order.kind in TRAINING:
         return str(asked["name"] or default_name(asked["folder"]))
-    return str(asked.get("name") or asked.get("file") or asked.get("source") or asked.get("model") or asked.get("first") or order.kind)
+    file = asked.get("file") if asked.get("file") != INDEX else ""
+    return str(asked.get("name") or file or asked.get("source") or asked.get("model") or asked.get("first") or order.kind)
 
 
 def _plain(text: str) -> dict[str, Any]:
@@ -607,5 +616,8 @@ def _plain(text: str) -> dict[str, Any]:
 
 
 def _length(part: Any) -> int:
+    """Bytes of a file or folder that may be there."""
     path = Path(part) if isinstance(part, str) else None
+    if path is not None and path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     return path.stat().st_size if path is not None and path.is_file() else 0

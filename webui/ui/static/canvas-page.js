@@ -34,6 +34,7 @@ export function mount(element, { page, extension }) {
   showBatches(batches, page);
   const offer = () => !canvas.painting && fill(empty, welcome(canvas, page));
   canvas.addEventListener("opened", () => fill(empty));
+  canvas.addEventListener("closed", offer);
   for (const type of ["snapshot", "picture"]) on(type, offer);
   mounted.then(() => addCanvas(page, canvas));
   Promise.all([linked, mounted]).then(offer);

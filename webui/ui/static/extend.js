@@ -34,6 +34,7 @@ export function mount(element, bounds) {
     }
     reset.addEventListener("click", () => canvas.painting.extend(NO_FRAME, "Extend by nothing"));
     canvas.watch("frame", () => show(canvas.painting));
+    canvas.addEventListener("closed", () => show(null));
   });
 }
 

@@ -136,9 +136,11 @@ export async function fetched(id) {
   return imageOf(id) ?? keep(await look(`/history/${id}`));
 }
 
-/** The picture as it is now; null where it can't be had. */
+/** A picture as it is now; null where the search doesn't find it (any more). Throws where Easel doesn't answer. */
 export async function lookAgain(id) {
-  return look(`/history/${id}`);
+  const answer = await page(String(BigInt(id) + 1n), 1);
+  const [image] = answer.items ?? [];
+  return image?.id === id ? image : null;
 }
 
 // ---- what is known

@@ -129,16 +129,15 @@ export async function hear(ids) {
   else ours.delete(key);
   if (left) return;
   if (!ids || ids.length > MOST_LOOKED_AT) await startOver();
-  else for (const image of await Promise.all(ids.map(lookAgain))) if (image) seen(image);
+  else await Promise.all(ids.map(seeAgain));
   tell();
 }
 
-function seen(image) {
-  const here = image.trashed === inTrash();
-  if (!here) remove([image.id]);
-  else if (searched() && !inTrash()) changeHits({ [image.id]: image });
-  else insert([image]);
-  if (chosenImage()?.id === image.id) choose(here ? image : null);
+async function seeAgain(id) {
+  const image = await lookAgain(id).catch(() => imageOf(id));
+  if (image) insert([image]);
+  else remove([id]);
+  if (chosenImage()?.id === id) choose(image);
 }
 
 // ---- the trash

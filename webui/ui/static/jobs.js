@@ -21,8 +21,8 @@ export const known = {
 let plan = new Map(); // id -> place in the order in which they will run, as far as it is known
 
 /**
- * Events: "snapshot", "job" {job, before}, "progress" {…}, "picture" {image, job, live}, "note", "queue", "notices", "worker",
- * "catalog", "memory", "batch", "batch_removed", "order", "order_progress", "order_removed", "training_sample", "marks", "saved_searches", "styles", "presets", "settings", "connection".
+ * Events: "snapshot", "job" {job, before}, "progress" {…}, "picture" {image, job, live}, "replay" {image, replay}, "note", "queue", "notices", "worker",
+ * "catalog", "memory", "batch", "batch_removed", "order", "order_progress", "order_removed", "training_sample", "import", "import_removed", "imported", "marks", "saved_searches", "styles", "presets", "settings", "connection".
  */
 export const changes = new EventTarget();
 
@@ -97,6 +97,9 @@ const TAKE = {
     if (!live && !known.pictures.some((other) => other.id === image.id)) known.pictures = grouped([image, ...known.pictures]);
     tell("picture", { job, image, live });
   },
+  replay({ image, replay }) {
+    tell("replay", { image, replay });
+  },
   note(note) {
     known.jobs.get(note.job)?.notes.push(note.text);
     tell("note", note);
@@ -128,6 +131,15 @@ const TAKE = {
   },
   training_sample({ order, name }) {
     tell("training_sample", { order, name });
+  },
+  import(event) {
+    tell("import", event.import);
+  },
+  import_removed(event) {
+    tell("import_removed", event.import);
+  },
+  imported({ pictures }) {
+    tell("imported", pictures);
   },
   system({ doing }) {
     tell("system", { doing });

@@ -1,6 +1,13 @@
 // The link to Python: ask by event name, hear the receipt. Fields travel with the question; Gradio carries them.
 
+import { known, on } from "./jobs.js";
+import { UNANSWERED } from "./rest.js";
+import { errorToast } from "./toasts.js";
+
+const CATCHES_UP = new Set(["plan", "live", "put"]); // the last of each is enough, and may come late
+
 const receipts = new EventTarget();
+const late = new Map(); // event -> data, to ask when the connection is back
 const early = [];
 let send = (...question) => early.push(question);
 
@@ -22,8 +29,17 @@ export function mount(trigger, watch, props) {
 
 /** Ask for one of the events that Python listens to (webui/ui/link.py). */
 export function ask(event, data = {}) {
-  send(event, data);
+  if (known.connected) send(event, data);
+  else if (CATCHES_UP.has(event)) late.set(event, data);
+  else errorToast(UNANSWERED);
 }
+
+on("connection", (up) => {
+  if (!up) return;
+  const questions = [...late];
+  late.clear();
+  questions.forEach((question) => ask(...question));
+});
 
 /** Hear the answers about "generate" or anything that was asked: {about, error, …}. */
 export function onReceipt(about, listener) {

@@ -104,7 +104,10 @@ export function mount(element) {
   on("job", ({ job }) => !ACTIVE.has(job.status) && !job.live && planSoon());
   on("worker", planSoon);
   onPage(planSoon);
-  whenCanvas("inpaint").then((canvas) => canvas.watch("frame", planSoon));
+  whenCanvas("inpaint").then((canvas) => {
+    canvas.watch("frame", planSoon);
+    canvas.addEventListener("closed", planSoon);
+  });
   linked.then(() => {
     planSoon();
     if (recall("live", false)) setLive(true);

@@ -12,6 +12,7 @@ import { toast } from "./toasts.js";
 import { count, fileSize, gigabytes } from "./words.js";
 
 const SHEET = "add";
+const FOLDER = "model_index.json"; // named as the file it means the whole folder
 const KINDS = ["checkpoint", "denoiser", "lora", "embedding", "vae", "text_encoder", "controlnet", "t2i_adapter", "ip_adapter", "image_encoder", "upscaler", "cut_out", "hypernetwork"];
 let folders = null; // the list of folders in use, while the sheet is open
 
@@ -176,7 +177,7 @@ function choices(offer, picked) {
       "ul",
       { class: "col s ez-folders" },
       offer.choices.map(({ name, size }) =>
-        h("li", { class: "row" }, h("span", { class: "cut grow", title: name }, name), h("span", { class: "dim num" }, size === null ? "" : fileSize(size)), h("button", { class: "ez-btn s", type: "button", "data-does": `choose-${name}`, onclick: () => picked(name) }, "Choose")),
+        h("li", { class: "row" }, h("span", { class: "cut grow", title: name }, name === FOLDER ? "All of it, as a diffusers folder" : name), h("span", { class: "dim num" }, size === null ? "" : fileSize(size)), h("button", { class: "ez-btn s", type: "button", "data-does": `choose-${name}`, onclick: () => picked(name) }, "Choose")),
       ),
     ),
   );
@@ -192,8 +193,8 @@ function offerCard(offer, go) {
   ready();
   const page = offer.licence_url.startsWith("https://") && h("a", { class: "ez-link", href: offer.licence_url, target: "_blank", rel: "noreferrer noopener" }, "Read");
   const rows = [
-    ["Size", `${offer.size === null ? "not told" : fileSize(offer.size)}, ${gigabytes(offer.free)} free`],
-    ["Checksum", offer.sha256 ? ["sha256 ", h("span", { class: "mono", title: offer.sha256 }, `${offer.sha256.slice(0, 8)}…${offer.sha256.slice(-2)}`)] : "none is given"],
+    ["Size", `${offer.size === null ? "not told" : fileSize(offer.size)}${offer.files > 1 ? ` in ${offer.files} files` : ""}, ${gigabytes(offer.free)} free`],
+    ["Checksum", offer.sha256 ? ["sha256 ", h("span", { class: "mono", title: offer.sha256 }, `${offer.sha256.slice(0, 8)}…${offer.sha256.slice(-2)}`)] : offer.files > 1 ? "of each file" : "none is given"],
     ["Licence", [offer.licence || "not told", " ", page]],
     ["Goes to", offer.folder ? `models/${offer.folder}/` : "its kind decides"],
   ];

@@ -1,17 +1,24 @@
-// A job is ordered: what it starts from is brought to the server, then the fields are read there.
+// A job is ordered: what it starts from is brought to the server, then the fields are read there. While nobody answers the order waits.
 
 import { filmed } from "./film.js";
+import { known, on } from "./jobs.js";
 import { ask } from "./link.js";
 import { currentPage } from "./pages.js";
 import { expectJob, forgetJob } from "./queue.js";
 import { settled } from "./regions.js";
 import { sourceOf } from "./source.js";
-import { errorToast } from "./toasts.js";
+import { errorToast, toast } from "./toasts.js";
+
+let waiting = []; // {way, page}: ordered while nobody answered
 
 /** way: "generate", "soon" or "forever". */
-export async function order(way) {
+export function order(way) {
   const page = currentPage();
   if (way !== "generate") expectJob(); // a click on Generate is counted before Gradio tells of it
+  return known.connected ? bring(way, page) : keep(way, page);
+}
+
+async function bring(way, page) {
   try {
     await settled();
     ask(way, { page, film: filmed(), source: await sourceOf(page) });
@@ -20,3 +27,22 @@ export async function order(way) {
     errorToast({ message: error.message, hint: error.hint ?? "Try again." });
   }
 }
+
+function keep(way, page) {
+  const kept = { way, page };
+  waiting.push(kept);
+  toast({
+    icon: "wait",
+    title: "Easel doesn't answer just now",
+    text: "What you asked for is kept, and made when the connection is back.",
+    undo: () => {
+      waiting = waiting.filter((other) => other !== kept);
+      forgetJob();
+    },
+  });
+}
+
+on("connection", async (up) => {
+  if (!up) return;
+  for (const { way, page } of waiting.splice(0)) await bring(way, page);
+});

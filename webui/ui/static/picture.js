@@ -16,12 +16,12 @@ let before = null;
 
 /** Whether a checkpoint drew it: what was only finished (upscaled) has no seed and no steps. */
 export function isDrawn(image) {
-  return image.seed !== null;
+  return image.seed !== null || Boolean(image.imported);
 }
 
 /** What a picture is called where it isn't seen. */
 export function spoken(image) {
-  return `${nameOf(image)}, ${isDrawn(image) ? `seed ${image.seed}` : "upscaled"}`;
+  return `${nameOf(image)}, ${isDrawn(image) ? `seed ${image.seed ?? "unknown"}` : "upscaled"}`;
 }
 
 /** Sets every field to what made this picture, its own seed included. */
@@ -102,14 +102,15 @@ export function button(name, words, run, { bare = false, key = "", kind = "", sa
 export function facts(image) {
   if (!isDrawn(image)) return ["Upscaled", upscalersOf(image), size(image), seconds(image.seconds)].filter(Boolean);
   const schedule = image.schedule_type ? `, ${image.schedule_type}` : "";
+  // Another program's picture may not tell all of it.
   return [
-    `Seed ${image.seed}`,
-    `${image.steps} steps`,
-    `${image.sampler}${schedule}`,
-    `CFG ${number(image.cfg_scale)}`,
+    image.seed !== null && `Seed ${image.seed}`,
+    image.steps && `${image.steps} steps`,
+    image.sampler && `${image.sampler}${schedule}`,
+    image.cfg_scale && `CFG ${number(image.cfg_scale)}`,
     size(image),
-    seconds(image.seconds),
-  ];
+    !image.imported && seconds(image.seconds),
+  ].filter(Boolean);
 }
 
 /** Everything that is known of a picture, and the text that other programs read. */
@@ -119,14 +120,16 @@ export function parameters(image) {
   const drawn = isDrawn(image);
   const rows = [
     (drawn || image.negative_prompt) && ["Negative", image.negative_prompt || h("span", { class: "dim" }, "None")],
-    drawn && ["Checkpoint", [image.checkpoint, " ", h("span", { class: "dim mono" }, image.checkpoint_hash)]],
-    drawn && ["Sampler", `${image.sampler}, ${image.schedule_type}, ${image.steps} steps, CFG ${number(image.cfg_scale)}`],
-    drawn && ["Seed", image.seed],
+    image.checkpoint && ["Checkpoint", [image.checkpoint, " ", h("span", { class: "dim mono" }, image.checkpoint_hash ?? "")]],
+    drawn && ["Sampler", [image.sampler, image.schedule_type, image.steps && `${image.steps} steps`, image.cfg_scale && `CFG ${number(image.cfg_scale)}`].filter(Boolean).join(", ")],
+    image.seed !== null && ["Seed", image.seed],
     !drawn && image.source?.name && ["Made of", image.source.name],
     ["Size", size(image)],
     image.clip_skip > 1 && ["Clip skip", image.clip_skip],
     image.finishing?.length > 0 && ["Finishing", tellSteps(image.finishing)],
-    ["Made", `${moment(image.created_at)} in ${seconds(image.seconds)}${where ? ` on ${where}` : ""}`],
+    image.imported ? ["Made", `${moment(image.created_at)} by ${image.imported.tool}`] : ["Made", `${moment(image.created_at)} in ${seconds(image.seconds)}${where ? ` on ${where}` : ""}`],
+    image.imported && ["Folder", h("span", { class: "mono" }, image.imported.folder)],
+    image.imported?.gone && ["State", h("span", { class: "bad" }, "The file isn't there any more.")],
     ["File", [image.file, " ", h("span", { class: "dim" }, bytes(image.bytes))]],
   ].filter(Boolean);
   const copy = (text, words) => h("button", { class: "ez-link xs", type: "button", onclick: () => copyText(text, words) }, "Copy");

@@ -26,7 +26,11 @@ const board = new RegionsBoard({
     if (missing(region) !== before) draw();
     changed();
   },
-  chosen: () => draw(),
+  chosen() {
+    draw();
+    // What is painted and what is said about it are seen together.
+    place?.querySelector(".is-painted")?.scrollIntoView({ block: "nearest" });
+  },
   add,
 });
 
@@ -151,8 +155,8 @@ function regionElement(region, index) {
     changed();
   };
   const painting = board.region === region;
-  const act = (part, picture, words, run) =>
-    h("button", { class: "ez-btn ghost s icon", type: "button", "aria-label": `${words} region ${name}`, title: words, "data-region": at(part), onclick: run }, icon(picture));
+  const act = (part, picture, words, run, title = words) =>
+    h("button", { class: "ez-btn ghost s icon", type: "button", "aria-label": `${words} region ${name}`, title, "data-region": at(part), onclick: run }, icon(picture));
   const words = h("textarea", {
     rows: 2,
     "data-prompt": true,
@@ -185,7 +189,7 @@ function regionElement(region, index) {
         `Region ${name}`,
       ),
       h("span", { class: "dim s cut" }, missing(region)),
-      index > 0 && act("down", "down", "Lower", () => move(region, -1)),
+      index > 0 && act("down", "up", "Lower", () => move(region, -1), `Lay it beneath region ${index}, which takes its place in the list`),
       act("remove", "trash", "Remove", () => remove(region)),
     ),
     h("div", { class: "ez-field area" }, words),

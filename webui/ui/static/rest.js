@@ -2,7 +2,8 @@
 
 import { errorToast } from "./toasts.js";
 
-const UNANSWERED = { message: "Easel doesn't answer, so nothing was changed.", hint: "Try again when the connection is back." };
+/** What is said where nobody answers. */
+export const UNANSWERED = { message: "Easel doesn't answer, so nothing was changed.", hint: "Try again when the connection is back." };
 
 /** Changes something. Returns the answer, or null after an error, which was told (unless its status is `but`). */
 export async function change(path, body = {}, { method = "POST", but = null } = {}) {

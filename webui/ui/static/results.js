@@ -16,27 +16,29 @@ import { recall, remember } from "./storage.js";
 import { view } from "./viewer.js";
 import { nameOf } from "./words.js";
 
-const KEPT = 24;
+const KEPT = 24; // of a painting
+const PAINTINGS = 6; // whose results are kept: an Undo brings them back with it
+const JOBS = 24;
 
 /** The results of `page` at `element`, over its canvas. */
 export function showResults(element, page, canvas) {
-  const name = `results ${page}`;
-  const state = { images: [], laid: null, painting: null, ...recalled(name) };
-  state.frames ??= {}; // job -> the box around the picture that it draws, where it extends it
+  const name = `made of ${page}`;
+  const state = recalled(name);
+  let own = { images: [], laid: null }; // of the painting that is there
   state.parts = new Set(); // jobs whose previews show a part of the picture, which can't be laid over the whole
   state.modes = new Map(); // job -> how the picture came to the size that is drawn, for its previews
   const strip = h("div", { class: "ez-strip", role: "toolbar", "aria-label": "Results" });
   const acts = h("div", { class: "row ez-result-acts", role: "toolbar", "aria-label": "The result", hidden: true }); // beside what scrolls, always in sight
-  const place = h("div", { class: "ez-float ez-under-way", hidden: true });
+  const place = h("div", { class: "ez-under-way", hidden: true }); // how far the job is, where its pictures will be
   let card = null; // of the job that runs
   let loading = null; // address of the picture that is being fetched
-  fill(element, strip, acts);
-  canvas.element.append(place);
+  fill(element, strip, h("div", { class: "ez-result-side" }, acts, place));
   const stop = roving(strip, "button");
   const stopAt = roving(acts, "button");
 
-  const keep = () => remember(name, { jobs: [...state.jobs].slice(-KEPT), frames: Object.fromEntries(Object.entries(state.frames).slice(-KEPT)), images: state.images, laid: state.laid, painting: state.painting });
-  const find = (id) => state.images.find((image) => image.id === id) ?? null;
+  const keep = () => remember(name, { jobs: [...state.jobs].slice(-JOBS), frames: Object.fromEntries(Object.entries(state.frames).slice(-JOBS)), paintings: [...state.paintings].slice(-PAINTINGS) });
+  const find = (id) => own.images.find((image) => image.id === id) ?? null;
+  const isOwn = (job) => Boolean(canvas.painting) && [canvas.painting.id, canvas.painting.copyOf].includes(state.jobs.get(job));
 
   const lay = async (address, area, mode) => {
     loading = address;
@@ -46,7 +48,7 @@ export function showResults(element, page, canvas) {
   };
   const layImage = (image) => lay(image?.url ?? null, image?.area ?? null, image?.source?.resize_mode);
   const choose = (image) => {
-    state.laid = image?.id ?? null;
+    own.laid = image?.id ?? null;
     keep();
     layImage(image);
     draw();
@@ -57,9 +59,9 @@ export function showResults(element, page, canvas) {
   };
 
   const draw = () => {
-    element.hidden = !state.images.length || !canvas.painting;
+    element.hidden = !canvas.painting;
     if (element.hidden) return fill(strip);
-    const laid = find(state.laid);
+    const laid = find(own.laid);
     // What is pressed here is drawn anew, and keeps the focus.
     const held = { chosen: strip.contains(document.activeElement), act: [...acts.children].indexOf(document.activeElement) };
     const before = h(
@@ -71,8 +73,8 @@ export function showResults(element, page, canvas) {
       strip,
       h("h3", {}, "Results"),
       before,
-      state.images.map((image) => thumbnail(image, image.id === state.laid, () => choose(image))),
-      !laid && h("span", { class: "dim s only-wide" }, "Click one to lay it over the picture; hold ", h("kbd", {}, "\\"), " to see before."),
+      own.images.map((image) => thumbnail(image, image.id === own.laid, () => choose(image))),
+      !laid && h("span", { class: "dim s only-wide" }, own.images.length ? ["Click one to lay it over the picture; hold ", h("kbd", {}, "\\"), " to see before."] : "What is made of it comes here."),
     );
     stop(strip.querySelector(".on") ?? before);
     acts.hidden = !laid;
@@ -85,8 +87,11 @@ export function showResults(element, page, canvas) {
   const showProgress = () => {
     const job = [...known.jobs.values()].find((other) => state.jobs.has(other.id) && ACTIVE.has(other.status));
     place.hidden = !job;
-    if (!job) card = null;
-    else {
+    element.classList.toggle("is-idle", !job && !own.images.length);
+    if (!job) {
+      card = null;
+      fill(place);
+    } else {
       if (card?.job !== job.id) {
         card = { job: job.id, ...progressCard(job) };
         fill(place, card.element);
@@ -96,18 +101,24 @@ export function showResults(element, page, canvas) {
   };
 
   const take = (image, job) => {
-    if (state.images.some((other) => other.id === image.id)) return;
+    // It belongs to the picture that it was made from, whatever is on the canvas by now.
+    const of = isOwn(job) ? own : state.paintings.get(state.jobs.get(job));
+    if (!of || of.images.some((other) => other.id === image.id)) return;
     const made = { ...image, area: state.frames[job] ?? null };
-    state.images = [made, ...state.images].slice(0, KEPT);
-    choose(made);
+    of.images = [made, ...of.images].slice(0, KEPT);
+    of.laid = made.id;
+    if (of === own) choose(made);
+    else keep();
+    showProgress();
   };
 
   for (const way of ["generate", "soon", "forever"]) {
     onReceipt(way, (receipt) => {
       if (receipt.error || receipt.page !== page) return;
-      state.jobs.add(receipt.job);
       const { painting } = canvas;
-      const extended = canvas.hasMask && painting && isExtended(painting.frame);
+      if (!painting) return;
+      state.jobs.set(receipt.job, painting.id);
+      const extended = canvas.hasMask && isExtended(painting.frame);
       if (extended) state.frames[receipt.job] = extentOf(painting);
       if (extended || (canvas.hasMask && values.inpaint_area === "Only masked")) state.parts.add(receipt.job);
       state.modes.set(receipt.job, values.resize_mode);
@@ -122,13 +133,13 @@ export function showResults(element, page, canvas) {
   on("progress", ({ job, progress }) => {
     if (!state.jobs.has(job.id)) return;
     showProgress();
-    if (progress.preview && !state.parts.has(job.id)) lay(progress.preview, null, state.modes.get(job.id));
+    if (isOwn(job.id) && progress.preview && !state.parts.has(job.id)) lay(progress.preview, null, state.modes.get(job.id));
   });
   on("job", ({ job }) => {
     if (!state.jobs.has(job.id)) return;
     showProgress();
     // What was only foretold goes: the picture itself, or what lay there before, takes its place.
-    if (!ACTIVE.has(job.status)) layImage(find(state.laid));
+    if (isOwn(job.id) && !ACTIVE.has(job.status)) layImage(find(own.laid));
   });
   on("snapshot", () => {
     for (const job of known.jobs.values()) if (state.jobs.has(job.id)) job.images.forEach((image) => take(image, job.id));
@@ -137,19 +148,27 @@ export function showResults(element, page, canvas) {
   canvas.addEventListener("opened", () => {
     // Results belong to the picture that they were made from.
     const { id, copyOf } = canvas.painting;
-    if (state.painting && ![id, copyOf].includes(state.painting)) Object.assign(state, { images: [], laid: null });
-    state.painting = id;
+    own = state.paintings.get(id) ?? { images: [], laid: null, ...state.paintings.get(copyOf) };
+    state.paintings.delete(id);
+    state.paintings.set(id, own); // the last used is the last
     keep();
-    layImage(find(state.laid));
+    layImage(find(own.laid));
+    draw();
+    showProgress();
+  });
+  canvas.addEventListener("closed", () => {
+    own = { images: [], laid: null };
+    lay(null);
     draw();
   });
   onCompare(showComparing);
   showComparing();
 }
 
+/** jobs: id -> the painting that it was asked with; frames: job -> the box that it draws, where it extends the picture; paintings: id -> {images, laid}. */
 function recalled(name) {
-  const kept = recall(name, {});
-  return { ...kept, jobs: new Set(kept.jobs ?? []) };
+  const { jobs = [], frames = {}, paintings = [] } = recall(name, {});
+  return { jobs: new Map(jobs), frames, paintings: new Map(paintings) };
 }
 
 async function bitmap(address) {

@@ -46,6 +46,7 @@ export function openSendMenu() {
 async function sendTo(image, page, words) {
   const before = { page: currentPage(), fields: snapshot() };
   const canvas = await openCanvas(page);
+  const wasEmpty = !canvas.painting;
   const found = await canvas.work(fetched(image.url, image.file));
   const draft = found && (await canvas.work(canvas.open(...found)));
   if (!found || draft === false) return;
@@ -58,6 +59,7 @@ async function sendTo(image, page, words) {
     undo: () => {
       put(before.fields);
       if (draft) canvas.work(canvas.reopen(draft));
+      else if (wasEmpty) canvas.close();
       open(before.page);
     },
   });

@@ -21,9 +21,11 @@ export function mount(element) {
     FACTORS.forEach((factor, index) => {
       const size = picture && row("width") ? sizeLike(picture, factor) : {};
       const on = size.width === Number(values.width) && size.height === Number(values.height);
-      if (on && chosen < 0) chosen = index;
-      buttons[index].classList.toggle("on", on && chosen === index);
-      buttons[index].setAttribute("aria-checked", String(on && chosen === index));
+      if (on && (chosen < 0 || factor === 1)) chosen = index;
+    });
+    buttons.forEach((button, index) => {
+      button.classList.toggle("on", chosen === index);
+      button.setAttribute("aria-checked", String(chosen === index));
     });
     stop(buttons[Math.max(0, chosen)]);
   };
@@ -31,7 +33,7 @@ export function mount(element) {
   onPage(show);
   for (const page of CANVAS_PAGES) {
     whenCanvas(page).then((canvas) => {
-      canvas.addEventListener("opened", show);
+      for (const type of ["opened", "closed"]) canvas.addEventListener(type, show);
       show();
     });
   }

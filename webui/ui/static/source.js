@@ -90,9 +90,13 @@ export async function showSource({ kind, init_image, mask, ...further }) {
     return () => {};
   }
   const canvas = await openCanvas(kind);
+  const wasEmpty = !canvas.painting;
   const draft = await canvas.work(putStored(canvas, init_image, mask));
   if (draft !== false && canvas.hasMask) canvas.painting.extend(Object.fromEntries(SIDES.map((side) => [side, further[`extend_${side}`] ?? 0])));
-  return () => draft && canvas.work(canvas.reopen(draft));
+  return () => {
+    if (draft) canvas.work(canvas.reopen(draft));
+    else if (wasEmpty) canvas.close();
+  };
 }
 
 async function putStored(canvas, picture, mask) {

@@ -168,6 +168,9 @@ export function startSummaries() {
   }
   onChange(show);
   onSteps(show);
-  whenCanvas("inpaint").then((canvas) => canvas.watch("frame", show));
+  whenCanvas("inpaint").then((canvas) => {
+    canvas.watch("frame", show);
+    canvas.addEventListener("closed", show);
+  });
   show();
 }

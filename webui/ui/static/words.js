@@ -40,6 +40,12 @@ export function day(iso, now = new Date()) {
   return date.getFullYear() === now.getFullYear() ? text : `${text} ${date.getFullYear()}`;
 }
 
+/** "today", "yesterday", "3 May", and the year where it is another one. */
+export function dayAndMonth(iso, now = new Date()) {
+  const name = day(iso, now);
+  return name === "Today" || name === "Yesterday" ? name.toLowerCase() : name.replace(/^\S+, /, "");
+}
+
 export function moment(iso) {
   const date = new Date(iso);
   const time = `${date.getHours()}:${String(date.getMinutes()).padStart(2, "0")}`;

@@ -75,6 +75,18 @@ export class Board {
     this.view.frame(extentOf(painting));
   }
 
+  /** Shows nothing. */
+  clear() {
+    this.hear.abort();
+    Object.assign(this, { painting: null, result: null, cut: null });
+    for (const canvas of [this.pictureCanvas, this.layerCanvas, this.antCanvas]) canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+    this.ants = new Ants(this.antCanvas);
+    this.frameView.hide();
+    this.divider.element.hidden = true;
+    this.trace(null);
+    this.ring(null);
+  }
+
   /** Lays a picture (ImageBitmap or null) over the one being edited, at a place {left, top, right, bottom} in its pixels. */
   lay(picture, place) {
     this.result = picture && { picture, place };

@@ -19,7 +19,7 @@ const NARROW = "(max-width: 760px)";
 const NARROW_MARGINS = { top: 12, bottom: 124 }; // CSS px; the bars stand below the picture there
 const COLOURS_HEIGHT = 44; // CSS px of the bar above the picture, where only colour is painted
 
-/** Events: "opened" another painting is there; "tool", "maximised", "masks". */
+/** Events: "opened" another painting is there, "closed" none is; "tool", "maximised", "masks". */
 export class Canvas extends EventTarget {
   /**
    * name: what the browser remembers it by. hasMask: without, only colour is painted on the picture.
@@ -83,6 +83,20 @@ export class Canvas extends EventTarget {
     if (!painting) return false;
     await this.#use(painting);
     return true;
+  }
+
+  /** Takes the picture off, and stands empty as at first. What was there stays as a draft. */
+  close() {
+    if (!this.painting) return;
+    this.pointers.stopDrawing();
+    this.maximise(false);
+    this.painting.picture?.close();
+    this.painting = null;
+    this.files.clear();
+    remember(this.#key, null);
+    this.element.classList.add("is-empty");
+    this.board.clear();
+    this.dispatchEvent(new Event("closed"));
   }
 
   /** The mask as a PNG, white where the picture is to be redrawn; the same Blob as long as nothing changes. */

@@ -72,6 +72,10 @@ export class FrameView {
     element.append(this.edge);
   }
 
+  hide() {
+    this.ground.hidden = this.edge.hidden = true;
+  }
+
   /** isOn: whether it is a frame that one is moving now. isFilled: whether something lies in all of it, which its numbers would cover. */
   place(painting, view, isOn, isFilled) {
     const { frame } = painting;

@@ -17,7 +17,9 @@ const HOW = [
 const MOST_PX = 256;
 
 export function layersPanel(canvas) {
-  const list = h("ul", { class: "ez-layers" }, h("li", { class: "ez-hint" }, "They come with a picture."));
+  const list = h("ul", { class: "ez-layers" });
+  const showNone = () => fill(list, h("li", { class: "ez-hint" }, "They come with a picture."));
+  showNone();
   const saved = h("ul", { class: "ez-masks", "aria-label": "Saved masks" });
   const amount = h("input", { type: "number", min: 1, max: MOST_PX, step: 1, value: 8, "aria-label": "By how many pixels" });
   const by = () => Math.min(MOST_PX, Math.max(1, Math.round(Number(amount.value)) || 1));
@@ -48,6 +50,10 @@ export function layersPanel(canvas) {
     saved,
   );
   canvas.addEventListener("opened", () => panel.classList.remove("is-empty"));
+  canvas.addEventListener("closed", () => {
+    panel.classList.add("is-empty");
+    showNone();
+  });
   return panel;
 }
 

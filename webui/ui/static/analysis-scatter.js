@@ -1,0 +1,122 @@
+// Pictures by any two of their numbers, with thumbnails where there is room for them.
+
+import { card } from "./analysis-card.js";
+import { chart } from "./charts.js";
+import { h } from "./markup.js";
+import { look } from "./rest.js";
+import { recall, remember } from "./storage.js";
+import { count } from "./words.js";
+import { view } from "./viewer.js";
+
+const HEIGHT = 420;
+const THUMBNAIL = 44; // px
+const NUMBERS = {
+  steps: { words: "Steps" },
+  cfg: { words: "CFG scale" },
+  at: { words: "Time", read: (point) => new Date(point.at) },
+  megapixels: { words: "Megapixels" },
+  ratio: { words: "Width / height" },
+  rating: { words: "Stars" },
+  words: { words: "Words in the prompt" },
+};
+
+export function scatter(Plot, points) {
+  const axes = { x: "steps", y: "cfg", ...recall("analysis axes", {}) };
+  const draw = (width) => {
+    const shown = points
+      .map((point) => ({ ...point, x: value(point, axes.x), y: value(point, axes.y) }))
+      .filter(({ x, y }) => x !== null && y !== null);
+    if (!shown.length) return h("p", { class: "dim s" }, "No picture has both numbers.");
+    return plot(Plot, shown, width, axes);
+  };
+  const body = chart(draw, () => {});
+  body.addEventListener("click", (event) => {
+    const id = event.target.closest("[data-image]")?.dataset.image;
+    if (id) show(id);
+  });
+  body.addEventListener("keydown", (event) => {
+    const id = event.target.closest?.("[data-image]")?.dataset.image;
+    if (!id || !["Enter", " "].includes(event.key)) return;
+    event.preventDefault();
+    show(id);
+  });
+  const select = (axis, words) =>
+    h(
+      "label",
+      { class: "row s" },
+      words,
+      h(
+        "select",
+        {
+          class: "ez-select s",
+          onchange: (event) => {
+            axes[axis] = event.target.value;
+            remember("analysis axes", axes);
+            body.redraw();
+          },
+        },
+        Object.entries(NUMBERS).map(([name, entry]) => h("option", { value: name, selected: name === axes[axis] }, entry.words)),
+      ),
+    );
+  const note = `${count(points.length, "picture")}, evenly over time, of good ones more. A ring stands for a picture, a filled one for a good one; thumbnails where there is room.`;
+  return card({ title: "Numbers", note, controls: [select("x", "Across"), select("y", "Up")], body, wide: true });
+}
+
+function value(point, name) {
+  const read = NUMBERS[name].read;
+  return read ? read(point) : point[name] ?? null;
+}
+
+function plot(Plot, shown, width, axes) {
+  const options = { width, height: HEIGHT, marginLeft: 52, marginBottom: 42, marginTop: 20, marginRight: 28, style: { color: "var(--ez-text-3)", fontSize: "12px", overflow: "visible" } };
+  const scales = { x: { label: NUMBERS[axes.x].words, labelArrow: "none", nice: true, inset: THUMBNAIL / 2, ticks: Math.max(3, Math.floor(width / 110)) }, y: { label: NUMBERS[axes.y].words, labelArrow: "none", nice: true, inset: THUMBNAIL / 2, ticks: 6 } };
+  // The scales first: only they say which pictures would cover each other.
+  const bare = Plot.plot({ ...options, ...scales, marks: [Plot.dot(shown, { x: "x", y: "y" })] });
+  const [across, up] = [bare.scale("x"), bare.scale("y")];
+  const taken = new Set();
+  const pictured = [];
+  const dots = [];
+  for (const point of [...shown].sort((a, b) => b.good - a.good || b.image - a.image)) {
+    const cell = `${Math.round(across.apply(point.x) / (THUMBNAIL + 2))} ${Math.round(up.apply(point.y) / (THUMBNAIL + 2))}`;
+    (taken.has(cell) ? dots : pictured).push(point);
+    taken.add(cell);
+  }
+  const good = (point) => (point.good ? "var(--ez-accent-fill)" : "none");
+  const drawn = Plot.plot({
+    ...options,
+    ...scales,
+    ariaLabel: `Pictures by ${NUMBERS[axes.x].words} and ${NUMBERS[axes.y].words}`,
+    marks: [
+      Plot.gridX({ stroke: "var(--ez-line)", strokeOpacity: 1 }),
+      Plot.gridY({ stroke: "var(--ez-line)", strokeOpacity: 1 }),
+      Plot.dot(dots, { x: "x", y: "y", r: 3.5, stroke: "var(--ez-accent)", strokeOpacity: 0.7, fill: good, render: named(dots) }),
+      Plot.image(pictured, { x: "x", y: "y", src: ({ image }) => `/api/v1/thumbnails/${image}`, r: THUMBNAIL / 2, preserveAspectRatio: "xMidYMid slice", render: named(pictured) }),
+    ],
+  });
+  return drawn;
+}
+
+// Each mark knows its picture, so that it can be opened; those with a thumbnail by the keyboard, too.
+function named(points) {
+  return (index, scales, values, dimensions, context, next) => {
+    const group = next(index, scales, values, dimensions, context);
+    [...group.children].forEach((mark, at) => {
+      const point = points[index[at]];
+      mark.dataset.image = point.image;
+      const words = `${point.checkpoint}, ${point.sampler}, ${point.steps ?? "?"} steps, CFG ${point.cfg ?? "?"}${point.good ? ", a good one" : ""}`;
+      const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
+      title.textContent = words;
+      mark.append(title);
+      if (mark.tagName !== "image") return;
+      mark.setAttribute("tabindex", "0");
+      mark.setAttribute("role", "button");
+      mark.setAttribute("aria-label", words);
+    });
+    return group;
+  };
+}
+
+async function show(id) {
+  const image = await look(`/history/${id}`);
+  if (image) view(image, () => null);
+}
