@@ -103,8 +103,9 @@ def _copy(path, wanted: int) -> None:
             [wanted, *times, *times, number],
         )
         made = ", ".join(facts.get(name, f"p.{name}") for name in columns)
+        which = "FROM n, image p WHERE p.generation_id = ? AND p.idx = n.i % 100"
         database.execute(
-            f"INSERT INTO image ({', '.join(columns)}) {count} SELECT {made} FROM n JOIN image p ON p.generation_id = ? AND p.idx = n.i % 100",
+            f"INSERT INTO image ({', '.join(columns)}) {count} SELECT {made} {which}",
             [wanted, *times, *times, number],
         )
     database.close()

@@ -134,7 +134,8 @@ function onRowKey(event, entry) {
 
 function facetPart(kind, heading, field) {
   const values = facets.facets[kind] ?? [];
-  if (!values.length) return null;
+  // That all of them were made here says nothing.
+  if (!values.length || (kind === "tool" && values.length === 1 && !isAsked(field, values[0].value))) return null;
   const shown = all.has(kind) ? values : values.slice(0, SHOWN);
   const rows = shown.map(({ value, n }) => {
     const on = isAsked(field, value);

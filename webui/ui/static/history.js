@@ -47,6 +47,7 @@ export function mount(element) {
   parts.stage.addEventListener("drop", onDrop);
   on("picture", ({ image, live }) => !live && asked && arrived(image));
   on("marks", (ids) => asked && hear(ids));
+  on("imported", () => asked && (refresh(), recount()));
   on("saved_searches", () => asked && lookSoon());
   on("snapshot", () => (asked ? refresh() : currentPage() === PAGE && wake()));
   onPage((page) => page === PAGE && wake());
