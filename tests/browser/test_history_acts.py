@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from easel_page import cell, field, make, no_sideways_scroll, prompt, search_for
 from playwright.sync_api import Locator, Page, expect
-from visiting import Visitor
+from visiting import Server, Visitor
 
 
 def cells(page: Page) -> Locator:
@@ -254,7 +255,7 @@ def test_the_size_of_thumbnails_is_remembered(page: Page, visitor: Visitor) -> N
     assert cells(again).first.evaluate(width) > before * 1.4
 
 
-def test_in_a_narrow_window_filters_and_detail_are_sheets(server, new_visitor) -> None:
+def test_in_a_narrow_window_filters_and_detail_are_sheets(server: Server, new_visitor: Callable[..., Visitor]) -> None:
     page = new_visitor(server, viewport={"width": 420, "height": 900}, has_touch=True).open()
     [picture] = make(page, "currawong")
     page.goto(page.url.split("#")[0] + "#history?currawong")

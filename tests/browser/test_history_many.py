@@ -10,6 +10,7 @@ import sqlite3
 import time
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import CDPSession, Page, expect
@@ -88,7 +89,7 @@ def many(new_server: Callable[..., Server]) -> Server:
     return server
 
 
-def _copy(path, wanted: int) -> None:
+def _copy(path: Path, wanted: int) -> None:
     database = sqlite3.connect(path)
     with database:
         (number,) = database.execute("SELECT max(id) FROM generation").fetchone()

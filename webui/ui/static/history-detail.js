@@ -6,9 +6,10 @@ import { neighbour } from "./history-grid.js";
 import { restore, toggleFavourite, trash } from "./history-marks.js";
 import { marksPart } from "./history-marks-part.js";
 import { DETAIL_PARTS } from "./history-shell.js";
-import { chosenImage } from "./history-state.js";
+import { chosenImage, search } from "./history-state.js";
 import { icon } from "./icons.js";
 import { fill, h } from "./markup.js";
+import { toggleMenu } from "./menu.js";
 import { button, copyPicture, download, enlargeButton, parameters, useParameters } from "./picture.js";
 import { sendButton } from "./send-to.js";
 import { view } from "./viewer.js";
@@ -27,7 +28,7 @@ export function drawDetail(place, close, before = null) {
   const [made, infotext] = [told.slice(0, -1), told.at(-1)];
   return fill(
     place,
-    h("div", { class: "ez-head" }, h("span", { class: "cut", title: image.prompt }, nameOf(image)), h("span", { class: "end row" }, favourite(image), full, shut)),
+    h("div", { class: "ez-head" }, h("span", { class: "cut", title: image.prompt }, nameOf(image)), h("span", { class: "end row" }, favourite(image), moreButton(image), full, shut)),
     h(
       "div",
       { class: "ez-scroll" },
@@ -50,6 +51,18 @@ export function drawDetail(place, close, before = null) {
       infotext,
     ),
   );
+}
+
+// Searches that begin with this picture.
+function moreButton(image) {
+  const opener = button("more", "More", () => toggleMenu(opener, "More", items), { bare: true, kind: "ghost s" });
+  const items = [
+    { words: "Find similar pictures", icon: "search", run: () => search(`similar:${image.id}`) },
+    { words: "Find what was made from it", icon: "layers", run: () => search(`from:${image.id}`) },
+  ];
+  opener.setAttribute("aria-haspopup", "menu");
+  opener.setAttribute("aria-expanded", "false");
+  return opener;
 }
 
 function favourite(image) {

@@ -141,7 +141,7 @@ function facetPart(kind, heading, field) {
     const on = isAsked(field, value);
     return h(
       "button",
-      { type: "button", class: on ? "on" : "", "aria-pressed": String(on), "data-key": `${kind} ${value}`, title: nameOf(kind, value), onclick: () => toggle(field, value, { exactly: isPartOfAnother(value, values) }) },
+      { type: "button", class: on ? "on" : "", "aria-pressed": String(on), "data-key": `${kind} ${value}`, title: nameOf(kind, value), onclick: () => toggle(field, value) },
       h("span", { class: "cut", "aria-label": kind === "rating" ? `${value} of 5` : null }, nameOf(kind, value)),
       h("span", { class: "ez-count" }, n.toLocaleString("en")),
     );
@@ -168,12 +168,6 @@ function facetPart(kind, heading, field) {
 function nameOf(kind, value) {
   if (kind === "rating") return "★".repeat(Number(value));
   return kind === "kind" ? (KINDS[value] ?? value) : value;
-}
-
-// A part of a name finds all names that have it; then the whole one is asked for.
-function isPartOfAnother(value, values) {
-  const text = value.toLowerCase();
-  return values.some((other) => other.value !== value && other.value.toLowerCase().includes(text));
 }
 
 // ---- saved searches

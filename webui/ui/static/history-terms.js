@@ -86,13 +86,13 @@ function holds(number, operator, limit) {
   return { ">=": number >= limit, "<=": number <= limit, ">": number > limit, "<": number < limit }[operator] ?? false;
 }
 
-/** Searches for a value of a field, too; or for it no more. Several values of one field are alternatives. exactly: by its whole name. */
-export function toggle(field, value, { exactly = false } = {}) {
+/** Searches for a value of a field, too; or for it no more. Several values of one field are alternatives. */
+export function toggle(field, value) {
   const term = termOf(field);
   const text = term ? without(searched(), term) : searched();
   const asked = term && (!term.operator || term.operator === "=") ? valuesOf(term) : [];
   const same = (other) => other.toLowerCase() === String(value).toLowerCase();
   const values = asked.some(same) ? asked.filter((other) => !same(other)) : [...asked, String(value)];
-  const sign = exactly || (term?.operator === "=" && values.length > 1) ? "=" : "";
+  const sign = asked.length && term.operator === "=" ? "=" : "";
   search(values.length ? withMore(text, `${field}:${sign}${values.map(written).join(",")}`) : text);
 }
