@@ -134,8 +134,8 @@ def _traits(made: Sequence[Made]) -> Iterator[tuple[Trait, _Having]]:
     pairs = [(trait, having) for trait, having in enough.items() if trait.kind == "pair"]
     for pair, having in pairs:
         for word in pair.value.split(" "):
-            own = enough.get(Trait("word", word))
-            if own is not None and own.pictures == having.pictures:
+            alone = enough.get(Trait("word", word))
+            if alone is not None and alone.pictures == having.pictures:
                 del enough[Trait("word", word)]
     by_kind = Counter[str]()
     for trait, having in sorted(enough.items(), key=lambda entry: -entry[1].pictures):
