@@ -34,6 +34,7 @@ from webui.logs import about_job, log_to_file
 from webui.pictures.preprocessors import PREPROCESSORS, Preprocessor
 from webui.settings import Settings, load_settings
 from webui.studio.naming import NOT_POSSIBLE, TOKENS, OutputStyle, Subject, place
+from webui.studio.search.fields import FIELDS
 from webui.workshop.recipes import RECIPES, parse_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -319,6 +320,16 @@ def test_the_examples_about_what_is_wrong_run(
     assert {"--json", "--report", "--data-dir", "--models-dir"} <= options
 
 
+def test_the_fields_of_a_search_stand_in_its_page() -> None:
+    text = (DOCS / "history-search.md").read_text("utf-8")
+    rows = [f"| `{field.name}:{field.example}` | {field.help} |" for field in FIELDS.values()]
+    assert section(text, "fields").splitlines()[2:] == rows
+    for named in ("is", "has"):
+        told = re.search(rf"\*\*`{named}:`\*\* takes (.*?)[;(]", text, re.S)
+        assert told
+        assert tuple(re.findall(r"`(\w+)`", told[1])) == FIELDS[named].offers
+
+
 @pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name)
 def test_links_and_pictures_exist(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
@@ -332,5 +343,5 @@ def test_every_route_is_in_the_api_page() -> None:
         routes += re.findall(r'@router\.(get|post|put|patch|delete)\(\s*"(/[^"]*)"', module.read_text())
     assert len(routes) > 25
     for _, path in routes:
-        plain = re.sub(r"\{\w+\}", "{id}", path)
+        plain = re.sub(r"\{[\w:]+\}", "{id}", path)
         assert plain in text or f"`{plain[plain.rindex('/') :]}`" in text, path

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from webui.studio.marks import Marks
+
 Id = Annotated[
     str, Field(pattern=r"^[0-9]{1,19}$", description="A 63-bit number as digits; larger is newer.", examples=["1885400000000000"])
 ]
@@ -98,6 +100,12 @@ class Image(BaseModel):
     mean_colour: str = Field(pattern="^#[0-9a-f]{6}$", description="The ground to show while the picture loads.")
     facts: dict[str, Any] = Field(description="What was measured while it was made: device, dtype, versions, seconds by stage.")
     created_at: str = Field(description="UTC, ISO 8601; empty for a live picture.")
+    favourite: bool
+    rating: int | None = Field(ge=1, le=5)
+    note: str
+    tags: list[str]
+    trashed: bool = Field(description="Whether it is in the trash.")
+    tool: str | None = Field(description="The program that made it; null: Easel.")
     imported: ImportedFrom | None = Field(description="Of another program's picture: where it lies. Its values are as its file tells them.")
 
 
@@ -488,7 +496,121 @@ class HistoryPage(BaseModel):
 
     items: list[Image]
     next: str | None = Field(description="Ask for the next page with `before=next`; null at the end.")
-    total: int = Field(ge=0)
+    total: int | None = Field(ge=0, description="How many pictures there are in all; null for a search.")
+    partial: bool = Field(description="The time was used up before the page was full: older pictures are searched with `before=next`.")
+    searched_to: str | None = Field(description="How far back a partial page was searched: UTC, ISO 8601.")
+
+
+class HistoryCount(BaseModel):
+    """How many pictures a search finds."""
+
+    n: int = Field(ge=0)
+    more: bool = Field(description="There may be more: counting ends at 1,000, or when its time is used up.")
+
+
+class SearchTerm(BaseModel):
+    """A term of a search."""
+
+    start: int = Field(ge=0, description="Where it begins, as JavaScript counts (UTF-16).")
+    end: int = Field(ge=0)
+    text: str = Field(description="As it is written.")
+    field: str = Field(description="What stands before its colon, in lower case; empty for words.")
+    operator: str = Field(description=">=, <=, >, <, = or empty.")
+    value: str = Field(description="What stands behind, without quotes; alternatives with commas between them.")
+    negated: bool
+    problem: str | None = Field(description="Why it can't be used and what to write instead, in sentences; null where it can.")
+
+
+class SearchTerms(BaseModel):
+    """A search, term by term."""
+
+    terms: list[SearchTerm]
+    problem: str | None = Field(description="What is wrong with all of it; null where nothing is.")
+
+
+class SearchWayOn(BaseModel):
+    """What could stand in place of what is being typed."""
+
+    text: str
+    label: str
+    n: int | None = Field(ge=0, description="How many pictures have it (of words: how many jobs); null where that isn't known.")
+
+
+class SearchWaysOn(BaseModel):
+    """Ways on, best first."""
+
+    start: int = Field(ge=0, description="They replace what stands from here, as JavaScript counts (UTF-16),")
+    end: int = Field(ge=0, description="to here.")
+    items: list[SearchWayOn]
+
+
+class FacetValue(BaseModel):
+    """A value and how many of the pictures have it."""
+
+    value: str
+    n: int = Field(ge=1)
+
+
+class Facets(BaseModel):
+    """What pictures have, the most frequent first."""
+
+    of: int = Field(ge=0, description="How many pictures were looked at: the newest 10,000 of a search, or all.")
+    exact: bool = Field(description="Those are all.")
+    facets: dict[Literal["checkpoint", "lora", "kind", "rating", "tag", "sampler", "tool"], list[FacetValue]]
+
+
+class SavedSearch(BaseModel):
+    """A search with a name."""
+
+    name: str
+    query: str
+    n: int | None = Field(ge=0, description="How many pictures it finds, up to 1,000; null where there was no time to count.")
+    more: bool = Field(description="There may be more.")
+
+
+class SavedSearches(BaseModel):
+    """All saved searches in order of name."""
+
+    items: list[SavedSearch]
+
+
+class MarksBefore(BaseModel):
+    """What was said of the pictures before. Sent back with PUT /history/images/marks it is said again."""
+
+    before: list[Marks]
+
+
+class Changed(BaseModel):
+    """How many pictures were changed."""
+
+    changed: int = Field(ge=0)
+
+
+class Trashed(BaseModel):
+    """What was put into the trash."""
+
+    trashed: list[str] = Field(description="The pictures that weren't there before: to take it back send them to /history/restore.")
+
+
+class Restored(BaseModel):
+    """What was taken out of the trash."""
+
+    restored: list[str]
+
+
+class KeptInTrash(BaseModel):
+    """A picture whose file can't be deleted."""
+
+    id: Id
+    reason: str
+
+
+class Emptied(BaseModel):
+    """What is gone for good."""
+
+    removed: int = Field(ge=0, description="Pictures.")
+    bytes: int = Field(ge=0, description="Of their files.")
+    kept: list[KeptInTrash]
 
 
 class Notice(BaseModel):

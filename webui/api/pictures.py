@@ -1,18 +1,17 @@
-"""Routes of pictures: history, files, thumbnails."""
+"""Routes of pictures: files, thumbnails, folders."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, Response
 
 from webui.api import answers
-from webui.api.jobs import HIRES_SCHEMA, NEVER, Filmed, Limit, schema_of
+from webui.api.jobs import HIRES_SCHEMA, NEVER, Filmed, schema_of
 from webui.api.problems import json_object, new_router, problems
 from webui.errors import NotFound
-from webui.studio.journal import parse_id
 from webui.studio.studio import Studio
 
 FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
@@ -24,19 +23,8 @@ def file_of(kind: str) -> dict[int | str, dict[str, Any]]:
 
 
 def build_picture_router(studio: Studio) -> APIRouter:
-    """Routes below /history, /images, /thumbnails, /live and /examples."""
+    """Routes below /images, /thumbnails, /live, /examples and /pictures."""
     router = new_router("pictures")
-
-    @router.get("/history", response_model=answers.HistoryPage, responses=problems(404))
-    def history(limit: Limit = 60, before: Annotated[str | None, Query(max_length=19)] = None) -> Any:
-        """Pictures newest first; ask for the next page with before=next."""
-        items, following = studio.history.page(before=None if before is None else parse_id(before), limit=limit)
-        return {"items": items, "next": following, "total": studio.history.total()}
-
-    @router.get("/history/{image_id}", response_model=answers.Image, responses=problems(404))
-    def history_item(image_id: str) -> Any:
-        """One picture with every parameter."""
-        return studio.history_item(image_id)
 
     @router.get("/images/{image_id}", response_class=FileResponse, responses=file_of("image/*"))
     def image(image_id: str, download: bool = False) -> FileResponse:

@@ -17,6 +17,7 @@ from webui.api.choices import build_choice_router
 from webui.api.control import build_control_router
 from webui.api.films import build_film_router
 from webui.api.finishing import build_finishing_router
+from webui.api.history import build_history_router
 from webui.api.images import build_image_router
 from webui.api.imports import build_import_router
 from webui.api.jobs import EventNumber, LastEventId, build_job_router
@@ -47,6 +48,7 @@ def build_routers(studio: Studio, doctor: Doctor, workshop: Workshop) -> list[AP
         build_batch_router(studio),
         build_lineage_router(studio),
         build_import_router(studio),
+        build_history_router(studio),
         build_picture_router(studio),
         build_image_router(studio),
         build_film_router(studio),
@@ -94,7 +96,7 @@ def build_studio_router(studio: Studio, streams: Streams) -> APIRouter:
         Types: job, jobs (many changed: look at the queue again), progress, picture, replay, note, queue, notices, worker, catalog,
         memory (look at /models/memory again), batch, batch_removed, import, import_removed,
         imported (pictures came into history), order, order_progress, order_removed, training_sample, styles,
-        presets, settings, system, and reset (too far behind: fetch /snapshot again).
+        presets, settings, system, marks (of `images`; null: of many), saved_searches, and reset (too far behind: fetch /snapshot again).
         """
         start = number_of(last_event_id, after, studio.events.seq)
 

@@ -37,6 +37,10 @@ class Completer:
         found = [*self._extensions.complete(text), *self._embeddings(now), *self._style_names(now), *self._from_history(now, negative)]
         return found[:MOST]
 
+    def used_words(self, begin: str, limit: int) -> list[tuple[str, int]]:
+        """Words and phrases of the prompts in history that begin so, with how many jobs each stands in, most first."""
+        return self._words[False].beginning_with(begin, limit)
+
     def _named(self, kind: str, begin: str) -> Iterator[ModelFile]:
         ranked = [(rank(model.name, begin), model) for model in self._models.select((kind,))]
         for place in range(3):

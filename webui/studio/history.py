@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from webui import __version__
 from webui.errors import NotFound
@@ -17,7 +17,9 @@ from webui.generation.request import PictureFromPicture, ResolvedRequest, Resolv
 from webui.planning.estimate import Sample
 from webui.studio.database import Database
 from webui.studio.ids import time_of
-from webui.studio.tables import generation, image
+from webui.studio.marks import tags_of
+from webui.studio.search.clauses import one_of
+from webui.studio.tables import facet_count, generation, image
 
 _SAMPLES = 8
 _BOTH = select(
@@ -42,12 +44,17 @@ _SPEED_SAMPLES = (
 _OF_DRAWN = ("checkpoint", "checkpoint_hash", "sampler", "schedule_type", "steps", "cfg_scale", "clip_skip")
 
 
+_UNMARKED: dict[str, Any] = {"favourite": False, "rating": None, "note": "", "tags": [], "trashed": False, "tool": None}
+"""What is said of a picture that isn't kept."""
+
+
 def image_view(
     *, identifier: str, generation_id: str, url: str, thumbnail: str, request: ResolvedRequest, index: int, made: dict[str, Any]
 ) -> dict[str, Any]:
     """One picture as page and API get it.
 
-    made: width, height, seconds, bytes, file, sha256, film (its address or None), mean_colour, facts, created_at.
+    made: width, height, seconds, bytes, file, sha256, film (its address or None), mean_colour, facts, created_at; of a kept one also
+    favourite, rating, note, tags, trashed and tool.
     """
     seed, alone = request.image_seeds[index], request.alone(index, started_from(made["facts"]))
     prompt, negative_prompt = request.words
@@ -67,6 +74,7 @@ def image_view(
         "hires": request.enlargement is not None,
         "finishing": [step.model_dump(mode="json") for step in request.finishing],
         "infotext": write_infotext(alone, seed, __version__),
+        **_UNMARKED,
         "imported": None,
         **made,
     }
@@ -115,7 +123,11 @@ class History:
         self._database = database
         self._has_film = has_film
 
-    def _view(self, row: Row[Any]) -> dict[str, Any]:
+    def _views(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+        tags = tags_of(connection, [row.image_id for row in rows])
+        return [self._view(row, tags.get(row.image_id, [])) for row in rows]
+
+    def _view(self, row: Row[Any], tags: list[str]) -> dict[str, Any]:
         identifier = str(row.image_id)
         view = image_view(
             identifier=identifier,
@@ -135,24 +147,34 @@ class History:
                 "mean_colour": row.image_mean_colour,
                 "facts": row.image_facts,
                 "created_at": time_of(row.image_id).isoformat(),
+                "favourite": row.image_favourite,
+                "rating": row.image_rating,
+                "note": row.image_note,
+                "tags": tags,
+                "trashed": row.image_trashed is not None,
+                "tool": row.generation_tool,
             },
         )
         return view if row.generation_tool is None else view | _as_told(row)
 
     def page(self, *, before: int | None = None, limit: int = 60) -> tuple[list[dict[str, Any]], str | None]:
         """Pictures newest first, older than `before`; and the id to ask the next page with, None at the end."""
-        query = _BOTH.order_by(image.c.id.desc()).limit(limit + 1)
+        query = _BOTH.where(image.c.trashed.is_(None)).order_by(image.c.id.desc()).limit(limit + 1)
         if before is not None:
             query = query.where(image.c.id < before)
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
-        items = [self._view(row) for row in rows[:limit]]
+            items = self._views(connection, rows[:limit])
         return items, items[-1]["id"] if len(rows) > limit else None
 
+    def items(self, connection: Connection, ids: Sequence[int]) -> list[dict[str, Any]]:
+        """These pictures, newest first."""
+        return self._views(connection, connection.execute(_BOTH.where(one_of(image.c.id, ids)).order_by(image.c.id.desc())).all())
+
     def total(self) -> int:
-        """How many pictures there are."""
+        """How many pictures there are; those in the trash don't count."""
         with self._database.reading() as connection:
-            return connection.execute(select(func.count()).select_from(image)).scalar_one()
+            return connection.execute(select(facet_count.c.n).where(facet_count.c.kind == "picture")).scalar() or 0
 
     def _row(self, image_id: int) -> Row[Any]:
         with self._database.reading() as connection:
@@ -163,7 +185,9 @@ class History:
 
     def item(self, image_id: int) -> dict[str, Any]:
         """One picture with everything about it. Raises NotFound."""
-        return self._view(self._row(image_id))
+        row = self._row(image_id)
+        with self._database.reading() as connection:
+            return self._views(connection, [row])[0]
 
     def stored(self, image_id: int) -> StoredPicture:
         """Where one picture lies. Raises NotFound."""
@@ -194,9 +218,10 @@ class History:
         return None if digest is None else digest.hex()
 
     def images_of_job(self, job_id: int) -> list[dict[str, Any]]:
-        """The job's pictures in order."""
+        """The job's pictures in order; those in the trash are left out."""
+        query = _BOTH.where(generation.c.job_id == job_id, image.c.trashed.is_(None)).order_by(image.c.idx)
         with self._database.reading() as connection:
-            return [self._view(row) for row in connection.execute(_BOTH.where(generation.c.job_id == job_id).order_by(image.c.idx))]
+            return self._views(connection, connection.execute(query).all())
 
     def paths_of_job(self, job_id: int) -> list[str]:
         """The job's files in order, relative to the pictures folder."""

@@ -303,10 +303,25 @@ class PictureFolder:
         """The files with parameters that lie beside a picture."""
         return [path for path in _possible_sidecars(self._locate(relative)) if path.is_file()]
 
+    def remove(self, relative: str, sha256: bytes | None = None) -> int:
+        """Delete a picture, what lies beside it and, given its content's hash, its thumbnail. Returns the bytes of its file.
+
+        Nothing happens where it is gone already. Raises OSError, NotFound for anything outside the pictures folder.
+        """
+        path = self._locate(relative)
+        beside = self.sidecars(relative)
+        freed = path.stat().st_size if path.is_file() else 0
+        for file in (path, *beside, *(() if sha256 is None else (self._thumbnail_path(sha256),))):
+            file.unlink(missing_ok=True)
+        return freed
+
+    def _thumbnail_path(self, sha256: bytes) -> Path:
+        name = sha256.hex()
+        return self._thumbnails / name[:2] / f"{name}.webp"
+
     def thumbnail(self, relative: str, sha256: bytes) -> Path:
         """A WebP of at most 384 px, made once per content."""
-        name = sha256.hex()
-        target = self._thumbnails / name[:2] / f"{name}.webp"
+        target = self._thumbnail_path(sha256)
         if not target.exists():
             with Image.open(self.path(relative)) as picture:
                 small = as_rgb(picture)

@@ -88,6 +88,7 @@ from webui.studio.import_book import ImportBook
 from webui.studio.imports import Imports
 from webui.studio.journal import FOREVER_PRIORITY, LIVE_PRIORITY, NORMAL_PRIORITY, Job, Journal, NewJob, SubmissionKey, parse_id
 from webui.studio.lineage import Lineage, way_between
+from webui.studio.marks import MarkBook
 from webui.studio.model_desk import ModelDesk
 from webui.studio.naming import OutputStyle, Subject, check_pattern, place
 from webui.studio.notices import Notice, NoticeBoard
@@ -102,7 +103,9 @@ from webui.studio.progress import PreviewBoard
 from webui.studio.queue_view import QueueView
 from webui.studio.repeats import Repeats, find_repeats
 from webui.studio.replays import ReplayHands, Replays
+from webui.studio.search.desk import SearchDesk
 from webui.studio.style_book import KnownStyle, StyleBook
+from webui.studio.trash import Trash
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +121,8 @@ _EXAMPLE = ResolvedTxt2Img(
 _SHOWN_IN_SNAPSHOT = 50
 _EACH_TOLD = 20
 """More new jobs than this are told of at once: pages look at the queue again."""
+_EACH_MARKED = 500
+"""More pictures than these that are marked at once aren't named: pages look at all of theirs again."""
 _WATCH_SECONDS = 0.5
 _WATCH_FILES_EVERY = 20
 """Rounds of the watch between two looks at the program's own files."""
@@ -149,6 +154,9 @@ class Studio:
         self.presets = PresetBook(settings.data_dir / PRESETS)
         self.completer = Completer(catalog.models, self.styles, self.history, extensions)
         self._pictures = PictureFolder(settings.pictures_dir, settings.data_dir / "cache")
+        self.search = SearchDesk(self.database, self.history, ids, self.completer.used_words, lambda: self.events.publish("saved_searches"))
+        self.marks = MarkBook(self.database, self._marks_changed)
+        self.trash = Trash(self.database, ids, self._pictures, self._marks_changed)
         self.images = ImageStore(settings.data_dir / FOLDER, self.database, lambda: self.preferences.current, self._history_file)
         self._previews = PreviewBoard()
         self._rng = random.SystemRandom()
@@ -767,6 +775,11 @@ class Studio:
             return None if relative is None else self._pictures.path(relative)
         except NotFound:
             return None
+
+    def _marks_changed(self, ids: Sequence[int]) -> None:
+        """Tell all pages that pictures were marked, or put into the trash or out of it; where they are many, to look again."""
+        if ids:
+            self.events.publish("marks", images=[str(number) for number in ids] if len(ids) <= _EACH_MARKED else None)
 
     def _put_standing_notices(self) -> None:
         if self.preferences.damage is not None:

@@ -23,13 +23,14 @@ _TRAITS = (
         "CASE WHEN image.width > image.height THEN 'landscape' WHEN image.width < image.height THEN 'portrait' ELSE 'square' END",
         "1",
     ),
+    ("with", "w", "'lora'", "EXISTS (SELECT 1 FROM lora_use WHERE lora_use.generation_id = generation.id)"),
 )
-_LORA = "SELECT image.id, 'lora', 'l', lora_use.name FROM image JOIN lora_use ON lora_use.generation_id = image.generation_id"
-_TRAIT_VIEW = "CREATE VIEW image_trait (image_id, kind, letter, value) AS " + " UNION ALL ".join(
+_LORA = "SELECT image.id, 'lora', lora_use.name FROM image JOIN lora_use ON lora_use.generation_id = image.generation_id"
+_TRAIT_VIEW = "CREATE VIEW image_trait (image_id, kind, value) AS " + " UNION ALL ".join(
     [
         *(
-            f"SELECT image.id, '{kind}', '{letter}', {value} FROM image JOIN generation ON generation.id = image.generation_id WHERE {when}"
-            for kind, letter, value, when in _TRAITS
+            f"SELECT image.id, '{kind}', {value} FROM image JOIN generation ON generation.id = image.generation_id WHERE {when}"
+            for kind, _, value, when in _TRAITS
         ),
         _LORA,
     ]
