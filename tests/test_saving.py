@@ -33,6 +33,16 @@ def test_pictures_of_every_format_carry_their_recipe(studio: Studio, form: str, 
     assert studio.thumbnail_path(image["id"]).exists()
 
 
+def test_a_thumbnail_is_made_once_with_the_picture(studio: Studio, settings: Settings) -> None:
+    image = finish(studio, prompt="fox", seed=3)["images"][0]
+    small = settings.data_dir / "cache" / "thumbnails" / image["sha256"][:2] / f"{image['sha256']}.webp"
+    with Image.open(small) as picture:
+        assert picture.format == "WEBP"
+    made = small.stat().st_mtime_ns
+    assert studio.thumbnail_path(image["id"]) == small
+    assert small.stat().st_mtime_ns == made
+
+
 def test_folders_and_names_follow_the_patterns_and_hostile_words_stay_inside(studio: Studio, settings: Settings) -> None:
     studio.preferences.change({"folder_pattern": "[model_name]/[prompt_words]", "name_pattern": "[prompt_spaces]-[width]"})
     for prompt in ("../../etc/passwd", "CON", "a\u202eb", "x" * 5000, ". .", "🍎" * 200):

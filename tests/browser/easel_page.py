@@ -43,3 +43,41 @@ def open_history(page: Page) -> None:
 
 def no_sideways_scroll(page: Page) -> bool:
     return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def make(page: Page, words: str, *, pictures: int = 1, side: int = 64) -> list[str]:
+    """Makes pictures without the page's own fields. Returns their ids, oldest first."""
+    return page.evaluate(
+        """async ([prompt, pictures, side]) => {
+            const body = JSON.stringify({prompt, steps: 1, width: side, height: side, batch_count: pictures});
+            const sent = await fetch('/api/v1/jobs', {method: 'POST', headers: {'Content-Type': 'application/json'}, body});
+            const {id} = await sent.json();
+            for (;;) {
+                const job = await (await fetch(`/api/v1/jobs/${id}`, {cache: 'no-store'})).json();
+                if (job.status === 'done') return job.images.map((image) => image.id);
+                await new Promise((resolve) => setTimeout(resolve, 50));
+            }
+        }""",
+        [words, pictures, side],
+    )
+
+
+def search_box(page: Page) -> Locator:
+    return page.get_by_role("combobox", name="Search history")
+
+
+def search_for(page: Page, text: str) -> None:
+    """Opens History and searches for that alone; what is typed there becomes chips."""
+    page.get_by_role("tab", name="History").click()
+    clear = page.get_by_role("button", name="Clear the search")
+    expect(search_box(page)).to_be_visible()
+    if clear.is_visible():
+        clear.click()
+    search_box(page).fill(text)
+    search_box(page).press("Enter")
+    expect(search_box(page)).to_have_value("")
+
+
+def cell(page: Page, identifier: str) -> Locator:
+    """A picture in the grid of History."""
+    return page.locator(f'#ez-history .ez-cell[data-id="{identifier}"]')

@@ -110,7 +110,15 @@ class PictureKeeper:
             self._pictures.write(job.planned_paths[index], record.data)
         relative = job.planned_paths[index]
         self._pictures.write_sidecar(relative, job.resolved, index, record.facts, self._style)
+        self._make_thumbnail(relative, record)
         return self._journal.record_picture(job, index, record, relative, last=last and GRID not in job.planned_paths)
+
+    def _make_thumbnail(self, relative: str, record: PictureFile) -> None:
+        # Now, so that a history of pictures that nobody has looked at yet opens as quickly as any other.
+        try:
+            self._pictures.thumbnail(relative, record.sha256)
+        except (EaselError, OSError, ValueError) as problem:
+            log.info("There is no thumbnail of %s yet: %s. It is made when it is looked at.", relative, problem)
 
     def _promise_anew(self, job: Job, index: int) -> None:
         reserved = self._journal.promised_paths()

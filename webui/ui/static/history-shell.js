@@ -9,6 +9,7 @@ import { currentView, onView, showView } from "./history-state.js";
  */
 export const VIEWS = [
   { name: "pictures", words: "Pictures", beside: ["filters", "search", "detail"] },
+  { name: "compare", words: "Compare", beside: [], load: async () => (await import("./history-compare.js")).mountCompare },
   { name: "import", words: "Import", beside: [], load: async () => (await import("./history-import.js")).mountImport },
 ];
 
@@ -20,7 +21,7 @@ export const DETAIL_PARTS = [];
 
 const SHELL = ["filters", "search", "detail"];
 
-/** Draws the frame. Returns its parts: {filters, search, tools, pictures, detail, view(name)}. */
+/** Draws the frame. Returns its parts: {filters, search, tools, stage, pictures, detail}. */
 export function mountShell(element) {
   const parts = {
     filters: h("nav", { class: "ez-ask ez-history-filters", "aria-label": "Filters", tabindex: "-1" }),
@@ -34,7 +35,7 @@ export function mountShell(element) {
   const stage = h("section", { class: "ez-stage", "aria-label": "History" }, parts.search, h("div", { class: "row wrap ez-history-head" }, tabs, parts.tools), parts.pictures);
   const main = h("div", { class: "ez-main g-history" }, parts.filters, stage, parts.detail);
   const elements = new Map([["pictures", parts.pictures]]);
-  parts.view = (name) => elements.get(name);
+  parts.stage = stage;
 
   async function show() {
     const view = VIEWS.find(({ name }) => name === currentView()) ?? VIEWS[0];

@@ -1,14 +1,14 @@
 // What is true of the History page: the search, the picture whose detail is shown, those that are picked, and which view is open.
 // Its views and its parts read and change that here; whoever shows some of it is told.
 
-import { choosePicture, chosenPicture } from "./pages.js";
+import { addressedSearch, choosePicture, chosenPicture, tellSearch } from "./pages.js";
 import { recall, remember } from "./storage.js";
 
 export const PAGE = "history";
 export const MOST_COMPARED = 4;
 
-const listeners = { query: new Set(), chosen: new Set(), picked: new Set(), view: new Set() };
-let query = recall("history query", "");
+const listeners = { query: new Set(), chosen: new Set(), picked: new Set(), compared: new Set(), view: new Set() };
+let query = addressedSearch(PAGE) ?? recall("history query", "");
 let chosen = null;
 const picks = new Map(); // id -> Image or null where only the id is known, in the order in which they were picked
 let view = recall("history view", "pictures");
@@ -29,8 +29,12 @@ export function search(text) {
   if (text === query) return;
   query = text;
   remember("history query", text);
+  tellSearch(PAGE, text);
   tell("query", text);
 }
+
+tellSearch(PAGE, query);
+addEventListener("hashchange", () => addressedSearch(PAGE) !== null && search(addressedSearch(PAGE)));
 
 export function onSearch(listener) {
   listeners.query.add(listener);
@@ -88,6 +92,28 @@ export function togglePick(id, image = null) {
 /** Calls back with the picked ids. */
 export function onPicked(listener) {
   listeners.picked.add(listener);
+}
+
+// ---- those that are compared
+
+let compared = recall("history compared", []);
+
+/** Ids of the pictures that the view Compare shows, in order. */
+export function comparedIds() {
+  return compared;
+}
+
+/** Shows two to four pictures beside each other. */
+export function compareThese(ids) {
+  compared = ids.slice(0, MOST_COMPARED);
+  remember("history compared", compared);
+  showView("compare");
+  listeners.compared.forEach((listener) => listener(compared));
+}
+
+/** Calls back with the ids of pictures that are to be compared. */
+export function onCompared(listener) {
+  listeners.compared.add(listener);
 }
 
 // ---- the view

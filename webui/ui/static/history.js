@@ -1,34 +1,67 @@
-// Every picture, newest first: a grid that loads as one scrolls, and what made the chosen one.
+// Every picture, newest first: found, looked at, kept in order, and made again. Puts the parts of the page together.
 
+import { mountBar } from "./history-bar.js";
+import { drawDetail } from "./history-detail.js";
+import { closeFilters, filtersButton, lookSoon, mountFilters, saveButton } from "./history-filters.js";
+import { cellOf, mountGrid, neighbour, pickAll, resize, reveal, step, stopAt } from "./history-grid.js";
+import { fetched, hits, indexOf, insert, onHits, refresh, startOver } from "./history-hits.js";
+import { emptyTrash, hear, inTrash, meant, onMarked, rate, toggleFavourite, trash } from "./history-marks.js";
+import { focusSearch, mountSearch } from "./history-search.js";
+import { mountShell } from "./history-shell.js";
+import { MOST_COMPARED, PAGE, choose, chosenId, chosenImage, compareThese, currentView, onChosen, onSearch, pick, pickedIds, search, searched, showView } from "./history-state.js";
+import { onTerms } from "./history-terms.js";
 import { icon } from "./icons.js";
-import { compare } from "./comparing.js";
-import { filmStrip } from "./film-strip.js";
 import { on } from "./jobs.js";
-import { DETAIL_PARTS, mountShell } from "./history-shell.js";
-import { fill, h, roving } from "./markup.js";
-import { choosePicture, chosenPicture, currentPage, onPage, open } from "./pages.js";
-import { button, copyPicture, download, enlargeButton, parameters, spoken, useParameters } from "./picture.js";
+import { fill, h } from "./markup.js";
+import { currentPage, onPage, open } from "./pages.js";
+import { takeFile } from "./paste.js";
+import { look } from "./rest.js";
 import { recall, remember } from "./storage.js";
-import { count, day, nameOf } from "./words.js";
-import { sendButton } from "./send-to.js";
 import { view } from "./viewer.js";
+import { count } from "./words.js";
 
-const PAGE = "history";
-const PAGE_SIZE = 60;
+export { chosenImage, focusSearch, meant, step };
+
+const COUNT_AFTER_MS = 150; // that nothing more changed
 const THUMBNAIL = { usual: 148, least: 96, most: 280 };
 const narrow = matchMedia("(max-width: 760px)");
 
-const pictures = new Map(); // id -> Image, newest first
-let next = null; // the id to go on before
-let total = null;
-let loading = false;
-let complete = false;
-let chosen = null;
-let parts = {};
-let stop = () => {};
+let parts = null;
+let asked = false; // whether the first page was asked for
 
 export function mount(element) {
+  const shell = mountShell(element);
+  parts = { ...shell, amount: h("span", { class: "s dim num", role: "status" }) };
+  parts.emptying = h("span", { class: "row ez-emptying" });
+  fill(parts.tools, parts.emptying, parts.amount, sizeSlider());
+  parts.ready = mountSearch(parts.search, saveButton(), filtersButton());
+  mountFilters(parts.filters);
+  mountBar(parts.stage);
+  mountGrid(parts.pictures, { open: openDetail, show: (image) => view(image, neighbour), emptyState });
+  onHits((what) => what !== "images" && sayAmount());
+  onChosen(({ before }) => drawDetail(parts.detail, closeDetail, before));
+  onSearch(searchAnew);
+  onTerms(drawEmptying);
+  onMarked(recount);
+  parts.stage.addEventListener("dragover", (event) => isFile(event) && event.preventDefault());
+  parts.stage.addEventListener("drop", onDrop);
+  on("picture", ({ image, live }) => !live && asked && arrived(image));
+  on("marks", (ids) => asked && hear(ids));
+  on("imported", () => asked && (refresh(), recount()));
+  on("saved_searches", () => asked && lookSoon());
+  on("snapshot", () => (asked ? refresh() : currentPage() === PAGE && wake()));
+  onPage((page) => page === PAGE && wake());
+  drawDetail(parts.detail, closeDetail);
+  // Gradio draws a page when it is opened first.
+  if (currentPage() === PAGE) wake();
+}
+
+function sizeSlider() {
   const size = recall("thumbnail", THUMBNAIL.usual);
+  const show = (pixels) => {
+    resize(pixels);
+    slider.style.setProperty("--v", `${((pixels - THUMBNAIL.least) / (THUMBNAIL.most - THUMBNAIL.least)) * 100}%`);
+  };
   const slider = h("input", {
     type: "range",
     class: "ez-slider",
@@ -37,106 +70,109 @@ export function mount(element) {
     value: String(size),
     "aria-label": "Thumbnail size",
     oninput: () => {
-      resize(Number(slider.value));
+      show(Number(slider.value));
       remember("thumbnail", Number(slider.value));
     },
   });
-  const resize = (pixels) => {
-    parts.grid.style.setProperty("--thumbnail", `${pixels}px`);
-    slider.style.setProperty("--v", `${((pixels - THUMBNAIL.least) / (THUMBNAIL.most - THUMBNAIL.least)) * 100}%`);
-  };
-  const shell = mountShell(element);
-  parts = {
-    amount: h("span", { class: "s dim num" }),
-    grid: h("div", { class: "ez-days" }),
-    more: h("div", { class: "ez-more", "aria-hidden": "true" }),
-    detail: shell.detail,
-  };
-  fill(shell.tools, parts.amount, h("label", { class: "row", title: "Thumbnail size" }, icon("grid", "s dim"), slider));
-  fill(shell.pictures, parts.grid, parts.more);
-  resize(size);
-  stop = roving(parts.grid, ".ez-cell", { rows: true });
-  parts.grid.addEventListener("focusin", (event) => {
-    const cell = event.target.closest(".ez-cell");
-    if (cell && !narrow.matches) choose(pictures.get(cell.dataset.id));
-  });
-  new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && load()).observe(parts.more);
-  on("picture", ({ image, live }) => live || (complete || pictures.size ? add([image], { first: true }) : null));
-  on("snapshot", refresh);
-  onPage((page) => page === PAGE && wake());
-  drawDetail();
+  show(size);
+  return h("label", { class: "row", title: "Thumbnail size" }, icon("grid", "s dim"), slider);
 }
 
-function wake() {
-  if (!pictures.size) load();
-  if (!chosen && chosenPicture(PAGE)) fetchChosen(chosenPicture(PAGE));
-}
-
-async function fetchPage(before) {
-  const response = await fetch(`/api/v1/history?limit=${PAGE_SIZE}${before ? `&before=${before}` : ""}`);
-  if (!response.ok) throw new Error(`history: ${response.status}`);
-  return response.json();
-}
-
-async function load() {
-  if (loading || complete) return;
-  loading = true;
-  try {
-    const page = await fetchPage(next);
-    next = page.next;
-    total = page.total;
-    complete = !page.next;
-    add(page.items);
-    restoreChosen();
-  } catch {
-    // The banner says that the connection is gone; the next scroll or snapshot tries again.
-  } finally {
-    loading = false;
+async function wake() {
+  if (!asked) {
+    await parts.ready;
+    if (!asked) {
+      asked = true;
+      startOver();
+      recount();
+    }
   }
-  // The first page may not fill a tall window; an observer only speaks when something changes.
-  const box = parts.more.getBoundingClientRect();
-  if (!complete && box.height && box.top < innerHeight) load();
+  restoreChosen();
 }
 
-// After an outage: what was made in the meantime belongs at the top.
-async function refresh() {
-  if (!pictures.size && !complete) return currentPage() === PAGE ? load() : undefined;
-  const page = await fetchPage(null).catch(() => null);
-  if (!page) return;
-  total = page.total;
-  const fresh = page.items.filter((image) => !pictures.has(image.id));
-  if (fresh.length === page.items.length && pictures.size) startOver();
-  add(fresh.length === page.items.length ? page.items : fresh.reverse(), { first: fresh.length !== page.items.length, counted: true });
+async function restoreChosen() {
+  const id = chosenId();
+  if (!id || chosenImage()) return;
+  const image = await fetched(id);
+  if (image && !chosenImage()) choose(image);
+  if (image) stopAt(id);
 }
 
-function startOver() {
-  pictures.clear();
-  fill(parts.grid);
-  complete = false;
-  next = null;
+function searchAnew() {
+  pick([]);
+  parts.pictures.scrollTop = 0;
+  found = null;
+  startOver();
+  recount();
 }
 
-function add(images, { first = false, counted = false } = {}) {
-  for (const image of images) {
-    if (pictures.has(image.id)) continue;
-    pictures.set(image.id, image);
-    const cell = cellOf(image);
-    const shelf = shelfOf(day(image.created_at), first);
-    if (first) shelf.prepend(cell);
-    else shelf.append(cell);
-    if (first && total !== null && !counted) total += 1;
-  }
-  for (const heading of parts.grid.querySelectorAll(".ez-day .ez-count")) {
-    heading.textContent = String(heading.closest("section").querySelectorAll(".ez-cell").length);
-  }
-  parts.amount.textContent = total === null ? "" : count(total, "picture");
-  const empty = parts.grid.querySelector(".ez-empty");
-  if (pictures.size) empty?.remove();
-  else if (complete && !empty) parts.grid.append(emptyState());
-  if (!parts.grid.querySelector('.ez-cell[tabindex="0"]')) stop(parts.grid.querySelector(".ez-cell"));
+// A new one belongs at the top; whether a search finds it, the server knows.
+function arrived(image) {
+  if (searched()) refresh();
+  else if (hits.total !== null && insert([image])) hits.total += 1;
+  recount();
+}
+
+// ---- how many
+
+let found = null; // {n, more} of the search
+let all = null; // of everything
+let counting = null;
+
+function recount() {
+  lookSoon();
+  clearTimeout(counting);
+  counting = setTimeout(countAgain, COUNT_AFTER_MS);
+}
+
+async function countAgain() {
+  const text = searched();
+  const of = (query) => look(`/history/count?${new URLSearchParams({ q: query })}`);
+  const [these, everything] = await Promise.all([text ? of(text) : null, of("")]);
+  if (text !== searched()) return;
+  [found, all] = [these, everything];
+  sayAmount();
+}
+
+// "1,284 of 48,210 in 6 ms"
+function sayAmount() {
+  parts.amount.textContent = searched() ? amountFound() : all && !all.more ? count(all.n, "picture") : hits.total === null ? "" : count(hits.total, "picture");
+}
+
+function amountFound() {
+  if (hits.problem) return "";
+  const these = hits.complete ? hits.ids.length.toLocaleString("en") : found ? `${found.n.toLocaleString("en")}${found.more ? "+" : ""}` : "";
+  if (!these) return "";
+  const time = hits.seconds === null ? "" : ` in ${Math.max(1, Math.round(hits.seconds * 1000)).toLocaleString("en")} ms`;
+  return `${these} of ${(all?.n ?? hits.total ?? 0).toLocaleString("en")}${all?.more ? "+" : ""}${time}`;
+}
+
+// ---- the trash
+
+// It can't be taken back, so it asks, once and in its place.
+function drawEmptying() {
+  const asking = h(
+    "button",
+    { class: "ez-btn s danger", type: "button", onclick: () => fill(parts.emptying, h("span", { class: "s" }, "Remove all of it for good?"), sure, keep) && sure.focus() },
+    "Empty trash",
+  );
+  const back = () => fill(parts.emptying, asking) && asking.focus();
+  const sure = h("button", { class: "ez-btn s danger", type: "button", onclick: () => (back(), emptyTrash()) }, "Remove");
+  const keep = h("button", { class: "ez-btn s", type: "button", onclick: back }, "Keep");
+  fill(parts.emptying, inTrash() && asking);
 }
 
 function emptyState() {
+  if (inTrash()) return h("div", { class: "ez-empty" }, icon("trash"), h("p", {}, "The trash is empty."));
+  if (searched()) {
+    return h(
+      "div",
+      { class: "ez-empty" },
+      icon("search"),
+      h("p", {}, "Nothing was found."),
+      h("button", { class: "ez-btn", type: "button", onclick: () => search("") }, "Show all pictures"),
+    );
+  }
   return h(
     "div",
     { class: "ez-empty" },
@@ -146,150 +182,85 @@ function emptyState() {
   );
 }
 
-function shelfOf(name, first) {
-  const sections = [...parts.grid.querySelectorAll("section")];
-  const there = sections.find((section) => section.dataset.day === name);
-  if (there) return there.querySelector(".ez-grid");
-  const section = h("section", { "data-day": name }, h("h2", { class: "ez-day" }, name, h("span", { class: "ez-count" })), h("div", { class: "ez-grid" }));
-  if (first) parts.grid.prepend(section);
-  else parts.grid.append(section);
-  return section.querySelector(".ez-grid");
-}
+// ---- the detail
 
-function cellOf(image) {
-  const cell = h(
-    "button",
-    {
-      class: "ez-cell",
-      type: "button",
-      tabindex: "-1",
-      "data-id": image.id,
-      "aria-label": spoken(image),
-      title: nameOf(image),
-      onclick: () => choose(image, { opened: true }),
-      ondblclick: () => view(image, neighbour),
-    },
-    h(
-      "span",
-      { class: "pic", style: { "background-color": image.mean_colour } },
-      h("img", { src: image.thumbnail, alt: "", loading: "lazy", decoding: "async" }),
-    ),
-  );
-  if (image.id === chosen?.id) mark(cell, true);
-  return cell;
-}
-
-function mark(cell, on) {
-  cell?.classList.toggle("sel", on);
-  if (on) cell?.setAttribute("aria-current", "true");
-  else cell?.removeAttribute("aria-current");
-}
-
-function cellAt(id) {
-  return parts.grid.querySelector(`.ez-cell[data-id="${CSS.escape(id)}"]`);
-}
-
-function choose(image, { opened = false } = {}) {
-  if (chosen?.id !== image.id) {
-    if (chosen) mark(cellAt(chosen.id), false);
-    chosen = image;
-    mark(cellAt(image.id), true);
-    choosePicture(PAGE, image.id);
-    drawDetail();
-  }
-  if (opened && narrow.matches) {
-    parts.detail.classList.add("is-open");
-    parts.detail.focus({ preventScroll: true });
-  }
-}
-
-function restoreChosen() {
-  const image = pictures.get(chosenPicture(PAGE));
-  if (image && !chosen) {
-    choose(image);
-    stop(cellAt(image.id));
-  }
-}
-
-async function fetchChosen(id) {
-  const response = await fetch(`/api/v1/history/${id}`).catch(() => null);
-  if (response?.ok && !chosen) choose(await response.json());
+function openDetail(image) {
+  choose(image);
+  if (!narrow.matches) return;
+  parts.detail.classList.add("is-open");
+  parts.detail.focus({ preventScroll: true });
 }
 
 /** Closes the detail; false if none was open. */
 export function closeDetail() {
-  if (currentPage() !== PAGE || !chosen) return false;
-  const cell = cellAt(chosen.id);
-  mark(cell, false);
-  chosen = null;
-  choosePicture(PAGE, null);
+  const image = chosenImage();
+  if (currentPage() !== PAGE || !image) return false;
+  choose(null);
   parts.detail.classList.remove("is-open");
-  drawDetail();
-  if (cell) {
-    // Focus chooses, so the cell is only made the next stop.
-    stop(cell);
-    document.activeElement?.blur?.();
-  }
+  // Focus chooses, so the cell is only made the next stop.
+  stopAt(image.id);
+  document.activeElement?.blur?.();
   return true;
 }
 
-/** The picture whose detail is shown, or null. */
-export function chosenImage() {
-  return chosen;
-}
-
-// On the whole screen, with what it started from.
-function showBeside(image) {
-  compare(true);
-  view(image, neighbour);
-}
-
 export function showChosenFull() {
-  if (chosen) view(chosen, neighbour);
+  if (chosenImage()) view(chosenImage(), neighbour);
 }
 
-/** Moves the choice; direction 1 is to older pictures. */
-export function step(direction) {
-  const image = chosen ? neighbour(chosen, direction) : pictures.get(parts.grid.querySelector(".ez-cell")?.dataset.id);
-  if (image) cellAt(image.id)?.focus();
+/** Shows a picture's detail, wherever it is among the hits. */
+export async function showPicture(id) {
+  const image = await fetched(id);
+  if (!image) return;
+  openDetail(image);
+  reveal(indexOf(id));
+  stopAt(id);
+  cellOf(id)?.focus({ preventScroll: true });
 }
 
-function neighbour(image, direction) {
-  const cells = [...parts.grid.querySelectorAll(".ez-cell")];
-  const at = cells.findIndex((cell) => cell.dataset.id === image.id);
-  return at < 0 ? null : pictures.get(cells[at + direction]?.dataset.id) ?? null;
-}
+// ---- acts by keys
 
-function drawDetail() {
-  parts.detail.classList.toggle("is-empty", !chosen);
-  if (!chosen) {
-    fill(parts.detail, h("div", { class: "ez-empty" }, icon("info"), h("p", {}, "Pick a picture to see everything that made it.")));
-    return;
+/** Goes back one step: the filters that cover the page, what is picked, the view, the detail. False if there is nothing to go back from. */
+export function leaveHistory() {
+  if (currentPage() !== PAGE) return false;
+  if (closeFilters()) return true;
+  if (currentView() !== "pictures") {
+    showView("pictures");
+    return true;
   }
-  const image = chosen;
-  const full = button("full", "Full screen", () => view(image, neighbour), { bare: true, key: "Space", kind: "ghost s" });
-  const box = h("div", { class: "ez-detail-picture" }, h("img", { src: image.url, alt: nameOf(image) }));
-  const close = button("close", "Close", closeDetail, { bare: true, key: "Esc", kind: "ghost s" });
-  fill(
-    parts.detail,
-    h("div", { class: "ez-head" }, h("span", { class: "cut", title: image.prompt }, nameOf(image)), h("span", { class: "end row" }, full, close)),
-    h(
-      "div",
-      { class: "ez-scroll" },
-      box,
-      filmStrip(image, box),
-      h(
-        "div",
-        { class: "row wrap ez-detail-acts" },
-        button("apply", "Use parameters", () => useParameters(image), { key: "U", kind: "primary grow" }),
-        sendButton(image),
-        enlargeButton(image, { bare: true }),
-        image.source && button("before", "Before and after", () => showBeside(image), { bare: true, key: "C" }),
-        button("copy", "Copy", () => copyPicture(image), { bare: true, key: "Ctrl C" }),
-        button("download", "Download", () => download(image), { bare: true, key: "D" }),
-      ),
-      DETAIL_PARTS.map((part) => part(image)),
-      parameters(image),
-    ),
-  );
+  if (pickedIds().length) {
+    pick([]);
+    return true;
+  }
+  return closeDetail();
+}
+
+/** Picks all that were loaded; false where the grid is not in sight. */
+export function pickAllShown() {
+  if (currentPage() !== PAGE || currentView() !== "pictures") return false;
+  pickAll();
+  return true;
+}
+
+/** Compares the picked pictures; false where that are not two to four. */
+export function comparePicked() {
+  const ids = pickedIds();
+  if (currentPage() !== PAGE || ids.length < 2 || ids.length > MOST_COMPARED) return false;
+  compareThese(ids);
+  return true;
+}
+
+export const marking = { favourite: toggleFavourite, rate, trash };
+
+// ---- pictures from elsewhere
+
+function isFile(event) {
+  return [...event.dataTransfer.types].includes("Files");
+}
+
+// A picture that is dropped here opens with its parameters.
+function onDrop(event) {
+  if (!isFile(event)) return;
+  event.preventDefault();
+  const page = currentPage();
+  takeFile([...event.dataTransfer.files], () => open("txt2img"), () => open(page));
 }

@@ -22,7 +22,7 @@ let plan = new Map(); // id -> place in the order in which they will run, as far
 
 /**
  * Events: "snapshot", "job" {job, before}, "progress" {…}, "picture" {image, job, live}, "replay" {image, replay}, "note", "queue", "notices", "worker",
- * "catalog", "memory", "batch", "batch_removed", "order", "order_progress", "order_removed", "training_sample", "import", "import_removed", "imported", "styles", "presets", "settings", "connection".
+ * "catalog", "memory", "batch", "batch_removed", "order", "order_progress", "order_removed", "training_sample", "import", "import_removed", "imported", "marks", "saved_searches", "styles", "presets", "settings", "connection".
  */
 export const changes = new EventTarget();
 
@@ -143,6 +143,12 @@ const TAKE = {
   },
   system({ doing }) {
     tell("system", { doing });
+  },
+  marks({ images }) {
+    tell("marks", images);
+  },
+  saved_searches() {
+    tell("saved_searches");
   },
   styles() {
     tell("styles");

@@ -2,7 +2,7 @@
 
 import { isDrawing } from "./ask.js";
 import { compare, isComparing } from "./comparing.js";
-import { chosenImage, closeDetail, showChosenFull, step as stepHistory } from "./history.js";
+import { chosenImage, comparePicked, focusSearch, leaveHistory, marking, meant, pickAllShown, showChosenFull, step as stepHistory } from "./history.js";
 import { playFilm, stepFilm } from "./film-strip.js";
 import { h } from "./markup.js";
 import { closeMenu } from "./menu.js";
@@ -30,6 +30,11 @@ const LIST = [
   ["Space", "Full screen"],
   [", and .", "In a film: step back, step on"],
   ["P", "Play or pause the film"],
+  ["F, Shift 1 to 5", "Favourite; rate the picture (Shift 0: not rated)"],
+  ["Del", "Put it into the trash"],
+  ["/", "Search in History"],
+  ["Ctrl click, Shift click", "In History: pick pictures; also Ctrl Space, Shift and arrow keys, Ctrl A"],
+  ["C", "Compare two to four picked pictures"],
   ["C, \\ held", "Before and after; what the picture started from"],
   ["S, then 1 to 4", "Send to img2img, Inpaint, Upscale or Control"],
   ["U", "Use parameters"],
@@ -72,6 +77,7 @@ function withPicture(run) {
 
 // Beside what it started from a picture is shown on its canvas, or on the whole screen.
 function toggleComparing() {
+  if (!viewed() && comparePicked()) return;
   if (viewed() || canvasOf()) return compare(!isComparing());
   if (!picture()?.source) return;
   compare(true);
@@ -92,7 +98,33 @@ function step(direction) {
   else if (currentPage() === "upscale") stepUpscaled(direction);
 }
 
+// Pictures of history, wherever they are shown: those that are picked, else the one in front.
+function withMarked(run) {
+  return () => {
+    if (currentPage() === "history" && !viewed()) run(meant());
+    else if (picture()) run([picture().id]);
+  };
+}
+
+// On the whole screen the next one follows.
+async function trash() {
+  if (currentPage() !== "history") return;
+  const image = viewed();
+  if (!image) return marking.trash(meant());
+  await stepViewer(1);
+  if (viewed() === image) closeViewer();
+  marking.trash([image.id]);
+}
+
+function searchHistory() {
+  open("history");
+  focusSearch();
+}
+
 const SINGLE = {
+  f: withMarked(marking.favourite),
+  Delete: trash,
+  "/": searchHistory,
   q: toggleQueue,
   "?": () => toggleSheet("keys", "Keys", keysBody()),
   u: withPicture(useParameters),
@@ -141,14 +173,16 @@ function onKey(event) {
     else withPicture(showFull)();
     return;
   }
-  const act = SINGLE[key.length === 1 ? key.toLowerCase() : key];
-  if (!act || target.closest?.('[role="radiogroup"], [role="tablist"]')) return;
+  const stars = event.shiftKey && /^Digit[0-5]$/.test(event.code) ? Number(event.code.at(-1)) : null;
+  const act = stars === null ? SINGLE[key.length === 1 ? key.toLowerCase() : key] : withMarked((ids) => marking.rate(ids, stars));
+  if (!act || (key.startsWith("Arrow") && target.closest?.('[role="radiogroup"], [role="tablist"]'))) return;
   event.preventDefault();
   act();
 }
 
 function withCommand(event) {
   const key = event.key.toLowerCase();
+  if (key === "a" && !event.shiftKey && !viewed() && pickAllShown()) event.preventDefault();
   if (key === "z" && !event.shiftKey && undoLast()) event.preventDefault();
   if (key === "c" && !event.shiftKey && !String(getSelection()) && picture()) {
     event.preventDefault();
@@ -163,7 +197,7 @@ function escape(event) {
   if (closeMenu() || closeViewer() || closeSheet() || (!isTyping(event.target) && closeBoard())) return event.preventDefault();
   if (currentPage() === "upscale" && closePicker()) return event.preventDefault();
   if (isTyping(event.target) && !isDrawing() && currentPage() !== "upscale") return;
-  if (closeModelSheet() || (currentPage() === "history" && closeDetail())) return event.preventDefault();
+  if (closeModelSheet() || leaveHistory()) return event.preventDefault();
   if (currentPage() === "upscale" ? endUpscaling() : interruptRunning()) event.preventDefault();
 }
 

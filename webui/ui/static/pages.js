@@ -8,10 +8,29 @@ export const PAGES = Object.keys(NAMES);
 const listeners = new Set();
 let current = null;
 let pictures = {};
+const searches = {}; // page -> what is searched for there
 
+// "#history/123" or "#history?castle%20rating%3A5"
 function fromAddress() {
-  const [page, picture] = location.hash.slice(1).split("/");
-  return PAGES.includes(page) ? { page, picture: /^[0-9a-f]{1,19}$/.test(picture ?? "") ? picture : null } : null;
+  const [, page, picture] = /^#(\w+)(?:\/([0-9a-f]{1,19})$|\?|\/|$)/.exec(location.hash) ?? [];
+  return PAGES.includes(page) ? { page, picture: picture ?? null } : null;
+}
+
+/** What the address searches for on a page; null where it says nothing of that. */
+export function addressedSearch(page) {
+  const [, asked, text] = /^#(\w+)\?(.*)$/s.exec(location.hash) ?? [];
+  if (asked !== page) return null;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null; // no text at all: %E0
+  }
+}
+
+/** What is searched for on a page, for the address. */
+export function tellSearch(page, text) {
+  searches[page] = text;
+  if (page === currentPage()) write();
 }
 
 export function currentPage() {
@@ -55,8 +74,9 @@ export function choosePicture(page, id) {
 }
 
 function write() {
-  const picture = pictures[currentPage()];
-  history.replaceState(null, "", `#${currentPage()}${picture ? `/${picture}` : ""}`);
+  const [picture, search] = [pictures[currentPage()], searches[currentPage()]];
+  const tail = picture ? `/${picture}` : search ? `?${encodeURIComponent(search)}` : "";
+  history.replaceState(null, "", `#${currentPage()}${tail}`);
 }
 
 export function startPages() {

@@ -61,8 +61,21 @@ export async function told(infotext) {
   return answer?.fields ? fieldsOf(answer.fields).given : null;
 }
 
-function take({ tool, fields, unusual, unmapped }) {
-  if (!Object.keys(fields).length) return toast({ icon: "info", title: "No parameters found", text: "This picture doesn't say how it was made." });
+/** Takes parameters from the first picture among files. then(): after they were taken over; back(): after they were put back. */
+export async function takeFile(files, then = () => {}, back = () => {}) {
+  const file = files.find(({ type }) => PICTURES.includes(type));
+  if (!file) return toast({ icon: "info", title: "This is not a picture", text: "PNG, JPEG, WebP, AVIF and GIF are read." });
+  const answer = await answerTo(file);
+  if (answer.error) return errorToast(answer.error);
+  if (take(answer, back)) then();
+}
+
+// Returns whether there were any.
+function take({ tool, fields, unusual, unmapped }, back = () => {}) {
+  if (!Object.keys(fields).length) {
+    toast({ icon: "info", title: "No parameters found", text: "This picture doesn't say how it was made." });
+    return false;
+  }
   const before = snapshot();
   const { given, without } = fieldsOf(fields);
   const left = [...unmapped, ...without.filter((name) => name in unusual).map((name) => ({ key: unusual[name], value: String(fields[name]), reason: "It has no place on this page." }))];
@@ -77,8 +90,10 @@ function take({ tool, fields, unusual, unmapped }) {
     undo: () => {
       put(before);
       listeners.forEach((listener) => listener([]));
+      back();
     },
   });
+  return true;
 }
 
 // Fields of a request as the page has them, and the names of those that it doesn't have.
@@ -114,9 +129,7 @@ export function startPaste() {
       place.classList.remove("ez-drop");
       if (!hasFiles(event)) return;
       event.preventDefault();
-      const file = [...event.dataTransfer.files].find(({ type }) => PICTURES.includes(type));
-      if (file) read(file);
-      else toast({ icon: "info", title: "This is not a picture", text: "PNG, JPEG, WebP, AVIF and GIF are read." });
+      takeFile([...event.dataTransfer.files]);
     });
   });
 }

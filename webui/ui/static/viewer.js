@@ -27,7 +27,7 @@ export function viewed() {
   return image;
 }
 
-/** `neighbour(image, direction)` gives the next (1) or previous (-1) picture, or null. */
+/** `neighbour(image, direction)` gives the next (1) or previous (-1) picture, or null; or a promise of it. */
 export function view(picture, neighbour) {
   if (!image) from = document.activeElement;
   step = neighbour;
@@ -37,9 +37,24 @@ export function view(picture, neighbour) {
   place.focus({ preventScroll: true });
 }
 
-export function stepViewer(direction) {
-  const next = step?.(image, direction);
-  if (next) show(next);
+export async function stepViewer(direction) {
+  const from = image;
+  const next = await step?.(from, direction);
+  if (next && image === from) show(next);
+}
+
+/** Shows the marks that a picture has by now. */
+export function showMarks(picture) {
+  if (image?.id !== picture.id) return;
+  image = picture;
+  place.querySelector(".ez-view-marks")?.replaceWith(marks(picture));
+}
+
+// A heart and stars, small, in a corner.
+function marks(picture) {
+  const words = [picture.favourite && "Favourite", picture.rating && `${picture.rating} of 5`].filter(Boolean).join(", ");
+  const stars = Array.from({ length: picture.rating ?? 0 }, () => icon("star"));
+  return h("div", { class: "ez-view-marks", role: "img", "aria-label": words, hidden: !words }, picture.favourite && icon("heart"), stars);
 }
 
 /** False if it was not open. */
@@ -79,6 +94,7 @@ function show(picture) {
     step && button("previous", "Previous (Left)", () => stepViewer(-1)),
     step && button("next", "Next (Right)", () => stepViewer(1)),
     switcher,
+    marks(picture),
     button("close", "Close (Esc)", closeViewer),
     // A menu would open outside of the full screen, so the film is saved elsewhere.
     picture.film && h("div", { class: "ez-view-film" }, filmStrip(picture, place, { saves: false })),
