@@ -13,6 +13,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from served import serving
 
+from webui.generation.request import parse_request
+from webui.studio.marks import Change
+from webui.studio.studio import Studio
+
 SMALL = {"width": 64, "height": 64, "steps": 2, "checkpoint": "small"}
 MADE = (
     {"prompt": "a red castle on a hill", "negative_prompt": "blurry", "seed": 7},
@@ -308,6 +312,20 @@ def test_the_trash_hides_brings_back_and_empties(api: httpx.Client, folder: Path
     assert not any(path.exists() for path in (*files, *thumbnails))
     assert prompts(api, "is:trash") == []
     assert api.get("/history").json()["total"] == 5
+
+
+def test_all_pages_are_told_of_marks_trash_and_saved_searches(studio: Studio) -> None:
+    job = studio.submit(parse_request(SMALL))["id"]
+    ids = [int(one["id"]) for one in studio.follow(job, lambda event: None)["images"]]
+    seq = studio.events.seq
+    (before,) = studio.marks.change(ids, Change(favourite=True))
+    studio.marks.put_back([before])
+    studio.trash.put(ids)
+    studio.trash.put(ids)  # changes nothing, so nobody is told
+    studio.trash.restore(ids)
+    studio.search.save("all", "-castle")
+    told = [(event["type"], event.get("images")) for event in studio.events.after(seq) if event["type"] in ("marks", "saved_searches")]
+    assert told == [*[("marks", [str(ids[0])])] * 4, ("saved_searches", None)]
 
 
 PIECES = st.sampled_from(

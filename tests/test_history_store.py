@@ -16,8 +16,15 @@ from PIL import Image, ImageDraw, ImageFilter
 from sqlalchemy import Connection, delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
+from webui.generation.adapters import UsedLora
+from webui.generation.finishing import SharpenStep
+from webui.generation.request import ResolvedTxt2Img, ResolvedUpscale, Txt2Img
 from webui.pictures.looks import look_of, unlikeness
 from webui.studio.database import DATABASE_FILE, Database, open_database
+from webui.studio.ids import IdClock
+from webui.studio.journal import Journal, NewJob
+from webui.studio.picture_file import encode
+from webui.studio.search.looks import LookIndex
 from webui.studio.tables import facet_count, generation, image, image_tag, lora_use, parent, tag
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
@@ -236,3 +243,48 @@ def test_pictures_that_look_alike_have_like_looks() -> None:
     assert max(unlikeness(np.array([look_of(one) for one in alike]), look)) <= 6
     assert min(unlikeness(np.array([look_of(one) for one in others]), look)) >= 12
     assert list(unlikeness(np.array([0, -1, 1, -(2**63)]), 0)) == [0, 64, 1, 1]
+
+
+def test_what_is_saved_is_found_by_its_loras_and_its_look(database: Database) -> None:
+    journal, twice = Journal(database, IdClock()), (UsedLora(name="glow", unet_weight=0.5), UsedLora(name="glow", unet_weight=0.9))
+    drawn = ResolvedTxt2Img(seed=1, checkpoint="dreamy", checkpoint_hash="", loras=twice, hires_loras=(UsedLora(name="ink"),))
+    told = {
+        "kind": "upscale",
+        "picture_width": 256,
+        "picture_height": 192,
+        "source_prompt": "a fox <lora:glow:0.7>",
+        "init_image": "0" * 64,
+    }
+    finished = ResolvedUpscale(**told, finishing=(SharpenStep(step="sharpen"),))
+    saved = {}
+    for resolved in (drawn, finished):
+        (job,) = journal.add([NewJob(asked=Txt2Img(), resolved=resolved)], 10)
+        saved[resolved.kind] = journal.record_picture(job, 0, encode(drawing(), resolved, 0, {}), f"{resolved.kind}.png", last=True)
+    with database.reading() as connection:
+        used = select(image.c.id, lora_use.c.name, lora_use.c.weight).join_from(
+            image, lora_use, lora_use.c.generation_id == image.c.generation_id
+        )
+        assert {(row.id, row.name): row.weight for row in connection.execute(used)} == {
+            (saved["txt2img"], "glow"): 0.5,
+            (saved["txt2img"], "ink"): 1.0,
+            (saved["upscale"], "glow"): 0.7,
+        }
+        assert set(connection.execute(select(image.c.look)).scalars()) == {look_of(drawing())}
+        assert found(connection, "traits : zzzl" + b"glow".hex()) == sorted(saved.values())
+        assert LookIndex(database).like(saved["upscale"]) == sorted(saved.values())
+
+
+def test_looks_of_older_and_of_vanished_pictures_are_seen(database: Database) -> None:
+    looks = LookIndex(database)
+    with database.writing() as connection:
+        put(connection, 100, marks={"look": 7})
+    assert looks.like(101) == [101]
+    with database.writing() as connection:
+        put(connection, 50, marks={"look": 6})
+        put(connection, 200, marks={"look": -1})
+    assert looks.like(101) == [51, 101]
+    with database.writing() as connection:
+        connection.execute(delete(generation).where(generation.c.id == 100))
+        put(connection, 300)
+    assert looks.like(101) is looks.like(301) is None
+    assert looks.like(51) == [51]

@@ -121,6 +121,7 @@ def test_the_arrow_keys_walk_along_the_session(page: Page) -> None:
     expect(stage_picture(page)).to_have_attribute("alt", "newer")
     page.keyboard.press(" ")
     expect(page.locator(".ez-viewer")).to_be_visible()
+    expect(page.locator(".ez-viewer img")).to_be_in_viewport(ratio=1)  # all of it is seen
     page.keyboard.press("ArrowRight")
     expect(page.locator(".ez-viewer img")).to_have_attribute("alt", "older")
     page.keyboard.press("Escape")

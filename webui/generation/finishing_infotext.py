@@ -5,6 +5,7 @@ The second step of its kind has a number in its keys, `Postprocess 2 upscale by:
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -51,6 +52,12 @@ def tells_of_step(key: str) -> bool:
 
 def _keys(parameters: Iterable[str]) -> list[tuple[str, int, str]]:
     """Of the keys that tell of steps: which step, which of its kind, and the key."""
-    kinds = {word: kind for kind, step in STEP_TYPES.items() for word in step.words()}
+    kinds = _kinds()
     matches = [(key, match) for key in parameters if (match := INFOTEXT_KEY.fullmatch(key)) and match[2] in kinds]
     return [(kinds[match[2]], int(match[1] or 1), key) for key, match in matches]
+
+
+@functools.cache  # history writes an infotext for each picture of a page
+def _kinds() -> Mapping[str, str]:
+    """Infotext key of a step -> which step."""
+    return {word: kind for kind, step in STEP_TYPES.items() for word in step.words()}

@@ -235,6 +235,7 @@ def _fields_by_key(request_type: type[PictureRequest]) -> Mapping[str, str]:
     return {key: name for key, name in declared.items() if name != "negative_prompt"}
 
 
+@functools.cache
 def _granted(key: str, name: str, kind: type[PictureRequest] = ResolvedTxt2Img) -> str:
     return TAKEN_FOR_GRANTED.get(key) or _written(kind.model_fields[name].get_default())
 

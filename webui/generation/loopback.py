@@ -21,13 +21,15 @@ CURVES: Mapping[str, Callable[[float], float]] = MappingProxyType(
     }
 )
 """Share of the rounds that is done, 0 to 1 -> share of the change of strength (AUTOMATIC1111, scripts/loopback.py)."""
+_DIGITS = 4
+"""Of a strength: a round's own is read, carried on and typed again."""
 
 
 def strength_of(number: int, loops: int, first: float, final: float, curve: str) -> float:
     """The denoising strength of a round, counted from 0, of so many; the first one's is `first`, the last one's `final`."""
     if number == 0:
         return first
-    return first + (final - first) * CURVES[curve](number / (loops - 1))
+    return round(first + (final - first) * CURVES[curve](number / (loops - 1)), _DIGITS)
 
 
 def started_from(facts: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ The engine holds one function for each label (a test keeps the two tables equal)
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -113,6 +114,7 @@ def _find(name: str, table: Sequence[Entry]) -> Entry | None:
     return None
 
 
+@functools.lru_cache(maxsize=1024)  # every stored request is read by it
 def split_joined_name(name: str) -> tuple[str, str | None]:
     """Split names from before the schedule was its own choice: "DPM++ 2M Karras" -> ("DPM++ 2M", "Karras").
 

@@ -9,7 +9,7 @@ import { fill, h, roving } from "./markup.js";
 import { currentPage } from "./pages.js";
 import { fetched } from "./put-in.js";
 import { canvasOf, coverWith } from "./source.js";
-import { shownPicture } from "./stage.js";
+import { shownPicture } from "./shown-picture.js";
 import { errorToast } from "./toasts.js";
 import { addressOf, upload } from "./uploads.js";
 

@@ -13,6 +13,7 @@ import { end, progressCard } from "./progress-card.js";
 import { expectJob } from "./queue.js";
 import { sendButton } from "./send-to.js";
 import { showSheet } from "./sheet.js";
+import { showsPicture } from "./shown-picture.js";
 import { errorToast, toast } from "./toasts.js";
 import { nameOf, seconds } from "./words.js";
 import { view } from "./viewer.js";
@@ -81,10 +82,7 @@ function choose(image) {
   draw();
 }
 
-/** The finished picture on the stage, or null. */
-export function shownPicture() {
-  return shown.image ?? null;
-}
+showsPicture(() => shown.image ?? null);
 
 function find(id) {
   return known.pictures.find((image) => image.id === id) ?? (fetched?.id === id ? fetched : null);
