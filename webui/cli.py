@@ -14,6 +14,7 @@ import typer
 from webui.durable import write_durably
 from webui.errors import EaselError, GenerationFailed, InvalidRequest
 from webui.generation.request import Txt2Img, parameters_of, parse_request
+from webui.history_cli import history_cli
 from webui.logs import log_to_console
 from webui.models_cli import models_cli
 from webui.settings import Settings, load_settings
@@ -37,6 +38,7 @@ SafeMode = Annotated[bool, typer.Option("--safe-mode", help=_HELP["safe_mode"])]
 
 cli = typer.Typer(add_completion=False, no_args_is_help=False, pretty_exceptions_enable=False, help=__doc__)
 cli.add_typer(models_cli, name="models")
+cli.add_typer(history_cli, name="history")
 
 
 def _settings(**given: Any) -> Settings:

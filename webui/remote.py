@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from webui.errors import EaselError, GenerationFailed
@@ -92,3 +93,42 @@ class RemoteWorkshop:
             _call(f"{self._url}/workshop/orders/{view['id']}/cancel", {})
             raise
         return view
+
+
+class RemoteHistory:
+    """History of the Easel at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url}/api/v1/history"
+
+    def take_in(self, folder: str, watch: bool, on_view: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        """Import a folder and wait until that is done; Ctrl+C pauses it. Returns its last view."""
+        view = _call(f"{self._url}/imports", {"folder": folder, "watch": watch})
+        try:
+            while view["status"] == "active":
+                on_view(view)
+                time.sleep(_POLL_SECONDS)
+                view = _call(f"{self._url}/imports/{view['id']}")
+        except KeyboardInterrupt:
+            _call(f"{self._url}/imports/{view['id']}/pause", {})
+            raise
+        return view
+
+    def not_taken_in(self, import_id: str) -> Iterator[dict[str, Any]]:
+        """The files that are not in history, with the reason each."""
+        offset, total = 0, 1
+        while offset < total:
+            page = _call(f"{self._url}/imports/{import_id}/files?limit=200&offset={offset}")
+            yield from page["items"]
+            offset, total = offset + 200, page["total"]
+
+    def lines(self, query: str) -> Iterator[bytes]:
+        """History as JSON lines, in parts."""
+        address = f"{self._url}/export.jsonl?q={urllib.parse.quote(query)}"
+        try:
+            with urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as answer:
+                while part := answer.read(1 << 18):
+                    yield part
+        except urllib.error.HTTPError as error:
+            told = json.load(error).get("error", {})
+            raise EaselError(told.get("message", str(error)), hint=told.get("hint", ""), field=told.get("field")) from None

@@ -1309,3 +1309,135 @@ class ImportFiles(BaseModel):
 
     items: list[ImportFile]
     total: int = Field(ge=0, description="How many there are in all that fit.")
+
+
+class DayOfCalendar(BaseModel):
+    """A day on which pictures were made."""
+
+    day: str = Field(description="On the clock of Easel's machine, as 2026-05-03.")
+    pictures: int = Field(ge=1)
+    good: int = Field(ge=0, description="Favourites, and those with four stars or more.")
+
+
+class TermOverTime(BaseModel):
+    """A word or pair of words of prompts. Untrusted text."""
+
+    text: str
+    n: int = Field(ge=1, description="Generations whose prompt has it.")
+    counts: list[int] = Field(description="The same for each span.")
+    change: float = Field(description="Of a hundred generations, so many more have it in the last third of the spans than in the first.")
+    query: str = Field(description="The search that finds them.")
+
+
+class Trends(BaseModel):
+    """Words over time."""
+
+    span: Literal["day", "week", "month", "year"]
+    starts: list[str] = Field(description="First day of each span.")
+    generations: list[int] = Field(description="In each span.")
+    words: list[TermOverTime] = Field(description="Those that were used most, by use.")
+    pairs: list[TermOverTime]
+
+
+class TraitOfGood(BaseModel):
+    """Something that some pictures have, and how often these are good ones. Untrusted text."""
+
+    kind: Literal["word", "pair", "model", "lora", "sampler", "steps", "cfg", "shape", "kind", "tool"]
+    value: str
+    low_value: float | None = Field(description="Of a range of numbers.")
+    high_value: float | None
+    pictures: int = Field(ge=1, description="That have it.")
+    good: int = Field(ge=0, description="Good ones among them.")
+    voices: float = Field(gt=0, description="How many independent pictures they count for: those of one prompt speak together.")
+    lift: float = Field(ge=0, description="How many times as often they are good as all pictures are.")
+    lift_low: float = Field(ge=0, description="Wilson's interval of that, at 95 %.")
+    lift_high: float = Field(ge=0)
+    chance: float = Field(ge=0, le=1, description="How likely so great a difference would be if it meant nothing.")
+    sure: bool = Field(description="It stands out among all traits that were looked at (Benjamini and Hochberg, 5 %).")
+    query: str = Field(description="The search that finds these pictures.")
+
+
+class Lifts(BaseModel):
+    """What favourites and high ratings have in common."""
+
+    pictures: int = Field(ge=0)
+    good: int = Field(ge=0, description="Favourites, and those with four stars or more.")
+    share: float = Field(ge=0, le=1)
+    enough: bool = Field(description="There are enough good ones to say anything.")
+    looked_at: int = Field(ge=0, description="Traits.")
+    traits: list[TraitOfGood] = Field(description="What stands out most comes first.")
+
+
+class WordChange(BaseModel):
+    """An edit of a prompt. Untrusted text."""
+
+    kind: Literal["added", "removed", "reweighted"]
+    text: str
+    before: float | None = Field(description="Weight.")
+    after: float | None
+
+
+class EditStep(BaseModel):
+    """A prompt within a row of edits."""
+
+    image: Id = Field(description="The best of its pictures.")
+    at: str
+    pictures: int = Field(ge=1)
+    good: bool
+    prompt: str
+    changes: list[WordChange] = Field(description="To the prompt before; none of the first.")
+
+
+class EditThread(BaseModel):
+    """A prompt that was edited step by step."""
+
+    edits: int = Field(ge=1)
+    pictures: int = Field(ge=1)
+    steps: list[EditStep] = Field(description="The last ones, from old to new.")
+
+
+class ScatterPoint(BaseModel):
+    """A picture by its numbers; null: not known."""
+
+    image: Id
+    at: str
+    steps: int | None
+    cfg: float | None
+    megapixels: float
+    ratio: float = Field(description="Width to height.")
+    rating: int | None
+    words: int = Field(ge=0, description="Of the prompt.")
+    good: bool
+    checkpoint: str
+    sampler: str
+
+
+class Analysis(BaseModel):
+    """What pictures say together."""
+
+    pictures: int = Field(ge=0, description="The newest ones that were found: so many were looked at.")
+    more: bool = Field(description="There are older ones, which were not looked at.")
+    first: str | None = Field(description="Day of the oldest one.")
+    last: str | None
+    calendar: list[DayOfCalendar]
+    trends: Trends
+    lifts: Lifts
+    threads: list[EditThread] = Field(description="The newest ones first.")
+    points: list[ScatterPoint]
+
+
+class ZipExport(BaseModel):
+    """Chosen pictures, to be fetched."""
+
+    url: str = Field(description="Path of the zip.")
+    pictures: int = Field(ge=1)
+    bytes: int = Field(ge=0, description="Of the pictures alone.")
+
+
+class FolderExport(BaseModel):
+    """Where pictures were copied to."""
+
+    folder: str
+    written: int = Field(ge=0, description="Pictures that are new there.")
+    there: int = Field(ge=0, description="Pictures that lay there already.")
+    gone: int = Field(ge=0, description="Pictures whose file isn't there any more.")

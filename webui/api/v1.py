@@ -15,6 +15,7 @@ from webui.api import answers
 from webui.api.batches import build_batch_router
 from webui.api.choices import build_choice_router
 from webui.api.control import build_control_router
+from webui.api.exports import build_export_router
 from webui.api.films import build_film_router
 from webui.api.finishing import build_finishing_router
 from webui.api.history import build_history_router
@@ -48,6 +49,7 @@ def build_routers(studio: Studio, doctor: Doctor, workshop: Workshop) -> list[AP
         build_batch_router(studio),
         build_lineage_router(studio),
         build_import_router(studio),
+        build_export_router(studio),
         build_history_router(studio),
         build_picture_router(studio),
         build_image_router(studio),

@@ -233,6 +233,10 @@ class Imports:
                 continue
             self._wake.wait()
 
+    def do(self, import_id: str) -> None:
+        """Do one import now, in this thread; for whoever hasn't called `start`."""
+        self.work_on(self._book.get(parse_id(import_id)))
+
     def work_on(self, source: Source) -> None:
         """Read what is to be read of one import, until it is done, halted, or Easel ends."""
         try:

@@ -70,6 +70,7 @@ from webui.planning.machine import host_memory
 from webui.settings import SETTINGS_FILE_NAME, Settings
 from webui.studio import journal as states
 from webui.studio import reading
+from webui.studio.analyst import Analyst
 from webui.studio.batch_book import BatchBook
 from webui.studio.batches import Batches, StudioHands
 from webui.studio.completer import Completer
@@ -77,6 +78,7 @@ from webui.studio.database import open_database
 from webui.studio.device_turn import DeviceTurn
 from webui.studio.dispatcher import Dispatcher, JobWords
 from webui.studio.event_log import EventLog
+from webui.studio.exports import Exports
 from webui.studio.file_manager import open_folder
 from webui.studio.film_export import ExportForm, exported
 from webui.studio.films import FOLDER as FILMS
@@ -223,6 +225,13 @@ class Studio:
         self.imports = Imports(
             ImportBook(self.database, ids),
             self.events,
+            lambda: (settings.data_dir, self.preferences.current.pictures_dir),
+        )
+        self.analyst = Analyst(self.database, self.search)
+        self.exports = Exports(
+            self.history,
+            self.search,
+            self.picture_path,
             lambda: (settings.data_dir, self.preferences.current.pictures_dir),
         )
         self.models = ModelDesk(catalog, executor, settings.data_dir / "cache", self.picture_path)

@@ -130,6 +130,13 @@ def _traits(made: Sequence[Made]) -> Iterator[tuple[Trait, _Having]]:
         for trait, counts in own.items():
             found.setdefault(trait, _Having()).add(*counts)
     enough = {trait: having for trait, having in found.items() if LEAST_OF_TRAIT <= having.pictures < len(made)}
+    # A word that stands in a pair only says what the pair says.
+    pairs = [(trait, having) for trait, having in enough.items() if trait.kind == "pair"]
+    for pair, having in pairs:
+        for word in pair.value.split(" "):
+            alone = enough.get(Trait("word", word))
+            if alone is not None and alone.pictures == having.pictures:
+                del enough[Trait("word", word)]
     by_kind = Counter[str]()
     for trait, having in sorted(enough.items(), key=lambda entry: -entry[1].pictures):
         by_kind[trait.kind] += 1

@@ -26,7 +26,7 @@ export function lift(Plot, data, follow) {
   const body = chart(draw, follow);
   const controls = choice("Traits", [["all", "All"], ["words", "Words"], ["settings", "Settings"]], which, (value) => ((which = value), body.redraw()));
   const sure = data.traits.filter((trait) => trait.sure).length;
-  const found = sure ? `${count(sure, "trait")} of ${data.looked_at.toLocaleString("en")} stand out (filled)` : `None of ${count(data.looked_at, "trait")} stands out from chance`;
+  const found = sure ? `${count(sure, "trait")} of ${data.looked_at.toLocaleString("en")} ${sure === 1 ? "stands" : "stand"} out (filled)` : `None of ${count(data.looked_at, "trait")} stands out from chance`;
   const note = `${count(data.good, "picture")} of ${data.pictures.toLocaleString("en")} are favourites or have four stars or more: that is 1×. ${found}. The line is what is likely for all such pictures; those of one prompt count as one voice.`;
   return card({ title, note, controls, body });
 }

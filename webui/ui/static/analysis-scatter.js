@@ -10,6 +10,7 @@ import { view } from "./viewer.js";
 
 const HEIGHT = 420;
 const THUMBNAIL = 44; // px
+const FEW_VALUES = 16;
 const NUMBERS = {
   steps: { words: "Steps" },
   cfg: { words: "CFG scale" },
@@ -27,7 +28,7 @@ export function scatter(Plot, points) {
       .map((point) => ({ ...point, x: value(point, axes.x), y: value(point, axes.y) }))
       .filter(({ x, y }) => x !== null && y !== null);
     if (!shown.length) return h("p", { class: "dim s" }, "No picture has both numbers.");
-    return plot(Plot, shown, width, axes);
+    return plot(Plot, spread(spread(shown, "x", 13), "y", 29), width, axes);
   };
   const body = chart(draw, () => {});
   body.addEventListener("click", (event) => {
@@ -58,8 +59,23 @@ export function scatter(Plot, points) {
         Object.entries(NUMBERS).map(([name, entry]) => h("option", { value: name, selected: name === axes[axis] }, entry.words)),
       ),
     );
-  const note = `${count(points.length, "picture")}, evenly over time, of good ones more. A ring stands for a picture, a filled one for a good one; thumbnails where there is room.`;
+  const note = `${count(points.length, "picture")}, evenly over time, of good ones more. A ring stands for a picture, a filled one for a good one; thumbnails where there is room. Where many share a number each is put a little beside it.`;
   return card({ title: "Numbers", note, controls: [select("x", "Across"), select("y", "Up")], body, wide: true });
+}
+
+// Most pictures share a few numbers: there each is put a little beside its number, always to the same place.
+function spread(points, axis, salt) {
+  const values = [...new Set(points.map((point) => Number(point[axis])))].sort((a, b) => a - b);
+  if (values.length > FEW_VALUES || values.length < 2) return points;
+  const gap = Math.min(...values.slice(1).map((value, at) => value - values[at]));
+  return points.map((point) => ({ ...point, [axis]: point[axis] + gap * 0.7 * (share(point.image, salt) - 0.5) }));
+}
+
+// A number from 0 to 1 by which pictures of one time still differ.
+function share(id, salt) {
+  let sum = salt;
+  for (const digit of id) sum = (Math.imul(sum, 31) + digit.charCodeAt(0)) >>> 0;
+  return ((Math.imul(sum ^ (sum >>> 15), 2246822519) >>> 0) % 10_000) / 10_000;
 }
 
 function value(point, name) {
@@ -73,13 +89,14 @@ function plot(Plot, shown, width, axes) {
   // The scales first: only they say which pictures would cover each other.
   const bare = Plot.plot({ ...options, ...scales, marks: [Plot.dot(shown, { x: "x", y: "y" })] });
   const [across, up] = [bare.scale("x"), bare.scale("y")];
-  const taken = new Set();
+  const places = [];
   const pictured = [];
   const dots = [];
   for (const point of [...shown].sort((a, b) => b.good - a.good || b.image - a.image)) {
-    const cell = `${Math.round(across.apply(point.x) / (THUMBNAIL + 2))} ${Math.round(up.apply(point.y) / (THUMBNAIL + 2))}`;
-    (taken.has(cell) ? dots : pictured).push(point);
-    taken.add(cell);
+    const place = [across.apply(point.x), up.apply(point.y)];
+    const covers = places.some(([x, y]) => Math.hypot(x - place[0], y - place[1]) < THUMBNAIL + 2);
+    (covers ? dots : pictured).push(point);
+    if (!covers) places.push(place);
   }
   const good = (point) => (point.good ? "var(--ez-accent-fill)" : "none");
   const drawn = Plot.plot({

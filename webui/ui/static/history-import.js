@@ -33,7 +33,7 @@ export function mountImport(element) {
     const same = wanted.length === list.children.length && wanted.every((child, at) => child === list.children[at]);
     if (!same) fill(list, wanted.length ? wanted : places());
   };
-  fill(element, h("div", { class: "ez-import" }, form(), list));
+  fill(element, h("div", { class: "ez-import" }, form(), list, exported()));
   onImports(draw);
   draw();
 }
@@ -113,6 +113,16 @@ function places() {
     { class: "ez-import-places" },
     h("p", {}, "Bring what you made elsewhere: it stands in History with all its parameters, to be searched, compared and made again."),
     h("dl", { class: "ez-dl" }, PLACES.map(([program, path]) => [h("dt", {}, program), h("dd", { class: "mono" }, path)])),
+  );
+}
+
+function exported() {
+  return h(
+    "section",
+    { class: "ez-import-export", "aria-labelledby": "ez-export-title" },
+    h("h2", { class: "ez-import-title", id: "ez-export-title" }, "Export"),
+    h("p", { class: "mid s" }, "Everything that History knows, one line of JSON for each picture: parameters, marks, tags, and where its file lies."),
+    h("a", { class: "ez-btn s", href: "/api/v1/history/export.jsonl", download: "" }, icon("download"), "Download JSON lines"),
   );
 }
 

@@ -10,6 +10,7 @@ import { currentView, onView, showView } from "./history-state.js";
 export const VIEWS = [
   { name: "pictures", words: "Pictures", beside: ["filters", "search", "detail"] },
   { name: "compare", words: "Compare", beside: [], load: async () => (await import("./history-compare.js")).mountCompare },
+  { name: "analysis", words: "Analysis", beside: ["filters", "search"], load: async () => (await import("./history-analysis.js")).mountAnalysis },
   { name: "import", words: "Import", beside: [], load: async () => (await import("./history-import.js")).mountImport },
 ];
 
