@@ -106,7 +106,7 @@ def test_into_a_folder_nothing_is_overwritten_and_nothing_doubled(client: httpx.
         ("/history/exports", {"ids": ["9" * 19]}, 404),
         ("/history/exports/folder", {"ids": ["1"]}, 422),
         ("/history/exports/folder", {"ids": ["1"], "folder": "outputs"}, 422),
-        ("/history/exports/folder", {"ids": ["1"], "folder": "/proc/nothing/here"}, 422),
+        ("/history/exports/folder", {"ids": ["1"], "folder": "/proc/nothing/here"}, 404),
     ],
 )
 def test_what_can_not_be_exported_is_said(client: httpx.Client, path: str, body: dict[str, Any], status: int) -> None:

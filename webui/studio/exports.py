@@ -89,7 +89,7 @@ class Exports:
         """Remember pictures to be fetched as a zip. Raises NotFound where none of them is there."""
         there = [view for number in ids if (view := self._view(number)) is not None]
         if not there:
-            raise NotFound("None of these pictures is in history.", code="image_not_found", hint="Choose others.")
+            raise _none_there()
         token = secrets.token_urlsafe(18)
         with self._lock:
             self._choices[token] = Choice(tuple(int(view["id"]) for view in there), sidecars)
@@ -138,11 +138,13 @@ class Exports:
     def into_folder(self, ids: Sequence[int], folder: str, *, sidecars: bool) -> Exported:
         """Copy pictures into a folder, which is made where it isn't there. Nothing is overwritten; done again, nothing is doubled.
 
-        Raises InvalidRequest where the folder can't be used.
+        Raises NotFound where none of them is in history, InvalidRequest where the folder can't be used.
         """
         target = whole_path(folder, "folder", "my-pictures")
         if any(target.resolve().is_relative_to(own.resolve()) for own in self._own()):
             raise InvalidRequest(f"{target} is Easel's own.", field="folder", hint="Name a folder outside of it.")
+        if all(self._view(number) is None for number in ids):
+            raise _none_there()  # before a folder is made for nothing
         written = there = gone = 0
         try:
             target.mkdir(parents=True, exist_ok=True)
@@ -192,6 +194,10 @@ class Exports:
             return []
         record = json.dumps(self._record(view), ensure_ascii=False, indent=2)
         return [(".txt", f"{view['infotext']}\n".encode()), (".json", f"{record}\n".encode())]
+
+
+def _none_there() -> NotFound:
+    return NotFound("None of these pictures is in history.", code="image_not_found", hint="Choose others.")
 
 
 class _Names:
