@@ -24,7 +24,9 @@ from webui.doctor.checks import CHECKS
 from webui.extensions import hookspecs
 from webui.extensions.registry import ExtensionRegistry
 from webui.generation.adapters import loras_named
+from webui.generation.fingerprint import LABELS as FACTS
 from webui.generation.finishing import STEP_TYPES
+from webui.generation.prompt.changes import prompt_changes
 from webui.generation.prompt.emphasis import weighted
 from webui.generation.prompt.reading import read_prompt
 from webui.generation.prompt.schedules import Steps
@@ -55,6 +57,19 @@ def test_every_setting_is_documented_with_its_default_and_help() -> None:
         assert help_text == field.description, name
         if not isinstance(field.default, Path) and field.default not in ((), None):
             assert default == f"`{field.default}`", name
+
+
+def test_the_facts_that_a_replay_names_are_documented() -> None:
+    text = (DOCS / "history-lineage.md").read_text()
+    assert not [label for label in FACTS.values() if label not in text]
+
+
+def test_changes_of_prompts_are_told_as_documented() -> None:
+    lines = re.findall(r"^(.+?) +-> (.+?)(?: {2,}(.+))?$", (DOCS / "history-lineage.md").read_text(), re.M)
+    assert len(lines) == 4
+    for before, after, told in lines:
+        runs = [f"{run.kind} {run.text}" for run in prompt_changes(before, after) if run.kind != "same"]
+        assert ", ".join(runs) == told
 
 
 def test_every_word_of_name_patterns_is_documented_with_what_it_gives() -> None:

@@ -225,24 +225,6 @@ def test_a_picture_that_is_dropped_opens_with_its_parameters(page: Page) -> None
     assert page.evaluate("document.querySelector('#ez-field-prompt textarea').value") == prompt_before
 
 
-def test_what_is_in_sight_stays_there_while_new_ones_arrive(page: Page) -> None:
-    ids = make(page, "brolga", pictures=60)[::-1]
-    page.get_by_role("tab", name="History").click()
-    expect(cell(page, ids[0])).to_be_visible()
-    shelf = page.locator("#ez-history .ez-shelf")
-    shelf.evaluate("shelf => shelf.scrollTo(0, 500)")
-    seen = cell(page, ids[20])
-    expect(seen).to_be_in_viewport()
-    columns = page.locator("#ez-history .ez-days").evaluate("grid => Number(getComputedStyle(grid).getPropertyValue('--columns'))")
-    before = seen.bounding_box()
-    new = make(page, "jabiru", pictures=columns)
-    page.wait_for_function("() => document.querySelector('#ez-history .ez-shelf').scrollTop > 600")
-    after = seen.bounding_box()
-    assert before and after and abs(after["y"] - before["y"]) < 2
-    shelf.evaluate("shelf => shelf.scrollTo(0, 0)")
-    expect(cell(page, new[-1])).to_be_visible()
-
-
 def test_the_size_of_thumbnails_is_remembered(page: Page, visitor: Visitor) -> None:
     found(page, "plover", 2)
     width = "cell => cell.getBoundingClientRect().width"

@@ -118,8 +118,10 @@ def _heap(session: CDPSession) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_100_000_pictures(many: Server, new_visitor: Callable[..., Visitor]) -> None:
     page: Page = new_visitor(many).open()
+    page.set_default_timeout(0)  # to the end takes as long as the machine needs
     session = page.context.new_cdp_session(page)
     session.send("HeapProfiler.enable")
     first = page.evaluate(FIRST_THUMBNAILS)

@@ -16,6 +16,7 @@ from webui.generation.request import (
     REQUEST_TYPES,
     Img2Img,
     Inpaint,
+    ParameterInfo,
     PictureFromPicture,
     PictureRequest,
     ResolvedRequest,
@@ -118,12 +119,17 @@ def _prompts(before: ResolvedRequest, after: ResolvedRequest) -> Iterator[Prompt
         yield PromptDiff(name, label, runs, number["added"], number["removed"], number["reweighted"], _change(before, after, (field,)))
 
 
+def _infos(request: ResolvedRequest) -> dict[str, ParameterInfo]:
+    """The parameters of a request; what being resolved left without words has those of the request that is asked for."""
+    return parameters_of(type(request)) | parameters_of(REQUEST_TYPES[request.kind])
+
+
 def _texts(request: ResolvedRequest) -> dict[str, tuple[str, str, bool]]:
     """Field -> label, text and whether it is a negative prompt."""
     if isinstance(request, ResolvedUpscale):
         prompt, negative = request.words
         return {"prompt": ("Prompt", prompt, False), "negative_prompt": ("Negative prompt", negative, True)}
-    labels = parameters_of(type(request))
+    labels = _infos(request)
     silent = silent_fields(request)
     told = {
         name: (labels[name].label, getattr(request, name), negative)
@@ -173,7 +179,7 @@ def _change(before: ResolvedRequest, after: ResolvedRequest, fields: tuple[str, 
 def _told(request: ResolvedRequest) -> Iterator[tuple[str, _Told]]:
     silent = silent_fields(request) | _UNTOLD | set(_PROMPTS)
     yield "kind", _Told("Made by", KIND_WORDS[request.kind], ("kind",))
-    for name, info in parameters_of(type(request)).items():
+    for name, info in _infos(request).items():
         if name in silent or name in _JOINED:
             continue
         value = getattr(request, name)

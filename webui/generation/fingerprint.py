@@ -126,11 +126,12 @@ def changed_facts(
     if request is None or now is None:
         return tuple(changed)
     known = {change.fact.rpartition(".")[2] for change in changed if change.fact.startswith(_MODELS)}
+    facts = {change.fact for change in changed}
     asked = diff(request, now)
     parameters = [
         FactChange(one.name, one.label, one.before, one.after)
         for one in asked.parameters
-        if one.changed and not _told_as_model(one.name, known)
+        if one.changed and one.name not in facts and not _told_as_model(one.name, known)
     ]
     prompts = [FactChange(one.field, one.label, "", "") for one in asked.prompts if one.changed]
     return (*prompts, *parameters, *changed)

@@ -37,6 +37,7 @@ STYLES = (
     "train",
     "upscale",
     "history",
+    "lineage",
     "history-import",
     "history-analysis",
 )
@@ -229,8 +230,13 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
         return {"receipt": {"job": studio.submit(request, live_client=str(event.client))["id"]}}
 
     def plan(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
-        source = {"mask": ANY_PICTURE, **event.source, "init_image": ANY_PICTURE}
-        return {"receipt": {"text": studio.estimate(fields.read(values, source)).text}}
+        known = dict(event.source)
+        request = fields.read(values, {"mask": ANY_PICTURE, "init_image": ANY_PICTURE, **known})
+        told = {"text": studio.estimate(request).text}
+        # What it starts from is sent when it is asked for; until then nobody knows whether it is a picture of before.
+        if known.get("kind") == "txt2img":
+            told |= {"made": studio.duplicates(request, 1)}
+        return {"receipt": told}
 
     def use(event: gr.EventData) -> dict[Any, Any]:
         request = studio.request_of(str(event.image))

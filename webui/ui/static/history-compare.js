@@ -1,5 +1,6 @@
 // The view Compare: two to four pictures beside each other, scaled and moved together.
 
+import { pairView } from "./compare-view.js";
 import { comparedIds, currentView, onCompared, onView, showView } from "./history-state.js";
 import { fetched, hits } from "./history-hits.js";
 import { icon } from "./icons.js";
@@ -16,7 +17,7 @@ export function mountCompare(element) {
     const ids = comparedIds();
     const images = (await Promise.all(ids.map(fetched))).filter(Boolean);
     if (ids !== comparedIds()) return;
-    fill(element, images.length < 2 ? nothing() : beside(images));
+    fill(element, images.length < 2 ? nothing() : images.length === 2 ? [backLink(), pairView(images)] : beside(images));
   };
   onCompared(show);
   onView((view) => view === "compare" && show());

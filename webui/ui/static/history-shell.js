@@ -1,5 +1,6 @@
 // The frame of the History page: filters, search, the tabs of its views, and the detail at the side.
 
+import { lineageStrip, replayLine } from "./lineage.js";
 import { fill, h, roving } from "./markup.js";
 import { currentView, onView, showView } from "./history-state.js";
 
@@ -18,7 +19,7 @@ export const VIEWS = [
  * What stands in the detail of a picture between its actions and its parameters, from top to bottom: functions that take an Image and
  * give an element, or null. They are called anew for each picture.
  */
-export const DETAIL_PARTS = [];
+export const DETAIL_PARTS = [replayLine, lineageStrip];
 
 const SHELL = ["filters", "search", "detail"];
 

@@ -38,7 +38,11 @@ export function mount(element) {
   mountFilters(parts.filters);
   mountBar(parts.stage);
   mountGrid(parts.pictures, { open: openDetail, show: (image) => view(image, neighbour), emptyState });
-  onHits((what) => what !== "images" && sayAmount());
+  onHits((what) => {
+    if (what === "images") return;
+    sayAmount();
+    drawEmptying();
+  });
   onChosen(({ before }) => drawDetail(parts.detail, closeDetail, before));
   onSearch(searchAnew);
   onTerms(drawEmptying);
@@ -149,8 +153,13 @@ function amountFound() {
 
 // ---- the trash
 
+let emptying = false; // whether it is offered
+
 // It can't be taken back, so it asks, once and in its place.
 function drawEmptying() {
+  const offered = inTrash() && !(hits.complete && !hits.ids.length);
+  if (offered === emptying) return;
+  emptying = offered;
   const asking = h(
     "button",
     { class: "ez-btn s danger", type: "button", onclick: () => fill(parts.emptying, h("span", { class: "s" }, "Remove all of it for good?"), sure, keep) && sure.focus() },
@@ -159,7 +168,7 @@ function drawEmptying() {
   const back = () => fill(parts.emptying, asking) && asking.focus();
   const sure = h("button", { class: "ez-btn s danger", type: "button", onclick: () => (back(), emptyTrash()) }, "Remove");
   const keep = h("button", { class: "ez-btn s", type: "button", onclick: back }, "Keep");
-  fill(parts.emptying, inTrash() && asking);
+  fill(parts.emptying, offered && asking);
 }
 
 function emptyState() {

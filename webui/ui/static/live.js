@@ -6,10 +6,11 @@ import { icon } from "./icons.js";
 import { ACTIVE, on } from "./jobs.js";
 import { ask, linked, onReceipt } from "./link.js";
 import { fill, h } from "./markup.js";
-import { onPage } from "./pages.js";
+import { choosePicture, onPage, open } from "./pages.js";
 import { kindOf, outlineOf, whenCanvas } from "./source.js";
 import { recall, remember } from "./storage.js";
 import { errorToast } from "./toasts.js";
+import { dayAndMonth } from "./words.js";
 
 const PLAN_AFTER_MS = 300;
 const DRAW_AFTER_MS = 250;
@@ -78,13 +79,34 @@ function debounced(run, wait) {
 const drawSoon = debounced(() => live && kindOf() === "txt2img" && ask("live", { client }), DRAW_AFTER_MS);
 const planSoon = debounced(() => ask("plan", { source: outlineOf() }), PLAN_AFTER_MS);
 
+// Pictures that Generate would make again; it makes them all the same.
+function tellRepeat(place, told) {
+  place.hidden = !told?.made;
+  if (place.hidden) return fill(place);
+  const [image] = told.images;
+  const when = dayAndMonth(image.created_at);
+  const words = told.made === told.pictures ? `You made exactly this ${said(when)}` : `You made ${told.made} of these ${told.pictures} ${said(when)}`;
+  const show = () => {
+    choosePicture("history", image.id);
+    open("history");
+  };
+  fill(place, h("img", { src: image.thumbnail, alt: "" }), h("span", { class: "grow" }, words), h("button", { class: "ez-link xs", type: "button", onclick: show }, "Show"));
+}
+
+function said(when) {
+  return /^[a-z]/.test(when) ? when : `on ${when}`;
+}
+
 export function mount(element) {
   const text = h("span", {});
+  const before = h("div", { class: "ez-made-before", hidden: true, role: "status" });
   fill(
     element,
+    before,
     h("div", { class: "row s" }, h("span", { class: "ez-plan-mark ok" }, icon("plan")), h("span", { class: "mid xs grow cut2 ez-plan-words" }, text), filmSwitch(), liveSwitch()),
   );
-  onReceipt("plan", ({ error, text: words }) => {
+  onReceipt("plan", ({ error, text: words, made }) => {
+    tellRepeat(before, made);
     text.textContent = error ? error.message : words;
     text.title = error ? `${error.message} ${error.hint}` : words;
     text.classList.toggle("bad", Boolean(error));
