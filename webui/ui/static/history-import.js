@@ -30,7 +30,8 @@ export function mountImport(element) {
       return rows.get(entry.id).element;
     });
     // Rows that stay are not touched: the keyboard may be in one of them.
-    const same = wanted.length === list.children.length && wanted.every((child, at) => child === list.children[at]);
+    const none = !wanted.length && list.querySelector(".ez-import-places");
+    const same = none || (wanted.length > 0 && wanted.length === list.children.length && wanted.every((child, at) => child === list.children[at]));
     if (!same) fill(list, wanted.length ? wanted : places());
   };
   fill(element, h("div", { class: "ez-import" }, form(), list, exported()));
