@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from easel_page import cell, expect_picture, field, generate, no_sideways_scroll, open_history, prompt
 from playwright.sync_api import Locator, Page, expect
-from visiting import Visitor
+from visiting import Server, Visitor
 
 _ASK = """async ([requests]) => {
     const images = [];
@@ -183,9 +184,9 @@ def test_generate_says_that_exactly_this_was_made(page: Page) -> None:
     expect(detail(page)).to_contain_text("twice the same")
 
 
-def test_it_fits_a_narrow_window(page: Page) -> None:
+def test_it_fits_a_narrow_window(new_visitor: Callable[..., Visitor], server: Server) -> None:
+    page = new_visitor(server, viewport={"width": 420, "height": 900}).open()
     pictures = branch(page, "narrow")
-    page.set_viewport_size({"width": 420, "height": 900})
     side = show(page, pictures[1])
     side.get_by_role("button", name="Tree").click()
     expect(side.get_by_role("treeitem").first).to_be_visible()
