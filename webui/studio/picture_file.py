@@ -28,6 +28,7 @@ from webui.studio import picture_format
 from webui.studio.carried import NOTHING, Carried
 from webui.studio.naming import PATH_BYTES, OutputStyle, Subject, place
 from webui.studio.picture_format import FORMATS, PNG, by_suffix
+from webui.studio.source_folder import SUFFIXES
 
 DEFAULT_STYLE = OutputStyle()
 LONGEST_PATH = 259 if os.name == "nt" else 4000
@@ -339,6 +340,9 @@ def is_imported(recorded: str) -> bool:
 
 def _imported(recorded: str) -> Path:
     path = Path(recorded)
+    # Whatever a row may say, only pictures are given out.
+    if path.suffix.casefold() not in SUFFIXES:
+        raise NotFound("The picture's file is no longer there.", code="picture_gone", hint="It has no picture's name.")
     try:
         # What lay there when it was imported was a file, with no links on the way: a link that came later would lead elsewhere.
         if path.is_file() and path.resolve(strict=True) == path:
