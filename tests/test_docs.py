@@ -276,6 +276,7 @@ def test_the_command_lines_about_models_do_what_the_page_says(tmp_path: Path, mo
                 "licence": "",
                 "licence_url": "",
                 "folder": "",
+                "files": 1,
             }
 
         def look(self, path: str) -> dict:
