@@ -81,6 +81,7 @@ class Imports:
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._others_watched = threading.Event()
+        self._telling = threading.Lock()
         self._pace: _Pace | None = None
         self._told = 0.0
         self._threads: list[threading.Thread] = []
@@ -192,9 +193,11 @@ class Imports:
         }
 
     def _tell(self, identifier: int) -> ImportView:
-        view = self._view(self._book.get(identifier))
-        self._events.publish("import", **{"import": view})
-        self._told = time.monotonic()
+        # Looked at and told in one: else an older view could be told after a newer one, and stay.
+        with self._telling:
+            view = self._view(self._book.get(identifier))
+            self._events.publish("import", **{"import": view})
+            self._told = time.monotonic()
         return view
 
     # doing it

@@ -38,15 +38,15 @@ export function allImports() {
   return [...imports.values()].sort((a, b) => Number(b.id) - Number(a.id));
 }
 
+// What these change is told by the stream, in order: an answer may come later than events that know more.
+
 /** Does one of "pause", "resume" and "cancel". */
 export async function act(entry, what) {
-  const answer = await change(`/history/imports/${entry.id}/${what}`);
-  if (answer) take(answer);
+  await change(`/history/imports/${entry.id}/${what}`);
 }
 
 export async function keepWatch(entry, watch) {
-  const answer = await change(`/history/imports/${entry.id}`, { watch }, { method: "PATCH" });
-  if (answer) take(answer);
+  await change(`/history/imports/${entry.id}`, { watch }, { method: "PATCH" });
 }
 
 export async function forget(entry) {
@@ -56,7 +56,5 @@ export async function forget(entry) {
 
 /** Takes a folder in. True when it was taken. */
 export async function importFolder(folder, watch) {
-  const answer = await change("/history/imports", { folder, watch });
-  if (answer) take(answer);
-  return Boolean(answer);
+  return Boolean(await change("/history/imports", { folder, watch }));
 }
