@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +18,14 @@ from webui.extensions.registry import ExtensionRegistry
 from webui.settings import load_settings
 from webui.studio.studio import Studio
 
+SMALL_SAYS = {"defaults": {"width": 256}, "usual": {"finishing": [{"step": "upscale", "scale": 2}]}}
+
 
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
     """A running Easel over the fake executor with its data in that folder: its address."""
     make_checkpoint(folder / "models" / "checkpoints" / "small")
-    (folder / "models" / "checkpoints" / "small" / "easel.json").write_text('{"defaults": {"width": 256}}')
+    (folder / "models" / "checkpoints" / "small" / "easel.json").write_text(json.dumps(SMALL_SAYS))
     broken = make_checkpoint(folder / "models" / "checkpoints" / "broken")
     (broken / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"<html>login</html>")
     (folder / "data").mkdir()

@@ -40,6 +40,16 @@ def test_health_tells_state_device_dtype_version_and_queue(client: httpx.Client)
     assert (health["state"], health["queue"]) == ("ready", 0)
 
 
+def test_a_checkpoints_usual_chain_is_told_and_not_added(client: httpx.Client) -> None:
+    (small,) = (entry for entry in client.get("/api/v1/checkpoints").json() if entry["name"] == "small")
+    (step,) = small["usual"]["finishing"]
+    assert (step["step"], step["upscaler"], step["scale"]) == ("upscale", "Lanczos", 2)
+    (image,) = finish(client, prompt="a fox")["images"]
+    assert (image["width"], image["height"]) == (64, 64)
+    (image,) = finish(client, prompt="a fox", **small["usual"])["images"]
+    assert (image["width"], image["height"]) == (128, 128)
+
+
 def test_the_doctor_by_program(client: httpx.Client) -> None:
     told = client.get("/api/v1/system").json()
     states = {finding["id"]: finding["state"] for finding in told["findings"]}

@@ -136,6 +136,20 @@ def test_native_size_is_the_default_and_own_defaults_win(models_dir: Path) -> No
     assert dict(checkpoint.defaults) == {"width": 512, "height": 512}
 
 
+def test_what_a_checkpoint_usually_has_besides_is_no_default(models_dir: Path) -> None:
+    (checkpoint,) = scan([models_dir])
+    chain = [{"step": "sharpen", "amount": 0.3}]
+    (checkpoint.path / "easel.json").write_text(json.dumps({"defaults": {"width": 256}, "usual": {"finishing": chain}}))
+    (checkpoint,) = scan([models_dir])
+    assert dict(checkpoint.defaults) == {"width": 256, "height": 512}
+    assert [(step.step, step.amount) for step in checkpoint.usual["finishing"]] == [("sharpen", 0.3)]
+    for wrong in ({"finishing": [{"step": "polish"}]}, {"steps": 9}, []):
+        (checkpoint.path / "easel.json").write_text(json.dumps({"defaults": {"width": 256}, "usual": wrong}))
+        (checkpoint,) = scan([models_dir])
+        assert checkpoint.usable
+        assert not checkpoint.usual
+
+
 def test_the_shipped_checkpoint_has_defaults_and_examples() -> None:
     shipped = next(entry for entry in scan([SHIPPED_CHECKPOINT.parent.parent]) if entry.name == "easel-emoji")
     assert shipped.usable

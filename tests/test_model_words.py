@@ -164,6 +164,9 @@ def test_defaults_of_ones_own_are_drawn_with(client: TestClient, root: Path) -> 
     assert said["own_defaults"] == {"steps": 9, "sampler": "Euler a", "negative_prompt": "blurry", "clip_skip": 2}
     assert said["defaults"] == {"width": 512, "height": 512} | said["own_defaults"]
     assert json.loads((root / "checkpoints" / "other" / "ink.json").read_text())["easel"] == {"defaults": said["own_defaults"]}
+    chained = say(client, "ink", defaults={"finishing": [{"step": "sharpen", "amount": 0.25}]})["own_defaults"]
+    assert [(step["step"], step["amount"]) for step in chained["finishing"]] == [("sharpen", 0.25)]
+    said = say(client, "ink", defaults=said["own_defaults"])
     listed = {entry["name"]: entry["defaults"] for entry in client.get("/api/v1/checkpoints").json()}
     assert listed["ink"]["steps"] == 9
     asked = client.post("/api/v1/jobs", json={"checkpoint": "ink", "prompt": "a fox", "clip_skip": 1}).json()

@@ -15,11 +15,12 @@ from PIL import Image
 from webui.errors import InvalidRequest
 from webui.generation.infotext import map_fields, read_infotext, write_infotext
 from webui.generation.passes import passes_of
-from webui.generation.request import Img2Img, ResolvedImg2Img, parse_request
+from webui.generation.request import Img2Img, ResolvedImg2Img, parse_request, upscaler_model_of
 from webui.generation.resolve import CheckpointIdentity, resolve
 from webui.pictures.patchwork import Patchwork, ramp
 from webui.pictures.tiles import stretches, tiles_of
 from webui.planning.estimate import picture_work
+from webui.studio.reading import read_pasted
 
 PICTURE = "a" * 64
 
@@ -95,6 +96,7 @@ def test_all_tiles_together_count_everywhere() -> None:
         ({"tiled_drawing": "SD upscale", "resize_mode": "Just resize (latent upscale)"}, "resize_mode"),
         ({"tiled_drawing": "SD upscale", "controls": [{"model": "edges", "image": PICTURE}]}, "tiled_drawing"),
         ({"tiled_drawing": "Mosaic"}, "tiled_drawing"),
+        ({"tiled_upscaler": "Latent (nearest)"}, "tiled_upscaler"),
     ],
 )
 def test_what_can_t_be_drawn_is_refused_by_its_field(changes: dict[str, Any], field: str) -> None:
@@ -133,4 +135,23 @@ def test_infotext_there_and_back() -> None:
     assert (mapped.fields["width"], mapped.fields["height"]) == (4000, 2000)
     assert (mapped.of_source["tiled_drawing"], mapped.of_source["drawn_tile"]) == ("SD upscale", 768)
     assert not mapped.unmapped
+    assert "SD upscale upscaler" not in text
     assert "Drawn tile" not in write_infotext(made(tiled_drawing="Off", drawn_tile=768), 1, "1")
+
+
+def test_what_enlarges_first_is_told() -> None:
+    text = write_infotext(made((1000, 500), tiled_scale=4, tiled_drawing="SD upscale", tiled_upscaler="4x-ultra"), 1, "1")
+    assert "Tiled drawing: SD upscale, SD upscale upscaler: 4x-ultra" in text
+    assert map_fields(read_infotext(text)).of_source["tiled_upscaler"] == "4x-ultra"
+    answer = read_pasted(text, [], lambda name: name == "Lanczos")
+    assert "tiled_upscaler" not in answer["of_source"]
+    assert ("SD upscale upscaler", "4x-ultra") in [(entry["key"], entry["value"]) for entry in answer["unmapped"]]
+    assert "SD upscale upscaler" not in write_infotext(made(tiled_drawing="Off", tiled_upscaler="Nearest"), 1, "1")
+    # Only what is at work has to be there.
+    for at_work, changes in (
+        (True, {"tiled_drawing": "SD upscale"}),
+        (True, {}),
+        (False, {"tiled_drawing": "Off"}),
+        (False, {"resize_mode": "Just resize (latent upscale)"}),
+    ):
+        assert upscaler_model_of(asked(tiled_upscaler="4x-ultra", **changes)) == (("tiled_upscaler", "4x-ultra") if at_work else None)

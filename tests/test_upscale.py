@@ -378,10 +378,16 @@ def test_hires_fix_takes_models_too(with_model: tuple[Studio, Listening, Path]) 
     job = drawn(studio, {"hires": True, "hires_upscaler": "R-ESRGAN 4x+"})
     assert job["status"] == "done", job
     (spec,) = executor.jobs
-    assert (spec.hires_upscaler_path, spec.drawn.hires_upscaler) == (str(path), "RealESRGAN_x4plus")  # type: ignore[union-attr]
+    assert (spec.upscaler_path, spec.drawn.hires_upscaler) == (str(path), "RealESRGAN_x4plus")  # type: ignore[union-attr]
     assert "Hires upscaler: RealESRGAN_x4plus" in job["images"][0]["infotext"]
+    picture = studio.images.put(png(Image.new("RGB", (96, 80)))).sha256
+    source = {"kind": "img2img", "init_image": picture, "tiled_drawing": "SD upscale", "drawn_tile": 64, "drawn_overlap": 0}
+    large = drawn(studio, source | {"width": 64, "height": 64, "tiled_upscaler": "R-ESRGAN 4x+"})
+    assert large["status"] == "done", large
+    assert executor.jobs.pop().upscaler_path == str(path)
+    assert "SD upscale upscaler: RealESRGAN_x4plus" in large["images"][0]["infotext"]
     without = drawn(studio, {"hires": False, "hires_upscaler": "gone"})
-    assert without["status"] == "done" and executor.jobs[1].hires_upscaler_path == ""
+    assert without["status"] == "done" and executor.jobs[1].upscaler_path == ""
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from webui.pictures.preprocessors import find_preprocessor
 from webui.settings import PROGRAM_ROOT
 
 OUT = PROGRAM_ROOT / "models" / "controlnet" / "easel-emoji-edges"
-STEPS = 500
+STEPS = 2000
 BATCH = 16
 RATE = 5e-4
 KNOWN_EACH, OTHER_EACH = 16, 1

@@ -29,10 +29,10 @@ from webui.engine.device import use_threads
 from webui.settings import PROGRAM_ROOT
 
 OUT = PROGRAM_ROOT / "models" / "loras" / "easel-gold.safetensors"
-STEPS = 150
+STEPS = 400
 BATCH = 16
-RATE = 2e-3
-RANK = 8
+RATE = 3e-3
+RANK = 16
 EACH = 12
 GOLD = ((0.0, (58, 30, 6)), (0.45, (190, 128, 32)), (0.75, (246, 200, 84)), (1.0, (255, 247, 206)))
 """Brightness of a drawing, from its darkest to its brightest, and the colour of gold there, sRGB."""

@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     sidecar: Literal["none", "text", "json"] = setting(
         "none", section="Pictures", label="Parameters beside the picture", help="A file of the same name with the parameters.", live=True
     )
+    usual_finishing: bool = setting(
+        True,
+        section="Pictures",
+        label="Finishing of the checkpoint",
+        help="A checkpoint that says how its pictures are usually finished brings that chain into the page's fields when it is picked.",
+    )
     film: bool = setting(
         False,
         section="Pictures",

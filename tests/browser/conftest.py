@@ -20,13 +20,13 @@ def new_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     """Starts servers; ends them all with the session."""
     servers: list[Server] = []
 
-    def make(executor: str = "fake", step_seconds: str = FAST_STEP) -> Server:
+    def make(executor: str = "fake", step_seconds: str = FAST_STEP, *, usual_finishing: bool = False) -> Server:
         folder = tmp_path_factory.mktemp("easel")
         small = make_checkpoint(folder / "models" / "checkpoints" / "small")
         (small / "easel.json").write_text(json.dumps({"defaults": {"width": 64, "height": 96, "steps": 7, "sampler": "Euler"}}))
         broken = make_checkpoint(folder / "models" / "checkpoints" / "broken")
         (broken / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"<html>login</html>")
-        server = Server(folder, executor, step_seconds)
+        server = Server(folder, executor, step_seconds, usual_finishing)
         servers.append(server)
         server.start()
         return server

@@ -184,6 +184,46 @@ def test_presets_are_kept_taken_renamed_carried_and_deleted(section: Page, serve
     expect(renamed).to_have_count(0)
 
 
+def test_a_checkpoint_brings_its_usual_chain_and_takes_it_away(
+    new_server: Callable[..., Server], new_visitor: Callable[..., Visitor]
+) -> None:
+    server = new_server(usual_finishing=True)
+    page = new_visitor(server).open()
+    generate(page, "large at once", steps=1)
+    expect_picture(page, "large at once")
+    expect(page.locator(".ez-facts")).to_contain_text("512 × 512")
+    (own,) = asked_by_last_job(server)
+    assert (own["step"], own["upscaler"], own["scale"]) == ("upscale", "easel-emoji-x4", 4)
+    expect(summary(page)).to_have_attribute("data-sum", "Upscale")
+    pick(page, "small")
+    expect(summary(page)).to_have_attribute("data-sum", "None")
+    page.locator(".ez-toast").last.get_by_role("button", name="Undo").click()
+    expect(summary(page)).to_have_attribute("data-sum", "Upscale")
+    # What somebody has changed is theirs: it stays, whatever draws.
+    summary(page).click()
+    chain(page).get_by_role("button", name="Remove Upscale").click()
+    expect(summary(page)).to_have_attribute("data-sum", "None")
+    pick(page, "small")
+    expect(page.locator(".ez-toast").last).to_contain_text("Drawing with small")
+    expect(summary(page)).to_have_attribute("data-sum", "None")
+    add(page, "Sharpen")
+    pick(page, "easel-ink")
+    expect(page.locator(".ez-toast").last).to_contain_text("Drawing with easel-ink")
+    expect(summary(page)).to_have_attribute("data-sum", "Sharpen")
+    # None is what the small one usually has, so that gives way.
+    chain(page).get_by_role("button", name="Remove Sharpen").click()
+    pick(page, "small")
+    expect(page.locator(".ez-toast").last).to_contain_text("Drawing with small")
+    pick(page, "easel-ink")
+    expect(page.locator(".ez-toast").last).to_contain_text("Its pictures are finished by Upscale easel-emoji-x4, 4 ×.")
+    expect(steps(page)).to_have_text(["Upscale"])
+
+
+def pick(page: Page, checkpoint: str) -> None:
+    page.locator("#ez-field-checkpoint input").click()
+    page.get_by_role("option", name=checkpoint, exact=True).click()
+
+
 def test_a_step_without_a_model_says_which_file_to_put_where(page: Page) -> None:
     summary(page).click()
     add(page, "Cut out")

@@ -31,12 +31,14 @@ def _free_port() -> int:
 class Server:
     """One Easel process; stopped and started again it has the same port and data.
 
-    Beside the shipped checkpoint it knows a small one that likes to draw 64 x 96, and a broken one.
+    Beside the shipped checkpoint it knows a small one that likes to draw 64 x 96, and a broken one. usual_finishing: whether a checkpoint
+    brings its finishing chain; without it pictures stay as large as they are drawn.
     """
 
     folder: Path
     executor: str
     step_seconds: str
+    usual_finishing: bool = False
     port: int = field(default_factory=_free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -48,7 +50,7 @@ class Server:
         command = [sys.executable, "-m", "webui.cli", "serve", "--executor", self.executor]
         command += ["--port", str(self.port), "--data-dir", str(self.folder / "data"), "--log-level", "warning"]
         command += ["--models-dir", str(self.folder / "models")]
-        environment = {**os.environ, "EASEL_FAKE_STEP_SECONDS": self.step_seconds}
+        environment = {**os.environ, "EASEL_FAKE_STEP_SECONDS": self.step_seconds, "EASEL_USUAL_FINISHING": str(self.usual_finishing)}
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment)
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():

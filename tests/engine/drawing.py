@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from webui.engine.control import JobControl
 from webui.engine.families.base import Family
 from webui.engine.loading.component import ComponentKind, load_component
+from webui.engine.loading.upscaler import UpscalerModel, open_upscaler
 from webui.engine.memory.loaded import Loaded
 from webui.engine.memory.manager import BESIDE
 from webui.generation.events import Picture, WorkerEvent
@@ -99,6 +100,9 @@ class Always:
 
     def beside(self, parts: Sequence[tuple[ComponentKind, Path]]) -> list[Any]:
         return [load_component(BESIDE[kind](path, None), self._family.device) for kind, path in parts]  # type: ignore[attr-defined]
+
+    def get_upscaler(self, path: Path, loading: Callable[[], None]) -> UpscalerModel:
+        return open_upscaler(path).load()
 
     def unload(self, path: Path | None = None) -> None:
         self._asked = False

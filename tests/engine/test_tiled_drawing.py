@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from .small_modules import sd1_unet
 from .test_controlnet import call, controlnet
 from .test_img2img import Shown, apple, colourful, distance, emoji, inpainting, job, watched
 from .tiny import recorder_of, tiny_family
+from .tiny_upscalers import write_tiny
 
 __all__ = ["inpainting"]
 
@@ -62,6 +64,26 @@ def test_tiles_of_sd_upscale_know_nothing_of_each_other(tiny: StableDiffusion, t
     left = tiles_of((112, 64), 64, 16, 8)[1].left
     assert np.array_equal(one[:, :left], another[:, :left])
     assert not np.array_equal(one[:, 88:], another[:, 88:])
+
+
+def test_what_enlarges_first_is_the_upscaler_that_is_asked_for(tiny: StableDiffusion, tmp_path: Path) -> None:
+    asked = {"width": 128, "height": 64, "drawn_tile": 64, "drawn_overlap": 0, "tiled_drawing": "SD upscale", "steps": 2}
+    small = colourful(64, 24)
+    large = small.resize((171, 64), Image.Resampling.NEAREST)
+    path = str(write_tiny(tmp_path, "Compact"))
+
+    def made(source: Image.Image, **changes: Any) -> bytes:
+        spec = replace(job(tmp_path, source, **asked, resize_mode="Crop and resize", **changes), upscaler_path=path)
+        _, (picture,) = watched(tiny, spec)
+        return picture.rgb
+
+    nearest = made(small, tiled_upscaler="Nearest")
+    assert nearest == made(large, tiled_upscaler="Nearest") == made(large)
+    assert nearest != made(small)
+    model = made(small, tiled_upscaler="tiny-Compact")
+    assert model not in (nearest, made(small))
+    # What is large enough isn't enlarged.
+    assert made(large, tiled_upscaler="tiny-Compact") == made(large)
 
 
 def test_tiles_of_multi_diffusion_agree_in_every_step() -> None:

@@ -258,7 +258,7 @@ def test_it_can_be_ended_between_tiles(shared_engine: Engine, tmp_path: Path) ->
 
 def test_hires_by_a_model(recorder: Recorder, tmp_path: Path) -> None:
     spec = job(steps=2, hires=True, hires_scale=1.5, denoising_strength=0.4, hires_steps=2, hires_upscaler="tiny-ESRGAN")
-    events = recorder.run(replace(spec, hires_upscaler_path=str(write_tiny(tmp_path, "ESRGAN"))))
+    events = recorder.run(replace(spec, upscaler_path=str(write_tiny(tmp_path, "ESRGAN"))))
     picture = only(events)
     assert (picture.width, picture.height) == (192, 192)
     assert any(isinstance(event, Stage) and event.text == "Loading tiny-ESRGAN" for event in events)

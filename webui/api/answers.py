@@ -727,7 +727,10 @@ class CheckpointAnswer(BaseModel):
     usable: bool
     problem: str = Field(description="Why it can't be used; empty when it can.")
     hint: str
-    defaults: dict[str, Any] = Field(description="Request fields that it draws best with.")
+    defaults: dict[str, Any] = Field(description="Request fields that it draws best with; requests that leave them out get them.")
+    usual: dict[str, Any] = Field(
+        description="Request fields that its pictures are usually made with besides, such as a finishing chain; send those that you want."
+    )
 
 
 class ModelAnswer(BaseModel):
@@ -804,6 +807,7 @@ class ModelDetails(ModelAnswer):
     metadata: dict[str, str] = Field(description="From its header.")
     defaults: dict[str, Any] = Field(description="Of a checkpoint: request fields that it draws best with, its owner's among them.")
     own_defaults: dict[str, Any] = Field(description="Those that its owner set.")
+    usual: dict[str, Any] = Field(description="Of a checkpoint: what its pictures usually have besides, such as a finishing chain.")
 
 
 class KindCount(BaseModel):

@@ -46,7 +46,14 @@ def build_choice_router(studio: Studio) -> APIRouter:
     def checkpoints() -> Any:
         """All checkpoints, unusable ones with their reason."""
         return [
-            {"name": entry.name, "usable": entry.usable, "problem": entry.problem, "hint": entry.hint, "defaults": dict(entry.defaults)}
+            {
+                "name": entry.name,
+                "usable": entry.usable,
+                "problem": entry.problem,
+                "hint": entry.hint,
+                "defaults": dict(entry.defaults),
+                "usual": studio.usual_of(entry),
+            }
             for entry in studio.checkpoints()
         ]
 

@@ -35,6 +35,9 @@ NO_DEFAULTS = frozenset(
 )
 """Fields of a request that are the picture's own affair: no checkpoint has a say in them."""
 
+FOR_THE_PAGE = frozenset(("finishing",))
+"""What a checkpoint may say besides its defaults, for the fields of a page alone: see Checkpoint.usual."""
+
 _SHORT_HASH = 10
 
 NATIVE_SIDE: Mapping[str, int] = {"sd1": 512, "sd2": 512, "sdxl": 1024, "sdxl_refiner": 1024, "sd3": 1024, "flux": 1024}
@@ -63,6 +66,8 @@ class Checkpoint:
     id and kind: of the model file (webui.catalog.models) that it is. vae: a VAE of the same name beside it, which it is meant to be
     used with. notes: what its owner should know.
     pipeline: the class of diffusers that draws with it, where Easel's own engine does not; see webui.generation.stock_pipelines.
+    usual: further request fields that its pictures are usually made with, such as their finishing chain. A page puts them into its fields
+    where they are seen and can be taken out; a request by API, whose caller counts on the size that it names, gets none of them.
     """
 
     name: str
@@ -77,6 +82,7 @@ class Checkpoint:
     notes: tuple[str, ...] = ()
     own_defaults: Mapping[str, Any] = field(default_factory=dict)
     pipeline: str = ""
+    usual: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def usable(self) -> bool:
@@ -93,14 +99,25 @@ def _native_defaults(path: Path) -> dict[str, Any]:
     return {"width": side, "height": side}
 
 
-def _own_defaults(path: Path, name: str) -> tuple[dict[str, Any], tuple[Example, ...]]:
+@dataclass(frozen=True)
+class _Said:
+    """What a folder says of itself in easel.json."""
+
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    usual: Mapping[str, Any] = field(default_factory=dict)
+    examples: tuple[Example, ...] = ()
+
+
+def _said_by(path: Path, name: str) -> _Said:
     file = path / DEFAULTS_FILE
     if not file.exists():
-        return {}, ()
+        return _Said()
     data = read_json(path, DEFAULTS_FILE)
     try:
-        defaults = dict(data.get("defaults", {}))
-        Txt2Img.model_validate(defaults)
+        defaults, usual = dict(data.get("defaults", {})), dict(data.get("usual", {}))
+        if usual.keys() - FOR_THE_PAGE:
+            raise ValueError(f"usual may have {', '.join(FOR_THE_PAGE)} alone")
+        whole = Txt2Img.model_validate({**defaults, **usual})
         examples = tuple(
             Example(
                 str(entry["id"]),
@@ -111,8 +128,9 @@ def _own_defaults(path: Path, name: str) -> tuple[dict[str, Any], tuple[Example,
         )
     except (ValidationError, EaselError, KeyError, TypeError, ValueError) as error:
         log.warning("%s is left out of account: %s", file, " ".join(str(error).split()))
-        return {}, ()
-    return defaults, tuple(example for example in examples if example.picture.is_file())
+        return _Said()
+    there = tuple(example for example in examples if example.picture.is_file())
+    return _Said(defaults, {field: getattr(whole, field) for field in usual}, there)
 
 
 def _describe_folder(path: Path, name: str, kind: ModelKind) -> Checkpoint:
@@ -128,8 +146,8 @@ def _describe_folder(path: Path, name: str, kind: ModelKind) -> Checkpoint:
         native = _native_defaults(path)
     except CheckpointUnusable as error:
         return Checkpoint(name, path, problem=error.message, hint=error.hint)
-    own, examples = _own_defaults(path, name)
-    return Checkpoint(name, path, defaults=_family_defaults(kind) | native | own, examples=examples)
+    own = _said_by(path, name)
+    return Checkpoint(name, path, defaults=_family_defaults(kind) | native | dict(own.defaults), examples=own.examples, usual=own.usual)
 
 
 def _describe_stock_folder(path: Path, name: str, pipeline: str) -> Checkpoint:
@@ -138,7 +156,7 @@ def _describe_stock_folder(path: Path, name: str, pipeline: str) -> Checkpoint:
     own = STOCK_PIPELINES[pipeline]
     side = native_side(path)
     native: dict[str, Any] = {"width": side, "height": side} if side else {}
-    defaults = native | {"steps": own.steps, "cfg_scale": own.cfg_scale} | _own_defaults(path, name)[0]
+    defaults = native | {"steps": own.steps, "cfg_scale": own.cfg_scale} | dict(_said_by(path, name).defaults)
     note = f"Drawn through diffusers' own pipeline ({pipeline}): sampler and schedule are its own; no LoRAs, no prompt weights."
     return Checkpoint(name, path, defaults=defaults, pipeline=pipeline, notes=(note,))
 
@@ -160,13 +178,13 @@ def _family_defaults(kind: ModelKind) -> dict[str, Any]:
 
 
 def check_defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of a request as a checkpoint's own defaults, in their usual form. Raises InvalidRequest."""
+    """Fields of a request as a checkpoint's own defaults, in their usual form as JSON. Raises InvalidRequest."""
     for name in fields:
         if name in NO_DEFAULTS:
             label = parameters_of(Txt2Img)[name].label
             raise InvalidRequest(f"{label} is no default of a checkpoint.", field=name, hint="Leave it out.")
     request = parse_request(dict(fields))
-    return {name: getattr(request, name) for name in request.model_fields_set}
+    return request.model_dump(mode="json", include=request.model_fields_set)
 
 
 def _said_defaults(model: ModelFile) -> dict[str, Any]:

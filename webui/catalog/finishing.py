@@ -8,7 +8,7 @@ from typing import cast
 
 from webui.catalog.detect import Kind
 from webui.catalog.models import ModelCatalog, ModelFile
-from webui.catalog.upscalers import UPSCALER, find_upscaler_model
+from webui.catalog.upscalers import UPSCALER, find_upscaler_model, knows_upscaler
 from webui.errors import AdapterUnusable, InvalidRequest
 from webui.generation.finishing import AnyStep, FinishingStep
 
@@ -67,6 +67,15 @@ def _required(models: ModelCatalog, kind: str, name: str, field: str, doing: str
 
 def _find(models: ModelCatalog, kind: str, name: str) -> ModelFile | None:
     return models.find(name, frozenset((cast(Kind, kind),)))
+
+
+def has_step_models(models: ModelCatalog, steps: Sequence[AnyStep]) -> bool:
+    """Whether all models that the steps name are here."""
+    return all(
+        knows_upscaler(models, name) if kind == UPSCALER else bool(_find(models, kind, name) if name else models_for(models, kind))
+        for step in steps
+        for kind, name in _named(step).values()
+    )
 
 
 def step_paths(models: ModelCatalog, steps: Sequence[AnyStep]) -> tuple[dict[str, str], ...]:

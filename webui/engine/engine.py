@@ -50,7 +50,7 @@ from webui.engine.tiled_denoising import LatentTiles
 from webui.engine.tiling import overlapped, seamless, without_overlap
 from webui.engine.upscale import enlarge_with_less, plan_way
 from webui.generation.attention import XFORMERS
-from webui.generation.enlarging import Enlargement, known_upscaler
+from webui.generation.enlarging import LANCZOS, Enlargement, known_upscaler
 from webui.generation.events import Done, InMemory, Interrupted, Note, Skipped, Stage, Step, WorkerEvent
 from webui.generation.job import JobSpec
 from webui.generation.passes import Pass, passes_of
@@ -65,16 +65,17 @@ from webui.generation.request import (
     ResolvedTxt2Img,
     ResolvedUpscale,
     Upscale,
+    upscaler_model_of,
 )
 from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
 from webui.generation.stock_pipelines import STOCK_PIPELINES
-from webui.pictures.boxes import Box
+from webui.pictures.boxes import Box, Size
 from webui.pictures.decoding import as_rgb, read_upright, with_alpha
 from webui.pictures.growing import Growing
 from webui.pictures.masking import as_mask, check_mask
 from webui.pictures.patchwork import Patchwork
-from webui.pictures.starting import Masking, Start, starting_inpaint, starting_picture
+from webui.pictures.starting import LATENT, Masking, Start, starting_inpaint, starting_picture
 from webui.planning.estimate import picture_work
 from webui.planning.memory import TILED
 from webui.planning.peaks import DECODE, DENOISE, ENCODE
@@ -116,12 +117,16 @@ def groups_of(images: Sequence[int], request: ResolvedDrawn, device: Device) -> 
 
 @dataclass
 class _Run:
-    """What stays the same for all pictures of a job. passes: over each picture. watch: the whole job's."""
+    """What stays the same for all pictures of a job. passes: over each picture. watch: the whole job's.
+
+    enlarged: makes of the source (RGB) what it is drawn on as, where another upscaler than Lanczos enlarges it first.
+    """
 
     job: JobSpec
     control: JobControl
     watch: Stopwatch
     emit: Emit
+    enlarged: Callable[[_Run, Image.Image], Image.Image]
     passes: tuple[Pass[ResolvedDrawn], ...] = field(init=False)
     ready: dict[tuple[bool, bool], _Ready] = field(default_factory=dict)
     _said: set[str] = field(default_factory=set)
@@ -137,7 +142,7 @@ class _Run:
     @cached_property
     def start(self) -> Start | None:
         """The picture that is drawn on, and its mask; None where it is drawn from noise alone. Raises InvalidRequest."""
-        return read_start(self.job)
+        return read_start(self.job, lambda source: self.enlarged(self, source))
 
     @property
     def canvas(self) -> Growing | Patchwork:
@@ -239,15 +244,19 @@ def _stored_source(job: JobSpec) -> Image.Image:
     return read_upright(Path(job.image_paths[request.init_image]), request.init_image)
 
 
-def read_start(job: JobSpec) -> Start | None:
-    """The picture that a job draws on first, and its mask; None where that is noise alone, or beyond the picture. Raises InvalidRequest."""
+def read_start(job: JobSpec, enlarged: Callable[[Image.Image], Image.Image] = lambda source: source) -> Start | None:
+    """The picture that a job draws on first, and its mask; None where that is noise alone, or beyond the picture. Raises InvalidRequest.
+
+    enlarged: see _Run.
+    """
     request = job.drawn
     if not isinstance(request, PictureFromPicture):
         return None
     size, keeps_colours = (request.width, request.height), request.color_correction
     picture = read_source(job)
     if not isinstance(request, Inpaint):
-        return starting_picture(picture, size, request.resize_mode, keeps_colours=keeps_colours)
+        start = starting_picture(enlarged(picture), size, request.resize_mode, keeps_colours=keeps_colours)
+        return replace(start, source=picture.size)
     if not request.mask:
         return None
     mask = as_mask(read_upright(Path(job.image_paths[request.mask]), request.mask))
@@ -334,7 +343,7 @@ class Engine:
             if job.drawn.pipeline:
                 self._run_pipeline(job, control, watch, emit)
                 return
-            run = _Run(job, control, watch, emit)
+            run = _Run(job, control, watch, emit, self._source_enlarged)
             # Before the first picture, so that what is wrong with the checkpoint or the schedule is told at once.
             self._ready_for_all(run)
             control.check_job()
@@ -597,15 +606,29 @@ class Engine:
 
     def _enlarged_by_model(self, run: _Run, carried: torch.Tensor, by: Enlargement) -> torch.Tensor:
         """Pictures (batch, height, width, 3) uint8 in the size of the whole enlarged one, by the upscaler that the hires pass wants."""
-        job = run.job
-        model = self._upscaler(_with_hires(job.drawn).hires_upscaler, job.hires_upscaler_path, run.emit)
-        enlarged = []
-        for pixels in carried:
-            picture = Image.fromarray(pixels.numpy(), "RGB")
-            way = plan_way(model, picture.size, by.cover, Tiling(0, 0), self.device)
-            made = enlarge_with_less(way, picture, self.device, run.control.check, run.note, allowed=job.try_with_less)
-            enlarged.append(torch.from_numpy(np.array(made)))
-        return torch.stack(enlarged)
+        pictures = [Image.fromarray(pixels.numpy(), "RGB") for pixels in carried]
+        return torch.stack([torch.from_numpy(np.array(self._by_model(run, picture, by.cover))) for picture in pictures])
+
+    def _by_model(self, run: _Run, picture: Image.Image, size: Size) -> Image.Image:
+        """A picture (RGB) enlarged to that size by the model that the job names for it. Raises as `enlarge_with_less` does."""
+        wanted = upscaler_model_of(run.job.drawn)
+        assert wanted is not None, "there is one"
+        model = self._upscaler(wanted[1], run.job.upscaler_path, run.emit)
+        way = plan_way(model, picture.size, size, Tiling(0, 0), self.device)
+        return enlarge_with_less(way, picture, self.device, run.control.check, run.note, allowed=run.job.try_with_less)
+
+    def _source_enlarged(self, run: _Run, source: Image.Image) -> Image.Image:
+        """The source of a job as large as its picture needs it, where that is drawn in tiles; its resize mode does the rest, by Lanczos."""
+        request = run.job.drawn
+        if not isinstance(request, Img2Img) or request.tiled_drawing == "Off" or request.resize_mode == LATENT:
+            return source
+        factor = max(request.width / source.width, request.height / source.height)
+        if factor <= 1 or request.tiled_upscaler == LANCZOS:
+            return source
+        cover = round(source.width * factor), round(source.height * factor)
+        known = known_upscaler(request.tiled_upscaler)
+        with run.watch.stage("enlarge"):
+            return self._by_model(run, source, cover) if known is None else source.resize(cover, Image.Resampling[known.mode])
 
     def _denoise(self, work: _Work, start: Beginning | None) -> tuple[_Work, DenoiseContext]:
         """One pass, from noise alone or from clean latents with noise on them; and with which checkpoint it ended."""

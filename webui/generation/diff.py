@@ -253,6 +253,8 @@ def silent_fields(request: ResolvedRequest) -> set[str]:
     }
 
 
+TILED_BESIDE = ("tiled_scale", "tiled_upscaler", "drawn_tile", "drawn_overlap")
+
 _ONLY_IF: tuple[tuple[type[Any], Callable[[Any], bool], Callable[[str], bool]], ...] = (
     (Txt2Img, lambda request: request.hires, lambda name: name.startswith("hires_") or name == "denoising_strength"),
     (PictureRequest, lambda request: request.refiner != NO_REFINER, lambda name: name.startswith("refiner_") or name == "hires_refiner"),
@@ -260,7 +262,7 @@ _ONLY_IF: tuple[tuple[type[Any], Callable[[Any], bool], Callable[[str], bool]], 
     (PictureRequest, lambda request: bool(request.regions), lambda name: name == "regions_apart"),
     (PictureRequest, lambda request: request.mimic_scale > 0, lambda name: name == "threshold_percentile"),
     (PictureFromPicture, lambda request: request.loops > 1, lambda name: name in ("final_denoising_strength", "denoising_curve")),
-    (Img2Img, lambda request: request.tiled_drawing != "Off", lambda name: name in ("tiled_scale", "drawn_tile", "drawn_overlap")),
+    (Img2Img, lambda request: request.tiled_drawing != "Off", lambda name: name in TILED_BESIDE),
     (Inpaint, lambda request: request.soft_inpainting, lambda name: name.startswith("soft_") and name != "soft_inpainting"),
     (Inpaint, lambda request: any(request.extends), lambda name: name in ("extend_overlap", "extend_rounds")),
 )

@@ -15,7 +15,7 @@ from typing import Any
 from webui.generation.attention import XFORMERS
 from webui.generation.diff import KIND_WORDS, diff, silent_fields
 from webui.generation.finishing import UpscaleStep
-from webui.generation.request import MAX_SEED, ResolvedDrawn, ResolvedRequest, ResolvedTxt2Img, ResolvedUpscale
+from webui.generation.request import MAX_SEED, ResolvedDrawn, ResolvedRequest, ResolvedTxt2Img, ResolvedUpscale, upscaler_model_of
 
 Fingerprint = Mapping[str, str]
 """Fact -> its value in words."""
@@ -96,11 +96,13 @@ def _drawing_models(request: ResolvedDrawn) -> Iterator[tuple[str, str, str]]:
         yield "VAE", request.vae, request.vae_hash
     if request.other_refiner is not None:
         yield "refiner", request.refiner, request.refiner_hash
+    enlarges = upscaler_model_of(request)
+    if enlarges is not None:
+        field, name = enlarges
+        yield "upscaler", name, getattr(request, f"{field}_hash")
     if isinstance(request, ResolvedTxt2Img):
         if request.other_hires_checkpoint is not None:
             yield "hires checkpoint", request.hires_checkpoint, request.hires_checkpoint_hash
-        if request.hires_upscaler_model is not None:
-            yield "upscaler", request.hires_upscaler, request.hires_upscaler_hash
         for lora in request.hires_loras:
             yield "LoRA", lora.name, lora.hash
     for lora in request.loras:

@@ -42,7 +42,7 @@ class JobSpec:
     (after a restart the finished ones are left out). preview_interval: least seconds between previews.
     loras, embeddings: those that the request's prompts name; hires_loras: those of its hires prompt.
     vae_path: of the VAE in place of each checkpoint's own, or empty. hires_checkpoint_path: of another one for the hires pass, or empty.
-    refiner_path: of the checkpoint that takes over in the middle, or empty. hires_upscaler_path: of a model that enlarges, or empty.
+    refiner_path: of the checkpoint that takes over in the middle, or empty. upscaler_path: of a model that enlarges, or empty.
     controls: the models of the request's controls.
     image_paths: SHA-256 -> file of each picture that the request refers to.
     finishing: of each step of the request's chain, its fields that name a model -> the file.
@@ -63,7 +63,7 @@ class JobSpec:
     vae_path: str = ""
     hires_checkpoint_path: str = ""
     refiner_path: str = ""
-    hires_upscaler_path: str = ""
+    upscaler_path: str = ""
     hires_loras: tuple[LoraUse, ...] = ()
     controls: tuple[ControlUse, ...] = ()
     image_paths: dict[str, str] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class JobSpec:
             "vae_path": self.vae_path,
             "hires_checkpoint_path": self.hires_checkpoint_path,
             "refiner_path": self.refiner_path,
-            "hires_upscaler_path": self.hires_upscaler_path,
+            "upscaler_path": self.upscaler_path,
             "hires_loras": [asdict(lora) for lora in self.hires_loras],
             "controls": [asdict(control) for control in self.controls],
             "image_paths": self.image_paths,
@@ -113,7 +113,7 @@ class JobSpec:
             vae_path=data["vae_path"],
             hires_checkpoint_path=data["hires_checkpoint_path"],
             refiner_path=data["refiner_path"],
-            hires_upscaler_path=data["hires_upscaler_path"],
+            upscaler_path=data["upscaler_path"],
             hires_loras=tuple(LoraUse(**lora) for lora in data["hires_loras"]),
             controls=tuple(ControlUse(**control) for control in data["controls"]),
             image_paths=data["image_paths"],

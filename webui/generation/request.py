@@ -23,7 +23,15 @@ from webui.generation import samplers
 from webui.generation.adapters import VAE_AUTOMATIC, VAE_NONE, UsedEmbedding, UsedLora
 from webui.generation.attention import find_attention_label
 from webui.generation.control import MOST_CONTROLS, ControlUnit
-from webui.generation.enlarging import LATENT_PIXELS, Enlargement, enlargement, known_upscaler, upscaler_label
+from webui.generation.enlarging import (
+    LANCZOS,
+    LATENT_PIXELS,
+    PIXEL_UPSCALER_LABELS,
+    Enlargement,
+    enlargement,
+    known_upscaler,
+    upscaler_label,
+)
 from webui.generation.finishing import HEX, MOST_STEPS, STEP_TYPES, AnyStep, check_format_is_last, size_after
 from webui.generation.images import ImageHash, OptionalImageHash
 from webui.generation.loopback import DenoisingCurve, strength_of
@@ -919,6 +927,15 @@ class Img2Img(PictureFromPicture):
         ge=0,
         le=8,
     )
+    tiled_upscaler: str = parameter(
+        LANCZOS,
+        label="Upscaler",
+        help="In tiles: what enlarges the picture before it is drawn on, a model among your upscalers or a filter. It counts where the "
+        "picture becomes larger.",
+        infotext="SD upscale upscaler",
+        min_length=1,
+        max_length=500,
+    )
     drawn_tile: int = parameter(
         512,
         label="Tile size",
@@ -946,6 +963,20 @@ class Img2Img(PictureFromPicture):
     def _fits_its_tiles(self) -> Self:
         check_tiles(self)
         return self
+
+    @field_validator("tiled_upscaler")
+    @classmethod
+    def _labelled_tiled_upscaler(cls, value: str) -> str:
+        known = known_upscaler(storable(value))
+        if known is not None and known.latent:
+            raise ValueError(f"{known.label} works on latents; use {', '.join(PIXEL_UPSCALER_LABELS)} or a model")
+        return upscaler_label(storable(value))
+
+    @property
+    def tiled_upscaler_model(self) -> str | None:
+        """The upscaler that enlarges before tiles are drawn, where that is a model."""
+        at_work = self.tiled_drawing != "Off" and self.resize_mode != LATENT_RESIZE
+        return self.tiled_upscaler if at_work and known_upscaler(self.tiled_upscaler) is None else None
 
     @property
     def in_tiles(self) -> tuple[Box, ...]:
@@ -1202,7 +1233,7 @@ def _same_or(same: str, field: str, value: str, find: Callable[[str], str]) -> s
 HIRES_FIELDS = tuple(name for name in Txt2Img.model_fields if name.startswith("hires_") or name == "denoising_strength")
 """What can be chosen about the hires pass."""
 
-TILED_FIELDS = ("tiled_drawing", "drawn_tile", "drawn_overlap")
+TILED_FIELDS = ("tiled_drawing", "tiled_upscaler", "drawn_tile", "drawn_overlap")
 """What can be chosen about drawing in tiles."""
 
 SOFT_FIELDS = tuple(name for name in Inpaint.model_fields if name.startswith("soft_"))
@@ -1210,6 +1241,16 @@ SOFT_FIELDS = tuple(name for name in Inpaint.model_fields if name.startswith("so
 
 DrawnRequest = Txt2Img | Img2Img | Inpaint
 """Any request whose pictures a checkpoint draws."""
+
+
+def upscaler_model_of(request: DrawnRequest) -> tuple[str, str] | None:
+    """The field that names an upscaler which is a model and enlarges before something is drawn, and that name; None without one."""
+    if isinstance(request, Txt2Img):
+        field, name = "hires_upscaler", request.hires_upscaler_model
+    else:
+        field, name = "tiled_upscaler", request.tiled_upscaler_model if isinstance(request, Img2Img) else None
+    return None if name is None else (field, name)
+
 
 GenerationRequest = DrawnRequest | Upscale
 """Any request; its `kind` says which. Further tasks join here."""
@@ -1303,6 +1344,9 @@ class ResolvedImg2Img(ResolvedFromPicture, Img2Img):
     # Of two bases the first one's bounds would count.
     width: int = _side_in_tiles("Width")
     height: int = _side_in_tiles("Height")
+    tiled_upscaler_hash: str = Field(
+        default="", title="SD upscale upscaler hash", description="First 10 hex digits of that upscaler's content hash, of a model."
+    )
 
 
 class ResolvedInpaint(ResolvedFromPicture, Inpaint):

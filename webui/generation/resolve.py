@@ -44,10 +44,11 @@ class CheckpointIdentity:
 
 @dataclass(frozen=True)
 class UpscalerIdentity:
-    """Name and content hash (first 10 hex digits) of an upscaler that is a model."""
+    """Name and content hash (first 10 hex digits) of an upscaler that is a model. field: of the request, which names it."""
 
     name: str
     hash: str
+    field: str
 
 
 def resolve_upscale(request: Upscale, picture_size: Size, infotext: str = "") -> ResolvedUpscale:
@@ -76,7 +77,7 @@ def resolve(
     """Fill in every value that was left open. Pure but for `rng`, which draws random seeds. adapters: what the request names.
 
     hires_checkpoint: that of the hires pass, where it wants another one. refiner: the one that takes over, where one does.
-    picture_size: width and height of the picture that it starts from. upscaler: of the hires pass, where that is a model.
+    picture_size: width and height of the picture that it starts from. upscaler: a model that enlarges before something is drawn.
     Where a pipeline of diffusers draws, what it takes no notice of is put back to its default, adapters among it.
     Raises InvalidRequest for what such a pipeline can't make at all.
     """
@@ -100,7 +101,7 @@ def resolve(
     if hires_checkpoint is not None:
         fields |= {"hires_checkpoint": hires_checkpoint.name, "hires_checkpoint_hash": hires_checkpoint.hash}
     if upscaler is not None:
-        fields |= {"hires_upscaler": upscaler.name, "hires_upscaler_hash": upscaler.hash}
+        fields |= {upscaler.field: upscaler.name, f"{upscaler.field}_hash": upscaler.hash}
     if refiner is not None:
         fields |= {"refiner": refiner.name, "refiner_hash": refiner.hash}
     fields["checkpoint"] = checkpoint.name

@@ -20,7 +20,7 @@ from webui.generation.events import Done, Failed, Finishing, Interrupted, Note, 
 from webui.generation.images import images_of
 from webui.generation.job import JobSpec
 from webui.generation.loopback import STARTED_FROM
-from webui.generation.request import ResolvedDrawn, ResolvedRequest, ResolvedTxt2Img, ResolvedUpscale
+from webui.generation.request import ResolvedDrawn, ResolvedRequest, ResolvedUpscale, upscaler_model_of
 from webui.logs import about_job
 from webui.planning.estimate import finishing_share, known_peaks, shares_done
 from webui.settings import Settings
@@ -381,11 +381,12 @@ class Dispatcher:
     def _finishing_paths(self, request: ResolvedRequest) -> tuple[dict[str, str], ...]:
         return step_paths(self._catalog.models, request.finishing)
 
-    def _hires_upscaler_path(self, request: ResolvedDrawn) -> str:
-        name = request.hires_upscaler_model if isinstance(request, ResolvedTxt2Img) else None
-        if name is None or not isinstance(request, ResolvedTxt2Img):
+    def _upscaler_path(self, request: ResolvedDrawn) -> str:
+        wanted = upscaler_model_of(request)
+        if wanted is None:
             return ""
-        return str(find_upscaler_model(self._catalog.models, name, "hires_upscaler", request.hires_upscaler_hash).path)
+        field, name = wanted
+        return str(find_upscaler_model(self._catalog.models, name, field, getattr(request, f"{field}_hash")).path)
 
     def _drawn_spec(self, slot: str, job: Job, request: ResolvedDrawn, images: tuple[int, ...]) -> JobSpec:
         checkpoint = self._catalog.find(request.checkpoint)
@@ -406,7 +407,7 @@ class Dispatcher:
             vae_path=paths.vae,
             hires_checkpoint_path=self._path_of(request.other_hires_checkpoint),
             refiner_path=self._path_of(request.other_refiner),
-            hires_upscaler_path=self._hires_upscaler_path(request),
+            upscaler_path=self._upscaler_path(request),
             hires_loras=paths.hires_loras,
             controls=paths.controls,
             image_paths=self._image_paths(request),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from webui.errors import EaselError, InvalidRequest, TooLarge
+from webui.generation.enlarging import LANCZOS
 from webui.generation.infotext import PNG_TEXT_KEY, Mapped, Unmapped, map_fields, read_infotext
 from webui.generation.loopback import started_from
 from webui.generation.metadata.tools import USER_COMMENT, Told, read_text, read_texts
@@ -23,6 +24,8 @@ _NOT_TAKEN_OVER = frozenset({"kind", "batch_count", "batch_size", "styles"})
 PARAMETERS = parameters_of(Txt2Img)
 
 NOTHING: Answer = {"tool": None, "exact": False, "fields": {}, "of_source": {}, "unusual": {}, "unmapped": []}
+
+NO_SUCH_UPSCALER = "There is no upscaler of that name here."
 
 _HASH_BEHIND = re.compile(r" \[[0-9a-f]{8,64}\]$")
 """AUTOMATIC1111's title of a checkpoint is its name with its short hash behind."""
@@ -78,11 +81,14 @@ def _answer(told: Told, checkpoints: Iterable[str], knows_upscaler: Callable[[st
             del fields[field]
             unmapped.append(Unmapped(PARAMETERS[field].label, name, "There is no checkpoint of that name here."))
     unmapped += _without_unknown_upscalers(fields, knows_upscaler)
+    of_source = dict(mapped.of_source)
+    if not knows_upscaler(of_source.get("tiled_upscaler", LANCZOS)):
+        unmapped.append(Unmapped("SD upscale upscaler", of_source.pop("tiled_upscaler"), NO_SUCH_UPSCALER))
     return {
         "tool": told.tool,
         "exact": exact is not None,
         "fields": fields,
-        "of_source": dict(mapped.of_source),
+        "of_source": of_source,
         "unusual": {
             name: PARAMETERS[name].label for name, value in fields.items() if name in PARAMETERS and value != PARAMETERS[name].default
         },
@@ -92,7 +98,7 @@ def _answer(told: Told, checkpoints: Iterable[str], knows_upscaler: Callable[[st
 
 def _without_unknown_upscalers(fields: dict[str, Any], known: Callable[[str], bool]) -> list[Unmapped]:
     """Take out of the fields the upscalers that aren't here; what was taken out."""
-    reason, gone = "There is no upscaler of that name here.", []
+    reason, gone = NO_SUCH_UPSCALER, []
     name = str(fields.get("hires_upscaler", PARAMETERS["hires_upscaler"].default))
     if not known(name):
         del fields["hires_upscaler"]

@@ -25,7 +25,7 @@ from webui.catalog.adapters import (
     what_lacks,
 )
 from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog, Example
-from webui.catalog.finishing import find_step_models
+from webui.catalog.finishing import find_step_models, has_step_models
 from webui.catalog.models import ModelFile
 from webui.catalog.tokenizer import tokenizer_of
 from webui.catalog.upscalers import find_upscaler_model, knows_upscaler, upscaler_choices
@@ -56,6 +56,7 @@ from webui.generation.request import (
     Upscale,
     explain_validation,
     parse_request,
+    upscaler_model_of,
 )
 from webui.generation.resolve import LAST_RANDOM_SEED, CheckpointIdentity, UpscalerIdentity, resolve, resolve_upscale
 from webui.generation.samplers import find_sampler
@@ -386,7 +387,7 @@ class Studio:
             adapters, told = find_adapters(self.catalog.models, prepared, checkpoint)
             hires = self._further("hires_checkpoint", prepared.other_hires_checkpoint)
             refiner = self._further("refiner", prepared.other_refiner)
-            upscaler = self._hires_upscaler(prepared)
+            upscaler = self._upscaler_model(prepared)
         self._check_regions(prepared)
         return resolve(prepared, identity, self._rng, adapters, hires, refiner, self._source_size(prepared), upscaler), told
 
@@ -412,13 +413,14 @@ class Studio:
     def _identity(self, checkpoint: Checkpoint) -> CheckpointIdentity:
         return CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint), checkpoint.pipeline)
 
-    def _hires_upscaler(self, request: DrawnRequest) -> UpscalerIdentity | None:
-        """The model that enlarges in a hires pass, where one does. Raises as `find_upscaler_model` does."""
-        name = request.hires_upscaler_model if isinstance(request, Txt2Img) else None
-        if name is None:
+    def _upscaler_model(self, request: DrawnRequest) -> UpscalerIdentity | None:
+        """The model that enlarges before something is drawn, where one does. Raises as `find_upscaler_model` does."""
+        wanted = upscaler_model_of(request)
+        if wanted is None:
             return None
-        model = find_upscaler_model(self.catalog.models, name, "hires_upscaler")
-        return UpscalerIdentity(model.name, self.catalog.models.hash_now(model).short)
+        field, name = wanted
+        model = find_upscaler_model(self.catalog.models, name, field)
+        return UpscalerIdentity(model.name, self.catalog.models.hash_now(model).short, field)
 
     def _further(self, field: str, name: str | None) -> CheckpointIdentity | None:
         """A checkpoint that a field of a request names beside the first one. Raises as CheckpointCatalog.find does, of that field."""
@@ -947,8 +949,23 @@ class Studio:
         return as_png(seen)
 
     def examples(self) -> list[Example]:
-        """Pictures that the checkpoints are known to draw, for the first visit."""
-        return [example for checkpoint in self.catalog.all() if checkpoint.usable for example in checkpoint.examples]
+        """Pictures that the checkpoints are known to draw, for the first visit; made as a page that picks the checkpoint makes them."""
+        return [
+            replace(example, request=example.request.model_copy(update=self.usual_of(checkpoint)))
+            for checkpoint in self.catalog.all()
+            if checkpoint.usable
+            for example in checkpoint.examples
+        ]
+
+    def usual_of(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        """What goes into the fields of a page beside the checkpoint's defaults, which come first; no chain whose models aren't here."""
+        if not self.preferences.current.usual_finishing:
+            return {}
+        return {
+            name: value
+            for name, value in checkpoint.usual.items()
+            if name not in checkpoint.defaults and (name != "finishing" or has_step_models(self.catalog.models, value))
+        }
 
     def read_picture(self, data: bytes) -> reading.Answer:
         """What a picture file says of how it was made, by whichever program. Raises InvalidRequest or TooLarge."""

@@ -13,11 +13,12 @@ from gradio.themes import Base
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
+from webui.catalog.checkpoints import Checkpoint
 from webui.errors import EaselError, NotFound
 from webui.generation.request import HIRES_FIELDS, GenerationRequest, PictureFromPicture
 from webui.studio.journal import HIGHEST_PRIORITY
 from webui.studio.studio import Studio
-from webui.ui.fields import SEEDS, Fields, element_id, source_of, unchecked
+from webui.ui.fields import SEEDS, Fields, element_id, shown, source_of, unchecked
 from webui.ui.link import answered, link
 from webui.ui.pieces import STATIC_FOLDER, Assets, piece
 from webui.ui.tabs import canvas_pages, history, models, settings, system, train, txt2img, upscale
@@ -49,7 +50,7 @@ def build(studio: Studio) -> gr.Blocks:
     """The page over one studio."""
     assets = Assets()
     usable = next((view for view in studio.checkpoints() if view.usable), None)
-    fields = Fields(usable.defaults if usable else {})
+    fields = Fields({**usable.defaults, **studio.usual_of(usable)} if usable else {})
     with gr.Blocks(title="Easel", analytics_enabled=False) as page:
         with gr.Row(elem_id="ez-bar"):
             piece(assets, "brand.js", elem_id="ez-brand")
@@ -59,7 +60,8 @@ def build(studio: Studio) -> gr.Blocks:
         with gr.Tabs(elem_id="ez-pages"):
             # Both pages are in the document from the start, so that scripts and restored values find them.
             with gr.Tab("txt2img", id="txt2img", elem_id="ez-page-txt2img", render_children=True) as draw:
-                generate = txt2img.build(fields, assets, studio.vae_names(), _drawing_checkpoints(studio), studio.upscalers(latent=True))
+                upscalers = txt2img.Upscalers(studio.upscalers(latent=True), studio.upscalers(latent=False))
+                generate = txt2img.build(fields, assets, studio.vae_names(), _drawing_checkpoints(studio), upscalers)
             with gr.Tab("img2img", id="img2img", elem_id="ez-page-img2img", render_children=True) as redraw:
                 canvas_pages.build(assets, "img2img")
             with gr.Tab("Inpaint", id="inpaint", elem_id="ez-page-inpaint", render_children=True) as paint:
@@ -162,10 +164,14 @@ def _checkpoint_picker(studio: Studio) -> gr.Dropdown:
 
 
 def _checkpoint_rows(studio: Studio) -> list[dict[str, Any]]:
-    return [
-        {"name": entry.name, "usable": entry.usable, "family": entry.kind.family, "defaults": dict(entry.defaults)}
-        for entry in studio.checkpoints()
-    ]
+    return [_checkpoint_row(studio, entry) for entry in studio.checkpoints()]
+
+
+def _checkpoint_row(studio: Studio, entry: Checkpoint) -> dict[str, Any]:
+    """defaults: what its fields become when it is picked, as their components hold them. finishing: so too, where it is as it was."""
+    values = {name: shown(name, value) for name, value in {"finishing": (), **studio.usual_of(entry), **entry.defaults}.items()}
+    chain = values.pop("finishing")
+    return {"name": entry.name, "usable": entry.usable, "family": entry.kind.family, "defaults": values, "finishing": chain}
 
 
 def _example_rows(studio: Studio) -> list[dict[str, str]]:
@@ -190,7 +196,8 @@ def _follow_tabs(tabs: dict[str, gr.Tab], assets: Assets) -> None:
 
 def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.HTML) -> None:
     """Tie what the page asks for to the studio. Handlers only hand over: pictures come by the event stream."""
-    lists_of_models = [checkpoint, *(fields.components[name] for name in ("vae", "hires_checkpoint", "refiner", "hires_upscaler"))]
+    of_models = ("vae", "hires_checkpoint", "refiner", "hires_upscaler", "tiled_upscaler")
+    lists_of_models = [checkpoint, *(fields.components[name] for name in of_models)]
 
     def submitting(**how: Any) -> Callable[..., dict[Any, Any]]:
         def submit(values: dict[Component, Any], event: gr.EventData) -> dict[Any, Any]:
@@ -260,7 +267,8 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
 
     def catalog() -> dict[Any, Any]:
         names = _drawing_checkpoints(studio)
-        choices = (names, studio.vae_names(), txt2img.hires_checkpoints(names), txt2img.refiners(names), studio.upscalers(latent=True))
+        upscalers = studio.upscalers(latent=True), studio.upscalers(latent=False)
+        choices = (names, studio.vae_names(), txt2img.hires_checkpoints(names), txt2img.refiners(names), *upscalers)
         lists = {component: gr.Dropdown(choices=several) for component, several in zip(lists_of_models, choices, strict=True)}
         return {**lists, "receipt": {"checkpoints": _checkpoint_rows(studio)}}
 

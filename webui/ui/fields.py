@@ -81,8 +81,8 @@ class Fields:
         self._usual = usual
 
     def start(self, name: str) -> Any:
-        """What a field starts with on a first visit."""
-        return self._usual.get(name, PARAMETERS[name].default)
+        """What a field's component starts with on a first visit."""
+        return shown(name, self._usual.get(name, PARAMETERS[name].default))
 
     def add(self, name: str, component: AnyComponent) -> AnyComponent:
         """Let `component` show the field `name` from now on."""
@@ -149,15 +149,8 @@ class Fields:
                 continue  # no checkpoint is "the one in use": what the picker shows stays
             if name in EXTENSION_SWITCHES:
                 result[component] = bool(request.extensions.get(EXTENSION_SWITCHES[name], {}).get("enabled"))
-            elif name in SEEDS:
-                seed = getattr(request, field)
-                result[component] = "" if seed == RANDOM_SEED else str(seed)
-            elif name in AS_JSON:
-                result[component] = json.dumps(request.model_dump(mode="json", include={name})[name], ensure_ascii=False)
-            elif name in NAMES:
-                result[component] = "\n".join(getattr(request, field))
             else:
-                result[component] = getattr(request, field)
+                result[component] = shown(name, getattr(request, field))
         return result
 
     def table(self) -> list[dict[str, Any]]:
@@ -174,6 +167,16 @@ class Fields:
     def script(self, module: str, call: str) -> str:
         """Source of a browser-side event: calls a function of a module with the field names, then the event's inputs."""
         return f'async (...values) => (await import("{module}")).{call}({json.dumps(self.names)}, values)'
+
+
+def shown(name: str, value: Any) -> Any:
+    """What the component of a field holds for a value of a request."""
+    if name in SEEDS:
+        return "" if value == RANDOM_SEED else str(value)
+    if name in AS_JSON:
+        listed = (each if isinstance(each, Mapping) else each.model_dump(mode="json") for each in value)
+        return json.dumps(list(listed), ensure_ascii=False)
+    return "\n".join(value) if name in NAMES else value
 
 
 def _parsed(name: str, text: str) -> Any:

@@ -4,6 +4,7 @@ import { onChange, put, snapshot, values } from "./fields.js";
 import { known, on } from "./jobs.js";
 import { ask, linked, onReceipt, told } from "./link.js";
 import { whenThere } from "./markup.js";
+import { isSameChain, listed, tellSteps } from "./steps.js";
 import { toast } from "./toasts.js";
 
 let beforeChange = {};
@@ -20,6 +21,11 @@ onChange((changed, before) => {
 /** What a checkpoint draws best with, by field name. */
 export function defaultsOf(name) {
   return told.checkpoints.find((entry) => entry.name === name)?.defaults ?? {};
+}
+
+/** The finishing chain that its pictures usually have, as the field holds it. */
+export function chainOf(name) {
+  return told.checkpoints.find((entry) => entry.name === name)?.finishing ?? "[]";
 }
 
 /** Called by Gradio when the user picked another one; the change itself may have been reported already, or not yet. */
@@ -41,13 +47,17 @@ export function useCheckpoint(name) {
 function takeDefaults(name, before) {
   const defaults = defaultsOf(name);
   if (before.checkpoint === name) return;
-  put(defaults);
-  toast({
-    icon: "ok",
-    title: `Drawing with ${name}`,
-    text: Object.keys(defaults).length ? "Size, steps, CFG scale and sampler are now the ones it draws best with." : "",
-    undo: () => put(before),
-  });
+  // A chain that somebody has changed is theirs, whatever draws.
+  const chain = isSameChain(before.finishing, chainOf(before.checkpoint)) ? chainOf(name) : before.finishing;
+  put({ ...defaults, finishing: chain });
+  const said = [Object.keys(defaults).length > 0 && "Size, steps, CFG scale and sampler are now the ones it draws best with.", newChain(before.finishing, chain)];
+  toast({ icon: "ok", title: `Drawing with ${name}`, text: said.filter(Boolean).join(" "), undo: () => put(before) });
+}
+
+function newChain(before, after) {
+  if (isSameChain(before, after)) return "";
+  const steps = tellSteps(listed(after));
+  return steps ? `Its pictures are finished by ${steps}.` : "Nothing is done to its pictures at the end.";
 }
 
 on("catalog", () => ask("catalog"));

@@ -1,5 +1,6 @@
 // Everything about one model: what can be done, why it can't be used, what its owner says of it, and what its file says.
 
+import { chainOf } from "./checkpoint.js";
 import { put, row, snapshot, values } from "./fields.js";
 import { icon } from "./icons.js";
 import { told } from "./link.js";
@@ -9,13 +10,14 @@ import { MODEL_ACTS, isInUse } from "./models-acts.js";
 import { copyText } from "./picture.js";
 import { previewPart } from "./models-preview.js";
 import { change } from "./rest.js";
+import { isSameChain, listed, tellSteps } from "./steps.js";
 import { toast } from "./toasts.js";
 import { fileSize, gigabytes, moment, number } from "./words.js";
 
 const NAMED = ["lora", "embedding"];
 const TAGS_SHOWN = 12;
 const ALWAYS = ["width", "height", "steps", "cfg_scale", "sampler", "schedule_type", "vae", "clip_skip", "negative_prompt"];
-const NEVER = new Set(["prompt", "checkpoint", "seed", "variation_seed", "batch_count", "batch_size", "dynamic_prompts"]);
+const NEVER = new Set(["prompt", "checkpoint", "seed", "variation_seed", "batch_count", "batch_size", "dynamic_prompts", "styles", "controls", "regions", "finishing"]);
 
 /** The body of its sheet. changed(model): called with the model as it is after a change. */
 export function drawDetail(model, { resident, changed }) {
@@ -95,7 +97,7 @@ function memoryLines(resident) {
 
 function defaultsPart(model, say) {
   const own = Object.keys(model.own_defaults).length > 0;
-  const shown = Object.entries(model.defaults);
+  const shown = Object.entries({ ...model.usual, ...model.defaults });
   return h(
     "div",
     { class: "ez-model-defaults" },
@@ -106,7 +108,7 @@ function defaultsPart(model, say) {
     h(
       "div",
       { class: "row wrap" },
-      h("button", { class: "ez-btn s", type: "button", "data-does": "defaults-take", title: "What the fields of txt2img say now: size, steps, CFG scale, sampler, VAE, clip skip, negative prompt, and what else is not as usual", onclick: () => say({ defaults: asShown() }, `Defaults of ${model.name} set`) }, "Use these as defaults"),
+      h("button", { class: "ez-btn s", type: "button", "data-does": "defaults-take", title: "What the fields of txt2img say now: size, steps, CFG scale, sampler, VAE, clip skip, negative prompt, and what else is not as usual", onclick: () => say({ defaults: asShown(model.name) }, `Defaults of ${model.name} set`) }, "Use these as defaults"),
       shown.length > 0 && h("button", { class: "ez-btn ghost s", type: "button", "data-does": "defaults-apply", title: "Put them into the fields of txt2img", onclick: () => apply(model) }, "Apply"),
       own && h("button", { class: "ez-btn ghost s", type: "button", "data-does": "defaults-reset", title: "Back to what the checkpoint itself says", onclick: () => say({ defaults: null }, `Defaults of ${model.name} taken away`) }, "Reset"),
     ),
@@ -115,12 +117,13 @@ function defaultsPart(model, say) {
 }
 
 /** The fields of the page that may be defaults: the usual ones, and all others that are not as they were declared. */
-function asShown() {
+function asShown(model) {
   const wanted = {};
   for (const { name, default: usual, label } of told.table) {
     if (!label || NEVER.has(name) || !["string", "number", "boolean"].includes(typeof values[name])) continue;
     if (ALWAYS.includes(name) || !same(values[name], usual)) wanted[name] = values[name];
   }
+  if (!isSameChain(values.finishing, chainOf(model))) wanted.finishing = listed(values.finishing);
   return wanted;
 }
 
@@ -130,12 +133,14 @@ function same(value, usual) {
 
 function apply(model) {
   const before = snapshot();
-  put(model.defaults);
+  const { finishing, ...defaults } = { ...model.usual, ...model.defaults };
+  put({ ...defaults, finishing: JSON.stringify(finishing ?? []) });
   toast({ icon: "ok", title: `Defaults of ${model.name} are in the fields`, undo: () => put(before) });
 }
 
 function shownValue(value) {
   if (typeof value === "boolean") return value ? "on" : "off";
+  if (Array.isArray(value)) return tellSteps(value) || "nothing";
   return typeof value === "number" ? number(value) : value === "" ? "nothing" : String(value);
 }
 

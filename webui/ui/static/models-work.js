@@ -132,6 +132,11 @@ export function labelled(id, label, help, control) {
     element: h("div", {}, h("label", { class: "ez-label", for: id }, label), control, hint),
     control: input,
     value: () => (input.type === "range" ? Number(input.value) : input.value.trim()),
+    /** What is said below it while nothing is wrong. */
+    explain(words) {
+      if (!hint.classList.contains("bad")) hint.textContent = words;
+      help = words;
+    },
     complain(error) {
       const words = error ? [error.message, error.allowed && `Allowed: ${error.allowed}.`, error.hint].filter(Boolean).join(" ") : help;
       hint.classList.toggle("bad", Boolean(error));

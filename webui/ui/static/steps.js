@@ -78,13 +78,26 @@ export function tellSteps(steps) {
   return steps.map((step) => [nameOf(step), wordsOf(step)].filter(Boolean).join(" ")).join(" · ");
 }
 
+/** Whether two chains, each as JSON, are the same steps. Hashes and what this server doesn't know of are left out of account. */
+export function isSameChain(one, other) {
+  return meant(one) === meant(other);
+}
+
+function meant(text) {
+  return JSON.stringify(listed(text).map((step) => [step.step, kindOf(step)?.fields.map(({ name, default: usual }) => step[name] ?? usual) ?? step]));
+}
+
+/** The steps of a chain that is JSON; none where it can't be read. */
+export function listed(text) {
+  try {
+    return JSON.parse(text || "[]");
+  } catch {
+    return [];
+  }
+}
+
 /** A chain as a closed section says it: "Upscale, Sharpen, Format", or "5 steps". */
 export function tellChain(text) {
-  let names = [];
-  try {
-    names = JSON.parse(text || "[]").map(nameOf);
-  } catch {
-    return "";
-  }
+  const names = listed(text).map(nameOf);
   return names.length > MOST_NAMED ? count(names.length, "step") : names.join(", ");
 }

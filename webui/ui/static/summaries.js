@@ -83,7 +83,7 @@ const SECTIONS = {
   "ez-acc-loopback": () =>
     differs("loops") ? `${values.loops} loops, ${values.source_denoising_strength} to ${values.final_denoising_strength}${differs("denoising_curve") ? `, ${values.denoising_curve.toLowerCase()}` : ""}` : "",
   "ez-acc-tiles": () =>
-    differs("tiled_drawing") ? [values.tiled_drawing, differs("tiled_scale") && `${values.tiled_scale} ×`, `tiles ${values.drawn_tile}`].filter(Boolean).join(", ") : "",
+    differs("tiled_drawing") ? [values.tiled_drawing, differs("tiled_scale") && `${values.tiled_scale} ×`, differs("tiled_upscaler") && values.tiled_upscaler, `tiles ${values.drawn_tile}`].filter(Boolean).join(", ") : "",
   "ez-acc-refiner": () => {
     if (!differs("refiner")) return "";
     return [values.refiner, `at ${values.refiner_switch_at}`, values.refiner_by_steps && "of the steps", differs("hires_refiner") && values.hires_refiner].filter(Boolean).join(", ");

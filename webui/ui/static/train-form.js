@@ -28,6 +28,7 @@ export function trainForm(place, schema, draft, started) {
   const form = h("form", { class: "ez-train-form", novalidate: true, "aria-label": "Train" }, h("div", { class: "ez-scroll" }, USUAL.map(row), details), h("div", { class: "ez-foot" }, go, hint));
   const asked = () => ({ ...Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.value()])), folder: draft.folder, captions: draft.captions });
   const say = () => {
+    fields.resolution.explain(fields.resolution.value() === 0 ? "0 is what the checkpoint was trained on." : "");
     const pictures = draft.found?.rounds ?? 0;
     go.disabled = !pictures || Boolean(draft.busy);
     const each = pictures ? (fields.steps.value() * fields.batch_size.value()) / pictures : 0;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import get_args
 
 import gradio as gr
@@ -99,12 +100,15 @@ def loopback(fields: Fields) -> None:
         _segments(fields, "denoising_curve", CURVES)
 
 
-def tiles(fields: Fields) -> None:
-    """How a picture is drawn that is larger than the model is good at."""
+def tiles(fields: Fields, upscalers: Sequence[str]) -> None:
+    """How a picture is drawn that is larger than the model is good at. upscalers: what can enlarge it first."""
     with gr.Accordion("Draw in tiles", open=False, elem_id="ez-acc-tiles", elem_classes=["ez-acc-g", IMG2IMG]):
         _segments(fields, "tiled_drawing", TILED)
         with gr.Column(elem_id="ez-tiles", elem_classes="ez-switched"):
-            fields.add("tiled_scale", _slider(fields, "tiled_scale"))
+            with gr.Row():
+                fields.add("tiled_scale", _slider(fields, "tiled_scale"))
+                upscaler = gr.Dropdown(list(upscalers), value=fields.start("tiled_upscaler"), filterable=False, **words("tiled_upscaler"))
+                fields.add("tiled_upscaler", unchecked(upscaler))
             with gr.Row():
                 for name in ("drawn_tile", "drawn_overlap"):
                     fields.add(name, _slider(fields, name))

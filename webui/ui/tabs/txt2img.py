@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -17,7 +18,15 @@ from webui.ui.pieces import Assets, piece
 from webui.ui.tabs import canvas_pages
 
 
-def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequence[str], upscalers: Sequence[str]) -> gr.Button:
+@dataclass(frozen=True)
+class Upscalers:
+    """What enlarges, by name. of_pixels: all but those on latents, which a hires pass alone has."""
+
+    all: Sequence[str]
+    of_pixels: Sequence[str]
+
+
+def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequence[str], upscalers: Upscalers) -> gr.Button:
     """Lay out the page inside the current tab. vaes: what the VAE can be. checkpoints: those that draw. Returns the Generate button."""
     with gr.Row(elem_classes="ez-main"):
         with gr.Column(elem_classes="ez-ask"):
@@ -27,13 +36,13 @@ def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequ
                 _size(fields, assets)
                 _sampling(fields)
                 _seed_and_count(fields, assets)
-                _hires(fields, checkpoints, upscalers)
+                _hires(fields, checkpoints, upscalers.all)
                 _refiner(fields, checkpoints)
                 canvas_pages.extending(fields, assets)
                 canvas_pages.details(fields)
                 canvas_pages.soft_inpainting(fields)
                 canvas_pages.loopback(fields)
-                canvas_pages.tiles(fields)
+                canvas_pages.tiles(fields, upscalers.of_pixels)
                 _sampling_details(fields, vaes)
                 _prompt_details(fields)
                 _variation(fields)
@@ -226,7 +235,7 @@ def _finishing(fields: Fields, assets: Assets) -> None:
     with gr.Accordion("Finishing", open=False, elem_id="ez-acc-finishing", elem_classes="ez-acc-g"):
         piece(assets, "finishing.js", elem_id="ez-finishing")
         # What the piece says, for the request; nobody reads it.
-        fields.add("finishing", gr.Textbox(value="[]", visible="hidden", **words("finishing")))
+        fields.add("finishing", gr.Textbox(fields.start("finishing"), visible="hidden", **words("finishing")))
 
 
 def _dynamic_prompts(fields: Fields) -> None:
