@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Callable
 
 from easel_page import cell, field, make, no_sideways_scroll, prompt, search_for
@@ -128,6 +129,21 @@ def test_several_are_picked_and_changed_together(page: Page) -> None:
     expect(bar(page)).to_be_hidden()
     undo(page, "4 pictures in the trash")
     expect(cells(page)).to_have_count(4)
+
+
+def test_picked_pictures_are_exported(page: Page) -> None:
+    ids = found(page, "rosella", 2)
+    for picture in ids:
+        cell(page, picture).click(modifiers=["ControlOrMeta"])
+    for entry, per_picture in (("Zip with parameters beside each picture", 3), ("Zip of the pictures alone", 1)):
+        bar(page).get_by_role("button", name="Export").click()
+        with page.expect_download() as started:
+            page.get_by_role("menuitem", name=entry).click()
+        with zipfile.ZipFile(started.value.path()) as made:
+            names = made.namelist()
+            assert made.testzip() is None
+        assert len(names) == 2 * per_picture and sum(name.endswith(".png") for name in names) == 2
+        assert re.fullmatch(r"easel-pictures-[\d-]+\.zip", started.value.suggested_filename)
 
 
 def test_the_keyboard_picks_and_lets_go(page: Page) -> None:

@@ -7,7 +7,8 @@ import { addTag, inTrash, rate, restore, toggleFavourite, trash } from "./histor
 import { onTerms } from "./history-terms.js";
 import { fill, h } from "./markup.js";
 import { toggleMenu } from "./menu.js";
-import { button } from "./picture.js";
+import { button, save } from "./picture.js";
+import { change } from "./rest.js";
 
 /**
  * What is done with several, in order: (ids) -> a button, or null. Whoever has something to do with pictures adds a line.
@@ -17,6 +18,7 @@ export const ACTS = [
   (ids) => rateButton(ids),
   (ids) => tagButton(ids),
   (ids) => ids.length > 1 && ids.length <= MOST_COMPARED && button("before", "Compare", () => compareThese(ids), { key: "C", kind: "ghost" }),
+  (ids) => exportButton(ids),
   (ids) => button("trash", "Trash", () => trash(ids), { bare: true, key: "Del", kind: "ghost" }),
 ];
 const OF_TRASH = [(ids) => button("restore", "Restore", () => restore(ids), { kind: "ghost" })];
@@ -55,6 +57,21 @@ function rateButton(ids) {
   }));
   opener.setAttribute("aria-haspopup", "menu");
   return opener;
+}
+
+function exportButton(ids) {
+  const opener = button("download", "Export", () => toggleMenu(opener, "Export", items), { bare: true, kind: "ghost" });
+  const items = [
+    { words: "Zip with parameters beside each picture", icon: "download", run: () => exportZip(ids, true) },
+    { words: "Zip of the pictures alone", icon: "pictures", run: () => exportZip(ids, false) },
+  ];
+  opener.setAttribute("aria-haspopup", "menu");
+  return opener;
+}
+
+async function exportZip(ids, sidecars) {
+  const made = await change("/history/exports", { ids, sidecars });
+  if (made) save(made.url, "");
 }
 
 function tagButton(ids) {

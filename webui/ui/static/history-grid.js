@@ -13,7 +13,7 @@ const HEADING = 36; // px of a day's heading
 const BETWEEN_DAYS = 12; // px
 const AROUND = 0.75; // of the window, drawn above and below what is in sight
 const AHEAD = 2.5; // windows before the end the next page is asked for
-const FLUNG = 2.5; // windows between two frames: pictures are left out until it is slower
+const FLUNG = 1; // windows between two frames: nobody sees pictures then, and they are left out until it is slower
 const narrow = matchMedia("(max-width: 760px)");
 
 const KINDS = { img2img: "img2img", inpaint: "Inpaint", upscale: "Upscale" };

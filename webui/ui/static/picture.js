@@ -81,7 +81,12 @@ export async function copyText(text, words) {
 }
 
 export function download(image) {
-  const link = h("a", { href: image.url, download: image.file });
+  save(image.url, image.file);
+}
+
+/** Has the browser save what lies at an address; without a name it takes the one that the server says. */
+export function save(address, name) {
+  const link = h("a", { href: address, download: name });
   document.body.append(link);
   link.click();
   link.remove();
