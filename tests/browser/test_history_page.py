@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from easel_page import expect_picture, field, generate, open_history, prompt
 from playwright.sync_api import Page, expect
 from visiting import Visitor
@@ -27,6 +29,20 @@ def test_a_picture_shows_what_made_it_and_gives_it_back(page: Page) -> None:
     page.locator(".ez-toast").get_by_role("button", name="Undo").click()
     expect(prompt(page)).to_have_value("something else")
     expect(field(page, "seed")).to_have_value("")
+
+
+def test_what_was_made_meanwhile_is_counted(page: Page) -> None:
+    generate(page, "a bittern", steps=1)
+    expect_picture(page, "a bittern")
+    open_history(page)
+    amount = page.locator("#ez-history").get_by_role("button", name="All pictures").locator(".ez-count")
+    expect(amount).to_have_text(re.compile("^[1-9]"))
+    before = int(amount.inner_text().replace(",", ""))
+    page.get_by_role("tab", name="txt2img").click()
+    generate(page, "another bittern", steps=1)
+    expect_picture(page, "another bittern")
+    open_history(page)
+    expect(amount).to_have_text(f"{before + 1:,}")
 
 
 def test_new_pictures_arrive_at_the_top_of_an_open_history(visitor: Visitor) -> None:

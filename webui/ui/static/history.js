@@ -83,7 +83,9 @@ function sizeSlider() {
 }
 
 async function wake() {
-  if (!asked) {
+  // Nothing was counted while another page was open.
+  if (asked) lookSoon();
+  else {
     await parts.ready;
     if (!asked) {
       asked = true;
