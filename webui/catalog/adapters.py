@@ -197,12 +197,13 @@ def _vae(models: ModelCatalog, asked: str, checkpoint: Checkpoint) -> tuple[str,
 
 
 def control_models(models: ModelCatalog, family: str = "") -> list[ModelFile]:
-    """ControlNets and IP-Adapters that are sound; with a family only those that may fit it."""
-    return [
+    """ControlNets and IP-Adapters that are sound; with a family only those that may fit it, and those that tell their own first."""
+    fitting = [
         model
         for model in models.select(CONTROL_FOLDERS)
         if not model.facts.problem and model.kind.family in CONTROL_FAMILIES | {""} and (not family or model.kind.family in ("", family))
     ]
+    return sorted(fitting, key=lambda model: not model.kind.family)
 
 
 def what_lacks(models: ModelCatalog, model: ModelFile) -> AdapterUnusable | None:

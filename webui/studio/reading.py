@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from webui.errors import EaselError, InvalidRequest, TooLarge
-from webui.generation.enlarging import LANCZOS
 from webui.generation.infotext import PNG_TEXT_KEY, Mapped, Unmapped, map_fields, read_infotext
 from webui.generation.loopback import started_from
 from webui.generation.metadata.tools import USER_COMMENT, Told, read_text, read_texts
@@ -82,7 +81,7 @@ def _answer(told: Told, checkpoints: Iterable[str], knows_upscaler: Callable[[st
             unmapped.append(Unmapped(PARAMETERS[field].label, name, "There is no checkpoint of that name here."))
     unmapped += _without_unknown_upscalers(fields, knows_upscaler)
     of_source = dict(mapped.of_source)
-    if not knows_upscaler(of_source.get("tiled_upscaler", LANCZOS)):
+    if "tiled_upscaler" in of_source and not knows_upscaler(of_source["tiled_upscaler"]):
         unmapped.append(Unmapped("SD upscale upscaler", of_source.pop("tiled_upscaler"), NO_SUCH_UPSCALER))
     return {
         "tool": told.tool,
