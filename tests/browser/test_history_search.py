@@ -79,6 +79,8 @@ def test_nothing_found_offers_the_way_back(page: Page) -> None:
 def test_ways_on_are_offered_and_taken_with_the_keys(page: Page) -> None:
     make(page, "bilby")
     page.get_by_role("tab", name="History").click()
+    expect(search_box(page)).to_be_visible()
+    expect(cells(page).first).to_be_visible()
     page.keyboard.press("/")
     expect(search_box(page)).to_be_focused()
     search_box(page).press_sequentially("mod")

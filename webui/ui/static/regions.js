@@ -167,6 +167,7 @@ function regionElement(region, index) {
     "data-region": at("prompt"),
     oninput: () => {
       region.prompt = words.value;
+      keep(); // the page may be left before the timer has run
       clearTimeout(typing);
       typing = setTimeout(() => {
         board.draw();
