@@ -132,7 +132,7 @@ def test_several_are_picked_and_changed_together(page: Page) -> None:
 
 
 def test_picked_pictures_are_exported(page: Page) -> None:
-    ids = found(page, "rosella", 2)
+    ids = found(page, "corella", 2)
     for picture in ids:
         cell(page, picture).click(modifiers=["ControlOrMeta"])
     for entry, per_picture in (("Zip with parameters beside each picture", 3), ("Zip of the pictures alone", 1)):
