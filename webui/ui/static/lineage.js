@@ -34,9 +34,11 @@ function isOurs(image) {
 export function replayLine(image) {
   if (!isOurs(image)) return null;
   const line = h("div", { class: "ez-replay", role: "status" });
+  let round = 0;
   const draw = async () => {
+    const mine = ++round;
     const answer = await look(`/history/${image.id}/replays`);
-    if (shown.replays?.line !== line) return;
+    if (shown.replays?.line !== line || mine !== round) return;
     const busy = [...waiting.values()].includes(image.id);
     fill(line, verdict(answer?.items[0], busy, () => replay(image, draw)));
   };
@@ -88,9 +90,11 @@ function causes(proof) {
 export function lineageStrip(image) {
   const place = h("div", { class: "ez-family", hidden: true });
   let open = null; // "tree", or "change" with what is changed
+  let round = 0; // an answer that was on its way for long must not take the place of a newer one
   const draw = async () => {
+    const mine = ++round;
     const family = await look(`/history/${image.id}/lineage`);
-    if (shown.family?.place !== place || !family) return;
+    if (shown.family?.place !== place || !family || mine !== round) return;
     const alone = !family.links.length;
     place.hidden = alone && !isOurs(image);
     const show = (what) => {
