@@ -9,9 +9,9 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
 from webui import __version__
 from webui.catalog.checkpoints import CheckpointCatalog
@@ -20,7 +20,7 @@ from webui.executors.base import Executor
 from webui.extensions.registry import ExtensionRegistry
 from webui.logs import log_to_file
 from webui.settings import PROGRAM_ROOT, Settings
-from webui.studio.instance import InstanceLock
+from webui.studio.instance import AlreadyRunning, InstanceLock
 from webui.studio.studio import Studio
 from webui.tokens import TokenStore
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 log = logging.getLogger(__name__)
+
+Desk = TypeVar("Desk")
+"""Where a command has its work done: in this process, or by the Easel that runs already."""
 
 EXTENSION_ROOTS = (PROGRAM_ROOT / "extensions",)
 
@@ -72,6 +75,25 @@ def open_studio(settings: Settings) -> Iterator[tuple[Studio, InstanceLock]]:
             yield studio, instance
         finally:
             studio.close()
+
+
+@contextmanager
+def own_or_running(settings: Settings, own: Callable[[Studio], Desk], running: Callable[[str], Desk]) -> Iterator[Desk]:
+    """For commands that make no pictures: what `own` makes of a studio without an engine.
+
+    Where another Easel works on the data folder, what `running` makes of its address. Raises as open_studio does; AlreadyRunning
+    where the other one can't be asked.
+    """
+    with ExitStack() as opened:
+        try:
+            studio, _ = opened.enter_context(open_studio(settings.model_copy(update={"executor": "fake"})))
+        except AlreadyRunning as other:
+            if other.url is None:
+                raise
+            desk = running(other.url)
+        else:
+            desk = own(studio)
+        yield desk
 
 
 def build_web(studio: Studio) -> FastAPI:

@@ -72,17 +72,10 @@ class _OwnDesk:
 def _desk(data_dir: Path | None) -> Iterator[Desk]:
     settings = load_settings(data_dir=data_dir)
     log_to_console("warning", TokenStore(settings.data_dir).secrets)
-    from webui.app import open_studio
-    from webui.studio.instance import AlreadyRunning
+    from webui.app import own_or_running
 
-    try:
-        # No pictures are made here, so no engine is started.
-        with open_studio(settings.model_copy(update={"executor": "fake"})) as (studio, _):
-            yield _OwnDesk(studio)
-    except AlreadyRunning as running:
-        if running.url is None:
-            raise
-        yield RemoteHistory(running.url)
+    with own_or_running(settings, _OwnDesk, RemoteHistory) as found:
+        yield found
 
 
 @history_cli.command("import")

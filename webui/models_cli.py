@@ -117,17 +117,10 @@ class _OwnBench:
 def _bench(data_dir: Path | None, models_dir: list[Path] | None) -> Iterator[Bench]:
     settings = load_settings(data_dir=data_dir, models_dirs=tuple(models_dir) if models_dir else None)
     log_to_console("warning", TokenStore(settings.data_dir).secrets)
-    from webui.app import open_studio
-    from webui.studio.instance import AlreadyRunning
+    from webui.app import own_or_running
 
-    try:
-        # No pictures are made here, so no engine is started.
-        with open_studio(settings.model_copy(update={"executor": "fake"})) as (studio, _):
-            yield _OwnBench(studio)
-    except AlreadyRunning as running:
-        if running.url is None:
-            raise
-        yield RemoteWorkshop(running.url)
+    with own_or_running(settings, _OwnBench, RemoteWorkshop) as found:
+        yield found
 
 
 @models_cli.command("list")

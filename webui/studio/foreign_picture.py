@@ -21,7 +21,7 @@ from webui.generation.request import MAX_SEED, ResolvedTxt2Img, Txt2Img, parse_r
 from webui.generation.samplers import AUTOMATIC, find_sampler, split_joined_name
 from webui.pictures.looks import look_of
 from webui.studio.picture_file import mean_colour
-from webui.studio.picture_texts import read_picture_texts
+from webui.studio.picture_texts import UNREADABLE, read_picture_texts
 
 UNKNOWN_MODEL = "unknown"
 """Stands in a request for a checkpoint that a file doesn't name."""
@@ -29,17 +29,6 @@ UNKNOWN_MODEL = "unknown"
 _GRID = re.compile(r"(xyz?_)?grid-\d+", re.IGNORECASE)
 _SIDE = re.compile(r"\s*(\d{1,6})\s*x\s*(\d{1,6})\s*")
 _HASH = re.compile(r"[0-9a-fA-F]{8,64}")
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    SyntaxError,
-    RuntimeError,
-    MemoryError,
-    Image.DecompressionBombError,
-)
 _HEADS = (b"\x89PNG", b"\xff\xd8", b"RIFF", b"GIF8")
 _DEFAULT_SAMPLER = str(Txt2Img.model_fields["sampler"].get_default())
 _NOT_BY_ITSELF = frozenset({"controls", "regions", "finishing", "styles", "batch_count", "batch_size"})
@@ -89,7 +78,7 @@ def read_foreign(data: bytes, name: str, beside: str = "") -> ForeignPicture:
         with Image.open(io.BytesIO(data)) as picture:
             picture.load()
             size, colour, look = picture.size, mean_colour(picture), look_of(picture)
-    except _UNREADABLE:
+    except UNREADABLE:
         raise InvalidRequest(_what_is_wrong(data), hint="Copy it anew from where it is whole.") from None
     if _GRID.match(PurePath(name).name):
         raise NotOurs("It is a grid of pictures, which are imported by themselves.")

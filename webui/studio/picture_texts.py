@@ -20,7 +20,7 @@ MAX_PICTURE_BYTES = 64 * 1024 * 1024
 MAX_PICTURE_PIXELS = 67_108_864
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF")
-_UNREADABLE = (
+UNREADABLE = (
     OSError,
     ValueError,
     LookupError,
@@ -31,6 +31,7 @@ _UNREADABLE = (
     Image.DecompressionBombError,
     MemoryError,
 )
+"""What Pillow raises over damaged files."""
 _EXIF_KEYS = {ExifTags.Base.UserComment: USER_COMMENT, ExifTags.Base.MakerNote: MAKER_NOTE, ExifTags.Base.ImageHistory: IMAGE_HISTORY}
 _ROOT_KEYS = {ExifTags.Base.Make: MAKE, ExifTags.Base.Model: MODEL, ExifTags.Base.Software: "Software"}
 _CODES = {b"UNICODE\0": "utf-16", b"ASCII\0\0\0": "utf-8", b"\0" * 8: "utf-8"}
@@ -51,7 +52,7 @@ def read_picture_texts(data: bytes) -> dict[str, str]:
                 raise TooLarge("The picture is too large.", allowed=f"at most {MAX_PICTURE_PIXELS:,} pixels", hint="Choose a smaller one.")
             texts = _open_texts(picture)
             return texts if texts else _hidden_texts(picture)
-    except _UNREADABLE:
+    except UNREADABLE:
         raise InvalidRequest(
             "This is not a whole picture.",
             allowed="PNG, JPEG, WebP, AVIF or GIF",
