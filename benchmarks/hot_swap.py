@@ -1,6 +1,7 @@
 """Switching between checkpoints: Easel beside plain diffusers, on full-size checkpoints made on the fly.
 
-    python -m benchmarks.hot_swap [--checkpoints 4] [--rounds 5] [--switches 50] [--threads 2] [--size 128] [--shape full|small]
+    python -m benchmarks.hot_swap [--checkpoints 4] [--rounds 5] [--switches 50] [--steps 12] [--threads 2]
+        [--size 128] [--shape full|small] [--rows times memory steps]
 
 Checkpoints are Stable Diffusion 1.5-shaped single files in float16 with random weights (2.1 GB each; the same text encoder and
 VAE, other denoisers), written into a temporary folder, which is removed at the end. Each side runs in a process of its own;
@@ -42,8 +43,11 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 PROMPT = "a lighthouse on a cliff at dusk, oil painting"
 NEGATIVE = "blurry"
-STEPS = 3
-"""Of each measured run: the first, and two steady ones."""
+STEPS = 6
+"""Of each measured switch: the first, four steady ones, and the last, which has a preview."""
+
+Ends = list[tuple[float, float]]
+"""For each step (seconds, seconds of processor time) from the request to its end."""
 
 UNET = {
     "full": {"block_out_channels": (320, 640, 1280, 1280), "cross_attention_dim": 768},
@@ -62,6 +66,7 @@ TEXT = {
     "eos_token_id": 49407,
     "pad_token_id": 49407,
 }
+ROWS = ("times", "memory", "steps")
 GOALS = {"warm / diffusers": 0.25, "warm / memcpy": 0.3, "cold / raw read": 1.1, "growth": 0.001, "step / diffusers": 1.02}
 
 
@@ -230,6 +235,17 @@ def memcpy(size: int) -> float:
 # the two sides, each in a process of its own
 
 
+class Clock:
+    """Runs from the request on; told of the end of each step."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter(), time.process_time()
+        self.ends: Ends = []
+
+    def step_ended(self) -> None:
+        self.ends.append((time.perf_counter() - self._started[0], time.process_time() - self._started[1]))
+
+
 class Easel:
     """The engine as the worker has it, its cache folder included."""
 
@@ -251,7 +267,7 @@ class Easel:
     def dtype(self) -> str:
         return self.device.dtype_name
 
-    def draw(self, checkpoint: str, prompt: str) -> list[float]:
+    def draw(self, checkpoint: str, prompt: str, steps: int) -> Ends:
         from webui.engine.control import JobControl
         from webui.generation.events import Step
         from webui.generation.job import JobSpec
@@ -262,19 +278,18 @@ class Easel:
             negative_prompt=NEGATIVE,
             width=self.size,
             height=self.size,
-            steps=STEPS,
+            steps=steps,
             sampler="Euler",
             schedule_type="Uniform",
             seed=1,
             checkpoint=Path(checkpoint).stem,
             checkpoint_hash="benchmark0",
         )
-        ends: list[float] = []
-        emit: Callable[[Any], None] = lambda event: ends.append(time.perf_counter()) if isinstance(event, Step) else None  # noqa: E731
-        started = time.perf_counter()
+        clock = Clock()
+        emit: Callable[[Any], None] = lambda event: clock.step_ended() if isinstance(event, Step) else None  # noqa: E731
         # A preview each hour: only those of the first and the last step, which every picture has.
         self.engine.run(JobSpec("benchmark", request, checkpoint, (0,), preview_interval=3600), JobControl(), emit)
-        return [end - started for end in ends]
+        return clock.ends
 
     def unload(self) -> None:
         self.models.unload()
@@ -304,10 +319,10 @@ class Diffusers:
     def dtype(self) -> str:
         return str(self.pipeline.unet.dtype).removeprefix("torch.") if self.pipeline else ""
 
-    def draw(self, checkpoint: str, prompt: str) -> list[float]:
+    def draw(self, checkpoint: str, prompt: str, steps: int) -> Ends:
         from diffusers import StableDiffusionPipeline
 
-        started = time.perf_counter()
+        clock = Clock()
         if checkpoint != self.checkpoint:
             self.unload()
             numbers = {} if self.numbers is None else {"torch_dtype": self.numbers}
@@ -316,16 +331,15 @@ class Diffusers:
             )
             self.pipeline.set_progress_bar_config(disable=True)
             self.checkpoint = checkpoint
-        ends: list[float] = []
 
         def step_ended(pipeline: Any, step: int, timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
-            ends.append(time.perf_counter())
+            clock.step_ended()
             return values
 
         self.pipeline(
-            prompt, negative_prompt=NEGATIVE, width=self.size, height=self.size, num_inference_steps=STEPS, callback_on_step_end=step_ended
+            prompt, negative_prompt=NEGATIVE, width=self.size, height=self.size, num_inference_steps=steps, callback_on_step_end=step_ended
         )
-        return [end - started for end in ends]
+        return clock.ends
 
     def unload(self) -> None:
         import gc
@@ -404,12 +418,25 @@ class Side:
             raise RuntimeError("a side ended; see above")
         return json.loads(answer)
 
-    def switch(self, checkpoint: Path, prompt: str = PROMPT) -> tuple[float, float]:
-        """(seconds of the switch, seconds of a steady step)."""
-        ends = self.ask("draw", str(checkpoint), prompt)
-        # The quickest: a neighbour that slows a step down must not make the switch look shorter.
-        steady = min(later - earlier for earlier, later in itertools.pairwise(ends))
-        return ends[0] - steady, steady
+    def switch(self, checkpoint: Path, prompt: str = PROMPT) -> float:
+        """Seconds of the switch."""
+        return self.switch_by_both_clocks(checkpoint, prompt)[0]
+
+    def switch_by_both_clocks(self, checkpoint: Path, prompt: str = PROMPT) -> tuple[float, float]:
+        """Seconds, and seconds of processor time, of the switch.
+
+        The first step is as long as the middle one of the steady ones: what neighbours do to a step makes the switch longer as
+        often as shorter, so the median of several switches stands.
+        """
+        ends: Ends = self.ask("draw", str(checkpoint), prompt, STEPS)
+        steady = [(later[0] - earlier[0], later[1] - earlier[1]) for earlier, later in itertools.pairwise(ends)][:-1]
+        wall, processor = (ends[0][clock] - statistics.median(step[clock] for step in steady) for clock in (0, 1))
+        return wall, processor
+
+    def steady(self, checkpoint: Path, steps: int) -> Ends:
+        """Seconds and processor time of each step but the first and the last, which have a preview."""
+        ends = self.ask("draw", str(checkpoint), PROMPT, steps)
+        return [(later[0] - earlier[0], later[1] - earlier[1]) for earlier, later in itertools.pairwise(ends)][:-1]
 
     @property
     def memory(self) -> tuple[int, int]:
@@ -455,24 +482,28 @@ def measure(arguments: argparse.Namespace) -> None:
     print(f"{len(checkpoints)} checkpoints of {size / 1e9:.2f} GB; {arguments.threads} threads; load {os.getloadavg()[0]:.2f}")
     easel, diffusers = start("easel", arguments), start("diffusers", arguments)
     try:
-        compare(arguments, easel, diffusers, checkpoints, size)
-        steps(arguments, easel, diffusers, checkpoints[0])
+        # Imports and everything else that happens once are not a switch's.
+        easel.switch(checkpoints[0])
+        diffusers.switch(checkpoints[0])
+        if "times" in arguments.rows:
+            times(arguments, easel, diffusers, checkpoints, size)
+        if "memory" in arguments.rows:
+            memory(arguments, easel, diffusers, checkpoints, size)
+        if "steps" in arguments.rows:
+            steps(arguments, easel, diffusers, checkpoints[0])
     finally:
         easel.close()
         diffusers.close()
 
 
-def compare(arguments: argparse.Namespace, easel: Side, diffusers: Side, checkpoints: list[Path], size: int) -> None:
-    # Imports and everything else that happens once are not a switch's.
-    easel.switch(checkpoints[0])
-    diffusers.switch(checkpoints[0])
+def times(arguments: argparse.Namespace, easel: Side, diffusers: Side, checkpoints: list[Path], size: int) -> None:
     first: dict[str, list[float]] = {"easel": [], "diffusers": []}
     for path in checkpoints[1:]:
         for name, side in (("easel", easel), ("diffusers", diffusers)):
             easel.ask("unload")
             diffusers.ask("unload")
             left = make_cold(path)
-            first[name].append(side.switch(path)[0])
+            first[name].append(side.switch(path))
             row(f"first, {name}", seconds(first[name][-1:]), f"({left:.1%} of the file was in memory)")
     casts = sorted((Path(arguments.folder) / "cache" / "weights").glob("*.safetensors"))
 
@@ -482,19 +513,22 @@ def compare(arguments: argparse.Namespace, easel: Side, diffusers: Side, checkpo
         easel.ask("unload")
         diffusers.ask("unload")
         left = make_cold(path, *casts)
-        cold.append(easel.switch(path)[0])
+        cold.append(easel.switch(path))
         used = [cast for cast in casts if cached_share(cast) > 0.5]
         easel.ask("unload")
         make_cold(*casts)
         read.append(raw_read(*used) if used else raw_read(path))
         row("cold, easel", seconds(cold[-1:]), f"({left:.1%} was in memory; raw read {read[-1]:.3f} s)")
     warm: dict[str, list[float]] = {"easel": [], "diffusers": []}
+    worked: dict[str, list[float]] = {"easel": [], "diffusers": []}
     for path in checkpoints:
         easel.switch(path)
         raw_read(path)
     for path in rotated(checkpoints, arguments.rounds):
         for name, side in (("easel", easel), ("diffusers", diffusers)):
-            warm[name].append(side.switch(path)[0])
+            wall, processor = side.switch_by_both_clocks(path)
+            warm[name].append(wall)
+            worked[name].append(processor)
     copied = memcpy(size)
     print()
     row("first switch ever", seconds(first["easel"]))
@@ -502,14 +536,20 @@ def compare(arguments: argparse.Namespace, easel: Side, diffusers: Side, checkpo
     row("cold, casts made", seconds(cold))
     row("warm", seconds(warm["easel"]))
     row("warm, diffusers", seconds(warm["diffusers"]))
+    row("warm, processor time", seconds(worked["easel"]))
+    row("warm, diffusers, processor time", seconds(worked["diffusers"]))
     row("memcpy of the weights", f"{copied:.3f} s")
     ratio("warm / diffusers", statistics.median(warm["easel"]) / statistics.median(warm["diffusers"]), "warm / diffusers")
     ratio("warm / memcpy", statistics.median(warm["easel"]) / copied, "warm / memcpy")
-    ratio("cold / raw read", statistics.median(cold) / statistics.median(read), "cold / raw read")
-    with_prompt = [easel.switch(path, f"{PROMPT}, {number}")[0] for number, path in enumerate(rotated(checkpoints, arguments.rounds))]
+    ratio("cold / raw read", statistics.median(own / disk for own, disk in zip(cold, read, strict=True)), "cold / raw read")
+    with_prompt = [easel.switch(path, f"{PROMPT}, {number}") for number, path in enumerate(rotated(checkpoints, arguments.rounds))]
     row("warm, with a prompt never seen", seconds(with_prompt))
 
+
+def memory(arguments: argparse.Namespace, easel: Side, diffusers: Side, checkpoints: list[Path], size: int) -> None:
     print()
+    for path in checkpoints:
+        easel.switch(path)
     before = {"easel": easel.memory, "diffusers": diffusers.memory}
     peak = dict.fromkeys(before, 0)
     for path in rotated(checkpoints, arguments.switches):
@@ -539,22 +579,34 @@ def rotated(checkpoints: list[Path], count: int) -> Iterator[Path]:
 
 
 def steps(arguments: argparse.Namespace, easel: Side, diffusers: Side, checkpoint: Path) -> None:
-    def steady(side: Side) -> float:
-        return min(side.switch(checkpoint)[1] for _ in range(max(3, arguments.rounds)))
-
+    """Steps of both sides in turns, so that what else the machine does meets both; a ratio for each turn."""
     print()
     dtype = easel.ask("dtype")
     equal = start("diffusers", arguments, dtype)
+    sides = {"easel": easel, "equal": equal, "usual": diffusers}
+    turns: dict[str, list[Ends]] = {name: [] for name in sides}
     try:
-        ours, same, usual = steady(easel), steady(equal), steady(diffusers)
+        for side in sides.values():
+            side.steady(checkpoint, STEPS)
+        for turn in range(arguments.rounds):
+            # The first of a turn is another one each time.
+            for name in [*sides][turn % 3 :] + [*sides][: turn % 3]:
+                turns[name].append(sides[name].steady(checkpoint, arguments.steps))
     finally:
         equal.close()
-    row(f"step, {dtype}", f"{ours:.3f} s")
-    row(f"step, diffusers, {dtype}", f"{same:.3f} s")
-    ratio("step / diffusers", ours / same, "step / diffusers")
-    row(f"step / diffusers in its usual {diffusers.ask('dtype')}", f"{ours / usual:.3f}")
+
+    def compared(name: str, clock: int) -> float:
+        """Median of the ratios of the turns' medians."""
+        medians = {side: [statistics.median(step[clock] for step in turn) for turn in turns[side]] for side in ("easel", name)}
+        return statistics.median(own / other for own, other in zip(medians["easel"], medians[name], strict=True))
+
+    for name, words in (("easel", f"step, {dtype}"), ("equal", f"step, diffusers, {dtype}")):
+        row(words, seconds([step[0] for turn in turns[name] for step in turn]))
+    ratio("step / diffusers", compared("equal", 0), "step / diffusers")
+    row("  the same in processor time", f"{compared('equal', 1):.3f}")
+    row(f"step / diffusers in its usual {diffusers.ask('dtype')}", f"{compared('usual', 0):.3f}")
     roofline = easel.ask("flops") / easel.ask("gemm", dtype)
-    row("step / matrix products of as many operations", f"{ours / roofline:.2f}")
+    row("step / matrix products of as many operations", f"{min(step[0] for turn in turns['easel'] for step in turn) / roofline:.2f}")
     row("load at the end", f"{os.getloadavg()[0]:.2f}")
 
 
@@ -564,6 +616,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--switches", type=int, default=50)
     parser.add_argument("--both", action="store_true", help="let diffusers make the many switches, too")
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS, help="which of them")
+    parser.add_argument("--steps", type=int, default=12, help="of each turn in which steps are compared")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--shape", choices=("full", "small"), default="full")

@@ -1,4 +1,4 @@
-"""A history as people have one: sessions of small edits, words and models of which few are frequent, marks on some.
+"""A history as people have one: sessions of small edits, words and models of which few are frequent, marks on some, by three people.
 
     from benchmarks.made_history import fill
 
@@ -41,6 +41,8 @@ CFGS = (7.0, 7.5, 5.0, 6.0, 8.0, 4.5, 3.5, 1.0, 9.0, 12.0, 5.5, 6.5, 15.0, 20.0)
 SIZES = ((512, 512), (512, 768), (768, 512), (1024, 1024), (832, 1216), (1216, 832), (640, 960), (960, 544), (896, 1152), (768, 768))
 KINDS = ("txt2img", "img2img", "inpaint")
 TAGS = tuple(f"{first} {second}" for first in ("print", "keep", "client", "cover", "study") for second in ("one", "two", "three", "four"))
+PEOPLE = {"anna": 0.6, "ben": 0.3, "cleo": 0.1}
+"""Who made the pictures, and what share of them."""
 _AT_ONCE = 5000
 
 
@@ -143,10 +145,13 @@ def generations(rows: int) -> Iterator[tuple[dict[str, Any], dict[str, Any], lis
     draw = random.Random(SEED)
     moment, gap = FIRST_DAY_MS, SPAN_MS / rows
     asked, resolved = _stored()
-    left, session = 0, _begin(draw)
+    left, session, owner = 0, _begin(draw), ""
+    # By itself, so that all else is the same whoever made it.
+    drawn_people = random.Random(SEED)
     for number in range(rows):
         if left == 0:
             left, session = draw.randint(6, 60), _begin(draw)
+            owner = drawn_people.choices(list(PEOPLE), list(PEOPLE.values()))[0]
         left -= 1
         _edit(draw, session)
         moment += int(draw.uniform(0.2, 1.8) * gap) + 1
@@ -172,6 +177,7 @@ def generations(rows: int) -> Iterator[tuple[dict[str, Any], dict[str, Any], lis
             "seed": seed,
             "asked": json.dumps(asked | told | {"seed": -1}, ensure_ascii=False),
             "resolved": json.dumps(resolved | told | {"seed": seed}, ensure_ascii=False),
+            "owner": owner,
         } | told
         day = time.strftime("%Y-%m-%d", time.gmtime(moment / 1000))
         marked = draw.random()
@@ -192,6 +198,7 @@ def generations(rows: int) -> Iterator[tuple[dict[str, Any], dict[str, Any], lis
             "note": one_of(draw, vocabulary()) if marked > 0.998 else "",
             "look": draw.getrandbits(64) - 2**63 if left % 5 else int(identifier % 977) << 40,
             "facts": json.dumps({"seconds": 4.2, "device": "cuda", "dtype": "float16", "attention": "sdpa", "stages": {"denoise": 3.6}}),
+            "owner": owner,
         }
         yield made, picture, session.loras
 

@@ -6,10 +6,13 @@ python docs/make_examples.py
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 
 from PIL import Image, PngImagePlugin
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from webui.app import open_studio
 from webui.generation.request import parse_request

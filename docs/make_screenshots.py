@@ -1,6 +1,6 @@
 """Make the pictures of the page in docs/pictures with the shipped checkpoint and a real browser.
 
-    python docs/make_screenshots.py [--out docs/pictures]
+    python docs/make_screenshots.py [--out docs/pictures] [--only extensions]
 
 Needs the test extras (Playwright) and a Chromium; takes a few minutes on two CPU cores.
 """
@@ -16,8 +16,10 @@ import sys
 import tempfile
 import time
 import urllib.request
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -48,6 +50,13 @@ LORAS = (
     ("night-sky", "starry", "star"),
     ("more-detail", "", ""),
 )
+ADD_ONS = {
+    "colour-notes": ("Colour notes", "Writes the colours of each picture into its parameters", "1.2", "return None"),
+    "sepia-words": ("Sepia words", "Adds words for old photographs to each prompt", "0.3", "return None"),
+    "face-finder": ("Face finder", "Looks for faces before anything is drawn", "2.0", "return {}['face']"),
+}
+RESTORER = ("position_emb", "idx_pred_layer.1.weight", "quantize.embedding.weight", "ft_layers.0.self_attn.in_proj_weight")
+"""Names by which a file is taken for a CodeFormer."""
 PATIENCE = 180_000  # ms
 
 
@@ -66,6 +75,8 @@ def _stock(models: Path) -> None:
             (models / "loras" / f"{name}.json").write_text(json.dumps(said))
         if example:
             shutil.copy(shipped / "examples" / f"{example}.png", models / "loras" / f"{name}.preview.png")
+    (models / "face_restorers").mkdir()
+    save_file({name: np.zeros(1, "f2") for name in RESTORER}, models / "face_restorers" / "codeformer-v0.1.0.safetensors")
 
 
 def _start(data_dir: Path) -> tuple[subprocess.Popen[bytes], str]:
@@ -143,9 +154,98 @@ def _take(browser: Browser, url: str, out: Path) -> None:
     _take_upscale(browser, url, keep)
     _take_regions(browser, url, keep)
     _take_finishing(_open(browser, url, size=WIDE), keep)
+    _take_faces(_open(browser, url, size=WIDE), keep)
     _take_models(browser, url, keep)
     _take_training(_open(browser, url, size=WIDE, at="#train"), keep)
     _take_queue(_open(browser, url, size=WIDE), keep)
+    _take_extensions(browser, url, out)
+
+
+def _take_extensions(browser: Browser, url: str, out: Path) -> None:
+    """The list with one that went wrong, what is shown before an installation, a search that found its culprit, and a grid as it grows."""
+
+    def keep(page: Page, name: str) -> None:
+        page.wait_for_timeout(400)  # thumbnails and fonts settle
+        page.screenshot(path=out / f"{name}.png")
+
+    page = _open(browser, url, size=WIDE)
+    _take_grid(page, keep)
+    page.goto(f"{url}/#extensions")
+    with tempfile.TemporaryDirectory() as place:
+        for name, told in ADD_ONS.items():
+            page.set_input_files('.g-extensions input[type="file"]', str(_add_on(Path(place), name, *told)))
+            agree = page.locator('[data-does="agree"]')
+            expect(agree).to_be_visible(timeout=PATIENCE)
+            if name == "colour-notes":
+                keep(page, "extensions-install-light")
+            agree.click()
+            expect(page.locator(f'.ez-ext[data-id="{name}"]')).to_be_visible(timeout=PATIENCE)
+        for toast in page.locator(".ez-toast").get_by_role("button", name="Close").all():
+            toast.click()
+    for number in range(3):
+        _ask(url, {"prompt": "fox on a green background", "steps": 4, "seed": number})
+    broken = page.locator('.ez-ext[data-id="face-finder"]')
+    expect(broken).to_contain_text("Off after 3 errors", timeout=PATIENCE)
+    broken.scroll_into_view_if_needed()
+    keep(page, "extensions-light")
+    page.locator('[data-does="broke"]').click()
+    page.locator('[data-does="ask-me"]').click()
+    asking, found = page.locator('[data-search="asking"]'), page.locator('[data-search="found"]')
+    while not found.count():
+        expect(asking).to_be_visible(timeout=PATIENCE)
+        step = asking.get_attribute("data-step")
+        broke = "sepia-words" in asking.inner_text()
+        asking.locator(f'[data-does="{"broken" if broke else "whole"}"]').click()
+        expect(page.locator(f'[data-search="asking"][data-step="{step}"]')).to_have_count(0, timeout=PATIENCE)
+        expect(asking.or_(found)).to_be_visible(timeout=PATIENCE)
+    keep(page, "extensions-search-light")
+    found.locator('[data-does="end-search"]').click()
+
+
+def _take_grid(page: Page, keep: Callable[[Page, str], None]) -> None:
+    section = page.locator("#ez-acc-script")
+    section.locator("> button").click()
+    section.get_by_label("Script", exact=True).select_option("X/Y/Z grid")
+    for axis, (kind, values) in {"x": ("Steps", "2, 4, 8, 12, 16"), "y": ("CFG scale", "1, 3, 5, 7")}.items():
+        section.locator(f'[data-field="{axis}_axis"] select').select_option(kind)
+        section.locator(f'[data-field="{axis}_values"]').locator("input, textarea").first.fill(values)
+    page.locator("#ez-field-seed input").fill("7")
+    _generate(page, "fox on a green background", 1)
+    board = page.locator(".ez-run-board")
+    expect(board.locator(".ez-run-cell img")).to_have_count(12, timeout=PATIENCE)
+    keep(page, "script-grid-light")
+    expect(board).to_contain_text("20 of 20", timeout=PATIENCE)
+    board.get_by_role("button", name="Close").click()
+    section.get_by_label("Script", exact=True).select_option("None")
+
+
+def _add_on(folder: Path, name: str, title: str, description: str, version: str, body: str) -> Path:
+    """A zip of a small add-on whose `prepare` has that body."""
+    module = name.replace("-", "_")
+    path = folder / f"{name}-{version}.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        said = {"project": {"name": name, "version": version, "description": description, "license": "MIT"}}
+        lines = [f"[{table}]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in rows.items()) for table, rows in said.items()]
+        own = {"api": "1", "web": f"{module}.web", "title": title, "permissions": ["network"] if name == "colour-notes" else []}
+        lines.append("[tool.easel]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in own.items()))
+        archive.writestr("pyproject.toml", "\n".join(lines))
+        archive.writestr(f"{module}/__init__.py", "")
+        archive.writestr(f"{module}/web.py", f"from webui.extensions import hookimpl\n\n\n@hookimpl\ndef prepare(request):\n    {body}\n")
+    return path
+
+
+def _ask(url: str, request: dict[str, object]) -> None:
+    """Have a picture made, and wait for it."""
+
+    def call(path: str, body: dict[str, object] | None = None) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(urllib.request.Request(f"{url}/api/v1{path}", data, {"Content-Type": "application/json"})) as answer:
+            return json.load(answer)
+
+    job = call("/jobs", request)
+    while job["status"] in ("waiting", "running"):
+        time.sleep(0.2)
+        job = call(f"/jobs/{job['id']}")
 
 
 def _take_film(page: Page, keep: Callable[[Page, str], None]) -> None:
@@ -207,19 +307,29 @@ def _take_finishing(page: Page, keep: Callable[[Page, str], None]) -> None:
     """A picture that was sharpened and warmed on its way to a WebP file, and the chain that did it."""
     page.locator("#ez-acc-finishing > button").click()
     section = page.locator("#ez-finishing")
-    for name in ("Upscale", "Sharpen", "Colour correct", "Format"):
+    for name in ("Sharpen", "Colour correct", "Format"):  # behind the enlargement that the checkpoint brings
         section.get_by_role("button", name="Add step").click()
         page.get_by_role("menuitem", name=name, exact=True).click()
     section.get_by_label("Format", exact=True).select_option("WebP")
-    steps = section.locator(".ez-step-name")
-    steps.nth(2).click()
+    colours = section.locator(".ez-step-name", has_text="Colour correct")
+    colours.click()
     section.get_by_label("Colours", exact=True).select_option("Temperature")
-    steps.nth(3).click()  # closed again
+    colours.click()  # closed again
     page.locator("#ez-field-seed input").fill("7")
     _generate(page, "fox on a green background", 1)
     _wait_for(page, "fox on a green background")
     section.get_by_role("button", name="Add step").scroll_into_view_if_needed()
     keep(page, "finishing-light")
+
+
+def _take_faces(page: Page, keep: Callable[[Page, str], None]) -> None:
+    page.locator("#ez-acc-finishing > button").click()
+    section = page.locator("#ez-finishing")
+    section.get_by_role("button", name="Add step").click()
+    page.get_by_role("menuitem", name="Restore faces", exact=True).click()
+    section.get_by_label("Restorer", exact=True).select_option("codeformer-v0.1.0")
+    section.get_by_role("button", name="Add step").scroll_into_view_if_needed()
+    keep(page, "restore-faces-light")
 
 
 def _take_models(browser: Browser, url: str, keep: Callable[[Page, str], None]) -> None:
@@ -308,7 +418,9 @@ def main() -> None:
     """Start Easel on an empty data folder, draw, and photograph."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures")
-    out: Path = parser.parse_args().out
+    parser.add_argument("--only", choices=("extensions",), help="These alone; all others stay as they are.")
+    asked = parser.parse_args()
+    out: Path = asked.out
     out.mkdir(parents=True, exist_ok=True)
     system = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
@@ -316,7 +428,7 @@ def main() -> None:
         process, url = _start(Path(folder))
         try:
             browser = playwright.chromium.launch(executable_path=system, args=["--no-sandbox", "--disable-gpu"])
-            _take(browser, url, out)
+            (_take_extensions if asked.only else _take)(browser, url, out)
             browser.close()
         finally:
             process.terminate()

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from served import serving
 from small_checkpoint import make_checkpoint
 
+from webui import passwords
 from webui.catalog.checkpoints import CheckpointCatalog
 from webui.engine.worker import PATIENT_THREADS
 from webui.executors.fake import FakeExecutor
@@ -21,6 +23,16 @@ from webui.studio.studio import Studio
 # Before torch is imported, which nothing above does: tests run beside each other, and threads that spin slow a neighbour down.
 for _name, _value in PATIENT_THREADS.items():
     os.environ.setdefault(_name, _value)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Argon2 with as little effort as it takes at all: tests don't guard secrets."""
+    with pytest.MonkeyPatch.context() as patch:
+        quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        patch.setattr(passwords, "_hasher", quick)
+        patch.setattr(passwords, "_NOBODYS", quick.hash("nobody"))
+        yield
 
 
 @pytest.fixture

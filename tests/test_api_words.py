@@ -69,7 +69,7 @@ def test_what_cannot_be_read_is_refused_in_words(client: httpx.Client, content: 
 
 
 def test_a_picture_may_be_larger_than_json(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(security, "MAX_JSON_BYTES", 1000)
+    monkeypatch.setitem(security.MOST_BYTES, "/api/", 1000)
     monkeypatch.setattr(security, "MAX_PICTURE_BYTES", 3000)
     for kind, size, status in (("image/png", 2000, 422), ("image/png", 4000, 413), ("application/json", 2000, 413)):
         assert client.post("/api/v1/metadata", content=b"x" * size, headers={"content-type": kind}).status_code == status

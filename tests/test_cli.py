@@ -67,7 +67,7 @@ def test_bad_input_is_one_sentence_that_helps(tmp_path: Path, arguments: list[st
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["serve", "--host", "0.0.0.0"], "no logins yet"),
+        (["serve", "--host", "0.0.0.0"], "nobody has a password here yet"),
         (["serve", "--port", "0"], "greater than or equal to 1"),
         (["serve", "--executor", "nothing"], "'local' or 'fake'"),
     ],
@@ -124,6 +124,7 @@ def test_ctrl_c_ends_the_job_for_good(tmp_path: Path) -> None:
     assert status() == ["cancelled"]
 
 
+@pytest.mark.slow
 def test_generate_asks_the_easel_that_is_running(tmp_path: Path, models_dir: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

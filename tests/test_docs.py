@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import re
+import runpy
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer
 from model_files import SDXL, write_safetensors
 from PIL import Image
+from served import apart, serving
 from test_naming import MOMENT, resolved
 from typer.testing import CliRunner
 
 from webui import models_cli
+from webui.api.sdapi.options import CHECKPOINT, OPTIONS
+from webui.api.sdapi.options import SETTINGS as A1111_SETTINGS
+from webui.api.sdapi.scripts import SCRIPTS
 from webui.catalog.models import ModelCatalog
 from webui.catalog.roots import FOLDERS
 from webui.cli import cli
 from webui.doctor.checks import CHECKS
-from webui.extensions import hookspecs
+from webui.extensions import Choices, hookspecs
 from webui.extensions.registry import ExtensionRegistry
+from webui.extensions.values import check_content
 from webui.generation.adapters import loras_named
 from webui.generation.fingerprint import LABELS as FACTS
 from webui.generation.finishing import STEP_TYPES
@@ -33,6 +42,7 @@ from webui.generation.prompt.schedules import Steps
 from webui.generation.request import Txt2Img, parameters_of, parse_request
 from webui.generation.samplers import SAMPLERS, SCHEDULES
 from webui.logs import about_job, log_to_file
+from webui.people import Scope
 from webui.pictures.preprocessors import PREPROCESSORS, Preprocessor
 from webui.settings import Settings, load_settings
 from webui.studio.naming import NOT_POSSIBLE, TOKENS, OutputStyle, Subject, place
@@ -41,6 +51,13 @@ from webui.workshop.recipes import RECIPES, parse_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An Easel of their own: examples tell what is there."""
+    with serving(tmp_path_factory.mktemp("docs")) as address:
+        yield address
 
 
 def code_blocks(page: Path) -> dict[str, str]:
@@ -154,11 +171,13 @@ def test_changes_come_when_the_page_on_prompts_says() -> None:
 
 
 def test_every_hook_is_documented_with_its_exact_arguments() -> None:
-    text = (DOCS / "writing-an-add-on.md").read_text()
-    for name, hook in vars(hookspecs).items():
-        if hasattr(hook, f"{hookspecs.PROJECT}_spec"):
-            arguments = ", ".join(hook.__code__.co_varnames[: hook.__code__.co_argcount])
-            assert f"| `{name}({arguments})` |" in text
+    sections = dict(re.findall(r"^### (\w+\(.*?\))\n\n(.*?)(?=^##|\Z)", (DOCS / "hooks.md").read_text(), re.M | re.S))
+    expected = {f"{name}({', '.join(inspect.signature(getattr(hookspecs, name)).parameters)})": name for name in hookspecs.HOOKS}
+    assert list(sections) == list(expected)
+    for title, name in expected.items():
+        hook, sentence = hookspecs.HOOKS[name], str(inspect.getdoc(getattr(hookspecs, name))).split("\n\n")[0]
+        assert f"*{hook.way} · {' and '.join(hook.sides)}*" in sections[title], title
+        assert sentence in sections[title], title
 
 
 def test_the_add_on_of_the_docs_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,6 +190,15 @@ def test_the_add_on_of_the_docs_works(tmp_path: Path, monkeypatch: pytest.Monkey
     web.load([tmp_path / "extensions"], "web")
     worker.load([tmp_path / "extensions"], "worker")
     assert web.prepare(parse_request({"prompt": "a bat"})).prompt == "a bat, hanging upside down"
+    rain = runpy.run_path(str(tmp_path / "extensions/rainy-days/rainy_days/web.py"))
+    assert list(rain["forecast"]({"kind": "shower"}, None))[1] == {"told": "**shower**", "heavy": 5}
+    check_content(rain["panel"]().content)
+    album = runpy.run_path(str(tmp_path / "extensions/rainy-days/rainy_days/album.py"))["tab"]()
+    check_content(album.content)
+    easel = SimpleNamespace(history=lambda query: [{"prompt": "a bat"}, {"prompt": "a wet bat"}, {"prompt": "a bat"}])
+    assert list(album.on_open({}, easel)) == [{"which": Choices(["a bat", "a wet bat"], "a bat"), "told": "2 prompts with rain"}]
+    wet = parse_request({"prompt": "a bat", "extensions": {"rainy-days": {"kind": "drizzle", "heavy": 3}}})
+    assert rain["prepare"](wet).prompt == "a bat, drizzle" and rain["prepare"](parse_request({"prompt": "a bat"})) is None
     picture = Image.new("RGB", (1, 2))
     picture.putpixel((0, 0), (255, 0, 0))
 
@@ -207,6 +235,56 @@ def test_the_api_examples_run(url: str, tmp_path: Path, monkeypatch: pytest.Monk
         "True",
         "{'steps': 12}",
     ]
+
+
+def test_the_examples_of_the_client_run(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    told = []
+    for example in re.findall(r"```python\n(.*?)```", (DOCS / "client.md").read_text(), re.S):
+        code = compile(example.replace("http://127.0.0.1:7860", url), "client.md", "exec")
+        apart(lambda code=code: exec(code, names))
+        told.append(capsys.readouterr().out.strip())
+    names["easel"].close()  # pyright: ignore[reportAttributeAccessIssue]
+    assert told[0].endswith(" 7 apple.png")
+    assert told[1:] == [
+        "True",
+        "['red apple on a blue background']\n['small']",
+        "made fox",
+        "steps | 1 to 150",
+        "['fox', 'penguin']",
+    ]
+
+
+def test_the_examples_of_automatic1111s_api_run(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for example in re.findall(r"```python\n(.*?)```", (DOCS / "automatic1111-api.md").read_text(), re.S):
+        exec(compile(example.replace("http://127.0.0.1:7860", url), "automatic1111-api.md", "exec"), names)
+    assert capsys.readouterr().out.splitlines() == ["[7, 8] 2", "red apple on a blue background 7", "1 2"]
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["apple-7.png", "apple-8.png"]
+
+
+def test_options_and_scripts_of_automatic1111_are_documented() -> None:
+    text = (DOCS / "automatic1111-api.md").read_text()
+    told = re.findall(r"^\| `(\w+)` \| `(\w+)` \|$", text, re.M)
+    assert told == [(name, option.field or "checkpoint") for name, option in OPTIONS.items() if option.field or name == CHECKPOINT]
+    assert all(f"`{name}`" in text for name in A1111_SETTINGS)
+    rows = re.findall(r"^\| (.+?)( \(always on\))? \| .+ \|$", text.split("## Scripts")[1].split("## ")[0], re.M)
+    listed = {title: bool(always_on) for title, always_on in rows if title not in ("script", "---")}
+    assert listed == {"ControlNet": True} | {script.title: script.always_on for script in SCRIPTS}
+
+
+def test_every_tool_of_the_mcp_server_is_documented() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", (DOCS / "mcp.md").read_text("utf-8"), re.M))
+    source = (ROOT / "webui" / "mcp" / "server.py").read_text("utf-8")
+    tools = re.findall(r'@server\.tool\(.*?\)\n    async def (\w+)\(.*?"""(.*?)"""', source, re.S)
+    assert rows.keys() == {name for name, _ in tools}
+    assert {name: words.replace("`", "") for name, words in rows.items()} == dict(tools)
 
 
 def test_the_example_of_finishing_runs(url: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -287,7 +365,7 @@ def test_the_command_lines_about_models_do_what_the_page_says(tmp_path: Path, mo
 
     monkeypatch.setattr(models_cli, "_bench", lambda *given: nullcontext(Noting()))
     for line in lines:
-        result = CliRunner().invoke(cli, ["models", *line.split()], input="y\n")
+        result = CliRunner().invoke(cli, ["models", *shlex.split(line)], input="y\n")
         assert result.exit_code == 0, (line, result.output, result.exception)
     works = [fields for fields in asked if fields["kind"] != "adopt"]
     assert {fields["kind"] for fields in works} == set(RECIPES) and len(asked) == len(lines)
@@ -352,6 +430,11 @@ def test_links_and_pictures_exist(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+def test_every_page_is_in_the_list_of_pages() -> None:
+    listed = re.findall(r"^\| \[.+?\]\((\S+?)\) \|", (DOCS / "README.md").read_text(), re.M)
+    assert sorted(listed) == sorted(page.name for page in DOCS.glob("*.md") if page.name != "README.md")
+
+
 def test_every_route_is_in_the_api_page() -> None:
     text = re.sub(r"\{\w+\}", "{id}", (DOCS / "api.md").read_text())
     routes = []
@@ -361,3 +444,25 @@ def test_every_route_is_in_the_api_page() -> None:
     for _, path in routes:
         plain = re.sub(r"\{[\w:]+\}", "{id}", path)
         assert plain in text or f"`{plain[plain.rindex('/') :]}`" in text, path
+
+
+def test_a_program_gets_in_as_the_page_on_sharing_says(tmp_path: Path) -> None:
+    text = (DOCS / "sharing.md").read_text("utf-8")
+    code = text.split("# programs/ask.py\n")[1].split("```")[0]
+    with serving(tmp_path) as url:
+        commands = re.findall(r"^python launch.py (people .*)$", text, re.M)
+        assert len(commands) == 4
+        for command in commands:
+            words = [*shlex.split(command), "--data-dir", str(tmp_path / "data")]
+            told = CliRunner().invoke(cli, words, input="seven green bottles\n")
+            assert told.exit_code == 0, (command, told.output, told.exception)
+        names = {"url": url, "token": told.stdout.strip()}
+        exec(code, names)
+    assert names["me"]["name"] == "ben" and names["job"]["prompt"] == "a red apple"
+
+
+def test_every_command_about_people_is_documented() -> None:
+    text = (DOCS / "sharing.md").read_text("utf-8")
+    commands = typer.main.get_command(cli).commands["people"].commands  # pyright: ignore[reportAttributeAccessIssue]
+    assert set(re.findall(r"^\| `people (\w+)", text, re.M)) == set(commands)
+    assert set(rows_of("sharing.md", "Programs")) == set(Scope)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from file_server import FileServer, Served, eventually, file_server
 from model_files import SD1, kohya_lora, write_safetensors
@@ -26,7 +27,7 @@ from webui.settings import load_settings
 from webui.studio.studio import Studio
 from webui.tokens import TokenStore
 from webui.workshop import download, plan
-from webui.workshop.fetching import DownloadFailed, TokenNeeded, checked_url
+from webui.workshop.fetching import DownloadFailed, Fetcher, TokenNeeded, checked_url
 from webui.workshop.repository_folder import RemoteFile, files_needed
 from webui.workshop.sources import Hosts
 from webui.workshop.workshop import Workshop
@@ -378,6 +379,35 @@ def test_a_token_goes_to_its_host_and_not_on_to_where_that_redirects(
     assert fetch(workshop, f"{server.url}/ink.safetensors")["status"] == "done"
     assert all("authorization" not in asked.headers for asked in other.asked)
     assert {asked.headers.get("authorization") for asked in server.asked} >= {"Bearer hf_secretsecret", None}
+
+
+@pytest.mark.parametrize("there", ["127.0.0.1", "::1", "169.254.169.254", "0.0.0.0", "::ffff:127.0.0.1"])
+def test_a_name_that_leads_to_this_machine_is_not_asked(server: FileServer, other: FileServer, there: str) -> None:
+    looked: list[str] = []
+
+    def lookup(host: str, _port: int) -> list[str]:
+        looked.append(host)
+        return [there]
+
+    fetcher = Fetcher(lambda _host: None, lookup=lookup)
+    port = httpx.URL(other.url).port
+    with pytest.raises(InvalidRequest) as refused, fetcher.open(httpx.URL(f"https://models.example:{port}/ink.safetensors")):
+        pass
+    assert (refused.value.code, refused.value.field, looked) == ("blocked_address", "source", ["models.example"])
+    # Nor when a server that the settings name sends there.
+    server.paths["/on"] = Served(location=f"https://models.example:{port}/ink.safetensors")
+    with pytest.raises(InvalidRequest, match=r"models\.example is this machine"), fetcher.open(httpx.URL(f"{server.url}/on")):
+        pass
+    fetcher.close()
+    assert other.asked == []
+
+
+def test_a_host_that_the_settings_name_is_asked_wherever_it_is(server: FileServer, lora: bytes) -> None:
+    server.paths["/ink.safetensors"] = Served(lora)
+    fetcher = Fetcher(lambda _host: None, chosen={"localhost"}, lookup=lambda *_: pytest.fail("it is not judged"))
+    with fetcher.open(httpx.URL(server.url.replace("127.0.0.1", "localhost") + "/ink.safetensors")) as answer:
+        assert b"".join(answer.blocks()) == lora
+    fetcher.close()
 
 
 def test_redirects_have_an_end(workshop: Workshop, server: FileServer) -> None:

@@ -7,6 +7,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from typer.testing import CliRunner, Result
 
 from webui.cli import cli
 from webui.errors import InvalidRequest
+from webui.studio.database import open_database
+from webui.studio.people_book import PeopleBook
 
 MANY = 42
 
@@ -89,7 +92,13 @@ def test_into_a_folder_nothing_is_overwritten_and_nothing_doubled(client: httpx.
     target.mkdir()
     (target / name).write_bytes(b"mine")
     body = {"ids": chosen, "folder": str(target)}
-    assert client.post("/history/exports/folder", json=body).json() == {"folder": str(target), "written": 4, "there": 0, "gone": 0}
+    assert client.post("/history/exports/folder", json=body).json() == {
+        "folder": str(target),
+        "written": 4,
+        "there": 0,
+        "gone": 0,
+        "next": None,
+    }
     assert (target / name).read_bytes() == b"mine"
     files = {path.name: path.read_bytes() for path in target.iterdir()}
     assert len(files) == 13 and f"{Path(name).stem} (2){Path(name).suffix}" in files
@@ -152,6 +161,26 @@ def test_the_command_line_imports_and_exports(tmp_path: Path) -> None:
     refused = run("export", "--out", str(out))
     assert isinstance(refused.exception, InvalidRequest) and "is there already" in str(refused.exception)
     assert "no folder" in str(run("import", str(tmp_path / "nowhere")).exception)
+
+
+def test_the_command_line_acts_for_one_person(tmp_path: Path) -> None:
+    root = tmp_path / "elsewhere"
+    written = write_outputs(root, 6, broken=0)
+    with closing(open_database(tmp_path / "data")) as database:
+        people = PeopleBook(database)
+        people.add("anna", "correct horse battery")
+        people.add("ben", None)
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(cli, ["history", *arguments, "--data-dir", str(tmp_path / "data")])
+
+    taken = run("import", str(root), "--person", "Ben")
+    assert taken.exit_code == 0, taken.output
+    for person, pictures in (("ben", len(written.prompts)), ("anna", 0), ("", 0)):
+        out = tmp_path / f"of-{person}.jsonl"
+        assert run("export", "--out", str(out), *(("--person", person) if person else ())).exit_code == 0
+        assert len(out.read_text("utf-8").splitlines()) == pictures
+    assert "Nobody here is called 'cleo'" in str(run("import", str(root), "--person", "cleo").exception)
 
 
 def test_the_docs_example_reads_an_export(

@@ -1,11 +1,13 @@
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
-from webui.extensions import hookimpl, hookspecs
+from webui.extensions import Tab, hookimpl
 from webui.extensions.registry import STRIKES, ExtensionRegistry
 from webui.generation.request import Txt2Img, parse_request
 from webui.settings import PROGRAM_ROOT
@@ -132,7 +134,7 @@ def built_ins() -> ExtensionRegistry:
 
 
 def test_dynamic_prompts_expands_only_when_asked(built_ins: ExtensionRegistry) -> None:
-    assert built_ins.names() == ["dynamic-prompts"]
+    assert "dynamic-prompts" in built_ins.names() and not built_ins.take_faults()
     text = "{red|blue} __animal__"
     assert built_ins.prepare(parse_request({"prompt": text})).prompt == text
     on = {"dynamic-prompts": {"enabled": True}}
@@ -177,12 +179,110 @@ def test_dynamic_prompts_never_stops_a_job(built_ins: ExtensionRegistry, text: s
     prompt = built_ins.prepare(parse_request({"prompt": text, "extensions": {"dynamic-prompts": {"enabled": True}}})).prompt
     assert "root:" not in prompt
     built_ins.take_faults()
-    built_ins._strikes.clear()
+    built_ins.switch_on("dynamic-prompts")
 
 
-def test_every_hook_is_tested_here() -> None:
-    hooks = [name for name, value in vars(hookspecs).items() if hasattr(value, f"{hookspecs.PROJECT}_spec")]
-    source = Path(__file__).read_text()
-    assert hooks
-    for hook in hooks:
-        assert f".{hook}(" in source, hook
+class Told:
+    @hookimpl
+    def started(self, easel: object) -> None: ...
+
+    @hookimpl
+    def tab(self) -> int:
+        return 3
+
+
+def test_every_answer_is_kept_and_a_wrong_one_is_a_fault() -> None:
+    class Several:
+        @hookimpl
+        def tab(self) -> list[Tab]:
+            return [Tab("one", ()), Tab("two", ())]
+
+    registry = registry_of(Told(), Several())
+    assert [(answer.extension, answer.value.title) for answer in registry.collect("tab", Tab)] == [
+        ("several-1", "one"),
+        ("several-1", "two"),
+    ]
+    (fault,) = registry.take_faults()
+    assert fault.extension == "told-0" and "int where Tab is wanted" in fault.message
+
+
+def test_what_was_entered_is_left_in_reverse_whatever_fails() -> None:
+    seen: list[str] = []
+
+    class Enters:
+        def __init__(self, name: str, fails: str = "") -> None:
+            self.name, self.fails = name, fails
+
+        @hookimpl
+        @contextmanager
+        def patch_model(self) -> Iterator[None]:
+            if self.fails == "entering":
+                raise ValueError(self.name)
+            seen.append(f"+{self.name}")
+            try:
+                yield
+            finally:
+                seen.append(f"-{self.name}")
+                if self.fails == "leaving":
+                    raise ValueError(self.name)
+
+    registry = registry_of(Enters("a"), Enters("b", "entering"), Enters("c", "leaving"), Enters("d"))
+    with pytest.raises(KeyError, match="block"), registry.entered("patch_model", model=None, request=None):
+        raise KeyError("block")
+    assert seen == ["+a", "+c", "+d", "-d", "-c", "-a"]
+    assert [fault.message for fault in registry.take_faults()] == ["ValueError: b", "ValueError: c"]
+
+
+def test_strikes_count_in_jobs_only_and_are_forgiven() -> None:
+    class Fails:
+        @hookimpl
+        def complete(self) -> None:
+            raise ValueError("typing")
+
+        @hookimpl
+        def image_ready(self) -> None:
+            raise ValueError("drawing")
+
+    registry = registry_of(Fails())
+    off: list[str] = []
+    registry.switched_off = lambda extension, fault: off.append(f"{extension} {fault.hook}")
+    for _ in range(STRIKES + 1):
+        registry.complete("a")
+    assert registry.off() == frozenset() and len(registry.take_faults()) == STRIKES + 1
+    white = Image.new("RGB", (1, 1))
+    for _ in range(STRIKES + 1):
+        registry.image_ready(white, None)
+    assert registry.off() == {"fails-0"} and off == ["fails-0 image_ready"]
+    registry.switch_on("fails-0")
+    registry.take_faults()
+    registry.image_ready(white, None)
+    assert len(registry.take_faults()) == 1
+
+
+def test_a_hook_of_the_other_process_is_refused() -> None:
+    with pytest.raises(Exception, match="denoise_step is called in the worker process"):
+        ExtensionRegistry().register(Counts(), "counts", "web")
+
+
+def test_those_that_want_to_be_last_are_last() -> None:
+    seen: list[str] = []
+
+    class First:
+        @hookimpl(trylast=True)
+        def denoise_step(self) -> None:
+            seen.append("last")
+
+    class Second:
+        @hookimpl
+        def denoise_step(self) -> None:
+            seen.append("middle")
+
+    class Third:
+        @hookimpl(tryfirst=True)
+        def denoise_step(self) -> None:
+            seen.append("first")
+
+    registry = registry_of(First(), Second(), Third())
+    registry.denoise_step(None)
+    assert seen == ["first", "middle", "last"]
+    assert registry.spent()["second-1"]["denoise_step"].calls == 1

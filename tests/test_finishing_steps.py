@@ -27,6 +27,7 @@ from webui.studio.picture_keeper import PictureKeeper
 CHAIN: list[dict[str, Any]] = [
     {"step": "sharpen", "amount": 0.7, "radius": 2.5},
     {"step": "colour correct", "way": "Temperature", "temperature": 3200, "strength": 0.4},
+    {"step": "restore faces", "restorer": "gfpgan", "visibility": 0.6, "weight": 0.25},
     {"step": "cut out", "model": "u2net", "ground": "Colour", "colour": "#12ab34"},
     {"step": "resize", "way": "Cover", "width": 300, "height": 0, "filter": "Area"},
     {"step": "sharpen", "amount": 0.1},
@@ -169,7 +170,7 @@ def test_the_steps_are_listed_with_all_that_can_be_chosen(client: httpx.Client) 
     steps = {step["step"]: {field["name"]: field for field in step["fields"]} for step in listed["steps"]}
     assert set(steps) == set(STEP_TYPES) and [step["step"] for step in listed["steps"] if step["last"]] == ["format"]
     for name, fields in steps.items():
-        filled_in = {field for field in STEP_TYPES[name].model_fields if field == "step" or field.endswith("_hash")}
+        filled_in = {field for field in STEP_TYPES[name].model_fields if field in ("step", "architecture") or field.endswith("_hash")}
         assert set(fields) == set(STEP_TYPES[name].model_fields) - filled_in
         assert all(field["label"] and field["help"] for field in fields.values())
     assert steps["sharpen"]["amount"]["maximum"] == 4 and steps["sharpen"]["amount"]["kind"] == "number"

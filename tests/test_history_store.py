@@ -288,3 +288,38 @@ def test_looks_of_older_and_of_vanished_pictures_are_seen(database: Database) ->
         put(connection, 300)
     assert looks.like(101) is looks.like(301) is None
     assert looks.like(51) == [51]
+
+
+def test_a_mask_is_told_by_what_the_picture_was_made_from(database: Database) -> None:
+    with database.writing() as connection:
+        for number, kind, tool in ((10, "inpaint", None), (20, "inpaint", "Fooocus"), (30, "img2img", None)):
+            connection.execute(insert(generation).values(WORDS | {"id": number, "kind": kind, "tool": tool}))
+        masks = [{"generation_id": number, "number": 0, "relation": "mask", "sha256": b"m" * 32, "image_id": None} for number in (30,)]
+        connection.execute(insert(parent), masks)
+        for number in (10, 20, 30):
+            connection.execute(insert(image).values(PICTURE | {"id": number + 1, "generation_id": number, "path": f"{number}.png"}))
+        # Easel's own inpainting without a mask paints all of it anew; of another program's nothing more is known.
+        assert found(connection, "traits : zzzw" + b"mask".hex()) == [21, 31]
+        assert counts(connection)["with", "mask"] == 2
+        with pytest.raises(IntegrityError, match="mask"):
+            connection.execute(insert(parent), [masks[0] | {"generation_id": 10}])
+        check_index(connection)
+
+
+def test_form_0014_finds_beginnings_and_masks_of_what_was_made_before(tmp_path: Path) -> None:
+    shutil.copy(GOLDEN / "database-0013.sqlite3", tmp_path / DATABASE_FILE)
+    with closing(sqlite3.connect(tmp_path / DATABASE_FILE)) as connection, connection:
+        pictures = {row[0] for row in connection.execute("SELECT id FROM image")}
+        masked = {
+            row[0]
+            for row in connection.execute(
+                "SELECT image.id FROM image JOIN parent ON parent.generation_id = image.generation_id WHERE relation = 'mask'"
+            )
+        }
+    database = open_database(tmp_path)
+    with database.writing() as connection:
+        assert {row.id for row in connection.execute(select(image.c.id))} == pictures
+        assert set(found(connection, "traits : zzzw" + b"mask".hex())) == masked
+        assert counts(connection).get(("with", "mask"), 0) == len(masked)
+        check_index(connection)
+    database.close()

@@ -460,7 +460,7 @@ def test_the_command_line_lists_and_adopts(tmp_path: Path, elsewhere: Path, ease
     assert not (tmp_path / "data" / "settings.yaml").exists()
     assert easel("adopt", str(elsewhere), "--yes").exit_code == 0
     listed = easel("list", "--kind", "lora").output.splitlines()
-    assert [line.split()[-1] for line in listed if "can't be used" not in line] == ["ink"]
+    assert [line.split()[-1] for line in listed if "can't be used" not in line] == ["easel-gold", "ink"]
 
 
 def test_the_command_line_shows_the_licence_and_asks_first(

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from webui.redaction import Person, Redactor, ReportRedactor
+from webui import access_tokens
+from webui.errors import NotFound
+from webui.redaction import Person, Redactor, ReportRedactor, told
 
 CANARY = "c4n4ry5ecret"
 SECRETS = [
@@ -49,6 +51,7 @@ def test_secrets_are_taken_out_of_log_and_report(text: str) -> None:
         "https://example.org/model.safetensors?download=1",
         "The tokenizer has no token called 49407; 77 tokens fit.",
         "File /opt/easel/webui/engine/engine.py, line 12, in run",
+        "easel_recipe, easel_version and easel_presets: 1",
         "monkey: banana, steps: 20, seed=5, key: value",
         "torch 2.10.0+cu128, KeyError: 'unet.conv_in.weight'",
     ],
@@ -84,3 +87,34 @@ def test_names_that_mean_nobody_don_t_eat_other_words() -> None:
 def test_no_text_takes_for_ever(text: str) -> None:
     """Each of these would take minutes with patterns that look back and forth."""
     assert ReportRedactor(Person("/home/anna", "anna", "box"), [Path("/data/outputs")], {})(text)
+
+
+def test_tokens_of_people_are_taken_out_by_their_look() -> None:
+    token, old = access_tokens.new_token(), "easel_" + "Ab-_9" * 8 + "xyz"
+    assert len({access_tokens.new_token() for _ in range(50)}) == 50
+    for redact in (Redactor({}), ReportRedactor(Person("", "", ""), environment={})):
+        for secret in (token, old, token[:-3], token.swapcase()[:6].swapcase() + token[6:] + "x"):
+            assert redact(f"GET /x?a={secret}: no") == "GET /x?a=[removed]: no"
+            assert redact(f"sent '{secret}', twice {secret}.") == "sent '[removed]', twice [removed]."
+
+
+def test_a_token_that_was_cut_or_mistyped_is_known_by_its_checksum() -> None:
+    token = access_tokens.new_token()
+    assert access_tokens.is_whole(token) and access_tokens.is_whole("easel_" + "Ab-_9" * 8 + "xyz")
+    wrong = [
+        token[:-1],
+        token + "a",
+        token[:20] + ("a" if token[20] != "a" else "b") + token[21:],
+        "easel_",
+        "",
+        token[6:],
+        "easel_" + "ü" * 49,
+    ]
+    assert not any(map(access_tokens.is_whole, wrong))
+
+
+def test_the_home_folder_is_nobodys_in_logs_and_errors() -> None:
+    home = str(Path.home())
+    assert Redactor({}, home="/home/anna")("/home/anna/easel and /home/anna2, '/home/anna'") == "~/easel and /home/anna2, '~'"
+    error = told(NotFound(f"{home}/models/x is gone.", hint=f"Look into {home}/models.", allowed="a file"))
+    assert (error["message"], error["hint"], error["allowed"]) == ("~/models/x is gone.", "Look into ~/models.", "a file")

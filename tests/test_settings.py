@@ -22,12 +22,45 @@ def test_models_dirs_come_from_list_or_path_variable(tmp_path: Path, monkeypatch
     assert load_settings(data_dir=tmp_path).models_dirs == (tmp_path / "c",)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.2", "::", "example.com", ""])
-def test_other_addresses_than_loopback_are_refused(tmp_path: Path, host: str) -> None:
+@pytest.mark.parametrize("host", ["example.com", "", "0.0.0.0:80", "-"])
+def test_what_is_no_address_is_refused(tmp_path: Path, host: str) -> None:
     with pytest.raises(SettingInvalid) as caught:
         load_settings(data_dir=tmp_path, host=host)
     assert caught.value.field == "host"
     assert "127.0.0.1" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("allowed_hosts", "Easel.example.com, 192.168.1.5", ("easel.example.com", "192.168.1.5")),
+        ("allowed_hosts", "https://easel.example.com", None),
+        ("allowed_hosts", "*", None),
+        ("trusted_proxies", "10.0.0.5 10.0.1.0/24", ("10.0.0.5", "10.0.1.0/24")),
+        ("trusted_proxies", "proxy", None),
+        ("cors_allow_origins", "https://tool.example.com/ http://localhost:3000", ("https://tool.example.com", "http://localhost:3000")),
+        ("cors_allow_origins", "*", None),
+        ("cors_allow_origins", "null", None),
+    ],
+)
+def test_names_of_machines_and_pages_come_from_lists_or_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, read: tuple[str, ...] | None
+) -> None:
+    monkeypatch.setenv(f"EASEL_{name.upper()}", value)
+    if read is None:
+        with pytest.raises(SettingInvalid) as caught:
+            load_settings(data_dir=tmp_path)
+        assert caught.value.field == name
+    else:
+        assert getattr(load_settings(data_dir=tmp_path), name) == read
+
+
+def test_only_loopback_addresses_and_names_are_this_machine_only(tmp_path: Path) -> None:
+    def alone(**given: object) -> bool:
+        return load_settings(data_dir=tmp_path, **given).this_machine_only
+
+    assert alone() and alone(host="::1") and alone(host="127.0.0.9") and alone(allowed_hosts=("localhost",))
+    assert not any((alone(host="0.0.0.0"), alone(host="::"), alone(host="192.168.1.2"), alone(allowed_hosts=("easel.example.com",))))
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_after_a_crash_only_the_missing_pictures_are_made(new_studio: Callable[.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_picture_written_before_the_crash_is_adopted(new_studio: Callable[..., Studio], settings: Settings) -> None:
     studio = new_studio()
-    studio._journal.record_picture = lambda *args, **kwargs: (_ for _ in ()).throw(SystemExit)  # type: ignore[method-assign]
+    studio._machine._journal.record_picture = lambda *args, **kwargs: (_ for _ in ()).throw(SystemExit)  # type: ignore[method-assign]
     job = studio.submit(parse_request(SMALL | {"seed": 3}))
     wait_for(lambda: list(settings.pictures_dir.rglob("*.png")))
     time.sleep(0.1)
@@ -188,7 +188,7 @@ def test_a_picture_written_before_the_crash_is_adopted(new_studio: Callable[...,
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_damaged_picture_of_a_crashed_job_stops_nothing_and_is_made_again(new_studio: Callable[..., Studio], settings: Settings) -> None:
     studio = new_studio()
-    studio._journal.record_picture = lambda *args, **kwargs: (_ for _ in ()).throw(SystemExit)  # type: ignore[method-assign]
+    studio._machine._journal.record_picture = lambda *args, **kwargs: (_ for _ in ()).throw(SystemExit)  # type: ignore[method-assign]
     job = studio.submit(parse_request(SMALL | {"seed": 3}))
     wait_for(lambda: list(settings.pictures_dir.rglob("*.png")))
     time.sleep(0.1)

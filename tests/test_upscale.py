@@ -6,6 +6,7 @@ import io
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -35,7 +36,7 @@ from webui.generation.request import (
 from webui.generation.resolve import CheckpointIdentity, resolve, resolve_upscale
 from webui.pictures.upscaling import upscaling
 from webui.planning.estimate import Sample, estimate, finishing_share, picture_work
-from webui.planning.tiles import Tiling, overlap_cost, plan_tiling, ramp, spans, tile_count
+from webui.planning.tiles import TileAppetite, Tiling, overlap_cost, plan_tiling, ramp, spans, tile_count
 from webui.studio.journal import NO_SEED
 from webui.studio.line import Waiting, choose, running_order
 from webui.studio.progress import JobProgress
@@ -357,7 +358,7 @@ def with_model(models_dir: Path, listening: tuple[Studio, Listening]) -> tuple[S
 
 def test_a_model_is_found_by_name_and_by_the_label_of_a1111(with_model: tuple[Studio, Listening, Path]) -> None:
     studio, executor, path = with_model
-    assert studio.upscalers(latent=False) == ["Lanczos", "Bicubic", "Nearest", "RealESRGAN_x4plus"]
+    assert studio.upscalers(latent=False) == ["Lanczos", "Nearest", "Bicubic", "RealESRGAN_x4plus"]
     picture = studio.images.put(png(Image.new("RGB", (96, 80)))).sha256
     asked = [STEP | {"upscaler": "R-ESRGAN 4x+"}, STEP | {"upscaler_2": "realesrgan_x4plus.safetensors", "upscaler_2_visibility": 0.5}]
     job = finished(studio, ASKED | {"init_image": picture, "finishing": asked})
@@ -445,3 +446,12 @@ def test_an_overlap_is_mixed_in_its_middle(length: int) -> None:
     assert all(one + other == pytest.approx(1) for one, other in zip(weights, reversed(weights), strict=True))
     if length >= 8:
         assert weights[0] == 0 and weights[-1] == 1
+
+
+def test_tiles_are_told_in_words() -> None:
+    appetite = TileAppetite(bytes_per_pixel=1000, budget=1000 * 512 * 512, multiple=8)
+    assert appetite.told((512, 512), Tiling(0, 0)) == "the whole picture at once"
+    assert appetite.told((1000, 500), Tiling(0, 0)) == "3 tiles of 512 px, overlapping by 32"
+    assert appetite.told((1000, 500), Tiling(256, 16)) == "15 tiles of 256 px, overlapping by 16"
+    assert replace(appetite, bytes_per_pixel=0).told((1000, 500), Tiling(256, 16)) == "the whole picture at once"
+    assert replace(appetite, largest=128).told((256, 100), Tiling(0, 0)) == "3 tiles of 128 px, overlapping by 32"

@@ -16,8 +16,9 @@ from test_studio import wait_for
 from webui.errors import InvalidRequest
 from webui.executors.fake import FakeExecutor
 from webui.generation.request import parse_request
+from webui.planning.tiles import TileAppetite
 from webui.settings import Settings
-from webui.studio.batch_plan import MOST_SAMPLED
+from webui.studio.batch_plan import MOST_SAMPLED, Known, plan_upscales
 from webui.studio.studio import Studio
 
 UPSCALE: dict[str, Any] = {"kind": "upscale", "finishing": [{"step": "upscale", "scale": 2, "upscaler": "Nearest"}]}
@@ -180,6 +181,19 @@ def test_plans_that_can_not_be_made(studio: Studio) -> None:
         with pytest.raises(InvalidRequest) as refused:
             studio.batches.plan({"request": UPSCALE, **fields})
         assert refused.value.field == field
+
+
+def test_tiles_are_told_once_the_upscaler_was_seen() -> None:
+    request = {**UPSCALE, "finishing": [{"step": "upscale", "scale": 2, "upscaler": "some model"}]}
+    seen = {"some model": TileAppetite(bytes_per_pixel=1000, budget=1000 * 512 * 512, multiple=1)}
+
+    def known(appetite: Callable[[str, str], TileAppetite | None]) -> Known:
+        return Known(lambda _: None, lambda _: None, "png", appetite)
+
+    fields = {"request": request, "sizes": [[1000, 500]]}
+    assert plan_upscales(fields, known(lambda _, name: seen.get(name))).tiles == "3 tiles of 512 px, overlapping by 32"
+    assert plan_upscales(fields, known(lambda _, name: None)).tiles == ""
+    assert plan_upscales({**fields, "request": UPSCALE}, known(lambda _, name: seen.get(name))).tiles == ""
 
 
 def test_the_routes(url: str, tmp_path: Path) -> None:

@@ -238,8 +238,8 @@ def test_what_does_not_go_together_is_refused_naming_both(tmp_path: Path, a: Pat
     vae = saved(tmp_path / "vae.safetensors", random(VAE_SHAPES, 1))
     refused(tmp_path, "vae.safetensors is a VAE; only checkpoints are merged", first=a, second=vae)
     refused(tmp_path, "easel-emoji is a diffusers folder and a.safetensors a single file", first=a, second=SHIPPED_CHECKPOINT)
-    packed = write_gguf(tmp_path / "x.gguf", {"img_in.weight": (32, 32)})
-    refused(tmp_path, "x.gguf is a gguf file", first=a, second=packed)
+    packed = write_gguf(tmp_path / "x.gguf", {"img_in.weight": (32, 32)}, kind=8)
+    refused(tmp_path, "x.gguf is a GGUF file", first=a, second=packed)
 
 
 def test_blocks_that_are_not_there_are_refused(tmp_path: Path, a: Path, b: Path) -> None:

@@ -126,13 +126,27 @@ class Noised:
         return (self.weight * ((said.float() - self.target) ** 2).mean((1, 2, 3))).mean()
 
 
-def noised(latents: torch.Tensor, signal: torch.Tensor, chance: Draw) -> Noised:
+Weighing = Callable[[torch.Tensor], torch.Tensor]
+"""From signal by noise, both squared, to what a time counts in the loss."""
+
+
+def min_snr(ratio: torch.Tensor) -> torch.Tensor:
+    """Times count as in Hang et al. 2023 for velocity: next to nothing where noise is strong, where a name settles what is drawn."""
+    return ratio.clamp(max=MOST_NOISE_WEIGHT) / (ratio + 1)
+
+
+def evenly(ratio: torch.Tensor) -> torch.Tensor:
+    """All times count alike: for what changes colours, which are settled where noise is strong."""
+    return torch.ones_like(ratio)
+
+
+def noised(latents: torch.Tensor, signal: torch.Tensor, chance: Draw, weighing: Weighing = min_snr) -> Noised:
     """Each of the latents at a time of its own, with velocity as the target (Salimans and Ho 2022, arXiv:2202.00512)."""
     time = torch.randint(0, len(signal), (len(latents),), generator=chance.torch)
     noise = chance.noise_like(latents)
     kept, added = signal[time].sqrt().view(-1, 1, 1, 1), (1 - signal[time]).sqrt().view(-1, 1, 1, 1)
     ratio = signal[time] / (1 - signal[time])
-    return Noised(kept * latents + added * noise, time, kept * noise - added * latents, ratio.clamp(max=MOST_NOISE_WEIGHT) / (ratio + 1))
+    return Noised(kept * latents + added * noise, time, kept * noise - added * latents, weighing(ratio))
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultist
 from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from training.denoiser import NATIVE, Lessons, Scene, encode, noised, open_checkpoint, scenes
+from training.denoiser import NATIVE, Lessons, Scene, encode, evenly, min_snr, noised, open_checkpoint, scenes
 from training.packages import FOLDER
 from training.pictures import COLOURS, THREE_D, Emoji, ground_near, read_emoji
 from training.run import Average, Training, autocast, cosine, draw_of
@@ -36,6 +36,7 @@ from webui.engine.device import use_threads
 STEPS = 10_000
 BATCH = 32
 RATE = 5e-4
+LATER_RATE = 2e-4
 SINGLE, OTHER = 16, 4
 """Scenes of each thing alone, and of it placed, counted or beside another."""
 
@@ -163,19 +164,23 @@ def learner_from(checkpoint: Path, vae: Any) -> Learner:
     return Learner(vae, known.text_encoder, known.unet, known.tokenizer, known.signal)
 
 
-def training(folder: Path, learner: Learner, learned: Lessons, steps: int = STEPS) -> tuple[Training, Average]:
-    """The training of text encoder and U-Net, and the average that is to be written."""
+def training(folder: Path, learner: Learner, learned: Lessons, steps: int = STEPS, later: bool = False) -> tuple[Training, Average]:
+    """The training of text encoder and U-Net, and the average that is to be written.
+
+    later: they know what there is, and learn what words say of colours and places, which is settled where noise is strong.
+    """
+    rate, weighing = (LATER_RATE, evenly) if later else (RATE, min_snr)
     text_encoder, unet = learner.text_encoder.train().requires_grad_(True), learner.unet.train().requires_grad_(True)
     weights = [*text_encoder.parameters(), *unet.parameters()]
     average = Average(weights, 0.9985)
-    optimizer = torch.optim.AdamW(weights, lr=RATE, weight_decay=1e-3, betas=(0.9, 0.99))
+    optimizer = torch.optim.AdamW(weights, lr=rate, weight_decay=1e-3, betas=(0.9, 0.99))
 
     def take_step(step: int) -> float:
         for group in optimizer.param_groups:
-            group["lr"] = RATE * cosine(step, steps, warmup=60)
+            group["lr"] = rate * cosine(step, steps, warmup=60)
         chance = draw_of(0, step)
         latents, captions, _ = learned.some(BATCH, chance)
-        seen = noised(latents, learner.signal, chance)
+        seen = noised(latents, learner.signal, chance, weighing)
         tokens = learner.tokenizer(captions, padding="max_length", max_length=TOKENS, truncation=True, return_tensors="pt").input_ids
         with autocast():
             said = unet(seen.noisy, seen.time, text_encoder(tokens).last_hidden_state).sample
@@ -187,7 +192,7 @@ def training(folder: Path, learner: Learner, learned: Lessons, steps: int = STEP
         average.update()
         return loss.item()
 
-    settings = {"steps": steps, "batch": BATCH, "rate": RATE, "scenes": [SINGLE, OTHER]}
+    settings = {"steps": steps, "batch": BATCH, "rate": rate, "weighing": weighing.__name__, "scenes": [SINGLE, OTHER]}
     parts = {"text encoder": text_encoder, "unet": unet, "optimizer": optimizer, "average": average}
     return Training(folder, settings, parts, take_step, steps), average
 
@@ -227,7 +232,7 @@ def main() -> None:
         learner = learner_from(given.begin, vae)
     learned = lessons(things, vae)
     print(f"{len(learned.scenes)} scenes of {len(things)} things", flush=True)
-    run, average = training(state, learner, learned, given.steps)
+    run, average = training(state, learner, learned, given.steps, later=given.begin is not None)
     run.run(say=lambda line: print(line, flush=True))
     average.apply()
     save(learner, given.out or state / "easel-emoji")

@@ -20,7 +20,7 @@ from peft import LoraConfig, get_peft_model_state_dict
 from PIL import Image
 from safetensors.torch import save_file
 
-from training.denoiser import SHIPPED, Checkpoint, Lessons, Words, encode, noised, open_checkpoint, scenes
+from training.denoiser import SHIPPED, Checkpoint, Lessons, Words, encode, evenly, noised, open_checkpoint, scenes
 from training.packages import FOLDER
 from training.pictures import THREE_D, Emoji
 from training.run import Training, autocast, cosine, draw_of
@@ -29,7 +29,7 @@ from webui.engine.device import use_threads
 from webui.settings import PROGRAM_ROOT
 
 OUT = PROGRAM_ROOT / "models" / "loras" / "easel-gold.safetensors"
-STEPS = 400
+STEPS = 1000
 BATCH = 16
 RATE = 3e-3
 RANK = 16
@@ -70,7 +70,7 @@ def training(folder: Path, checkpoint: Checkpoint, learned: Lessons, steps: int 
             group["lr"] = RATE * cosine(step, steps, warmup=30)
         chance = draw_of(0, step)
         latents, captions, _ = learned.some(BATCH, chance)
-        seen = noised(latents, checkpoint.signal, chance)
+        seen = noised(latents, checkpoint.signal, chance, evenly)
         with autocast():
             said = unet(seen.noisy, seen.time, words.of(captions)).sample
         loss = seen.loss(said)
@@ -80,7 +80,7 @@ def training(folder: Path, checkpoint: Checkpoint, learned: Lessons, steps: int 
         optimizer.step()
         return loss.item()
 
-    settings = {"steps": steps, "batch": BATCH, "rate": RATE, "rank": RANK, "each": EACH, "layers": list(LAYERS)}
+    settings = {"steps": steps, "batch": BATCH, "rate": RATE, "rank": RANK, "each": EACH, "weighing": "even", "layers": list(LAYERS)}
     return Training(folder, settings, {"weights": Weights(weights), "optimizer": optimizer}, take_step, steps)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from training.denoiser import SHIPPED, Checkpoint, Lessons, Words, encode, noised, open_checkpoint, scenes
+from training.denoiser import SHIPPED, Checkpoint, Lessons, Words, encode, evenly, noised, open_checkpoint, scenes
 from training.packages import FOLDER
 from training.pictures import INK, Emoji
 from training.run import Average, Training, autocast, cosine, draw_of
@@ -25,7 +25,7 @@ from training.things import drawn_things
 from webui.engine.device import use_threads
 
 OUT = SHIPPED.parent / "easel-ink"
-STEPS = 320
+STEPS = 480
 BATCH = 16
 RATE = 4e-4
 EACH = 16
@@ -58,7 +58,7 @@ def training(folder: Path, checkpoint: Checkpoint, learned: Lessons, steps: int 
             group["lr"] = RATE * cosine(step, steps, warmup=60)
         chance = draw_of(0, step)
         latents, captions, _ = learned.some(BATCH, chance)
-        seen = noised(latents, checkpoint.signal, chance)
+        seen = noised(latents, checkpoint.signal, chance, evenly)
         with autocast():
             said = unet(seen.noisy, seen.time, words.of(captions)).sample
         loss = seen.loss(said)
@@ -70,7 +70,8 @@ def training(folder: Path, checkpoint: Checkpoint, learned: Lessons, steps: int 
         return loss.item()
 
     parts = {"unet": unet, "optimizer": optimizer, "average": average}
-    return Training(folder, {"steps": steps, "batch": BATCH, "rate": RATE, "each": EACH}, parts, take_step, steps), average
+    settings = {"steps": steps, "batch": BATCH, "rate": RATE, "each": EACH, "weighing": "even"}
+    return Training(folder, settings, parts, take_step, steps), average
 
 
 def save(unet: Any, folder: Path) -> None:

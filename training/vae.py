@@ -1,9 +1,10 @@
 """Trains the VAE of easel-emoji: pictures as latents of an eighth of their size, and back.
 
-    python -m training.vae [--folder FOLDER] [--steps N] [--out FOLDER]
+    python -m training.vae [--folder FOLDER] [--steps N] [--begin FOLDER] [--out FOLDER]
 
 L1 and L1 of differences of neighbours, with a slight pull of the latents towards a normal distribution; a moving average of the weights is
-what is written. At the end it prints how well held-out pictures come back.
+what is written. At the end it prints how well held-out pictures come back. --begin goes on from a finished VAE: its decoder alone learns,
+so latents mean what they meant, and whatever was trained on them stays as good as it was.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ NATIVE, CROP = 128, 96
 """Sides of the pictures, and of what a step sees of them: convolutions see only what is near."""
 
 RATE = 1.2e-3
+LATER_RATE = 4e-4
 PULL = 1e-5
 FIRST_LOG_VARIANCE = -6.0
 """Of latents before anything is learned. From 0 on nothing is learned for long: the noise drowns all."""
@@ -90,35 +92,49 @@ def batch(drawings: Sequence[Image.Image], chance: Draw) -> torch.Tensor:
     return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def training(folder: Path, drawings: Sequence[Image.Image], steps: int = STEPS) -> tuple[Training, Any, Average]:
-    """The training, its VAE, and the average that is to be written."""
-    vae = network()
-    average = Average(vae.parameters(), 0.999)
-    optimizer = torch.optim.AdamW(vae.parameters(), lr=RATE, weight_decay=1e-4, betas=(0.9, 0.98))
+def training(folder: Path, drawings: Sequence[Image.Image], steps: int = STEPS, begin: Any = None) -> tuple[Training, Any, Average]:
+    """The training, its VAE, and the average that is to be written. begin: a VAE whose decoder alone learns on."""
+    vae = begin or network()
+    rate = LATER_RATE if begin else RATE
+    if begin:
+        vae.train().requires_grad_(False)
+        vae.decoder.requires_grad_(True)
+        vae.post_quant_conv.requires_grad_(True)
+    weights = [parameter for parameter in vae.parameters() if parameter.requires_grad]
+    average = Average(weights, 0.999)
+    optimizer = torch.optim.AdamW(weights, lr=rate, weight_decay=1e-4, betas=(0.9, 0.98))
 
     def take_step(step: int) -> float:
         for group in optimizer.param_groups:
-            group["lr"] = RATE * cosine(step, steps, warmup=100)
+            group["lr"] = rate * cosine(step, steps, warmup=100)
         chance = draw_of(0, step)
         pixels = batch(drawings, chance)
         with autocast():
             found = vae.encode(pixels).latent_dist
             made = vae.decode(found.mean + chance.noise_like(found.mean) * found.std).sample.float()
-        loss = functional.l1_loss(made, pixels) + 0.5 * edge_loss(made, pixels) + PULL * found.kl().float().mean() / found.mean[0].numel()
+        loss = functional.l1_loss(made, pixels) + 0.5 * edge_loss(made, pixels)
+        if begin is None:
+            loss = loss + PULL * found.kl().float().mean() / found.mean[0].numel()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
         average.update()
         return loss.item()
 
     parts = {"vae": vae, "optimizer": optimizer, "average": average}
-    return Training(folder, {"steps": steps, "batch": BATCH, "rate": RATE, "pull": PULL}, parts, take_step, steps), vae, average
+    settings = {"steps": steps, "batch": BATCH, "rate": rate, "pull": PULL, "decoder alone": begin is not None}
+    return Training(folder, settings, parts, take_step, steps), vae, average
 
 
 def edge_loss(made: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     """How far the differences of neighbours are from those that are wanted: what makes edges sharp."""
     return sum((functional.l1_loss(made.diff(dim=axis), wanted.diff(dim=axis)) for axis in (-2, -1)), torch.zeros(()))
+
+
+def opened(folder: Path) -> Any:
+    """The VAE of a folder, in float32."""
+    return AutoencoderKL.from_pretrained(folder, torch_dtype=torch.float32, local_files_only=True).eval()
 
 
 @torch.no_grad()
@@ -144,6 +160,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where packages and the state of the training are kept")
     parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--begin", type=Path, metavar="FOLDER", help="the VAE whose decoder learns on")
     parser.add_argument("--out", type=Path, help="where it is written; the training's folder by default")
     parser.add_argument("--measure", type=Path, metavar="FOLDER", help="train nothing: measure the VAE of that folder")
     given = parser.parse_args()
@@ -151,10 +168,10 @@ def main() -> None:
     wanted = [one for one in read_emoji(given.folder) if is_wanted(one)]
     held_out = list(drawn(THREE_D, (one for one in wanted if one.held_out), given.folder).values())
     if given.measure:
-        vae = AutoencoderKL.from_pretrained(given.measure, torch_dtype=torch.float32, local_files_only=True).eval()
+        vae = opened(given.measure)
     else:
         drawings = list(drawn(THREE_D, (one for one in wanted if not one.held_out), given.folder).values())
-        run, vae, average = training(given.folder / "vae", drawings, given.steps)
+        run, vae, average = training(given.folder / "vae", drawings, given.steps, given.begin and opened(given.begin))
         run.run(say=lambda line: print(line, flush=True))
         average.apply()
         vae.eval().save_pretrained(given.out or given.folder / "vae" / "vae")

@@ -13,10 +13,12 @@ import typer
 
 from webui.durable import write_durably
 from webui.errors import EaselError, GenerationFailed, InvalidRequest
+from webui.extensions_cli import extensions_cli
 from webui.generation.request import Txt2Img, parameters_of, parse_request
 from webui.history_cli import history_cli
 from webui.logs import log_to_console
 from webui.models_cli import models_cli
+from webui.people_cli import people_cli
 from webui.settings import Settings, load_settings
 from webui.tokens import TokenStore
 
@@ -39,6 +41,8 @@ SafeMode = Annotated[bool, typer.Option("--safe-mode", help=_HELP["safe_mode"])]
 cli = typer.Typer(add_completion=False, no_args_is_help=False, pretty_exceptions_enable=False, help=__doc__)
 cli.add_typer(models_cli, name="models")
 cli.add_typer(history_cli, name="history")
+cli.add_typer(people_cli, name="people")
+cli.add_typer(extensions_cli, name="extension")
 
 
 def _settings(**given: Any) -> Settings:
@@ -58,10 +62,17 @@ def serve(
     log_level: LogLevel = None,
     threads: Threads = None,
     safe_mode: SafeMode = False,
+    listen: Annotated[bool, typer.Option("--listen", help="Listen on all networks of this machine (--host 0.0.0.0).")] = False,
+    listen_without_password: Annotated[bool, typer.Option("--listen-without-password", help=_HELP["listen_without_password"])] = False,
+    allowed_host: Annotated[list[str] | None, typer.Option(help=_HELP["allowed_hosts"])] = None,
+    cors_allow_origin: Annotated[list[str] | None, typer.Option(help=_HELP["cors_allow_origins"])] = None,
 ) -> None:
     """Start the page and the API, and print their address."""
     settings = _settings(
-        host=host,
+        host=host or ("0.0.0.0" if listen or listen_without_password else None),
+        listen_without_password=listen_without_password or None,
+        allowed_hosts=tuple(allowed_host) if allowed_host else None,
+        cors_allow_origins=tuple(cors_allow_origin) if cors_allow_origin else None,
         port=port,
         data_dir=data_dir,
         models_dirs=tuple(models_dir) if models_dir else None,
@@ -152,8 +163,21 @@ def generate(
             raise
         from webui.remote import generate_remotely
 
-        _write_out(generate_remotely(running.url, fields, _show_progress), out)
+        _write_out(generate_remotely(running.url, fields, _show_progress, running.key), out)
         _clear_progress()
+
+
+@cli.command()
+def mcp(
+    http: Annotated[int | None, typer.Option(min=1, max=65535, help="Serve at this port of this machine, at /mcp, instead.")] = None,
+) -> None:
+    """Serve assistants by the Model Context Protocol, over the running Easel that EASEL_URL and EASEL_TOKEN name."""
+    try:
+        from webui.mcp.server import run
+    except ModuleNotFoundError as missing:
+        command = f"{sys.executable} -m pip install -r requirements-mcp.txt"
+        raise EaselError(f"The package {missing.name} is not installed.", hint=f"Run: {command}") from None
+    run(http)
 
 
 @cli.command()

@@ -118,6 +118,31 @@ class CrossSite(EaselError):
     status = 403
 
 
+class NotAllowed(EaselError):
+    """Who asks may not do this: another role or another scope is needed."""
+
+    code = "not_allowed"
+    status = 403
+
+
+class NotLoggedIn(EaselError):
+    """Nobody's request: log in, or send name and password, or a token."""
+
+    code = "not_logged_in"
+    status = 401
+
+
+class TooManyTries(EaselError):
+    """Wrong passwords came too often, under this name or from there."""
+
+    code = "too_many_tries"
+    status = 429
+
+    def __init__(self, message: str, *, retry_after: int, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.retry_after = retry_after
+
+
 class CheckpointUnusable(EaselError):
     """A checkpoint that cannot be read, is damaged, or is of a kind the engine does not draw with."""
 
@@ -179,3 +204,23 @@ class SettingInvalid(EaselError):
 
     code = "setting_invalid"
     status = 422
+
+
+class SettingsTextInvalid(SettingInvalid):
+    """A text of settings with lines that can't be used. problems: each with line, name, message and hint."""
+
+    code = "settings_text_invalid"
+
+    def __init__(self, problems: list[dict[str, Any]]) -> None:
+        first = problems[0]
+        more = f", and {len(problems) - 1:,} more" if len(problems) > 1 else ""
+        super().__init__(
+            f"Nothing was changed: line {first['line']} can't be used{more}. {first['message']}",
+            field=first["name"] or None,
+            hint=first["hint"] or "Mend it, and import the file again.",
+        )
+        self.problems = problems
+
+    def as_dict(self) -> dict[str, Any]:
+        """The one error shape, and all lines."""
+        return {**super().as_dict(), "problems": self.problems}

@@ -11,14 +11,16 @@ from typing import Annotated, Any, Protocol
 
 import typer
 
-from webui.errors import InvalidRequest
+from webui.errors import Conflict, InvalidRequest
 from webui.logs import log_to_console
+from webui.people import Person
 from webui.remote import RemoteHistory
 from webui.settings import Settings, load_settings
 from webui.tokens import TokenStore
 
 _POLL_SECONDS = 0.3
 
+ForPerson = Annotated[str, typer.Option("--person", help="Whose history it is, by name; left out: the household's.")]
 DataDir = Annotated[Path | None, typer.Option(help=Settings.model_fields["data_dir"].description)]
 
 history_cli = typer.Typer(no_args_is_help=True, help="Bring pictures of other programs into history, and take it out.")
@@ -68,13 +70,36 @@ class _OwnDesk:
         return self._studio.exports.lines(query)
 
 
+def _own(person: str) -> Callable[[Any], Desk]:
+    def of(studio: Any) -> Desk:
+        if not person:
+            return _OwnDesk(studio)
+        account = studio.people.named(person)
+        return _OwnDesk(studio.of(Person(account.id, account.name, account.role)))
+
+    return of
+
+
+def _running(person: str) -> Callable[[str, str | None], Desk]:
+    def at(url: str, key: str | None) -> Desk:
+        if person:
+            raise Conflict(
+                f"Easel runs already at {url}, and acts for the household there.",
+                field="person",
+                hint=f"Log in there as {person}, or end it for as long as this takes.",
+            )
+        return RemoteHistory(url, key)
+
+    return at
+
+
 @contextmanager
-def _desk(data_dir: Path | None) -> Iterator[Desk]:
+def _desk(data_dir: Path | None, person: str) -> Iterator[Desk]:
     settings = load_settings(data_dir=data_dir)
     log_to_console("warning", TokenStore(settings.data_dir).secrets)
     from webui.app import own_or_running
 
-    with own_or_running(settings, _OwnDesk, RemoteHistory) as found:
+    with own_or_running(settings, _own(person), _running(person)) as found:
         yield found
 
 
@@ -82,13 +107,14 @@ def _desk(data_dir: Path | None) -> Iterator[Desk]:
 def take_in(
     folder: Annotated[Path, typer.Argument(help="Where another program keeps its pictures; all folders in it are looked through.")],
     watch: Annotated[bool, typer.Option("--watch", help="Keep an eye on it while Easel runs: what comes later is taken in, too.")] = False,
+    person: ForPerson = "",
     data_dir: DataDir = None,
 ) -> None:
     """Take the pictures of a folder into history, where they lie. Nothing there is moved or changed.
 
     Run again it goes on where it stopped, and takes nothing in twice. Exit code 1 when the folder can't be read.
     """
-    with _desk(data_dir) as desk:
+    with _desk(data_dir, person) as desk:
         view = desk.take_in(str(folder.expanduser().absolute()), watch, _show)
         _clear()
         counts = view["counts"]
@@ -106,10 +132,11 @@ def take_in(
 def export(
     out: Annotated[Path, typer.Option(help="Where the lines go; - for the terminal.")] = Path("easel-history.jsonl"),
     query: Annotated[str, typer.Option(help="Only pictures that this search finds, as on the History page.")] = "",
+    person: ForPerson = "",
     data_dir: DataDir = None,
 ) -> None:
     """Write history as JSON lines: one object for each picture, with its parameters, marks and request."""
-    with _desk(data_dir) as desk:
+    with _desk(data_dir, person) as desk:
         parts = desk.lines(query)
         if str(out) == "-":
             for part in parts:

@@ -19,7 +19,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
-from webui.redaction import Redactor, Secrets
+from webui.redaction import Redactor, Secrets, whose_machine
 
 LOG_FOLDER = "logs"
 LOG_FILE = "easel.log"
@@ -140,7 +140,7 @@ def log_to_console(level: str, secrets: Secrets = frozenset) -> None:
 
     secrets: what must not stand in it, beside what the environment holds.
     """
-    _compose(level, _ForPeople(Redactor(secrets=secrets)))
+    _compose(level, _ForPeople(Redactor(secrets=secrets, home=whose_machine().home)))
 
 
 def log_to_web_process(level: str) -> None:
@@ -219,7 +219,7 @@ def log_to_file(
     with suppress(OSError):  # the first line that can't be written says so
         folder.mkdir(parents=True, exist_ok=True)
     handler = _LogFile(folder / LOG_FILE, file_bytes, old_files)
-    handler.setFormatter(_ForPrograms(Redactor(secrets=secrets), "web"))
+    handler.setFormatter(_ForPrograms(Redactor(secrets=secrets, home=whose_machine().home), "web"))
     handler.addFilter(_Annotate())
     root = logging.getLogger()
     root.addHandler(handler)

@@ -240,13 +240,14 @@ def convert(
     model: Annotated[str, _argument(Convert, "model")],
     precision: Annotated[str, _option(Convert, "precision")] = "fp16",
     averages: Annotated[str, _option(Convert, "averages")] = "drop",
+    form: Annotated[str, _option(Convert, "form")] = "as it is",
     name: Annotated[str, _option(Convert, "name")] = "",
     data_dir: DataDir = None,
     models_dir: ModelsDir = None,
 ) -> None:
-    """Write a model anew as safetensors, in other numbers, with or without EMA weights."""
+    """Write a model anew as safetensors, in other numbers, as a single file, with or without EMA weights."""
     with _bench(data_dir, models_dir) as bench:
-        _order(bench, {"kind": "convert", "model": model, "precision": precision, "averages": averages, "name": name})
+        _order(bench, {"kind": "convert", "model": model, "precision": precision, "averages": averages, "form": form, "name": name})
 
 
 @models_cli.command("bake-vae")

@@ -8,7 +8,12 @@ import re
 import socket
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
+
+from webui.access_tokens import SHAPE
+from webui.errors import EaselError
 
 REMOVED = "[removed]"
 
@@ -35,6 +40,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     # A signed address (of a bucket, say) opens what it names.
     (re.compile(r"(?P<head>[?&](?:sig|signature|x-amz-[\w-]+|key|auth|code)=)[^\s&#'\"]+", re.IGNORECASE), rf"\g<head>{REMOVED}"),
     (re.compile(r"\b(?:hf_|ghp_|gho_|ghs_|ghu_|github_pat_|glpat-|sk-|pk-|r8_|xox[abprs]-|AKIA|ASIA|AIza|npm_|pypi-)[\w-]{8,}"), REMOVED),
+    (SHAPE, REMOVED),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), REMOVED),
 )
 
@@ -73,9 +79,13 @@ Secrets = Callable[[], Collection[str]]
 
 
 class Redactor:
-    """Takes secrets out of texts: by their shape, by the name before them, those that the environment holds, and those that are told."""
+    """Takes secrets out of texts: by their shape, by the name before them, those that the environment holds, and those that are told.
 
-    def __init__(self, environment: Mapping[str, str] = os.environ, secrets: Secrets = frozenset) -> None:
+    home: a folder that is written as ~, since its name mostly is that of a person.
+    """
+
+    def __init__(self, environment: Mapping[str, str] = os.environ, secrets: Secrets = frozenset, home: str = "") -> None:
+        self._home = _home_pattern(home)
         self._in_environment = _secrets_in(environment)
         self._secrets = secrets
         self._told: Collection[str] = frozenset()
@@ -91,7 +101,7 @@ class Redactor:
             text = self._known.sub(REMOVED, text)
         for pattern, instead in _SHAPES:
             text = pattern.sub(instead, text)
-        return text
+        return text if self._home is None else self._home.sub("~", text)
 
 
 class ReportRedactor:
@@ -109,7 +119,7 @@ class ReportRedactor:
     ) -> None:
         self._secrets = Redactor(environment, secrets)
         self._pictures = [_path_pattern(str(folder), r"(?:[\\/]+[^\r\n'\"]*|(?![\w.-]))") for folder in pictures_dirs]
-        self._home = _path_pattern(person.home, r"(?![\w.-])") if len(person.home) > 1 else None
+        self._home = _home_pattern(person.home)
         host = person.host.casefold()
         self._user = _any_of([person.user] if person.user.casefold() not in _NO_NAMES else [], whole_words=True)
         self._host = _any_of({name for name in (host, host.partition(".")[0]) if name not in _NO_NAMES}, whole_words=True)
@@ -140,6 +150,31 @@ def _any_of(texts: Iterable[str], *, whole_words: bool) -> re.Pattern[str] | Non
         return None
     either = "|".join(map(re.escape, ordered))
     return re.compile(rf"(?<![^\W_])(?:{either})(?![^\W_])" if whole_words else either, re.IGNORECASE if whole_words else 0)
+
+
+def _home_pattern(home: str) -> re.Pattern[str] | None:
+    return _path_pattern(home, r"(?![\w.-])") if len(home) > 1 else None
+
+
+@cache
+def _own_home() -> re.Pattern[str] | None:
+    return _home_pattern(whose_machine().home)
+
+
+def without_home(text: str) -> str:
+    """The text with ~ for the home folder of this process's account, whose name mostly is that of a person."""
+    home = _own_home()
+    return text if home is None else home.sub("~", text)
+
+
+def told(error: EaselError) -> dict[str, Any]:
+    """An error as whoever asks for something by the network may read it."""
+    return told_again(error.as_dict())
+
+
+def told_again(error: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of one that was kept as what `as_dict` made of it."""
+    return {name: without_home(value) if isinstance(value, str) else value for name, value in error.items()}
 
 
 def _path_pattern(path: str, rest: str) -> re.Pattern[str]:

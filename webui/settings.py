@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,16 @@ from webui.errors import SettingInvalid
 
 PROGRAM_ROOT = Path(__file__).resolve().parent.parent
 SETTINGS_FILE_NAME = "settings.yaml"
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9_])?|[0-9a-f:.]{2,45}")
+_ORIGIN = re.compile(r"https?://[a-z0-9._\[\]:-]{1,255}")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether that name or address is this machine as it calls itself."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def setting(default: Any, *, section: str, label: str, help: str, live: bool = False, unit: str = "", **bounds: Any) -> Any:
@@ -30,11 +41,51 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="EASEL_", frozen=True, extra="forbid")
 
     host: str = setting(
-        "127.0.0.1", section="Server", label="Address", help="Address to listen on. Only this machine until Easel has logins."
+        "127.0.0.1",
+        section="Server",
+        label="Address",
+        help="Address to listen on: 127.0.0.1 is this machine only, 0.0.0.0 (or --listen) is all its networks, for people with accounts.",
     )
     port: int = setting(7860, section="Server", label="Port", help="Port of the page and the API.", ge=1, le=65535)
+    listen_without_password: bool = setting(
+        False,
+        section="Server",
+        label="Listen without password",
+        help="Let everybody who reaches this machine's address use Easel, and its files, without an account. Dangerous.",
+    )
+    allowed_hosts: tuple[str, ...] = setting(
+        (),
+        section="Server",
+        label="Names",
+        help="Further names under which Easel may be opened, such as easel.example.com behind a reverse proxy.",
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        (),
+        section="Server",
+        label="Reverse proxies",
+        help="Addresses of reverse proxies that may say who asks and whether by https. Those on this machine always may.",
+    )
+    cors_allow_origins: tuple[str, ...] = setting(
+        (),
+        section="Server",
+        label="Other pages",
+        help="Web pages elsewhere whose scripts may use the API, such as https://tool.example.com.",
+    )
     data_dir: Path = setting(
         PROGRAM_ROOT / "data", section="Folders", label="Data folder", help="Folder for pictures, history, journal and settings.yaml."
+    )
+    database_url: str = setting(
+        "",
+        section="Folders",
+        label="Database",
+        help="Address of a PostgreSQL database for history and queue: postgresql://name@host/easel. Empty: a file in the data folder.",
+        max_length=500,
+    )
+    letters_index: bool = setting(
+        False,
+        section="Folders",
+        label="Index of letters",
+        help="Find words at once in scripts without spaces between them, as Chinese or Japanese. The index is made in the background.",
     )
     outputs_dir: Path | None = setting(
         None, section="Folders", label="Pictures folder", help="Folder for finished pictures. Usual: outputs in the data folder."
@@ -64,6 +115,13 @@ class Settings(BaseSettings):
         section="Folders",
         label="Hash models",
         help="Read every model file once, in the background and gently, for the hashes that other programs know it by.",
+    )
+    language: Literal["system", "en", "de"] = setting(
+        "system",
+        section="Page",
+        label="Language",
+        help="Language of the page; system is what the browser asks for. It is seen when the page is loaded again.",
+        live=True,
     )
     picture_format: Literal["png", "jpeg", "webp", "avif"] = setting(
         "png", section="Pictures", label="Format", help="How new pictures are saved. All of them carry their parameters.", live=True
@@ -125,6 +183,13 @@ class Settings(BaseSettings):
         unit="MP",
         ge=1,
         le=170,
+    )
+    remote_pictures: bool = setting(
+        False,
+        section="Pictures",
+        label="Pictures by address",
+        help="Programs may name a picture by its address in the internet instead of sending it. This machine's networks are never asked.",
+        live=True,
     )
     keep_uploads_hours: int = setting(
         168,
@@ -214,16 +279,48 @@ class Settings(BaseSettings):
 
     @field_validator("host")
     @classmethod
-    def _loopback_only(cls, value: str) -> str:
+    def _address(cls, value: str) -> str:
         if value == "localhost":
             return "127.0.0.1"
         try:
-            loopback = ipaddress.ip_address(value).is_loopback
+            ipaddress.ip_address(value)
         except ValueError:
-            loopback = False
-        if not loopback:
-            raise ValueError(f"Easel has no logins yet, so it listens on this machine only, not on {value}. Use 127.0.0.1")
+            raise ValueError(
+                f"{value[:80]!r} is no address. Use 127.0.0.1 for this machine only, or 0.0.0.0 for all its networks"
+            ) from None
         return value
+
+    @field_validator("allowed_hosts", "trusted_proxies", "cors_allow_origins", mode="before")
+    @classmethod
+    def _split_words(cls, value: Any) -> Any:
+        # The environment gives one string.
+        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        names = tuple(name.lower().rstrip(".").strip("[]") for name in value)
+        if wrong := next((name for name in names if not _HOST_NAME.fullmatch(name)), None):
+            raise ValueError(f"{wrong[:80]!r} is no name of a machine. Leave out https:// and the port")
+        return names
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxy_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for address in value:
+            try:
+                ipaddress.ip_network(address, strict=False)
+            except ValueError:
+                raise ValueError(f"{address[:80]!r} is no address. Write it like 10.0.0.5 or 10.0.0.0/24") from None
+        return value
+
+    @field_validator("cors_allow_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        origins = tuple(origin.lower().rstrip("/") for origin in value)
+        if wrong := next((origin for origin in origins if not _ORIGIN.fullmatch(origin)), None):
+            raise ValueError(f"{wrong[:80]!r} is no page's origin. Name each one, like https://tool.example.com")
+        return origins
 
     @field_validator("hugging_face_url", "civitai_url")
     @classmethod
@@ -252,6 +349,11 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute_all(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(path.expanduser().resolve() for path in value)
+
+    @property
+    def this_machine_only(self) -> bool:
+        """Whether nobody else can reach it: not by its address, and not by a name that a reverse proxy passes on."""
+        return is_loopback(self.host) and all(is_loopback(name) for name in self.allowed_hosts)
 
     @property
     def model_roots(self) -> tuple[Path, ...]:
@@ -321,7 +423,9 @@ class _YamlFile(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, Any]:
         given = self._init_settings() | {}
         data_dir = given.get("data_dir") or os.environ.get("EASEL_DATA_DIR") or Settings.model_fields["data_dir"].default
-        return read_settings_file(Path(data_dir).expanduser() / SETTINGS_FILE_NAME)
+        found = read_settings_file(Path(data_dir).expanduser() / SETTINGS_FILE_NAME)
+        # Values of add-ons are read when those are there: webui/studio/preferences.py.
+        return {name: value for name, value in found.items() if name != "extensions"}
 
 
 def last_good(path: Path) -> Path:

@@ -11,6 +11,7 @@ from file_server import FileServer, Served, file_server
 from model_files import kohya_lora, write_safetensors
 from playwright.sync_api import Browser, Locator, Page, expect
 from served import serving
+from small_checkpoint import make_checkpoint
 from test_weights import small
 from visiting import Visitor
 
@@ -21,13 +22,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(folder: Path) -> Iterator[str]:
-    """A server whose own models folder is a throwaway one, with two checkpoints that go together."""
+def files() -> Iterator[FileServer]:
+    with file_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path, files: FileServer) -> Iterator[str]:
+    """A server whose own models folder is a throwaway one, with two checkpoints that go together.
+
+    Its repositories lie on this machine, which it asks for nothing else.
+    """
     checkpoints = folder / "models" / "checkpoints"
     checkpoints.mkdir(parents=True)
     small(checkpoints, "ink", 1)
     small(checkpoints, "wool", 2)
-    with serving(folder) as address:
+    with serving(folder, hugging_face_url=files.url) as address:
         yield address
 
 
@@ -57,9 +67,9 @@ def page(visitor: Visitor) -> Page:
 
 
 @pytest.fixture
-def source() -> Iterator[FileServer]:
-    with file_server() as server:
-        yield server
+def source(files: FileServer) -> FileServer:
+    files.clear()
+    return files
 
 
 def card(page: Page, name: str) -> Locator:
@@ -78,6 +88,7 @@ def order(page: Page, name: str) -> Locator:
     return sheet(page).locator(".ez-order", has_text=name)
 
 
+@pytest.mark.slow
 def test_a_folder_is_looked_at_used_and_let_go(page: Page, tmp_path: Path) -> None:
     write_safetensors(tmp_path / "webui" / "models" / "Lora" / "theirs.safetensors", kohya_lora())
     head(page, "Add models")
@@ -127,6 +138,7 @@ def test_a_download_shows_its_licence_first_then_runs_and_is_listed(page: Page, 
     expect(order(page, "grain.safetensors")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_download_is_cancelled_and_resumed(page: Page, source: FileServer, tmp_path: Path) -> None:
     data = write_safetensors(tmp_path / "slow.safetensors", kohya_lora() | {"more": (1_000_000,)}).read_bytes()
     served = source.paths["/slow.safetensors"] = Served(data, pause=0.1)
@@ -172,6 +184,21 @@ def test_convert_and_vae_begin_with_the_model_they_were_opened_from(page: Page) 
     expect(order(page, "wool-vae.safetensors")).to_have_attribute("data-status", "done")
 
 
+@pytest.mark.slow
+def test_a_folder_becomes_a_single_file(page: Page, folder: Path) -> None:
+    make_checkpoint(folder / "models" / "checkpoints" / "a-folder")
+    head(page, "Convert")
+    form = sheet(page).get_by_role("form", name="Convert")
+    form.get_by_label("Model", exact=True).fill("a-folder")
+    form.get_by_label("Form", exact=True).select_option("single file")
+    form.get_by_role("button", name="Convert").click()
+    expect(order(page, "a-folder-fp16.safetensors")).to_have_attribute("data-status", "done")
+    form.get_by_label("Model", exact=True).fill("wool")
+    form.get_by_role("button", name="Convert").click()
+    expect(form).to_contain_text("wool is a single file already")
+
+
+@pytest.mark.slow
 def test_the_sheets_close_and_fit_a_narrow_window(page: Page) -> None:
     page.set_viewport_size({"width": 420, "height": 900})
     for words in ("Add models", "Merge", "VAE"):

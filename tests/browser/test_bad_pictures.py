@@ -62,6 +62,7 @@ def choose(page: Page, data: bytes, name: str) -> None:
         ("few.gif", saved(noise("P"), "GIF")),
     ],
 )
+@pytest.mark.slow
 def test_pictures_of_unusual_kinds_are_drawn_on(page: Page, name: str, data: bytes) -> None:
     open_page(page, "img2img")
     choose(page, data, name)
@@ -95,6 +96,7 @@ def test_what_is_no_picture_is_refused_at_once(page: Page, name: str, data: byte
     expect(canvas(page, "img2img").get_by_role("toolbar", name="Tools")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_a_mask_that_is_no_picture_is_refused_as_the_picture_is(page: Page) -> None:
     open_page(page, "Inpaint")
     page.locator("#ez-page-inpaint").get_by_role("button", name="Try it with an example").click()

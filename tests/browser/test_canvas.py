@@ -363,6 +363,7 @@ def drawn(page: Page) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(exported(page, "pictureFile"))).convert("RGB")).astype(int)
 
 
+@pytest.mark.slow
 def test_colour_is_painted_over_the_picture(page: Page) -> None:
     original = exported(page, "pictureFile")
     assert original == picture(*SIZE), "without a sketch it is the very file"

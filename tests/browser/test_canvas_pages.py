@@ -75,6 +75,7 @@ def results(page: Page, name: str = "inpaint") -> Locator:
     return page.locator(f"#ez-page-{name} .ez-results .ez-strip button.pic:not(.ez-wait)")
 
 
+@pytest.mark.slow
 def test_a_picture_is_sent_painted_on_and_drawn_anew(sent: Page) -> None:
     page = sent
     expect(prompt(page)).to_have_value("a round house")
@@ -107,6 +108,7 @@ def test_a_picture_is_sent_painted_on_and_drawn_anew(sent: Page) -> None:
     assert np.array_equal(mask(page), before)
 
 
+@pytest.mark.slow
 def test_a_second_generate_uploads_next_to_nothing(sent: Page) -> None:
     page = sent
     paint(page)
@@ -134,6 +136,7 @@ HAND_OVER = """async () => {
 }"""
 
 
+@pytest.mark.slow
 def test_from_history_zoomed_and_moved_strokes_land_under_the_pointer_and_stay(page: Page) -> None:
     """Pixel for pixel: over other pages, a reload, and steps back and forth."""
     generate(page, "a tall house", steps=2)
@@ -207,10 +210,12 @@ def test_a_result_stays_with_the_picture_it_was_made_from(sent: Page, server: Se
     expect(results(page).first).to_have_attribute("aria-current", "true")
 
 
+@pytest.mark.slow
 def test_undo_of_sending_to_an_empty_canvas_leaves_it_empty(sent: Page) -> None:
     page = sent
     page.locator(".ez-toast", has_text="Sent to Inpaint").get_by_role("button", name="Undo").click()
     expect(stage_picture(page)).to_be_visible()
+    expect(page.get_by_role("tab", name="txt2img")).to_have_attribute("aria-selected", "true")
     open_page(page, "Inpaint")
     inpaint = page.locator("#ez-page-inpaint")
     for _ in range(2):
@@ -223,6 +228,7 @@ def test_undo_of_sending_to_an_empty_canvas_leaves_it_empty(sent: Page) -> None:
     expect(inpaint.get_by_role("toolbar", name="Tools")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_the_film_of_a_result_is_looked_through(sent: Page) -> None:
     page = sent
     paint(page)
@@ -257,6 +263,7 @@ def test_send_to_from_history_and_back(page: Page) -> None:
     expect(prompt(page)).to_have_value("my own words")
 
 
+@pytest.mark.slow
 def test_img2img_with_a_sketch(page: Page) -> None:
     open_page(page, "img2img")
     page.locator("#ez-page-img2img").get_by_role("button", name="Try it with an example").click()
@@ -433,6 +440,7 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float], *, li
         page.mouse.up()
 
 
+@pytest.mark.slow
 def test_the_frame_is_dragged_and_the_mask_keeps_its_place(sent: Page) -> None:
     page = sent
     paint(page)
@@ -506,6 +514,7 @@ def test_a_picture_is_extended_without_a_mask_and_its_parameters_come_back(sent:
 # drawing in tiles
 
 
+@pytest.mark.slow
 def test_a_picture_is_enlarged_in_tiles(page: Page) -> None:
     generate(page, "a round house", steps=2)
     expect_picture(page, "a round house")
@@ -527,3 +536,30 @@ def test_a_picture_is_enlarged_in_tiles(page: Page) -> None:
     assert (made["tiled_drawing"], made["tiled_scale"], made["drawn_tile"]) == ("MultiDiffusion", 2, 64)
     open_page(page, "inpaint")
     expect(section).to_be_hidden()
+
+
+@pytest.mark.slow
+def test_generate_says_that_exactly_this_was_made_from_the_same_picture_and_mask(sent: Page) -> None:
+    page = sent
+    told = page.locator("#ez-page-inpaint .ez-made-before, .ez-made-before").locator("visible=true")
+    paint(page)
+    field(page, "seed").fill("77")
+    page.locator("#ez-generate").click()
+    expect(results(page)).to_have_count(1)
+    expect(told).to_contain_text("You made exactly this today")
+    page.keyboard.press("Control+z")  # the stroke
+    expect(told).to_have_count(0)
+    page.keyboard.press("Control+Shift+z")
+    expect(told).to_contain_text("You made exactly this today")
+    field(page, "seed").fill("")
+    expect(told).to_have_count(0)
+
+    open_page(page, "txt2img")
+    send(page, "img2img")
+    expect(canvas(page, "img2img").get_by_role("toolbar", name="Tools")).to_be_visible()
+    field(page, "seed").fill("78")
+    page.locator("#ez-generate").click()
+    expect(results(page, "img2img")).to_have_count(1)
+    expect(told).to_contain_text("You made exactly this today")
+    told.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("complementary", name="Picture")).to_contain_text("78")

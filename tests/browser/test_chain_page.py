@@ -76,6 +76,7 @@ def test_what_is_put_together_is_what_the_job_gets(section: Page, server: Server
     assert (format_["format"], format_["lossless"]) == ("WebP", True)
 
 
+@pytest.mark.slow
 def test_steps_are_moved_by_pointer_and_by_keys(section: Page, server: Server) -> None:
     page = section
     add(page, "Sharpen")
@@ -113,6 +114,7 @@ def test_steps_are_moved_by_pointer_and_by_keys(section: Page, server: Server) -
     assert [step["step"] for step in asked_by_last_job(server)] == ["sharpen", "sharpen", "resize", "format"]
 
 
+@pytest.mark.slow
 def test_it_stays_over_a_reload_and_comes_back_from_history(section: Page) -> None:
     page = section
     expect(summary(page)).to_have_attribute("data-sum", "Sharpen, Resize, Format")
@@ -184,6 +186,7 @@ def test_presets_are_kept_taken_renamed_carried_and_deleted(section: Page, serve
     expect(renamed).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_brings_its_usual_chain_and_takes_it_away(
     new_server: Callable[..., Server], new_visitor: Callable[..., Visitor]
 ) -> None:
@@ -226,8 +229,9 @@ def pick(page: Page, checkpoint: str) -> None:
 
 def test_a_step_without_a_model_says_which_file_to_put_where(page: Page) -> None:
     summary(page).click()
-    add(page, "Cut out")
-    expect(opened(page, "Cut out").get_by_role("note")).to_contain_text("models/cut_out")
+    for name, folder in (("Cut out", "models/cut_out"), ("Restore faces", "models/face_restorers")):
+        add(page, name)
+        expect(opened(page, name).get_by_role("note")).to_contain_text(folder)
 
 
 def test_it_can_be_used_by_keys_alone_and_in_a_narrow_window(new_visitor: Callable[..., Visitor], server: Server) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 
+import pytest
 from easel_page import expect_picture, field, generate, prompt, stage_picture
 from playwright.sync_api import Page, expect
 
@@ -53,7 +54,7 @@ def test_the_ways_to_end_a_job(page: Page) -> None:
     expect(page.locator(".ez-job").first).to_contain_text("Interrupted, 0 of 3 pictures")
 
     # Skip ends one picture and goes on; Interrupt keeps what is done.
-    generate(page, "three cats", pictures=3, steps=60)
+    generate(page, "three cats", pictures=3, steps=LONG)
     expect(page.locator(".ez-progress")).to_contain_text("Picture 1 of 3")
     page.get_by_role("button", name="Skip", exact=True).click()
     expect(page.locator(".ez-progress")).to_contain_text("Picture 2 of 3")
@@ -78,6 +79,7 @@ def test_a_waiting_job_can_be_cancelled_in_the_queue(page: Page) -> None:
     expect(page.locator(".ez-sheet")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_seeds_can_be_had_again(page: Page) -> None:
     generate(page, "a boat")
     expect_picture(page, "a boat")
@@ -110,6 +112,7 @@ def test_live_redraws_while_one_types_and_keeps_nothing(page: Page) -> None:
     expect(field(page, "seed")).to_have_value("")
 
 
+@pytest.mark.slow
 def test_the_arrow_keys_walk_along_the_session(page: Page) -> None:
     for words in ("older", "newer"):
         generate(page, words, steps=2)

@@ -6,6 +6,7 @@ import re
 import zipfile
 from collections.abc import Callable
 
+import pytest
 from easel_page import cell, field, make, no_sideways_scroll, prompt, search_for
 from playwright.sync_api import Locator, Page, expect
 from visiting import Server, Visitor
@@ -35,6 +36,7 @@ def found(page: Page, words: str, pictures: int) -> list[str]:
     return ids
 
 
+@pytest.mark.slow
 def test_marks_are_kept(page: Page, visitor: Visitor) -> None:
     [picture] = found(page, "echidna", 1)
     cell(page, picture).click()
@@ -74,6 +76,7 @@ def test_marks_reach_every_open_page(visitor: Visitor) -> None:
     expect(cell(there, picture)).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_the_trash_gives_back_what_it_took_and_asks_before_it_is_emptied(page: Page) -> None:
     first, second, third = found(page, "kookaburra", 3)
     cell(page, first).click()
@@ -131,6 +134,7 @@ def test_several_are_picked_and_changed_together(page: Page) -> None:
     expect(cells(page)).to_have_count(4)
 
 
+@pytest.mark.slow
 def test_picked_pictures_are_exported(page: Page) -> None:
     ids = found(page, "corella", 2)
     for picture in ids:
@@ -165,6 +169,7 @@ def test_the_keyboard_picks_and_lets_go(page: Page) -> None:
     expect(cell(page, ids[0])).to_be_focused()
 
 
+@pytest.mark.slow
 def test_picked_pictures_are_compared_and_scaled_together(page: Page) -> None:
     ids = found(page, "magpie", 3)
     for picture in ids:
@@ -241,6 +246,7 @@ def test_a_picture_that_is_dropped_opens_with_its_parameters(page: Page) -> None
     assert page.evaluate("document.querySelector('#ez-field-prompt textarea').value") == prompt_before
 
 
+@pytest.mark.slow
 def test_the_size_of_thumbnails_is_remembered(page: Page, visitor: Visitor) -> None:
     found(page, "plover", 2)
     width = "cell => cell.getBoundingClientRect().width"
@@ -253,6 +259,7 @@ def test_the_size_of_thumbnails_is_remembered(page: Page, visitor: Visitor) -> N
     assert cells(again).first.evaluate(width) > before * 1.4
 
 
+@pytest.mark.slow
 def test_in_a_narrow_window_filters_and_detail_are_sheets(server: Server, new_visitor: Callable[..., Visitor]) -> None:
     page = new_visitor(server, viewport={"width": 420, "height": 900}, has_touch=True).open()
     [picture] = make(page, "currawong")
@@ -271,3 +278,40 @@ def test_in_a_narrow_window_filters_and_detail_are_sheets(server: Server, new_vi
     expect(detail(page)).to_contain_text("currawong")
     detail(page).get_by_role("button", name="Close").click()
     expect(detail(page)).to_be_hidden()
+
+
+@pytest.mark.slow
+def test_a_second_picture_is_chosen_to_compare_with(page: Page) -> None:
+    ids = found(page, "galah", 3)
+    cell(page, ids[0]).click()
+    detail(page).get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Compare with").click()
+    asking = page.locator(".ez-second")
+    expect(asking).to_contain_text("Click the picture to compare with")
+    page.keyboard.press("Escape")
+    expect(asking).to_be_hidden()
+    detail(page).get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Compare with").click()
+    cell(page, ids[2]).click()
+    expect(page.locator(".ez-pair-stage .ez-pane")).to_have_count(2)
+    expect(asking).to_be_hidden()
+
+
+@pytest.mark.slow
+def test_what_comes_while_one_looks_further_down_moves_nothing(page: Page, visitor: Visitor) -> None:
+    make(page, "cockatiel", pictures=90)
+    search_for(page, "cockatiel")
+    expect(page.locator(".ez-history-tools [role=status]")).to_contain_text("90 of ")
+    expect(page.locator("#ez-history .ez-cell").nth(30)).to_be_attached()
+    page.evaluate("document.querySelector('#ez-history .ez-shelf').scrollTop = 300")
+    pill = page.locator(".ez-new-above")
+    seen = page.locator("#ez-history .ez-cell").nth(20)
+    identifier, before = seen.get_attribute("data-id"), seen.bounding_box()
+    other = visitor.open("/#txt2img")
+    make(other, "cockatiel new", pictures=3)
+    expect(pill).to_have_text("3 new pictures")
+    now = cell(page, str(identifier)).bounding_box()
+    assert before is not None and now is not None and abs(now["y"] - before["y"]) < 2
+    pill.click()
+    expect(pill).to_be_hidden()
+    expect(page.locator("#ez-history .ez-cell").first).to_have_attribute("title", "cockatiel new")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from easel_page import cell, make, search_box, search_for
 from playwright.sync_api import Locator, Page, expect
 from visiting import Visitor
@@ -136,3 +137,25 @@ def test_a_search_is_kept_found_again_and_removed_with_undo(page: Page, visitor:
     row.focus()
     page.keyboard.press("Delete")
     expect(row).to_have_count(0)
+
+
+@pytest.mark.slow
+def test_what_is_still_being_written_empties_nothing_and_says_nothing(page: Page) -> None:
+    make(page, "bandicoot 🏰 by a lake", pictures=2)
+    search_for(page, "bandicoot 🏰")
+    expect(cells(page)).to_have_count(2)
+    box = page.get_by_role("combobox", name="Search history")
+    problem = page.locator("#ez-search-problem")
+    for typed in ("la", "lak", '"by a la', "steps:", "steps:>", "seed:12", "model:nothing", "-l", "rating:>=", "after:20", "stepps:3"):
+        box.fill(typed)
+        page.wait_for_timeout(700)  # it is asked, and answered
+        expect(cells(page)).to_have_count(2)
+        expect(problem).to_be_hidden()
+    box.fill("-lake")
+    box.press("Enter")
+    expect(cells(page)).to_have_count(0)
+    page.get_by_role("button", name="Remove 🏰").click()
+    expect(chips(page)).to_have_text(["bandicoot", "-lake"])
+    box.fill("seed:12")
+    box.press("Enter")
+    expect(chips(page)).to_have_text(["bandicoot", "-lake", "seed:12"])

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from easel_page import cell, expect_picture, field, generate, no_sideways_scroll, open_history, prompt
 from playwright.sync_api import Locator, Page, expect
 from visiting import Server, Visitor
@@ -79,6 +80,7 @@ def test_the_strip_and_the_tree_lead_through_a_family(page: Page) -> None:
     expect(page).to_have_url(re.compile(f"{first['id']}$"))
 
 
+@pytest.mark.slow
 def test_a_whole_branch_is_replayed_from_the_tree(page: Page) -> None:
     *_, third = branch(page, "a branch")
     side = show(page, third)
@@ -87,6 +89,7 @@ def test_a_whole_branch_is_replayed_from_the_tree(page: Page) -> None:
     expect(side.locator(".ez-replay")).to_contain_text("Replayed: identical")
 
 
+@pytest.mark.slow
 def test_one_thing_is_changed_in_the_first_step_of_a_branch(page: Page) -> None:
     first, _, third = branch(page, "a change")
     side = show(page, third)
@@ -125,6 +128,7 @@ def compare(page: Page, *images: dict[str, Any]) -> None:
     expect(page.get_by_role("heading", name="Compare two pictures")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_two_pictures_are_compared_in_four_ways(page: Page) -> None:
     a, b = made(
         page,
@@ -159,6 +163,7 @@ def test_two_pictures_are_compared_in_four_ways(page: Page) -> None:
     page.get_by_label("Only differences").uncheck()
 
 
+@pytest.mark.slow
 def test_a_is_made_again_with_one_change_of_b(page: Page) -> None:
     a, b = made(page, {"prompt": "one of two", "seed": 5, "cfg_scale": 5}, {"prompt": "one of two", "seed": 8, "cfg_scale": 6})
     compare(page, a, b)

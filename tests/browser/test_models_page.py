@@ -96,6 +96,7 @@ def test_use_switches_takes_the_defaults_and_brings_it_into_memory(models: Page)
     expect(field(models, "steps")).to_have_value("7")
 
 
+@pytest.mark.slow
 def test_memory_shows_what_is_shared_and_lets_go(models: Page) -> None:
     for name in ("small", "easel-emoji"):
         details(models, name)
@@ -155,6 +156,7 @@ def test_the_sheet_beside_the_prompt_inserts_and_weighs(models: Page) -> None:
     expect(prompt(models)).to_have_value("")
 
 
+@pytest.mark.slow
 def test_names_and_notes_are_text(models: Page) -> None:
     show(models, "LoRA")
     about = details(models, EVIL)
@@ -207,6 +209,7 @@ def test_words_weight_and_switch_are_written_beside_the_file(models: Page, stock
     expect(prompt(models)).to_have_value("<lora:plain:0.5>")
 
 
+@pytest.mark.slow
 def test_what_the_fields_say_becomes_a_checkpoints_defaults(models: Page, stocked: Server) -> None:
     models.get_by_role("tab", name="txt2img").click()
     field(models, "steps").fill("13")
@@ -267,6 +270,7 @@ def test_a_preview_comes_from_a_file_or_the_history(models: Page, stocked: Serve
     expect(about).to_contain_text("Drop a picture here")
 
 
+@pytest.mark.slow
 def test_hundreds_are_drawn_as_one_scrolls_and_are_one_stop_for_tab(models: Page) -> None:
     show(models, "LoRA")
     expect(card(models, "many-000")).to_be_visible()
@@ -333,6 +337,7 @@ def test_what_cannot_be_used_says_why(models: Page) -> None:
     expect(card(models, "small")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_file_that_comes_or_goes_is_shown(models: Page, stocked: Server) -> None:
     show(models, "VAE")
     expect(card(models, "bright")).to_be_visible()
@@ -345,6 +350,7 @@ def test_a_file_that_comes_or_goes_is_shown(models: Page, stocked: Server) -> No
     expect(card(models, "late")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_quick_settings_are_the_fields(models: Page) -> None:
     models.locator(".ez-quick-button").click()
     panel = models.get_by_role("dialog", name="VAE and clip skip")
@@ -363,6 +369,7 @@ def test_quick_settings_are_the_fields(models: Page) -> None:
     expect(models.locator(".ez-quick-button")).to_have_attribute("aria-label", "VAE bright, clip skip 2")
 
 
+@pytest.mark.slow
 def test_it_fits_a_telephone(new_visitor: Callable[..., Visitor], stocked: Server) -> None:
     page = new_visitor(stocked, viewport={"width": 390, "height": 800}).open()
     page.get_by_role("button", name="More tabs").click()

@@ -34,6 +34,7 @@ def test_a_closed_page_loses_nothing(visitor: Visitor) -> None:
     expect_picture(again, "made alone")
 
 
+@pytest.mark.slow
 def test_many_tabs_stay_live_during_a_job(visitor: Visitor) -> None:
     tabs = [visitor.open() for _ in range(TABS)]
     generate(tabs[0], "for everyone", pictures=2, steps=60)

@@ -6,6 +6,7 @@ import base64
 import io
 from pathlib import Path
 
+import pytest
 from easel_page import expect_picture, field, generate, prompt
 from PIL import Image, PngImagePlugin
 from playwright.sync_api import Page, expect
@@ -72,6 +73,7 @@ def test_ctrl_up_and_down_change_the_weight_at_the_caret(page: Page) -> None:
     expect(field(page, "prompt")).to_be_focused()
 
 
+@pytest.mark.slow
 def test_a_bracket_at_the_caret_shows_its_partner(page: Page) -> None:
     prompt(page).fill("a ((red) fox) (x")
     select(page, 13, 13)

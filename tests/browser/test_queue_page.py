@@ -280,6 +280,7 @@ def test_clear_has_a_way_back_and_pause_says_so_on_every_page(line: Line) -> Non
     expect(banner).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_generate_forever_goes_on_until_it_is_ended(line: Line) -> None:
     page = line.page
 
@@ -404,6 +405,7 @@ def test_notices_the_worker_and_notes_of_a_job_are_shown_as_text(line: Line) -> 
     expect(banners).to_have_count(1)
 
 
+@pytest.mark.slow
 def test_two_thousand_waiting_jobs_are_a_few_rows(line: Line) -> None:
     page = line.page
     for start in (0, 1000):

@@ -80,9 +80,34 @@ def test_what_is_read_at_start_says_how_to_change_it_and_search_finds(visitor: V
     expect(setting(page, "data_dir")).to_contain_text("the command line")
     expect(setting(page, "data_dir").locator("input")).to_have_count(0)
     page.get_by_label("Find a setting").fill("overtake")
-    expect(page.locator(".ez-setting")).to_have_count(1)
+    expect(page.locator(".ez-setting[data-name]")).to_have_count(1)
     page.get_by_label("Find a setting").fill("no such thing")
     expect(page.locator("#ez-settings")).to_contain_text("No setting is called that")
+
+
+def test_what_differs_is_shown_and_a_file_is_taken_whole_or_not_at_all(visitor: Visitor, tmp_path: Path) -> None:
+    page = open_settings(visitor.open())
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text("save_grids: true\npicture_quality: 71\nport: 1\n")
+    bad.write_text("save_grids: true\npicture_quality: 500\nno_such: 1\n")
+    chooser = page.locator("#ez-settings input[type=file]")
+    chooser.set_input_files(bad)
+    sheet = page.locator("#ez-sheet, .ez-sheet").filter(has_text="Import settings")
+    expect(sheet).to_contain_text("Line 2")
+    expect(sheet).to_contain_text("Line 3")
+    expect(setting(page, "save_grids").get_by_role("switch")).to_have_attribute("aria-checked", "false")
+    chooser.set_input_files(good)
+    expect(sheet).to_contain_text("Port is read at start only")
+    sheet.get_by_role("button", name="Import").click()
+    expect(setting(page, "picture_quality").locator("input")).to_have_value("71")
+    expect(setting(page, "picture_quality")).to_contain_text("from settings.yaml")
+    page.locator(".ez-settings-acts").get_by_role("button", name="changed").click()
+    expect(setting(page, "save_grids")).to_be_visible()
+    expect(setting(page, "sidecar")).to_have_count(0)
+    page.locator(".ez-settings-acts").get_by_role("button", name="Undo").click()
+    expect(page.locator(".ez-toast").last).to_contain_text("Taken back")
+    expect(setting(page, "save_grids")).to_have_count(0)
+    visitor.trouble = [line for line in visitor.trouble if "422" not in line]
 
 
 def test_settings_fit_a_telephone(new_visitor, server: Server) -> None:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from easel_page import expect_picture, generate, no_sideways_scroll
 from playwright.sync_api import Locator, Page, expect
 from visiting import Server, Visitor
@@ -60,6 +61,7 @@ def test_every_check_stands_there_with_its_state_as_word_and_sign(visitor: Visit
     expect(page.locator(".ez-setting").first).to_be_visible()
 
 
+@pytest.mark.slow
 def test_check_again_reads_everything_and_says_how_far_it_is(visitor: Visitor, server: Server) -> None:
     page, other = visitor.open(), open_system(visitor.open())
     generate(page, "a red apple")

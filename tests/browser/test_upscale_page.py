@@ -200,6 +200,7 @@ def test_many_are_dropped_and_each_says_what_became_of_it(page: Page, visitor: V
     expect(panel(page)).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_a_folder_is_named_interrupted_and_resumed(page: Page, tmp_path: Path, visitor: Visitor) -> None:
     for number in range(40):
         (tmp_path / f"frame{number}.png").write_bytes(png((number * 6, 40, 90)))
@@ -232,6 +233,7 @@ def test_a_folder_is_named_interrupted_and_resumed(page: Page, tmp_path: Path, v
     visitor.trouble[:] = [trouble for trouble in visitor.trouble if "409" not in trouble]
 
 
+@pytest.mark.slow
 def test_pictures_of_history_are_chosen_with_the_keyboard(page: Page) -> None:
     generate(page, "two foxes", pictures=3, steps=1)
     expect(page.locator("#ez-stage .ez-progress")).to_have_count(0)
@@ -292,6 +294,7 @@ def test_a_waiting_one_is_changed_in_line(page: Page) -> None:
     assert newest(page)["width"] == 96
 
 
+@pytest.mark.slow
 def test_on_a_phone_nothing_stands_over(new_visitor: Any, server: Any) -> None:
     page = new_visitor(server, viewport={"width": 420, "height": 900}).open()
     page.evaluate("location.hash = 'upscale'")
@@ -301,3 +304,21 @@ def test_on_a_phone_nothing_stands_over(new_visitor: Any, server: Any) -> None:
     assert stage and asking and stage["y"] < asking["y"]
     upscale(page).get_by_role("radio", name="Scale to").click()
     assert no_sideways_scroll(page)
+
+
+@pytest.mark.slow
+def test_it_says_that_exactly_this_was_made(page: Page) -> None:
+    open_upscale(page)
+    put_in(page, size=(40, 24))
+    upscale(page).get_by_label("Upscaler", exact=True).select_option("Nearest")
+    upscale(page).get_by_role("radio", name="2 ×").click()
+    told = upscale(page).locator(".ez-made-before")
+    expect(plan(page)).to_contain_text("80 × 48")
+    expect(told).to_be_hidden()
+    go(page).click()
+    expect(told).to_contain_text("You made exactly this today")
+    upscale(page).get_by_role("radio", name="4 ×").click()
+    expect(told).to_be_hidden()
+    upscale(page).get_by_role("radio", name="2 ×").click()
+    told.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("complementary", name="Picture")).to_contain_text("80")

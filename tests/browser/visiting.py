@@ -15,7 +15,7 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, expect
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 60
+START_SECONDS = 180
 FAST_STEP = "0.02"
 STORED = re.compile(r"/api/v1/images/[0-9a-f]{64}$")
 """Addresses of the image store, which a page asks before it sends anything."""

@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
+from webui.engine.device import Device
 from webui.generation.events import Picture
 from webui.workshop.child import Job, Teller, run
 
 from .drawing import CHECKPOINT, Recorder, digests, job, pixels
-from .tiny_checkpoints import sd1
+from .test_families import drawn
+from .tiny_checkpoints import flux, save_parts_of_flux, sd1
 
 SIZE: dict[str, Any] = {"steps": 4}
 
@@ -70,3 +73,15 @@ def test_a_merge_with_itself_draws_the_same_picture(recorder: Recorder, tmp_path
     twin = shutil.copytree(CHECKPOINT, tmp_path / "twin")
     merged = made(tmp_path, {"kind": "merge", "first": "e", "second": "t", "vae": "merge"}, "merged", first=CHECKPOINT, second=twin)
     assert difference(recorder, CHECKPOINT, merged) < 0.5
+
+
+@pytest.mark.slow
+def test_a_packed_transformer_draws_what_it_draws_unpacked(tmp_path: Path, device: Device) -> None:
+    tiny = flux(prefix="model.diffusion_model.")
+    save_parts_of_flux(tiny, tmp_path)
+    path = tiny.save(tmp_path / "flux.safetensors")
+    packed = made(tmp_path, {"kind": "convert", "model": "f", "precision": "Q8_0"}, "packed.gguf", model=path)
+    unpacked = made(tmp_path, {"kind": "convert", "model": "p", "precision": "fp32"}, "unpacked.safetensors", model=packed)
+    latents = [drawn(one, tmp_path, device)[0] for one in (packed, unpacked, path)]
+    assert torch.equal(latents[0], latents[1])
+    assert 0 < float((latents[0] - latents[2]).abs().max()) < 0.1 * float(latents[2].abs().max())

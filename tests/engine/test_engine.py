@@ -301,8 +301,8 @@ def test_hooks_change_steps_and_pictures(device: Device, family: StableDiffusion
         def image_ready(self, image: Image.Image, context: DenoiseContext) -> Image.Image:
             return image.resize((32, 32)).convert("L")
 
-        def notes(self) -> list[str]:
-            return ["something happened"]
+        def told(self) -> list[Note]:
+            return [Note("something happened")]
 
     spec = job(width=64, height=64)
     events = Recorder(engine_with(Changing(), device, family)).run(spec)

@@ -12,9 +12,10 @@ from PIL import Image
 
 from training.edges import edges_of
 from training.measure_edges import overlap
+from training.measure_gold import gold_share
 from webui.generation.control import ControlUnit
 from webui.generation.events import Picture, WorkerEvent
-from webui.generation.job import ControlUse, JobSpec
+from webui.generation.job import ControlUse, JobSpec, LoraUse
 from webui.settings import PROGRAM_ROOT
 
 from .drawing import CHECKPOINT, job, pixels
@@ -22,6 +23,7 @@ from .drawing import CHECKPOINT, job, pixels
 MODELS = PROGRAM_ROOT / "models"
 INK = MODELS / "checkpoints" / "easel-ink"
 EDGES = MODELS / "controlnet" / "easel-emoji-edges"
+GOLD = MODELS / "loras" / "easel-gold.safetensors"
 
 Run = Callable[[JobSpec], list[WorkerEvent]]
 
@@ -78,3 +80,19 @@ def test_edges_are_followed(run: Run, tmp_path: Path) -> None:
         gained.append(overlap(given[..., 0], edges_of(Image.fromarray(led(1.0)))[..., 0]))
         gained[-1] -= overlap(given[..., 0], edges_of(Image.fromarray(without))[..., 0])
     assert np.mean(gained) > 0.1, gained
+
+
+def test_gold_moves_colours_and_weight_0_leaves_every_byte(run: Run) -> None:
+    gained = []
+    for seed, words in enumerate(("red heart on a white background", "strawberry on a white background", "robot on an orange background")):
+        plain = job(words, steps=8, seed=seed)
+        without = drawn(run, plain)
+
+        def cast(weight: float, spec: JobSpec = plain) -> np.ndarray:
+            use = LoraUse(GOLD.stem, str(GOLD), text_encoder_weight=weight, unet_weight=weight)
+            request = spec.request.model_copy(update={"prompt": f"{spec.drawn.prompt} <lora:{GOLD.stem}:{weight:g}>"})
+            return drawn(run, replace(spec, request=request, loras=(use,)))
+
+        assert np.array_equal(cast(0.0), without)
+        gained.append(gold_share(cast(1.0)) - gold_share(without))
+    assert np.mean(gained) > 0.05, gained

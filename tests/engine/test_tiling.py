@@ -114,12 +114,17 @@ def test_rolled_noise_is_a_rolled_picture(tiny: StableDiffusion, monkeypatch: py
 
 
 def test_the_shipped_checkpoints_pictures_wrap(recorder: Recorder) -> None:
-    """Across the seam neighbours differ about as much as inside; without tiling they differ clearly more."""
-    fields: dict[str, Any] = {"prompt": "tree leaves and flowers pattern", "steps": 8, "cfg_scale": 4.0, "seed": 3}
-    seams = {tiling: [seam(pixels(drawn(recorder, tiling=tiling, **fields)), axis) for axis in (1, 0)] for tiling in ("Off", "X and Y")}
-    print("difference across the seam over that inside, along x and y:", seams)
-    assert max(seams["X and Y"]) < 1.5
-    assert max(seams["Off"]) > 2 * max(seams["X and Y"])
+    """Across the seam neighbours differ about as much as inside; without tiling they differ clearly more. The mean of four pictures."""
+    fields: dict[str, Any] = {"prompt": "tree leaves and flowers pattern", "steps": 8, "cfg_scale": 4.0}
+
+    def mean_seam(tiling: str) -> float:
+        pictures = [pixels(drawn(recorder, tiling=tiling, seed=seed, **fields)) for seed in (3, 4, 5, 6)]
+        return float(np.mean([seam(picture, axis) for picture in pictures for axis in (0, 1)]))
+
+    plain, wrapped = mean_seam("Off"), mean_seam("X and Y")
+    print(f"difference across the seam over that inside: {plain:.2f} without tiling, {wrapped:.2f} with")
+    assert wrapped < 1.6
+    assert plain > 2 * wrapped
 
 
 def test_a_vae_that_decodes_in_tiles_is_shown_the_other_side(tiny: StableDiffusion) -> None:

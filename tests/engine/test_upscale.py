@@ -23,7 +23,7 @@ from webui.engine.memory.exhaustion import OutOfMemory
 from webui.engine.upscale import enlarge, enlarge_with_less, plan_way
 from webui.errors import AdapterUnusable, GenerationFailed
 from webui.generation.events import Finishing, Interrupted, Note, Stage
-from webui.planning.tiles import Tiling, spans
+from webui.planning.tiles import TileAppetite, Tiling, spans
 
 from .drawing import CHECKPOINT, Recorder, job
 from .test_finishing import colourful, only, run, upscale_job
@@ -215,6 +215,8 @@ def test_over_the_engine(shared_engine: Engine, tmp_path: Path) -> None:
     assert tiles[1].text == "Enlarging with tiny-Compact: tile 2 of 4"
     picture = only(events)
     assert (picture.width, picture.height) == (100, 60)
+    appetite = TileAppetite(**picture.facts["tile_appetites"]["tiny-Compact"])
+    assert appetite.told((90, 70), Tiling(64, 16)) == "4 tiles of 64 px, overlapping by 16", "what the next one does is known"
     (part,) = [part for part in shared_engine.in_memory().parts if part["kind"] == "upscaler"]
     assert (part["part"], part["in_use"], part["checkpoints"]) == ("tiny-Compact.safetensors (upscaler)", True, [str(path)])
     again = run(shared_engine, replace(spec, job_id="again"))

@@ -8,34 +8,12 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from training.measure_emoji import THINGS, ground_of, nearest_colour
 from training.pictures import COLOURS
 from webui.generation.events import Picture, WorkerEvent
 from webui.generation.job import JobSpec
 
 from .drawing import job, pixels
-
-THINGS = (
-    "a red apple",
-    "a cat face",
-    "a dog face",
-    "a strawberry",
-    "a sunflower",
-    "a frog",
-    "a pumpkin",
-    "a guitar",
-    "a heart",
-    "a cactus",
-)
-BORDER = 6
-
-
-def border_colour(picture: Picture) -> str:
-    """The named colour nearest to the median of the picture's border."""
-    image = pixels(picture)
-    inside = np.ones(image.shape[:2], bool)
-    inside[BORDER:-BORDER, BORDER:-BORDER] = False
-    median = np.median(image[inside], axis=0)
-    return min(COLOURS, key=lambda name: float(np.linalg.norm(median - np.array(COLOURS[name]))))
 
 
 def _share_right(run: Callable[[JobSpec], list[WorkerEvent]], things: Sequence[str], colours: Sequence[str], steps: int) -> float:
@@ -44,7 +22,7 @@ def _share_right(run: Callable[[JobSpec], list[WorkerEvent]], things: Sequence[s
     for seed, (thing, colour) in enumerate(pairs):
         events = run(job(f"{thing} on a {colour} background", steps=steps, seed=seed))
         (picture,) = [event for event in events if isinstance(event, Picture)]
-        if (seen := border_colour(picture)) != colour:
+        if (seen := nearest_colour(ground_of(pixels(picture)))) != colour:
             wrong.append(f"{thing} on {colour}: {seen}")
     print(f"{len(pairs) - len(wrong)} of {len(pairs)} borders have the colour named; wrong: {wrong or 'none'}")
     return 1 - len(wrong) / len(pairs)

@@ -147,3 +147,73 @@ def _amused(path: Path) -> None:
 
 
 TINY_PIPELINES: Mapping[str, Callable[[Path], None]] = {"pixart": _pixart, "auraflow": _auraflow, "sana": _sana, "amused": _amused}
+
+
+def _x4(path: Path) -> None:
+    """Stable Diffusion's x4 upscaler: the picture beside the latents, the level of its noise as a class."""
+    import diffusers
+
+    unet = _seeded(
+        lambda: diffusers.UNet2DConditionModel(
+            block_out_channels=(32, 32),
+            layers_per_block=1,
+            sample_size=32,
+            in_channels=7,
+            out_channels=4,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            cross_attention_dim=64,
+            attention_head_dim=8,
+            use_linear_projection=True,
+            num_class_embeds=100,
+        )
+    )
+    vae = made(
+        "vae", **{name: sizes[:3] if isinstance(sizes, tuple) else sizes for name, sizes in VAE_SIZES.items()}, scaling_factor=0.08333
+    )
+    diffusers.StableDiffusionUpscalePipeline(
+        vae,
+        clip(64, 2, "gelu"),
+        clip_tokenizer(OPENAI_PAD),
+        unet,
+        diffusers.DDPMScheduler(),
+        diffusers.DDIMScheduler(prediction_type="v_prediction"),
+        max_noise_level=99,
+    ).save_pretrained(path)
+
+
+def _x2(path: Path) -> None:
+    """The x2 upscaler of latents: blocks and preconditioning of Karras et al. 2022."""
+    import diffusers
+
+    unet = _seeded(
+        lambda: diffusers.UNet2DConditionModel(
+            act_fn="gelu",
+            attention_head_dim=8,
+            norm_num_groups=None,
+            block_out_channels=(32, 32, 64, 64),
+            layers_per_block=1,
+            time_cond_proj_dim=192,
+            conv_in_kernel=1,
+            conv_out_kernel=1,
+            cross_attention_dim=64,
+            down_block_types=("KDownBlock2D", *("KCrossAttnDownBlock2D",) * 3),
+            up_block_types=(*("KCrossAttnUpBlock2D",) * 3, "KUpBlock2D"),
+            in_channels=8,
+            out_channels=5,
+            mid_block_type=None,
+            only_cross_attention=False,
+            resnet_time_scale_shift="scale_shift",
+            time_embedding_type="fourier",
+            timestep_post_act="gelu",
+        )
+    )
+    vae = made("vae", **VAE_SIZES, latent_channels=4, scaling_factor=0.18215)
+    scheduler = diffusers.EulerDiscreteScheduler(prediction_type="sample")
+    diffusers.StableDiffusionLatentUpscalePipeline(vae, clip(64, 2, "gelu"), clip_tokenizer(OPENAI_PAD), unet, scheduler).save_pretrained(
+        path
+    )
+
+
+DRAWING_UPSCALERS: Mapping[str, tuple[int, Callable[[Path], None]]] = {"x4": (4, _x4), "x2": (2, _x2)}
+"""Upscalers that draw: how many times as large they make a picture, and what writes one."""

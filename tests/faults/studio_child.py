@@ -60,7 +60,7 @@ def work(data_dir: str, models_dir: str, submit: str, told: str, recipe: str = "
     while (
         studio.waiting_count()
         or studio.queue.page(0, 1)["running"]
-        or studio._journal.running()
+        or studio._machine._journal.running()
         or any(entry["status"] == "active" for entry in studio.batches.all())
     ):
         time.sleep(0.05)

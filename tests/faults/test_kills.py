@@ -112,7 +112,7 @@ def is_whole(path: Path) -> bool:
 
 
 @pytest.mark.parametrize(
-    "kills", [pytest.param(120, id="120"), pytest.param(1000, id="1000", marks=[pytest.mark.slow, pytest.mark.timeout(1200)])]
+    "kills", [pytest.param(40, id="40"), pytest.param(1000, id="1000", marks=[pytest.mark.slow, pytest.mark.timeout(1200)])]
 )
 def test_nothing_finished_is_lost_by_kills(
     nursery: Nursery, kills: int, tmp_path: Path, models_dir: Path, capsys: pytest.CaptureFixture[str]

@@ -146,7 +146,7 @@ def held(path: Path) -> Iterator[Callable[[], None]]:
 def test_a_database_that_is_locked_holds_the_queue_and_nothing_is_lost(
     new_studio: Callable[..., Studio], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "_BUSY_MILLISECONDS", 50)
+    monkeypatch.setattr("webui.studio.dialects.sqlite._BUSY_MILLISECONDS", 50)
     monkeypatch.setattr("webui.studio.storage_guard.AGAIN_SECONDS", 0.02)
     studio = new_studio(FakeExecutor(step_seconds=0.05))
     job = studio.submit(parse_request(SMALL | {"batch_count": 2, "seed": 1}))

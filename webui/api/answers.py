@@ -89,6 +89,7 @@ class Image(BaseModel):
     source: Source | None = Field(description="The picture that it started from; null where that was words alone.")
     hires: bool = Field(description="Whether it had a hires pass.")
     finishing: list[dict[str, Any]] = Field(description="Steps that it was finished by, as a request has them.")
+    extensions: dict[str, dict[str, Any]] = Field(description="Values for add-ons that it was made with, by add-on id.")
     infotext: str = Field(description="AUTOMATIC1111's generation parameters.")
     width: int = Field(ge=1, description="Pixels.")
     height: int = Field(ge=1, description="Pixels.")
@@ -352,13 +353,27 @@ class WaitingJob(Job):
 
     starts_in: float | None = Field(ge=0, description="Seconds until it starts, as planned; null while that isn't known.")
     seconds: float | None = Field(ge=0, description="Seconds it will take; null while that isn't known.")
+    ahead: int = Field(ge=0, description="Jobs that run before it, also others'.")
+
+
+class QueuePerson(BaseModel):
+    """Somebody else whose jobs wait or run, as administrators see it."""
+
+    id: str
+    name: str
+    waiting: int = Field(ge=0, description="Their jobs that wait.")
+    running: int = Field(ge=0, description="Their jobs that run.")
+    paused: bool = Field(description="Their line is paused.")
 
 
 class QueueSummary(BaseModel):
-    """The queue in a few numbers."""
+    """Your queue in a few numbers."""
 
-    total: int = Field(ge=0, description="Waiting jobs.")
+    total: int = Field(ge=0, description="Your waiting jobs.")
     paused: bool
+    held: bool = Field(description="An administrator paused it, so you can't resume it.")
+    others: int = Field(ge=0, description="Waiting jobs of others, with whom you take turns.")
+    people: list[QueuePerson] = Field(description="Those others, told to administrators only.")
     forever: bool = Field(description="A job waits that is followed by another one each time it starts.")
     seconds: float | None = Field(ge=0, description="Seconds until all are done; null when nothing waits or that isn't known.")
 
@@ -455,6 +470,10 @@ class BatchPlan(BaseModel):
     height: int | None = Field(description="The same.")
     seconds: float | None = Field(description="About how many for all of them; null while that isn't known.")
     bytes: int = Field(ge=0, description="About how many on the disk.")
+    tiles: str = Field(
+        description="How the upscaler is tiled, of many pictures for the first; empty while that isn't known.",
+        examples=["6 tiles of 512 px, overlapping by 32", "the whole picture at once"],
+    )
     text: str = Field(examples=["120 pictures in about 4 min, 1.1 GB of disk"])
 
 
@@ -499,6 +518,41 @@ class HistoryPage(BaseModel):
     total: int | None = Field(ge=0, description="How many pictures there are in all; null for a search.")
     partial: bool = Field(description="The time was used up before the page was full: older pictures are searched with `before=next`.")
     searched_to: str | None = Field(description="How far back a partial page was searched: UTC, ISO 8601.")
+
+
+class Card(BaseModel):
+    """One picture as a grid shows it: some of the fields of an Image, and the same there."""
+
+    id: str
+    url: str
+    thumbnail: str
+    width: int = Field(ge=1, description="Pixels.")
+    height: int = Field(ge=1, description="Pixels.")
+    bytes: int = Field(ge=0, description="Size of the file.")
+    file: str
+    seed: str | None
+    prompt: str
+    kind: Literal["txt2img", "img2img", "inpaint", "upscale"]
+    hires: bool
+    source_name: str = Field(description="What an upscale's source was called; empty of other pictures.")
+    mean_colour: str = Field(pattern="^#[0-9a-f]{6}$")
+    created_at: str
+    favourite: bool
+    rating: int | None = Field(ge=1, le=5)
+    note: str
+    tags: list[str]
+    trashed: bool
+    tool: str | None
+
+
+class HistoryCards(BaseModel):
+    """Pictures as a grid shows them, newest first. All else as in a HistoryPage."""
+
+    items: list[Card]
+    next: str | None
+    total: int | None = Field(ge=0)
+    partial: bool
+    searched_to: str | None
 
 
 class HistoryCount(BaseModel):
@@ -578,6 +632,20 @@ class MarksBefore(BaseModel):
     """What was said of the pictures before. Sent back with PUT /history/images/marks it is said again."""
 
     before: list[Marks]
+
+
+class BulkSlice(BaseModel):
+    """A slice of an act on all that a search finds."""
+
+    done: int = Field(ge=0, description="How many pictures it was done with.")
+    next: str | None = Field(description="Sent again as `below` this goes on with the next slice; null at the end.")
+
+
+class BulkUndone(BaseModel):
+    """A slice of an act that is taken back."""
+
+    done: int = Field(ge=0, description="Of how many pictures.")
+    more: bool = Field(description="Send it again: there is more.")
 
 
 class Changed(BaseModel):
@@ -834,7 +902,10 @@ class PartInMemory(BaseModel):
     slot: str = Field(description="Which worker keeps it.")
     part: str = Field(description="Its file.")
     kind: str = Field(examples=["denoiser", "text_encoder", "vae"])
-    state: str = Field(description="device, RAM, or mapped: in the system's file cache, which takes it back when others need the room.")
+    state: str = Field(
+        description="device; pinned: in memory that is locked, so that the card fetches it quickly; RAM; or mapped: in the system's file "
+        "cache, which takes it back when others need the room."
+    )
     bytes: int = Field(ge=0)
     in_use: bool = Field(description="Whether it is at work, or kept to be at hand.")
     checkpoints: list[str] = Field(description="Names of those that have it: more than one share it.")
@@ -1076,13 +1147,14 @@ class SettingAnswer(BaseModel):
     help: str
     section: str
     unit: str
-    type: str = Field(description="choice, string, integer, number, boolean or array.")
+    type: str = Field(description="choice, string, integer, number, boolean, array (of texts), or other: nothing to edit by hand.")
     choices: list[str] | None
     minimum: float | None
     maximum: float | None
     default: Any
     value: Any
     live: bool = Field(description="It can be changed while Easel runs.")
+    source: Literal["default", "file", "environment", "command line"] = Field(description="Where its value comes from.")
     pinned_by: str | None = Field(description="What decides it instead of settings.yaml: the command line or the environment.")
 
 
@@ -1090,7 +1162,36 @@ class SettingsAnswer(BaseModel):
     """All settings. Send `revision` along with a change to be told of changes in between."""
 
     revision: str
+    file: str = Field(description="Where they are kept: a path on Easel's machine.")
+    undo: str | None = Field(description="What /settings/undo would take back, in words; null where nothing was changed since the start.")
     settings: list[SettingAnswer]
+
+
+class SettingChange(BaseModel):
+    """A setting that an import changes."""
+
+    name: str
+    label: str
+    section: str
+    before: Any
+    after: Any
+
+
+class SettingsLine(BaseModel):
+    """A line of a text of settings, and what is to be said of it."""
+
+    line: int = Field(ge=1, description="Its number, from 1.")
+    name: str = Field(description="The setting, where it is one.")
+    message: str
+    hint: str
+
+
+class SettingsImport(BaseModel):
+    """What an import changes, or would change."""
+
+    changes: list[SettingChange]
+    left_out: list[SettingsLine] = Field(description="Lines that are right, but are read at start only, or decided elsewhere.")
+    settings: SettingsAnswer = Field(description="All of them as they are now.")
 
 
 class ExamplePath(BaseModel):
@@ -1216,6 +1317,39 @@ class Offer(BaseModel):
     trigger_words: list[str]
     choices: list[OfferedFile]
     files: int = Field(ge=1, description="How many files that are: more than one where a diffusers folder is fetched whole.")
+
+
+class ModelSourceAnswer(BaseModel):
+    """A place of an add-on where models can be fetched from."""
+
+    extension: str
+    name: str
+    searches: bool = Field(description="Whether it can be searched; addresses of its own can be looked up either way.")
+
+
+class ModelSourceList(BaseModel):
+    """Those that add-ons offer."""
+
+    items: list[ModelSourceAnswer]
+
+
+class FoundModelAnswer(BaseModel):
+    """A model that such a place knows."""
+
+    extension: str
+    source: str = Field(description="What the place is called.")
+    title: str
+    address: str = Field(description="What to look up, and to download from.")
+    kind: str = Field(description="Kind of model; empty where nobody tells.")
+    detail: str
+    size: int | None = Field(ge=0, description="Bytes; null where nobody tells.")
+
+
+class FoundModelList(BaseModel):
+    """What was found, and which places could not be asked."""
+
+    items: list[FoundModelAnswer]
+    problems: list[str]
 
 
 class TokenHosts(BaseModel):
@@ -1445,3 +1579,215 @@ class FolderExport(BaseModel):
     written: int = Field(ge=0, description="Pictures that are new there.")
     there: int = Field(ge=0, description="Pictures that lay there already.")
     gone: int = Field(ge=0, description="Pictures whose file isn't there any more.")
+    next: str | None = Field(description="Sent again as `below` this copies the next slice of a search; null at the end.")
+
+
+class Me(BaseModel):
+    """Who asks."""
+
+    id: str = Field(description="Empty of the household, where nobody has an account.")
+    name: str = Field(description="Untrusted text.")
+    role: Literal["admin", "user"]
+    scopes: list[Literal["read", "generate", "admin"]] = Field(description="What this request may do: look; make pictures; everything.")
+    accounts: bool = Field(description="There are accounts: everybody logs in.")
+
+
+class PersonAnswer(BaseModel):
+    """An account."""
+
+    id: str
+    name: str = Field(description="Untrusted text.")
+    role: Literal["admin", "user"]
+    has_password: bool = Field(description="Without one only tokens open the door.")
+    disabled: bool = Field(description="Closed: neither logins nor tokens open the door.")
+    created: datetime
+    logins: int = Field(ge=0, description="Browsers that are logged in.")
+    tokens: int = Field(ge=0)
+
+
+class PeopleList(BaseModel):
+    """All accounts, by name."""
+
+    items: list[PersonAnswer]
+
+
+class TokenAnswer(BaseModel):
+    """A key of a program, without what it is."""
+
+    id: str
+    name: str = Field(description="Untrusted text.")
+    scopes: list[Literal["read", "generate", "admin"]]
+    created: datetime
+    used: datetime | None = Field(description="Last time, give or take a minute; null: never.")
+
+
+class TokenList(BaseModel):
+    """One's own tokens, the newest first."""
+
+    items: list[TokenAnswer]
+
+
+class NewToken(TokenAnswer):
+    """A token that was just made."""
+
+    token: str = Field(description="Shown once only.")
+
+
+class LoggedOut(BaseModel):
+    """Somebody was logged out everywhere."""
+
+    logins: int = Field(ge=0, description="Browsers that were logged in.")
+
+
+class AddOnContent(BaseModel):
+    """An element that an add-on declares: a field, a button, words, or what groups some. Text in it is text, never HTML."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: str = Field(
+        description="number, slider, choice, checkbox, text, image, mask, model, button, markdown, plot, gallery, row or group."
+    )
+    name: str = Field("", description="Of a field: the key of its value.")
+    label: str = ""
+    help: str = ""
+
+
+class AddOnPanel(BaseModel):
+    """A section of pages that make pictures. Its values are `extensions.<extension>` of a request."""
+
+    extension: str
+    key: str = Field(description="For calls.")
+    title: str
+    tabs: list[str] = Field(description="Pages: txt2img, img2img, inpaint, upscale.")
+    switch: str = Field(description="Name of the field that switches it on; empty for none.")
+    content: list[AddOnContent]
+
+
+class AddOnTab(BaseModel):
+    """A page of an add-on."""
+
+    extension: str
+    key: str
+    page: str = Field(description="Its name in the page's address.")
+    title: str
+    opens: bool = Field(description='Whether it wants to be told when somebody opens it: a call with the name "opened:".')
+    content: list[AddOnContent]
+
+
+class AddOnScript(BaseModel):
+    """A way of making many pictures of one request: POST /scripts/{id}/runs."""
+
+    extension: str
+    id: str
+    key: str
+    title: str
+    help: str
+    tabs: list[str]
+    content: list[AddOnContent]
+
+
+class AddOnEvent(BaseModel):
+    """An event of the page that an add-on wants to hear of."""
+
+    extension: str
+    key: str
+    component: str
+    event: str
+
+
+class AddOnAssets(BaseModel):
+    """Files that the page loads: GET /add-ons/{extension}/files/{name}."""
+
+    extension: str
+    scripts: list[str]
+    styles: list[str]
+
+
+class AddOnPage(BaseModel):
+    """All that the page draws of add-ons."""
+
+    panels: list[AddOnPanel]
+    tabs: list[AddOnTab]
+    scripts: list[AddOnScript]
+    events: list[AddOnEvent]
+    assets: list[AddOnAssets]
+
+
+class ScriptList(BaseModel):
+    """Scripts of add-ons."""
+
+    items: list[AddOnScript]
+
+
+class ScriptLayout(BaseModel):
+    """Names of columns, rows and sheets of a run's grid."""
+
+    columns: list[str]
+    rows: list[str]
+    sheets: list[str]
+
+
+class ScriptRun(BaseModel):
+    """A run of a script."""
+
+    id: Id
+    extension: str
+    script: str
+    title: str
+    status: Literal["active", "paused", "done", "failed", "cancelled"]
+    kind: str
+    values: dict[str, Any]
+    expected: int | None = Field(description="How many parts it said that there would be.")
+    total: int = Field(ge=0, description="Parts there are, or will be, as far as that is known.")
+    waiting: int = Field(ge=0)
+    running: int = Field(ge=0)
+    done: int = Field(ge=0)
+    failed: int = Field(ge=0)
+    cancelled: int = Field(ge=0)
+    layout: ScriptLayout | None
+    doing: str = Field(description="What the script says that it is at.")
+    kept: list[Id] = Field(description="Pictures that the script itself made: grids.")
+    error: ErrorDetail | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class ScriptPart(BaseModel):
+    """A request that a run had drawn."""
+
+    number: int = Field(ge=0)
+    label: str
+    at: list[int] = Field(description="Column, row and sheet; empty where it has no place of its own.")
+    job: Id
+    status: Literal["waiting", "running", "done", "failed", "cancelled"]
+    error: ErrorDetail | None
+    images: list[Id]
+
+
+class ScriptRunWithParts(ScriptRun):
+    """A run with its parts."""
+
+    parts: list[ScriptPart]
+
+
+class ScriptRunList(BaseModel):
+    """Runs, newest first."""
+
+    items: list[ScriptRun]
+
+
+class FieldPresetAnswer(BaseModel):
+    """Fields of a page, kept by name."""
+
+    name: str
+    page: Literal["txt2img", "img2img", "inpaint", "upscale"]
+    usual: bool = Field(description="What the page's fields are at a first visit.")
+    fields: dict[str, Any] = Field(description="As it was kept.")
+    usable: dict[str, Any] = Field(description="Those of them that can be used here.")
+    missing: list[str] = Field(description="What can't be used here, in words.")
+
+
+class FieldPresetList(BaseModel):
+    """Presets, by page and name."""
+
+    items: list[FieldPresetAnswer]

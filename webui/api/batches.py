@@ -11,6 +11,7 @@ from fastapi.responses import FileResponse, Response
 
 from webui.api import answers
 from webui.api.jobs import Limit, schema_of
+from webui.api.person import Asker
 from webui.api.problems import json_object, new_router, problems
 from webui.errors import InvalidRequest
 from webui.studio.batch_order import MOST_FILES, BatchOrder
@@ -74,21 +75,21 @@ def build_batch_router(studio: Studio) -> APIRouter:
         responses=problems(409, body=True),
         openapi_extra=schema_of(_order_schema()),
     )
-    async def submit_batch_of_files(request: Request) -> Any:
+    async def submit_batch_of_files(asker: Asker, request: Request) -> Any:
         """Take a batch. It is written down when this answers; its files go to the queue a few at a time, each as a job of its own.
 
         However Easel ends, it goes on where it stopped: no file is drawn on twice, and none is left out.
         """
         fields = await json_object(request)
-        return await _in_thread(lambda: studio.batches.submit(fields))
+        return await _in_thread(lambda: studio.of(asker).batches.submit(fields))
 
     @router.get("/batches", response_model=answers.BatchList, responses=problems())
-    def batches() -> Any:
+    def batches(asker: Asker) -> Any:
         """All batches, newest first. `batch` events bring them up to date."""
-        return {"items": studio.batches.all()}
+        return {"items": studio.of(asker).batches.all()}
 
     @router.post("/batches/look", response_model=answers.BatchLook, responses=problems(body=True), openapi_extra=schema_of(_LOOK))
-    async def look_into_folder(request: Request) -> Any:
+    async def look_into_folder(asker: Asker, request: Request) -> Any:
         """What a folder holds, and whether each picture has a mask; nothing is read yet."""
         body = {"mask_folder": "", **await json_object(request)}
         if set(body) != {"folder", "mask_folder"} or not all(isinstance(text, str) for text in body.values()):
@@ -98,57 +99,57 @@ def build_batch_router(studio: Studio) -> APIRouter:
                 allowed="folder, mask_folder",
                 hint="Send whole paths.",
             )
-        return await _in_thread(lambda: studio.batches.look(body["folder"], body["mask_folder"]))
+        return await _in_thread(lambda: studio.of(asker).batches.look(body["folder"], body["mask_folder"]))
 
     @router.post("/batches/plan", response_model=answers.BatchPlan, responses=problems(body=True), openapi_extra=schema_of(_PLAN))
-    async def plan_upscales(request: Request) -> Any:
+    async def plan_upscales(asker: Asker, request: Request) -> Any:
         """About how long upscales will take and how much of the disk, before they begin. Of a folder some files tell for all."""
         fields = await json_object(request)
-        return await _in_thread(lambda: studio.batches.plan(fields))
+        return await _in_thread(lambda: studio.of(asker).batches.plan(fields))
 
     @router.get("/batches/{batch_id}", response_model=answers.Batch, responses=problems(404))
-    def batch(batch_id: str) -> Any:
+    def batch(asker: Asker, batch_id: str) -> Any:
         """One batch."""
-        return studio.batches.batch(batch_id)
+        return studio.of(asker).batches.batch(batch_id)
 
     @router.delete("/batches/{batch_id}", status_code=204, response_class=Response, responses=problems(404, 409))
-    def remove_batch(batch_id: str) -> Response:
+    def remove_batch(asker: Asker, batch_id: str) -> Response:
         """Forget an ended batch. Its pictures and jobs stay."""
-        studio.batches.remove(batch_id)
+        studio.of(asker).batches.remove(batch_id)
         return Response(status_code=204)
 
     @router.get("/batches/{batch_id}/files", response_model=answers.BatchFiles, responses=problems(404))
-    def batch_files(batch_id: str, offset: FirstNumber = 0, limit: Limit = 60, state: State = None) -> Any:
+    def batch_files(asker: Asker, batch_id: str, offset: FirstNumber = 0, limit: Limit = 60, state: State = None) -> Any:
         """Files of a batch in order, with what became of each."""
-        return studio.batches.files(batch_id, offset, limit, state)
+        return studio.of(asker).batches.files(batch_id, offset, limit, state)
 
     @router.get(
         "/batches/{batch_id}/files/{number}/thumbnail",
         response_class=FileResponse,
         responses={200: {"content": {"image/webp": {}}, "description": "The file."}, **problems(404)},
     )
-    def batch_thumbnail(batch_id: str, number: FileNumber) -> FileResponse:
+    def batch_thumbnail(asker: Asker, batch_id: str, number: FileNumber) -> FileResponse:
         """A file as it is before it is drawn on: a WebP of at most 256 px."""
-        return FileResponse(studio.batches.thumbnail(batch_id, number), media_type="image/webp", headers=_KEPT_FOR_NOW)
+        return FileResponse(studio.of(asker).batches.thumbnail(batch_id, number), media_type="image/webp", headers=_KEPT_FOR_NOW)
 
     @router.post("/batches/{batch_id}/pause", response_model=answers.Batch, responses=problems(404, 409, body=True))
-    def pause_batch(batch_id: str) -> Any:
+    def pause_batch(asker: Asker, batch_id: str) -> Any:
         """Draw on no further file; the one that is being drawn goes on."""
-        return studio.batches.pause(batch_id)
+        return studio.of(asker).batches.pause(batch_id)
 
     @router.post("/batches/{batch_id}/resume", response_model=answers.Batch, responses=problems(404, 409, body=True))
-    def resume_batch(batch_id: str) -> Any:
+    def resume_batch(asker: Asker, batch_id: str) -> Any:
         """Go on where it was paused or cancelled."""
-        return studio.batches.resume(batch_id)
+        return studio.of(asker).batches.resume(batch_id)
 
     @router.post("/batches/{batch_id}/cancel", response_model=answers.Batch, responses=problems(404, 409, body=True))
-    def cancel_batch(batch_id: str) -> Any:
+    def cancel_batch(asker: Asker, batch_id: str) -> Any:
         """End it: what is being drawn ends at its next step, finished pictures stay."""
-        return studio.batches.cancel(batch_id)
+        return studio.of(asker).batches.cancel(batch_id)
 
     @router.post("/batches/{batch_id}/retry", response_model=answers.Batch, responses=problems(404, 409, body=True))
-    def retry_batch(batch_id: str) -> Any:
+    def retry_batch(asker: Asker, batch_id: str) -> Any:
         """Try the failed files again, once all others are done."""
-        return studio.batches.retry(batch_id)
+        return studio.of(asker).batches.retry(batch_id)
 
     return router

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from webui.api import answers
+from webui.api.person import Asker
 from webui.api.problems import new_router, problems
 from webui.generation.control import CONTROL_MODES, CONTROLNET, MOST_CONTROLS, ControlKind
-from webui.pictures.preprocessors import NONE, PREPROCESSORS, RESIZE_MODES, ResizeMode
+from webui.pictures.preprocessors import NONE, RESIZE_MODES, ResizeMode
 from webui.studio.studio import Studio
 
 _KEEP = {"cache-control": "private, max-age=86400"}
@@ -40,7 +41,7 @@ def build_control_router(studio: Studio) -> APIRouter:
                     "aliases": list(one.aliases),
                     "thresholds": [asdict(threshold) for threshold in one.thresholds],
                 }
-                for one in PREPROCESSORS
+                for one in studio.preprocessors()
             ],
             "resize_modes": list(RESIZE_MODES),
             "control_modes": list(CONTROL_MODES),
@@ -52,7 +53,8 @@ def build_control_router(studio: Studio) -> APIRouter:
         response_class=Response,
         responses={200: {"content": {"image/png": {}}, "description": "What the model sees."}, **problems()},
     )
-    def preview(
+    def control_preview(
+        asker: Asker,
         image: Annotated[str, Query(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of a picture that is here.")],
         width: Pixels,
         height: Pixels,
@@ -73,6 +75,6 @@ def build_control_router(studio: Studio) -> APIRouter:
             "threshold_a": threshold_a,
             "threshold_b": threshold_b,
         }
-        return Response(studio.control_preview(given, width, height), media_type="image/png", headers=_KEEP)
+        return Response(studio.of(asker).control_preview(given, width, height), media_type="image/png", headers=_KEEP)
 
     return router

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, NamedTuple, get_args
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
@@ -11,7 +11,9 @@ from fastapi import APIRouter, Query, Request
 from webui.api import answers
 from webui.api.jobs import schema_of
 from webui.api.problems import json_object, new_router, problems
-from webui.catalog.finishing import WHERE_FROM, models_for
+from webui.catalog.finishing import WHERE_FROM, usable_models
+from webui.catalog.models import ModelFile
+from webui.catalog.upscalers import UPSCALER
 from webui.errors import InvalidRequest
 from webui.generation.enlarging import PIXEL_UPSCALER_LABELS
 from webui.generation.finishing import HEX, MOST_STEPS, STEP_TYPES, FinishingStep, FormatStep
@@ -28,7 +30,14 @@ _BUILT_IN: Mapping[str, Sequence[str]] = {"upscaler": PIXEL_UPSCALER_LABELS}
 """Kind of models -> what there is of it without any file."""
 
 
-def _step_words(kind: type[FinishingStep], models: Callable[[str], list[str]]) -> dict[str, Any]:
+class _There(NamedTuple):
+    """What is here of a kind of models: those in files, and the names of all, add-ons' among them."""
+
+    models: Callable[[str], Sequence[ModelFile]]
+    names: Callable[[str], Sequence[str]]
+
+
+def _step_words(kind: type[FinishingStep], there: _There) -> dict[str, Any]:
     fields = parameters_of(kind)
     (step,) = get_args(kind.model_fields["step"].annotation)
     return {
@@ -36,28 +45,47 @@ def _step_words(kind: type[FinishingStep], models: Callable[[str], list[str]]) -
         "label": step.capitalize(),
         "help": (kind.__doc__ or "").split("\n")[0],
         "last": kind is FormatStep,
-        # Hashes are filled in when a job is taken, and nobody chooses them.
-        "fields": [_field(kind, info, models) for name, info in fields.items() if name != "step" and not name.endswith("_hash")],
+        "fields": [_field(kind, info, there) for name, info in fields.items() if name != "step" and not _extra(kind, name, "filled_in")],
     }
 
 
-def _field(kind: type[FinishingStep], info: ParameterInfo, models: Callable[[str], list[str]]) -> dict[str, Any]:
+def _field(kind: type[FinishingStep], info: ParameterInfo, there: _There) -> dict[str, Any]:
     declared = kind.model_fields[info.name]
-    extra = declared.json_schema_extra if isinstance(declared.json_schema_extra, dict) else {}
     words = {name: getattr(info, name) for name in ("name", "label", "help", "default", "minimum", "maximum", "step", "unit")}
-    words |= {"told": info.name in kind.told, "choices": None, "only_for": extra.get("only_for"), "lacks": ""}
-    of_models = str(extra.get("of_models", ""))
+    words |= {"told": info.name in kind.told, "choices": None, "only_for": _only_for(kind, info.name, there), "lacks": ""}
+    of_models = str(_extra(kind, info.name, "of_models") or "")
     if of_models:
-        there = [*_BUILT_IN.get(of_models, ()), *models(of_models)]
-        lacks = "" if there or not WHERE_FROM.get(of_models) else f"No model for this is here yet. {WHERE_FROM[of_models]}"
-        usual = [info.default] if info.default not in there else []
-        return words | {"kind": "choice", "choices": [*usual, *there], "lacks": lacks}
+        names = [*_BUILT_IN.get(of_models, ()), *there.names(of_models)]
+        lacks = "" if names or not WHERE_FROM.get(of_models) else f"No model for this is here yet. {WHERE_FROM[of_models]}"
+        usual = [info.default] if info.default not in names else []
+        return words | {"kind": "choice", "choices": [*usual, *names], "lacks": lacks}
     choices = get_args(declared.annotation)
     if choices:
         return words | {"kind": "choice", "choices": list(choices)}
     plain = {bool: "switch", int: "number", float: "number"}.get(declared.annotation or str, "text")
     is_colour = any(getattr(mark, "pattern", None) == HEX for mark in declared.metadata)
     return words | {"kind": "colour" if is_colour else plain}
+
+
+def _extra(kind: type[FinishingStep], name: str, what: str) -> Any:
+    """One of the words that `parameter` keeps about a field; None where it has none."""
+    extra = kind.model_fields[name].json_schema_extra
+    return extra.get(what) if isinstance(extra, dict) else None
+
+
+def _only_for(kind: type[FinishingStep], name: str, there: _There) -> dict[str, Any] | None:
+    """Fields -> values with which this one says anything. What counts for some architectures alone counts for the models of these."""
+    only_for = _extra(kind, name, "only_for")
+    if not only_for or _ARCHITECTURE not in only_for:
+        return only_for
+    (field,) = (other for other in kind.model_fields if _extra(kind, other, "of_models"))
+    models = there.models(str(_extra(kind, field, "of_models")))
+    fitting = [model.name for model in models if model.kind.version in only_for[_ARCHITECTURE]]
+    first = [""] if models and models[0].name in fitting else []
+    return {field: [*first, *fitting, *filter(None, only_for[_ARCHITECTURE])]}
+
+
+_ARCHITECTURE = "architecture"
 
 
 def build_finishing_router(studio: Studio) -> APIRouter:
@@ -69,7 +97,13 @@ def build_finishing_router(studio: Studio) -> APIRouter:
         """All steps of a finishing chain with their fields; where a field is a model, with those that are here."""
 
         catalog = studio.catalog.models
-        return {"steps": [_step_words(step, lambda kind: models_for(catalog, kind)) for step in STEP_TYPES.values()], "most": MOST_STEPS}
+
+        def names(kind: str) -> list[str]:
+            offered = studio.extensions.offers.names("upscalers") if kind == UPSCALER else ()
+            return [*(model.name for model in usable_models(catalog, kind)), *offered]
+
+        there = _There(lambda kind: usable_models(catalog, kind), names)
+        return {"steps": [_step_words(step, there) for step in STEP_TYPES.values()], "most": MOST_STEPS}
 
     @router.get("/finishing/presets", response_model=answers.PresetList, responses=problems())
     def presets() -> Any:

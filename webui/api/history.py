@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from webui.api import answers
 from webui.api.jobs import Limit, schema_of
+from webui.api.person import Asker
 from webui.api.problems import json_object, new_router, problems
 from webui.generation.request import explain_validation
 from webui.studio.journal import parse_id
@@ -116,41 +117,48 @@ def build_history_router(studio: Studio) -> APIRouter:
     router = new_router("history")
 
     @router.get("/history", response_model=answers.HistoryPage, responses=problems(404))
-    def history(q: Search = "", limit: Limit = 60, before: Before = None) -> Any:
+    def history(asker: Asker, q: Search = "", limit: Limit = 60, before: Before = None) -> Any:
         """Pictures newest first, all or those that a search finds; ask for the next page with before=next."""
-        return asdict(studio.search.page(q, below=None if before is None else parse_id(before), limit=limit))
+        return asdict(studio.of(asker).search.page(q, below=None if before is None else parse_id(before), limit=limit))
+
+    @router.get("/history/cards", response_model=answers.HistoryCards, responses=problems(404))
+    def history_cards(asker: Asker, q: Search = "", limit: Limit = 60, before: Before = None) -> Any:
+        """The same pages as a grid shows them: without what made each picture, and so much quicker."""
+        return asdict(studio.of(asker).search.page(q, below=None if before is None else parse_id(before), limit=limit, whole=False))
 
     @router.get("/history/count", response_model=answers.HistoryCount, responses=problems())
-    def history_count(q: Search = "") -> Any:
+    def history_count(asker: Asker, q: Search = "") -> Any:
         """How many pictures a search finds."""
-        n, more = studio.search.count(q)
+        n, more = studio.of(asker).search.count(q)
         return {"n": n, "more": more}
 
     @router.get("/history/terms", response_model=answers.SearchTerms, responses=problems())
-    def history_terms(q: Search = "") -> Any:
+    def history_terms(asker: Asker, q: Search = "") -> Any:
         """A search term by term, each with what is wrong with it."""
-        terms, problem = studio.search.terms(q)
+        terms, problem = studio.of(asker).search.terms(q)
         return {"terms": [_term(q, term) for term in terms], "problem": problem or None}
 
     @router.get("/history/completions", response_model=answers.SearchWaysOn, responses=problems())
     def history_completions(
-        q: Search = "", caret: Annotated[int | None, Query(ge=0, le=100_000, description="Where it stands; left out: at the end.")] = None
+        asker: Asker,
+        q: Search = "",
+        caret: Annotated[int | None, Query(ge=0, le=100_000, description="Where it stands; left out: at the end.")] = None,
     ) -> Any:
         """Ways on for a search that is being typed."""
-        found = studio.search.ways_on(q, _before_caret(q, caret))
+        found = studio.of(asker).search.ways_on(q, _before_caret(q, caret))
         return asdict(found) | {"start": _units(q[: found.start]), "end": _units(q[: found.end])}
 
     @router.get("/history/facets", response_model=answers.Facets, responses=problems())
-    def history_facets(q: Search = "") -> Any:
+    def history_facets(asker: Asker, q: Search = "") -> Any:
         """What the pictures of a search have, and how many of them."""
-        found = studio.search.facets(q)
+        found = studio.of(asker).search.facets(q)
         counts = {kind: [{"value": value, "n": n} for value, n in values] for kind, values in found.counts.items()}
         return {"of": found.of, "exact": found.exact, "facets": counts}
 
     @router.get("/history/searches", response_model=answers.SavedSearches, responses=problems())
-    def saved_searches() -> Any:
+    def saved_searches(asker: Asker) -> Any:
         """Saved searches with what they find now."""
-        return {"items": [asdict(search) for search in studio.search.saved()]}
+        return {"items": [asdict(search) for search in studio.of(asker).search.saved()]}
 
     @router.put(
         "/history/searches/{name:path}",
@@ -158,56 +166,56 @@ def build_history_router(studio: Studio) -> APIRouter:
         responses=problems(body=True),
         openapi_extra=_taking(_QueryBody),
     )
-    async def save_search(name: str, request: Request) -> Any:
+    async def save_search(asker: Asker, name: str, request: Request) -> Any:
         """Keep a search by name, of at most 100 characters; an earlier one of that name makes room."""
         asked = await _read(request, _QueryBody)
-        return asdict(await to_thread.run_sync(lambda: studio.search.save(name, asked.query)))
+        return asdict(await to_thread.run_sync(lambda: studio.of(asker).search.save(name, asked.query)))
 
     @router.delete("/history/searches/{name:path}", response_model=answers.SavedSearch, responses=problems(404, body=True))
-    def delete_search(name: str) -> Any:
+    def delete_search(asker: Asker, name: str) -> Any:
         """Forget a saved search. The answer says what it was."""
-        return asdict(studio.search.delete(name))
+        return asdict(studio.of(asker).search.delete(name))
 
     @router.patch(
         "/history/images", response_model=answers.MarksBefore, responses=problems(404, body=True), openapi_extra=_taking(_MarksBody)
     )
-    async def mark_images(request: Request) -> Any:
+    async def mark_images(asker: Asker, request: Request) -> Any:
         """Say something of up to 10,000 pictures. The answer, sent to /history/images/marks, takes it back."""
         asked = await _read(request, _MarksBody)
         numbers = asked.numbers
-        return {"before": await to_thread.run_sync(lambda: studio.marks.change(numbers, asked))}
+        return {"before": await to_thread.run_sync(lambda: studio.of(asker).marks.change(numbers, asked))}
 
     @router.put(
         "/history/images/marks", response_model=answers.Changed, responses=problems(404, body=True), openapi_extra=_taking(_BeforeBody)
     )
-    async def put_back_marks(request: Request) -> Any:
+    async def put_back_marks(asker: Asker, request: Request) -> Any:
         """Say of each picture exactly what stands here, as PATCH /history/images answered it."""
         asked = await _read(request, _BeforeBody)
-        return {"changed": await to_thread.run_sync(lambda: studio.marks.put_back(asked.before))}
+        return {"changed": await to_thread.run_sync(lambda: studio.of(asker).marks.put_back(asked.before))}
 
     @router.post("/history/trash", response_model=answers.Trashed, responses=problems(404, body=True), openapi_extra=_taking(_Pictures))
-    async def trash_images(request: Request) -> Any:
+    async def trash_images(asker: Asker, request: Request) -> Any:
         """Put pictures into the trash: only a search for is:trash shows them then. Their files stay."""
         numbers = (await _read(request, _Pictures)).numbers
-        return {"trashed": [str(number) for number in await to_thread.run_sync(lambda: studio.trash.put(numbers))]}
+        return {"trashed": [str(number) for number in await to_thread.run_sync(lambda: studio.of(asker).trash.put(numbers))]}
 
     @router.post("/history/restore", response_model=answers.Restored, responses=problems(404, body=True), openapi_extra=_taking(_Pictures))
-    async def restore_images(request: Request) -> Any:
+    async def restore_images(asker: Asker, request: Request) -> Any:
         """Take pictures out of the trash."""
         numbers = (await _read(request, _Pictures)).numbers
-        return {"restored": [str(number) for number in await to_thread.run_sync(lambda: studio.trash.restore(numbers))]}
+        return {"restored": [str(number) for number in await to_thread.run_sync(lambda: studio.of(asker).trash.restore(numbers))]}
 
     @router.post("/history/trash/empty", response_model=answers.Emptied, responses=problems(body=True), openapi_extra=_taking(_Nothing))
-    async def empty_trash(request: Request) -> Any:
+    async def empty_trash(asker: Asker, request: Request) -> Any:
         """Delete for good what is in the trash, with its files; of pictures of other programs the files stay where they are."""
         await _read(request, _Nothing)
-        emptied = await to_thread.run_sync(studio.trash.empty)
+        emptied = await to_thread.run_sync(studio.of(asker).trash.empty)
         kept = [{"id": str(number), "reason": reason} for number, reason in emptied.kept.items()]
         return {"removed": emptied.removed, "bytes": emptied.bytes, "kept": kept}
 
     @router.get("/history/{image_id}", response_model=answers.Image, responses=problems(404))
-    def history_item(image_id: str) -> Any:
+    def history_item(asker: Asker, image_id: str) -> Any:
         """One picture with every parameter."""
-        return studio.history_item(image_id)
+        return studio.of(asker).history_item(image_id)
 
     return router

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from webui.api import answers
 from webui.api.jobs import Limit, schema_of
+from webui.api.person import Asker
 from webui.api.problems import json_object, new_router, problems
 from webui.errors import InvalidRequest
 from webui.studio.studio import Studio
@@ -40,18 +41,17 @@ async def _fields(request: Request, wanted: dict[str, type], optional: dict[str,
 def build_import_router(studio: Studio) -> APIRouter:
     """Routes below /history/imports; to be looked through before /history/{image_id}."""
     router = new_router("imports")
-    imports = studio.imports
 
     @router.get("/history/imports", response_model=answers.ImportList, responses=problems())
-    def all_imports() -> Any:
+    def all_imports(asker: Asker) -> Any:
         """All imports, newest first. `import` events bring them up to date."""
-        return {"items": imports.all()}
+        return {"items": studio.of(asker).imports.all()}
 
     @router.post("/history/imports/look", response_model=answers.ImportLook, responses=problems(body=True), openapi_extra=schema_of(_LOOK))
-    async def look_for_imports(request: Request) -> Any:
+    async def look_for_imports(asker: Asker, request: Request) -> Any:
         """How many pictures lie in a folder and all folders in it; nothing is read yet."""
         body = await _fields(request, {"folder": str}, {})
-        return await to_thread.run_sync(lambda: imports.look(body["folder"]))
+        return await to_thread.run_sync(lambda: studio.of(asker).imports.look(body["folder"]))
 
     @router.post(
         "/history/imports",
@@ -60,18 +60,18 @@ def build_import_router(studio: Studio) -> APIRouter:
         responses=problems(body=True),
         openapi_extra=schema_of(_ORDER),
     )
-    async def import_folder(request: Request) -> Any:
+    async def import_folder(asker: Asker, request: Request) -> Any:
         """Take a folder into history. It is written down when this answers; one that is known is looked through again.
 
         Pictures stay where they are. However Easel ends, it goes on where it stopped, and nothing is taken in twice.
         """
         body = await _fields(request, {"folder": str, "watch": bool}, {"watch": False})
-        return await to_thread.run_sync(lambda: imports.submit(body["folder"], watch=body["watch"]))
+        return await to_thread.run_sync(lambda: studio.of(asker).imports.submit(body["folder"], watch=body["watch"]))
 
     @router.get("/history/imports/{import_id}", response_model=answers.Import, responses=problems(404))
-    def one_import(import_id: str) -> Any:
+    def one_import(asker: Asker, import_id: str) -> Any:
         """One import."""
-        return imports.one(import_id)
+        return studio.of(asker).imports.one(import_id)
 
     @router.patch(
         "/history/imports/{import_id}",
@@ -79,35 +79,35 @@ def build_import_router(studio: Studio) -> APIRouter:
         responses=problems(404, body=True),
         openapi_extra=schema_of(_CHANGE),
     )
-    async def watch_import(import_id: str, request: Request) -> Any:
+    async def watch_import(asker: Asker, import_id: str, request: Request) -> Any:
         """Keep an eye on its folder from now on, or no longer."""
         body = await _fields(request, {"watch": bool}, {})
-        return await to_thread.run_sync(lambda: imports.watch(import_id, body["watch"]))
+        return await to_thread.run_sync(lambda: studio.of(asker).imports.watch(import_id, body["watch"]))
 
     @router.delete("/history/imports/{import_id}", status_code=204, response_class=Response, responses=problems(404, 409))
-    def forget_import(import_id: str) -> Response:
+    def forget_import(asker: Asker, import_id: str) -> Response:
         """Forget an import that is at rest. Its pictures stay in history."""
-        imports.forget(import_id)
+        studio.of(asker).imports.forget(import_id)
         return Response(status_code=204)
 
     @router.get("/history/imports/{import_id}/files", response_model=answers.ImportFiles, responses=problems(404))
-    def import_files(import_id: str, offset: FirstNumber = 0, limit: Limit = 60, state: State = None) -> Any:
+    def import_files(asker: Asker, import_id: str, offset: FirstNumber = 0, limit: Limit = 60, state: State = None) -> Any:
         """Files of an import by path, with what became of each."""
-        return imports.files(import_id, offset, limit, state)
+        return studio.of(asker).imports.files(import_id, offset, limit, state)
 
     @router.post("/history/imports/{import_id}/pause", response_model=answers.Import, responses=problems(404, 409, body=True))
-    def pause_import(import_id: str) -> Any:
+    def pause_import(asker: Asker, import_id: str) -> Any:
         """Read nothing more for now."""
-        return imports.pause(import_id)
+        return studio.of(asker).imports.pause(import_id)
 
     @router.post("/history/imports/{import_id}/resume", response_model=answers.Import, responses=problems(404, 409, body=True))
-    def resume_import(import_id: str) -> Any:
+    def resume_import(asker: Asker, import_id: str) -> Any:
         """Go on where it stopped; where it has ended, look through the folder again."""
-        return imports.resume(import_id)
+        return studio.of(asker).imports.resume(import_id)
 
     @router.post("/history/imports/{import_id}/cancel", response_model=answers.Import, responses=problems(404, 409, body=True))
-    def cancel_import(import_id: str) -> Any:
+    def cancel_import(asker: Asker, import_id: str) -> Any:
         """End it. What was taken in stays."""
-        return imports.cancel(import_id)
+        return studio.of(asker).imports.cancel(import_id)
 
     return router

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import Response
 from sse_starlette.sse import EventSourceResponse
 
 from webui.api import answers
+from webui.api.person import Asker
 from webui.api.problems import json_body, json_object, new_router, problems
 from webui.api.streams import Streams, as_message, number_of
 from webui.errors import InvalidRequest
@@ -26,6 +27,7 @@ Filmed = Annotated[bool | None, Query(description="Whether a view of each step i
 Limit = Annotated[int, Query(ge=1, le=MOST_ON_A_PAGE, description="How many at most.")]
 EventNumber = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="Number of the last event seen.")]
 LastEventId = Annotated[str | None, Header(max_length=40, description="Number of the last event seen; beats `after`.")]
+PersonId = Annotated[str, Path(max_length=16, description="Of somebody, as the queue names them to administrators.")]
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -89,6 +91,7 @@ def build_job_router(studio: Studio, streams: Streams) -> APIRouter:
         openapi_extra=schema_of(REQUEST_SCHEMA),
     )
     async def submit(
+        asker: Asker,
         request: Request,
         priority: Priority = NORMAL_PRIORITY,
         forever: bool = False,
@@ -103,9 +106,9 @@ def build_job_router(studio: Studio, streams: Streams) -> APIRouter:
         key = await _key_of(request, idempotency_key)
 
         def take() -> Any:
-            if key is not None and (before := studio.submitted_before(key)):
+            if key is not None and (before := studio.of(asker).submitted_before(key)):
                 return before[0]
-            return studio.submit(studio.complete(fields), priority=priority, forever=forever, film=film, key=key)
+            return studio.of(asker).submit(studio.of(asker).complete(fields), priority=priority, forever=forever, film=film, key=key)
 
         return await _in_thread(take)
 
@@ -117,34 +120,34 @@ def build_job_router(studio: Studio, streams: Streams) -> APIRouter:
         openapi_extra=schema_of(_BATCH),
     )
     async def submit_batch(
-        request: Request, priority: Priority = NORMAL_PRIORITY, film: Filmed = None, idempotency_key: IdempotencyKey = None
+        asker: Asker, request: Request, priority: Priority = NORMAL_PRIORITY, film: Filmed = None, idempotency_key: IdempotencyKey = None
     ) -> Any:
         """Take many jobs with one write, all or none."""
         many = await _only(request, "requests", (list,), f"a list of 1 to {MOST_AT_ONCE:,} requests")
         key = await _key_of(request, idempotency_key)
 
         def take() -> Any:
-            before = None if key is None else studio.submitted_before(key)
-            jobs = before or studio.submit_all(studio.complete_all(many), priority=priority, film=film, key=key)
+            before = None if key is None else studio.of(asker).submitted_before(key)
+            jobs = before or studio.of(asker).submit_all(studio.of(asker).complete_all(many), priority=priority, film=film, key=key)
             return {"jobs": [{"id": job["id"], "status": job["status"]} for job in jobs]}
 
         return await _in_thread(take)
 
     @router.get("/jobs", response_model=answers.JobList, responses=problems(404))
-    def ended_jobs(limit: Limit = 20, before: Annotated[str | None, Query(max_length=19)] = None) -> Any:
+    def ended_jobs(asker: Asker, limit: Limit = 20, before: Annotated[str | None, Query(max_length=19)] = None) -> Any:
         """Jobs that have ended, newest first; those that run or wait are in /queue."""
-        jobs = studio.ended_jobs(limit + 1, before)
+        jobs = studio.of(asker).ended_jobs(limit + 1, before)
         return {"jobs": jobs[:limit], "next": jobs[limit - 1]["id"] if len(jobs) > limit else None}
 
     @router.get("/jobs/{job_id}", response_model=answers.Job, responses=problems(404))
-    def job(job_id: str) -> Any:
+    def job(asker: Asker, job_id: str) -> Any:
         """One job with its pictures."""
-        return studio.job(job_id)
+        return studio.of(asker).job(job_id)
 
     @router.get("/jobs/{job_id}/request", responses=problems(404), response_model=GenerationRequest)
-    def job_request(job_id: str) -> Any:
+    def job_request(asker: Asker, job_id: str) -> Any:
         """What was asked, as it came: submit it again, or change it and send it back."""
-        return studio.asked_of(job_id)
+        return studio.of(asker).asked_of(job_id)
 
     @router.put(
         "/jobs/{job_id}/request",
@@ -152,82 +155,83 @@ def build_job_router(studio: Studio, streams: Streams) -> APIRouter:
         responses=problems(404, 409, body=True),
         openapi_extra=schema_of(REQUEST_SCHEMA),
     )
-    async def edit(job_id: str, request: Request) -> Any:
+    async def edit(asker: Asker, job_id: str, request: Request) -> Any:
         """Give a waiting job another request; it keeps its place in line."""
         fields = await json_body(request)
-        return await _in_thread(lambda: studio.edit(job_id, studio.complete(fields)))
+        return await _in_thread(lambda: studio.of(asker).edit(job_id, studio.of(asker).complete(fields)))
 
     @router.patch("/jobs/{job_id}", response_model=answers.Job, responses=problems(404, 409, body=True), openapi_extra=schema_of(_PRIORITY))
-    async def set_priority(job_id: str, request: Request) -> Any:
+    async def set_priority(asker: Asker, job_id: str, request: Request) -> Any:
         """Give a waiting job another priority; higher ones go first."""
         priority = await _only(request, "priority", (int,), f"{LOWEST_PRIORITY} to {HIGHEST_PRIORITY}")
-        return await _in_thread(lambda: studio.set_priority(job_id, priority))
+        return await _in_thread(lambda: studio.of(asker).set_priority(job_id, priority))
 
     @router.post(
         "/jobs/{job_id}/move", response_model=answers.Job, responses=problems(404, 409, body=True), openapi_extra=schema_of(_BEFORE)
     )
-    async def move(job_id: str, request: Request) -> Any:
+    async def move(asker: Asker, job_id: str, request: Request) -> Any:
         """Put a waiting job in front of another one, whose priority it takes."""
         before = await _only(request, "before", (str, type(None)), "the id of a waiting job, or null")
-        return await _in_thread(lambda: studio.move(job_id, before))
+        return await _in_thread(lambda: studio.of(asker).move(job_id, before))
 
     @router.post("/jobs/{job_id}/interrupt", response_model=answers.Job, responses=problems(404, 409, body=True))
-    def interrupt(job_id: str) -> Any:
+    def interrupt(asker: Asker, job_id: str) -> Any:
         """End a job at its next step; finished pictures stay. It ends "forever", too."""
-        return studio.interrupt(job_id)
+        return studio.of(asker).interrupt(job_id)
 
     @router.post("/jobs/{job_id}/cancel", response_model=answers.Job, responses=problems(404, 409, body=True))
-    def cancel(job_id: str) -> Any:
+    def cancel(asker: Asker, job_id: str) -> Any:
         """End a waiting or running job."""
-        return studio.cancel(job_id)
+        return studio.of(asker).cancel(job_id)
 
     @router.post("/jobs/{job_id}/skip", response_model=answers.Job, responses=problems(404, 409, body=True))
-    def skip(job_id: str) -> Any:
+    def skip(asker: Asker, job_id: str) -> Any:
         """End the picture being made and go on with the next."""
-        return studio.skip(job_id)
+        return studio.of(asker).skip(job_id)
 
     @router.post("/jobs/{job_id}/restore", response_model=answers.Job, responses=problems(404, 409, body=True))
-    def restore(job_id: str) -> Any:
+    def restore(asker: Asker, job_id: str) -> Any:
         """Bring a cancelled or failed job back to its place in line; its finished pictures stay."""
-        return studio.restore(job_id)
+        return studio.of(asker).restore(job_id)
 
     @router.post("/jobs/{job_id}/duplicate", status_code=202, response_model=answers.Job, responses=problems(404, 429, body=True))
-    def duplicate(job_id: str) -> Any:
+    def duplicate(asker: Asker, job_id: str) -> Any:
         """Submit what was asked once more; a random seed is drawn anew."""
-        return studio.duplicate(job_id)
+        return studio.of(asker).duplicate(job_id)
 
     @router.get(
         "/jobs/{job_id}/preview",
         response_class=Response,
         responses={200: {"content": {"image/jpeg": {}}}, **problems(404)},
     )
-    def preview(job_id: str) -> Response:
+    def preview(asker: Asker, job_id: str) -> Response:
         """The newest preview of a running job (JPEG)."""
-        return Response(studio.preview(job_id), media_type="image/jpeg", headers=NEVER)
+        return Response(studio.of(asker).preview(job_id), media_type="image/jpeg", headers=NEVER)
 
     @router.get(
         "/jobs/{job_id}/events",
         response_class=EventSourceResponse,
         responses={200: {"content": {"text/event-stream": {}}, "description": "Events."}, **problems(404, 429)},
     )
-    async def job_events(job_id: str, after: EventNumber = None, last_event_id: LastEventId = None) -> EventSourceResponse:
+    async def job_events(asker: Asker, job_id: str, after: EventNumber = None, last_event_id: LastEventId = None) -> EventSourceResponse:
         """Server-sent events of one job, beginning with its present state and ending with its end.
 
         Types: job, progress, picture, note. Resumes after Last-Event-ID or `after`.
         """
         identifier = str(parse_id(job_id))
+        mine = studio.of(asker)
         start = number_of(last_event_id, after, studio.events.seq)
-        await _in_thread(lambda: studio.job(identifier))
+        await _in_thread(lambda: mine.job(identifier))
 
         async def stream() -> AsyncIterator[dict[str, str]]:
-            state = await _in_thread(lambda: studio.job(identifier))
+            state = await _in_thread(lambda: mine.job(identifier))
             yield as_message({"seq": start, "type": "job", "job": state})
             if state["status"] in ENDED:
                 return
-            async for event in studio.events.follow(start):
+            async for event in studio.events.follow(start, asker):
                 if event["type"] in ("reset", "jobs"):
                     # Something is no longer known, or many jobs changed at once: the state itself says all.
-                    state = await _in_thread(lambda: studio.job(identifier))
+                    state = await _in_thread(lambda: mine.job(identifier))
                     event = {"seq": event["seq"], "type": "job", "job": state}
                 about = event.get("job")
                 if identifier != (about["id"] if isinstance(about, dict) else about):
@@ -239,39 +243,76 @@ def build_job_router(studio: Studio, streams: Streams) -> APIRouter:
         return streams.open(stream())
 
     @router.get("/queue", response_model=answers.QueuePage, responses=problems(), tags=["queue"])
-    def queue(limit: Limit = 50, offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0) -> Any:
+    def queue(asker: Asker, limit: Limit = 50, offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0) -> Any:
         """What runs, and what waits in the order in which it will run, each with the seconds until it starts."""
-        return studio.queue.page(offset, limit)
+        return studio.of(asker).queue.page(offset, limit)
 
     @router.post("/queue/pause", response_model=answers.QueueSummary, responses=problems(body=True), tags=["queue"])
-    def pause() -> Any:
-        """Let what runs finish, and begin nothing more; remembered over a restart."""
-        studio.pause(True)
-        return studio.queue.summary()
+    def pause(asker: Asker) -> Any:
+        """Let what runs finish, and begin nothing more; remembered over a restart.
 
-    @router.post("/queue/resume", response_model=answers.QueueSummary, responses=problems(body=True), tags=["queue"])
-    def resume() -> Any:
-        """Go on with the queue."""
-        studio.pause(False)
-        return studio.queue.summary()
+        By an administrator that holds for everybody, by anybody else for their own jobs.
+        """
+        studio.of(asker).pause(True)
+        return studio.of(asker).queue.summary()
+
+    @router.post("/queue/resume", response_model=answers.QueueSummary, responses=problems(409, body=True), tags=["queue"])
+    def resume(asker: Asker) -> Any:
+        """Go on with the queue. Raises 409 where an administrator's pause isn't yours to end."""
+        studio.of(asker).pause(False)
+        return studio.of(asker).queue.summary()
 
     @router.post("/queue/clear", response_model=answers.Cleared, responses=problems(body=True), tags=["queue"])
-    def clear() -> Any:
-        """Cancel all waiting jobs; what runs goes on."""
-        count, stamp = studio.clear_queue()
+    def clear(asker: Asker) -> Any:
+        """Cancel all of your waiting jobs; what runs goes on."""
+        count, stamp = studio.of(asker).clear_queue()
         return {"cancelled": count, "stamp": stamp}
 
     @router.post(
         "/queue/restore", response_model=answers.Count, responses=problems(404, body=True), openapi_extra=schema_of(_STAMP), tags=["queue"]
     )
-    async def restore_queue(request: Request) -> Any:
+    async def restore_queue(asker: Asker, request: Request) -> Any:
         """Bring back the jobs that /queue/clear cancelled, each to its place."""
         stamp = await _only(request, "stamp", (str,), "the stamp of /queue/clear")
-        return {"jobs": await _in_thread(lambda: studio.restore_queue(stamp))}
+        return {"jobs": await _in_thread(lambda: studio.of(asker).restore_queue(stamp))}
 
     @router.post("/queue/end-forever", response_model=answers.Count, responses=problems(body=True), tags=["queue"])
-    def end_forever() -> Any:
+    def end_forever(asker: Asker) -> Any:
         """Let "forever" end with the job that runs."""
-        return {"jobs": studio.end_forever()}
+        return {"jobs": studio.of(asker).end_forever()}
+
+    @router.post("/queue/people/{person_id}/pause", response_model=answers.QueueSummary, responses=problems(404, body=True), tags=["queue"])
+    def pause_line(asker: Asker, person_id: PersonId) -> Any:
+        """For administrators: begin no more jobs of somebody else."""
+        mine = studio.of(asker)
+        mine.pause_line_of(person_id, True)
+        return mine.queue.summary()
+
+    @router.post(
+        "/queue/people/{person_id}/resume", response_model=answers.QueueSummary, responses=problems(404, body=True), tags=["queue"]
+    )
+    def resume_line(asker: Asker, person_id: PersonId) -> Any:
+        """For administrators: go on with the jobs of somebody else."""
+        mine = studio.of(asker)
+        mine.pause_line_of(person_id, False)
+        return mine.queue.summary()
+
+    @router.post("/queue/people/{person_id}/clear", response_model=answers.Cleared, responses=problems(404, body=True), tags=["queue"])
+    def clear_line(asker: Asker, person_id: PersonId) -> Any:
+        """For administrators: cancel the jobs of somebody else, those that run among them."""
+        count, stamp = studio.of(asker).clear_line_of(person_id)
+        return {"cancelled": count, "stamp": stamp}
+
+    @router.post(
+        "/queue/people/{person_id}/restore",
+        response_model=answers.Count,
+        responses=problems(404, body=True),
+        openapi_extra=schema_of(_STAMP),
+        tags=["queue"],
+    )
+    async def restore_line(asker: Asker, person_id: PersonId, request: Request) -> Any:
+        """For administrators: bring back what clearing somebody's line cancelled of what waited."""
+        stamp = await _only(request, "stamp", (str,), "the stamp of clear")
+        return {"jobs": await _in_thread(lambda: studio.of(asker).restore_line_of(person_id, stamp))}
 
     return router

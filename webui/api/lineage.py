@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 
 from webui.api import answers
 from webui.api.jobs import REQUEST_SCHEMA, schema_of
+from webui.api.person import Asker
 from webui.api.problems import json_body, json_object, new_router, problems
 from webui.errors import InvalidRequest
 from webui.studio.journal import parse_id
@@ -49,19 +50,19 @@ def build_lineage_router(studio: Studio) -> APIRouter:
     router = new_router("lineage")
 
     @router.get("/history/diff", response_model=answers.DiffAnswer, responses=problems(404))
-    def history_diff(a: PictureId, b: PictureId) -> Any:
+    def history_diff(asker: Asker, a: PictureId, b: PictureId) -> Any:
         """What is different from picture a to picture b: words of the prompts, and parameters; and what led from one to the other."""
-        return studio.diff(a, b)
+        return studio.of(asker).diff(a, b)
 
     @router.get("/history/{image_id}/lineage", response_model=answers.LineageAnswer, responses=problems(404))
-    def lineage(image_id: str) -> Any:
+    def lineage(asker: Asker, image_id: str) -> Any:
         """All that a picture came from, and all that came of any of these; at most 200 pictures of history."""
-        return asdict(studio.lineage.family(parse_id(image_id)))
+        return asdict(studio.of(asker).lineage.family(parse_id(image_id)))
 
     @router.get("/history/{image_id}/replays", response_model=answers.Replays, responses=problems(404))
-    def replays(image_id: str) -> Any:
+    def replays(asker: Asker, image_id: str) -> Any:
         """What came of making a picture again, newest first; at most 50."""
-        return {"items": studio.replays.of_image(image_id)}
+        return {"items": studio.of(asker).replays.of_image(image_id)}
 
     @router.post(
         "/history/{image_id}/replay",
@@ -70,7 +71,7 @@ def build_lineage_router(studio: Studio) -> APIRouter:
         responses=problems(404, 409, 429, body=True),
         openapi_extra=schema_of(_REPLAY_SCHEMA),
     )
-    async def replay(image_id: str, request: Request) -> Any:
+    async def replay(asker: Asker, image_id: str, request: Request) -> Any:
         """Make a picture again as it was made. When the job is done, what came out was compared with the picture, pixel by pixel.
 
         An identical one is not kept. With `branch` everything that it was made from is made again before it; answers with the first job.
@@ -80,7 +81,7 @@ def build_lineage_router(studio: Studio) -> APIRouter:
         branch = fields.get("branch", False)
         if not isinstance(branch, bool):
             raise InvalidRequest("Branch can't be that.", field="branch", allowed="true, false", hint="Send true or false.")
-        return await _in_thread(lambda: studio.replays.replay(image_id, branch=branch))
+        return await _in_thread(lambda: studio.of(asker).replays.replay(image_id, branch=branch))
 
     @router.post(
         "/history/{image_id}/branch",
@@ -89,7 +90,7 @@ def build_lineage_router(studio: Studio) -> APIRouter:
         responses=problems(404, 409, 429, body=True),
         openapi_extra=schema_of(_BRANCH_SCHEMA),
     )
-    async def branch(image_id: str, request: Request) -> Any:
+    async def branch(asker: Asker, image_id: str, request: Request) -> Any:
         """Make a picture again with something changed, there or in a picture that it came from.
 
         Everything between that one and this one is made again, each from what came of the one before. Answers with the first job.
@@ -101,13 +102,13 @@ def build_lineage_router(studio: Studio) -> APIRouter:
             raise InvalidRequest("What is changed can't be that.", field="change", hint='Send an object, as {"cfg_scale": 6}.')
         if at is not None and not isinstance(at, str):
             raise InvalidRequest("That is no picture's id.", field="at", allowed="digits as text", hint="Send an id that lineage tells.")
-        return await _in_thread(lambda: studio.replays.branch(image_id, change, at))
+        return await _in_thread(lambda: studio.of(asker).replays.branch(image_id, change, at))
 
     @router.post("/duplicates", response_model=answers.Duplicates, responses=problems(body=True), openapi_extra=schema_of(REQUEST_SCHEMA))
-    async def duplicates(request: Request) -> Any:
+    async def duplicates(asker: Asker, request: Request) -> Any:
         """The pictures of history that a request would make again, pixel for pixel. Nothing is made."""
         fields = await json_body(request)
-        return await _in_thread(lambda: studio.duplicates(studio.complete(fields), _SHOWN))
+        return await _in_thread(lambda: studio.of(asker).duplicates(studio.complete(fields), _SHOWN))
 
     return router
 

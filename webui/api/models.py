@@ -14,6 +14,7 @@ from fastapi.responses import Response
 
 from webui.api import answers
 from webui.api.jobs import REF, schema_of
+from webui.api.person import Asker
 from webui.api.problems import PREFIX, UnsupportedMedia, json_object, new_router, problems
 from webui.catalog.adapters import prompt_name, prompt_names
 from webui.catalog.checkpoints import NO_DEFAULTS
@@ -170,7 +171,7 @@ def build_model_router(studio: Studio) -> APIRouter:
         return fitting if usable is None else [model for model in fitting if (not problem_of(model)[0]) == usable]
 
     def ordered(fitting: list[ModelFile], sort: str) -> list[ModelFile]:
-        used: Mapping[str, int] = studio.history.last_used() if sort == "used" else {}
+        used: Mapping[str, int] = studio.last_used() if sort == "used" else {}
         orders = {
             "name": lambda model: model.name.casefold(),
             "newest": lambda model: -model.mtime_ns,
@@ -292,7 +293,7 @@ def build_model_router(studio: Studio) -> APIRouter:
     @router.put(
         "/models/{model_id}/preview", response_model=answers.ModelDetails, responses=problems(404, body=True), openapi_extra=_PREVIEW
     )
-    async def set_model_preview(model_id: str, request: Request) -> Any:
+    async def set_model_preview(asker: Asker, model_id: str, request: Request) -> Any:
         """Set the preview of a model: send a picture's bytes with its own Content-Type, or {"image": id} for one of the history.
 
         It is written beside the model as name.preview.png; what was there before is kept in name.preview.png.bak.
@@ -301,7 +302,8 @@ def build_model_router(studio: Studio) -> APIRouter:
         kind = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
         if not kind.startswith("image/"):
             image = await _image_of(request)
-            return await to_thread.run_sync(lambda: details(studio.models.set_preview_from(model_id, image)))
+            mine = studio.of(asker)
+            return await to_thread.run_sync(lambda: details(studio.models.set_preview_from(model_id, mine.picture_path(image))))
         if kind not in PREVIEW_TYPES:
             raise UnsupportedMedia(
                 f"The picture is {kind[:60]!r}.", field="Content-Type", allowed=", ".join(PREVIEW_TYPES), hint="Send one of these."

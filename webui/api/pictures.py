@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse, Response
 
 from webui.api import answers
 from webui.api.jobs import HIRES_SCHEMA, NEVER, Filmed, schema_of
+from webui.api.person import Asker
 from webui.api.problems import json_object, new_router, problems
 from webui.errors import NotFound
 from webui.studio.studio import Studio
@@ -27,9 +28,9 @@ def build_picture_router(studio: Studio) -> APIRouter:
     router = new_router("pictures")
 
     @router.get("/images/{image_id}", response_class=FileResponse, responses=file_of("image/*"))
-    def image(image_id: str, download: bool = False) -> FileResponse:
+    def image(asker: Asker, image_id: str, download: bool = False) -> FileResponse:
         """The picture itself: one of history by its id, as it was saved, with its recipe inside; an uploaded one by its SHA-256."""
-        path, kind = studio.image_file(image_id)
+        path, kind = studio.of(asker).image_file(image_id)
         return FileResponse(
             path,
             media_type=kind,
@@ -39,19 +40,19 @@ def build_picture_router(studio: Studio) -> APIRouter:
         )
 
     @router.get("/images/{image_id}/source", response_class=Response, responses=file_of("image/png"))
-    def source(image_id: str) -> Response:
+    def source(asker: Asker, image_id: str) -> Response:
         """What a picture of history started from, as large as it and in its place, to be compared with it."""
-        return Response(studio.source_picture(image_id), media_type="image/png", headers=FOREVER)
+        return Response(studio.of(asker).source_picture(image_id), media_type="image/png", headers=FOREVER)
 
     @router.get("/thumbnails/{image_id}", response_class=FileResponse, responses=file_of("image/webp"))
-    def thumbnail(image_id: str) -> FileResponse:
+    def thumbnail(asker: Asker, image_id: str) -> FileResponse:
         """A WebP of at most 384 px."""
-        return FileResponse(studio.thumbnail_path(image_id), media_type="image/webp", headers=FOREVER)
+        return FileResponse(studio.of(asker).thumbnail_path(image_id), media_type="image/webp", headers=FOREVER)
 
     @router.get("/live/{job_id}", response_class=Response, responses=file_of("image/png"))
-    def live(job_id: str) -> Response:
+    def live(asker: Asker, job_id: str) -> Response:
         """A live picture (PNG), held in memory for a while."""
-        return Response(studio.live_picture(job_id), media_type="image/png", headers=NEVER)
+        return Response(studio.of(asker).live_picture(job_id), media_type="image/png", headers=NEVER)
 
     @router.post(
         "/images/{image_id}/hires",
@@ -60,10 +61,10 @@ def build_picture_router(studio: Studio) -> APIRouter:
         responses=problems(404, 409, 429, body=True),
         openapi_extra=schema_of(HIRES_SCHEMA),
     )
-    async def enlarge(image_id: str, request: Request, film: Filmed = None) -> Any:
+    async def enlarge(asker: Asker, image_id: str, request: Request, film: Filmed = None) -> Any:
         """Make a picture again, from the same seed, with a hires pass; fields left out are the picture's own."""
         fields = await json_object(request)
-        return await to_thread.run_sync(lambda: studio.enlarge(image_id, fields, film=film))
+        return await to_thread.run_sync(lambda: studio.of(asker).enlarge(image_id, fields, film=film))
 
     @router.get("/examples/{example_id}", response_class=FileResponse, responses=file_of("image/*"))
     def example(example_id: str) -> FileResponse:
@@ -78,9 +79,13 @@ def build_picture_router(studio: Studio) -> APIRouter:
         """Show the pictures folder on the desktop of Easel's machine."""
         studio.open_folder()
 
-    @router.post("/images/{image_id}/open-folder", status_code=204, responses=problems(404, 409, body=True))
-    def open_folder_of(image_id: str) -> None:
+    @router.post(
+        "/images/{image_id}/open-folder",
+        status_code=204,
+        responses=problems(404, 409, body=True),
+    )
+    def open_folder_of(asker: Asker, image_id: str) -> None:
         """Show one picture in its folder on the desktop of Easel's machine."""
-        studio.open_folder(image_id)
+        studio.of(asker).open_folder(image_id)
 
     return router

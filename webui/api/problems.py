@@ -12,23 +12,25 @@ from starlette.exceptions import HTTPException
 
 from webui.api.answers import ErrorAnswer
 from webui.errors import EaselError, InvalidRequest
+from webui.redaction import told
 
 PREFIX = "/api/v1"
 
 _MEANING: dict[int, str] = {
-    403: "Another web page or another name of this machine asked; or a setting that is read at start only.",
+    401: "There are accounts, and nobody is logged in: log in, or send a token or name and password.",
+    403: "Who asks may not do that. Or another web page or another name of this machine asked; or a setting that is read at start only.",
     404: "There is nothing with that id.",
     408: "The body came too slowly.",
     409: "The thing asked for doesn't fit the present state.",
     413: "The body is larger than 2 MB, or 64 MB for a picture.",
     415: "The body is of a type that isn't taken here.",
     422: "A value that can't be used; names the field, the allowed range and the way out.",
-    429: "The queue is full, or too many follow the events. `Retry-After` says when to try again.",
+    429: "The queue is full, too many follow the events, or wrong passwords came too often. `Retry-After` says when to try again.",
     502: "The source of a download did not give what it was asked for.",
     503: "The data folder can't be written just now.",
     507: "The disk is full. Nothing was taken; try again once there is room.",
 }
-_ALWAYS = (403, 422, 503)
+_ALWAYS = (401, 403, 422, 503)
 _WITH_BODY = (408, 413, 415, 507)
 
 
@@ -46,7 +48,7 @@ def new_router(tag: str) -> APIRouter:
 def answer_with(error: EaselError) -> JSONResponse:
     """An error as its answer."""
     headers = {"retry-after": str(error.retry_after)} if error.retry_after is not None else None
-    return JSONResponse({"error": error.as_dict()}, status_code=error.status, headers=headers)
+    return JSONResponse({"error": told(error)}, status_code=error.status, headers=headers)
 
 
 def install_error_answers(app: FastAPI) -> None:

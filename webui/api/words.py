@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from webui.api import answers
 from webui.api.jobs import REQUEST_SCHEMA, schema_of
+from webui.api.person import Asker
 from webui.api.problems import PREFIX, UnsupportedMedia, json_object, new_router, problems
 from webui.errors import InvalidRequest
 from webui.generation.infotext import MAX_INFOTEXT_CHARACTERS
@@ -108,9 +109,9 @@ def build_word_router(studio: Studio) -> APIRouter:
         return {name: asdict(explanation) for name, explanation in told.items()}
 
     @router.get("/completions", response_model=answers.CompletionList, responses=problems())
-    def completions(text: Text = "", negative: Negative = False) -> Any:
+    def completions(asker: Asker, text: Text = "", negative: Negative = False) -> Any:
         """Ways on for a prompt that is being typed: LoRAs in a tag, embeddings, wildcards, and words from history, most used first."""
-        found = studio.completer.complete(text, negative=negative)
+        found = studio.of(asker).completer.complete(text, negative=negative)
         return {"items": [_way_on(completion) for completion in found]}
 
     @router.get("/styles", response_model=answers.StyleList, responses=problems())

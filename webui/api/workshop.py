@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from webui.api import answers
@@ -112,6 +112,16 @@ def build_workshop_router(workshop: Workshop, folders: ModelFolders) -> APIRoute
         """What a download would fetch: name, size, checksum, licence, kind. This asks the source over the network; nothing is fetched."""
         fields = await json_object(request)
         return await _in_thread(lambda: {**workshop.look_up(fields).as_dict(), "free": free_bytes(workshop.models_folder)})
+
+    @router.get("/workshop/sources", response_model=answers.ModelSourceList, responses=problems())
+    def model_sources() -> Any:
+        """Places of add-ons where models can be fetched from; `searches` says whether one can be searched."""
+        return {"items": workshop.sources.all()}
+
+    @router.get("/workshop/sources/search", response_model=answers.FoundModelList, responses=problems())
+    async def search_models(words: Annotated[str, Query(max_length=200, description="What is looked for.")]) -> Any:
+        """What these places know. This asks them over the network; nothing is fetched. The address goes to look-up."""
+        return await _in_thread(lambda: workshop.sources.search(words))
 
     @router.get("/workshop/tokens", response_model=answers.TokenHosts, responses=problems())
     def token_hosts() -> Any:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -38,7 +36,6 @@ NO_DEFAULTS = frozenset(
 FOR_THE_PAGE = frozenset(("finishing",))
 """What a checkpoint may say besides its defaults, for the fields of a page alone: see Checkpoint.usual."""
 
-_SHORT_HASH = 10
 
 NATIVE_SIDE: Mapping[str, int] = {"sd1": 512, "sd2": 512, "sdxl": 1024, "sdxl_refiner": 1024, "sd3": 1024, "flux": 1024}
 """Family -> pixels of the side that it was trained on."""
@@ -223,21 +220,6 @@ def scan(roots: Sequence[Path]) -> tuple[Checkpoint, ...]:
     return tuple(_as_checkpoint(model) for model in models if model.role in DRAWS)
 
 
-def _fingerprint(files: Sequence[Path]) -> str:
-    return "|".join(f"{file.name}:{stat.st_size}:{stat.st_mtime_ns}" for file in files for stat in (file.stat(),))
-
-
-_WEIGHT_FOLDERS = frozenset(("prior", "text_encoder", "text_encoder_2", "text_encoder_3", "transformer", "unet", "vae"))
-
-
-def _weight_files(path: Path, *, all_parts: bool) -> list[Path]:
-    """The safetensors that a folder's hash is made of. all_parts: those of whatever parts there are."""
-    # Asked for each job that is taken, and many times as fast as Path.glob.
-    with os.scandir(path) as entries:
-        parts = sorted(entry.name for entry in entries if (all_parts or entry.name in _WEIGHT_FOLDERS) and entry.is_dir())
-    return [path / part / name for part in parts for name in sorted(os.listdir(path / part)) if name.endswith(".safetensors")]  # noqa: PTH208
-
-
 class CheckpointCatalog:
     """The checkpoints that can be picked: those among all `models`. What is found out about them is kept on disk.
 
@@ -247,7 +229,6 @@ class CheckpointCatalog:
     def __init__(self, roots: Sequence[Path], cache_dir: Path, *, hash_files: bool = True) -> None:
         self.models = ModelCatalog(roots, cache_dir, hash_files=hash_files)
         self._lock = threading.Lock()
-        self._hash_lock = threading.Lock()
         self._listed: tuple[tuple[ModelFile, ...], tuple[Checkpoint, ...]] | None = None
         self._described: dict[ModelFile, Checkpoint] = {}
         self._by_id: dict[str, Checkpoint] = {}
@@ -350,27 +331,4 @@ class CheckpointCatalog:
 
         Read once per change of the files; the result is kept on disk. Raises CheckpointUnusable when they are gone.
         """
-        if checkpoint.path.is_file():
-            return self.models.hash_now(self.models.get(checkpoint.id)).short
-        try:
-            return self._hash(checkpoint.path, _weight_files(checkpoint.path, all_parts=bool(checkpoint.pipeline)))
-        except OSError as error:
-            raise CheckpointUnusable(
-                f"{checkpoint.name} can't be read: {error.strerror or error}.",
-                field="checkpoint",
-                hint="Check that its files are still there.",
-            ) from None
-
-    def _hash(self, folder: Path, files: Sequence[Path]) -> str:
-        fingerprint = _fingerprint(files)
-        with self._hash_lock:
-            known = self.models.folder_hash(folder, fingerprint)
-            if known:
-                return known
-            digest = hashlib.sha256()
-            for file in files:
-                with open(file, "rb") as stream:
-                    digest.update(hashlib.file_digest(stream, "sha256").digest())
-            short = digest.hexdigest()[:_SHORT_HASH]
-            self.models.remember_folder_hash(folder, fingerprint, short)
-            return short
+        return self.models.short_hash(self.models.get(checkpoint.id), all_parts=bool(checkpoint.pipeline))

@@ -29,6 +29,7 @@ Kind = Literal[
     "ip_adapter",
     "image_encoder",
     "upscaler",
+    "face_restorer",
     "cut_out",
     "hypernetwork",
     "motion_module",
@@ -58,7 +59,8 @@ class ModelKind:
     """What a model file is.
 
     family: "sd1", "sd2", "sdxl", "sdxl_refiner", "sd3", "flux", or another's name; "" where the file does not tell.
-    version: within the family: "3-medium", "3.5-medium", "3.5-large", "dev", "schnell"; of an upscaler or a cut-out model its architecture.
+    version: within the family: "3-medium", "3.5-medium", "3.5-large", "dev", "schnell"; of an upscaler, a face restorer or a
+    cut-out model its architecture.
     variant: "base", or what else its denoiser wants to see. prediction: what the denoiser predicts; "needs weights" means
     that `read_prediction` can tell. zero_snr: trained down to a signal-to-noise ratio of zero. network: of a LoRA: "lora",
     "loha", ...; dialect: whose names it uses: "kohya", "peft", "diffusers". latent_channels: of the VAE or denoiser.
@@ -669,6 +671,23 @@ def _as_upscaler(header: Header, shapes: Shapes) -> ModelKind | None:
     return None
 
 
+FACE_RESTORERS: Mapping[str, tuple[str, ...]] = {
+    "GFPGAN": ("toRGB.0.weight", "stylegan_decoder.style_mlp.1.weight"),
+    "CodeFormer": ("position_emb", "idx_pred_layer.1.weight", "quantize.embedding.weight", "ft_layers.0.self_attn.in_proj_weight"),
+    # A VQ-VAE of latent diffusion has the same names but in its attention, which has one norm.
+    "RestoreFormer": ("quantize.embedding.weight", "encoder.conv_in.weight", "decoder.conv_out.weight", "encoder.mid.attn_1.norm1.weight"),
+}
+"""Architecture -> names that all are there, likewise."""
+
+
+def _as_face_restorer(header: Header, shapes: Shapes) -> ModelKind | None:
+    for prefix in _UPSCALER_WRAPPERS:
+        for name, signs in FACE_RESTORERS.items():
+            if all(f"{prefix}{sign}" in shapes for sign in signs):
+                return ModelKind("face_restorer", version=name, parts=(Part("face_restorer", prefix, name),))
+    return None
+
+
 _SUBJECT = ("stage1.rebnconvin.conv_s1.weight", "stage6.rebnconv4.conv_s1.weight", "stage1d.rebnconv1d.conv_s1.weight")
 _SUBJECT_WRAPPERS = ("", "net.", "model.", "module.")
 _OF_IS_NET = "conv_in.weight"
@@ -692,6 +711,7 @@ _RULES: Sequence[Callable[[Header, Shapes], ModelKind | None]] = (
     _as_controlnet,
     _as_ip_adapter,
     _as_motion_module,
+    _as_face_restorer,
     _as_model,
     _as_vae,
     _as_image_encoder,
@@ -702,7 +722,7 @@ _RULES: Sequence[Callable[[Header, Shapes], ModelKind | None]] = (
     _as_upscaler,
     _as_cut_out,
 )
-"""Adapters first: their names contain those of what they change."""
+"""Adapters first: their names contain those of what they change. Face restorers before VAEs, whose names RestoreFormer has."""
 
 
 # the one question that only weights answer

@@ -20,6 +20,20 @@ WEIGHT_FILES = {
 }
 """Part -> names its weights may have, best first."""
 
+FILES_KEY = "easel.files"
+"""Metadata of a safetensors file: the small files of the diffusers folder it was made from, {"unet/config.json": {...}, ...} as JSON.
+
+They say what shapes don't, and win over what shapes say.
+"""
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "special_tokens_map.json")
+"""What a tokenizer folder may hold."""
+
+VOLATILE = frozenset(
+    ("_class_name", "_diffusers_version", "_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version")
+)
+"""What configs say that doesn't change how a module is built."""
+
 COPY_AGAIN = "Copy or download the whole checkpoint folder again."
 
 

@@ -14,6 +14,8 @@ from webui.generation.finishing import AnyStep, FinishingStep
 
 WHERE_FROM: Mapping[str, str] = MappingProxyType(
     {
+        "face_restorer": "Put a GFPGAN, a CodeFormer or a RestoreFormer (GFPGANv1.4.pth, codeformer.pth) into models/face_restorers; "
+        "it appears here by itself.",
         "cut_out": "Put a U²-Net or an IS-Net (u2net.pth, isnet-general-use.pth) into models/cut_out; it appears here by itself.",
     }
 )
@@ -22,7 +24,13 @@ WHERE_FROM: Mapping[str, str] = MappingProxyType(
 
 def models_for(models: ModelCatalog, kind: str) -> list[str]:
     """Names of the models of that kind that can be used."""
-    return [model.name for model in models.select([kind]) if not model.facts.problem]
+    return [model.name for model in usable_models(models, kind)]
+
+
+def usable_models(models: ModelCatalog, kind: str) -> list[ModelFile]:
+    """The same, whole. What only lies in their folder isn't among them: other programs keep their face finders beside face restorers."""
+    sound = [model for model in models.select([kind]) if not model.facts.problem]
+    return sound if kind == UPSCALER else [model for model in sound if model.kind.kind == kind]
 
 
 def find_step_models(models: ModelCatalog, steps: Sequence[AnyStep]) -> tuple[AnyStep, ...]:
@@ -37,11 +45,13 @@ def _with_models(models: ModelCatalog, step: AnyStep, number: int) -> AnyStep:
     changes: dict[str, str] = {}
     for field, (kind, name) in _named(step).items():
         place = f"finishing[{number}].{field}"
-        if kind == UPSCALER:
-            model = find_upscaler_model(models, name, place, getattr(step, f"{field}_hash"))
-            changes |= {field: model.name, f"{field}_hash": models.hash_now(model).short}
-        else:
-            changes[field] = _required(models, kind, name, place, step.doing)
+        digest = getattr(step, f"{field}_hash", "")
+        model = find_upscaler_model(models, name, place, digest) if kind == UPSCALER else _required(models, kind, name, place, step.doing)
+        changes[field] = model.name
+        if hasattr(step, f"{field}_hash"):
+            changes[f"{field}_hash"] = models.short_hash(model)
+        if hasattr(step, "architecture"):
+            changes["architecture"] = model.kind.version
     return step.model_copy(update=changes) if changes else step
 
 
@@ -52,13 +62,11 @@ def _named(step: FinishingStep) -> dict[str, tuple[str, str]]:
     return {field: (kinds[field], name) for field, name in step.models().items()}
 
 
-def _required(models: ModelCatalog, kind: str, name: str, field: str, doing: str) -> str:
+def _required(models: ModelCatalog, kind: str, name: str, field: str, doing: str) -> ModelFile:
+    found = _find(models, kind, name)
+    if found is not None:
+        return found
     there = models_for(models, kind)
-    found = _find(models, kind, name) if name else None
-    if name and found is not None and not found.facts.problem:
-        return found.name
-    if not name and there:
-        return there[0]
     words = f"There is no model called {name[:80]!r}." if name else f"{doing} needs a model, and none is here yet."
     raise InvalidRequest(
         words, field=field, allowed=", ".join(there[:20]) or None, hint=WHERE_FROM.get(kind, "Pick one of those that are here.")
@@ -66,16 +74,23 @@ def _required(models: ModelCatalog, kind: str, name: str, field: str, doing: str
 
 
 def _find(models: ModelCatalog, kind: str, name: str) -> ModelFile | None:
-    return models.find(name, frozenset((cast(Kind, kind),)))
+    """The model of that name, or else the first one of the architecture that is called so; of no name the first one there is."""
+    usable = usable_models(models, kind)
+    found = models.find(name, frozenset((cast(Kind, kind),))) if name else None
+    if found is not None and found in usable:
+        return found
+    return next((model for model in usable if name.strip().casefold() in ("", model.kind.version.casefold())), None)
+
+
+def missing_models(models: ModelCatalog, step: FinishingStep) -> list[str]:
+    """Names of the models of a step that aren't here; empty for one that has no name, of a kind of which there is none."""
+    named = _named(step).values()
+    return [name for kind, name in named if not (knows_upscaler(models, name) if kind == UPSCALER else _find(models, kind, name))]
 
 
 def has_step_models(models: ModelCatalog, steps: Sequence[AnyStep]) -> bool:
     """Whether all models that the steps name are here."""
-    return all(
-        knows_upscaler(models, name) if kind == UPSCALER else bool(_find(models, kind, name) if name else models_for(models, kind))
-        for step in steps
-        for kind, name in _named(step).values()
-    )
+    return not any(missing_models(models, step) for step in steps)
 
 
 def step_paths(models: ModelCatalog, steps: Sequence[AnyStep]) -> tuple[dict[str, str], ...]:

@@ -15,7 +15,8 @@ from pathlib import Path
 from webui.catalog.annotate import PREVIEW_END, annotate, take_preview_back, write_preview
 from webui.catalog.describe import Facts, describe, is_pickle, rules
 from webui.catalog.detect import Kind, ModelKind
-from webui.catalog.hashing import Hashes, hash_file
+from webui.catalog.folder_hash import hash_of, stamp_of, weight_files
+from webui.catalog.hashing import SHORT, Hashes, hash_file
 from webui.catalog.header import readable
 from webui.catalog.roots import Found, Place, find_models, find_places, path_key
 from webui.catalog.sidecar import NOTE_ENDS, Sidecar, image_type, preview_beside, read_sidecar
@@ -43,6 +44,7 @@ KIND_TITLES: Mapping[str, str] = {
     "ip_adapter": "IP-Adapter",
     "image_encoder": "image encoder",
     "upscaler": "upscaler",
+    "face_restorer": "face restorer",
     "cut_out": "cut-out model",
     "hypernetwork": "hypernetwork",
     "motion_module": "motion module",
@@ -207,6 +209,7 @@ class ModelCatalog:
         self._rules = rules()
         self._lock = threading.Lock()
         self._scan_lock = threading.Lock()
+        self._folder_hash_lock = threading.Lock()
         self._work = threading.Event()
         self._closed = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -408,6 +411,27 @@ class ModelCatalog:
             self._hashes[path_key(model.path)] = (stamp, hashes)
             self._store.remember_hashes(path_key(model.path), stamp, vars(hashes))
         return hashes
+
+    def short_hash(self, model: ModelFile, *, all_parts: bool = False) -> str:
+        """First 10 hex digits of the SHA-256 of a file; of a diffusers folder, over that of each weight file (`folder_hash.weight_files`).
+
+        Read once per change of the files; the result is kept on disk. Raises CheckpointUnusable when they are gone.
+        """
+        if not model.is_folder:
+            return self.hash_now(model).short
+        try:
+            files = weight_files(model.path, all_parts=all_parts)
+            stamp = stamp_of(files)
+            with self._folder_hash_lock:
+                known = self.folder_hash(model.path, stamp)
+                if known is None:
+                    known = hash_of(files)[:SHORT]
+                    self.remember_folder_hash(model.path, stamp, known)
+            return known
+        except OSError as error:
+            raise CheckpointUnusable(
+                f"{model.name} can't be read: {error.strerror or error}.", field="checkpoint", hint="Check that its files are still there."
+            ) from None
 
     def folder_hash(self, path: Path, stamp: str | None = None) -> str | None:
         """The hash of a diffusers folder, if it was made; with a stamp only while that is still the same."""

@@ -9,7 +9,7 @@ from typing import Any
 from webui.catalog.detect import ModelKind, Part, Prediction, Variant
 from webui.catalog.diffusers_folder import read_json
 from webui.errors import CheckpointUnusable
-from webui.generation.stock_pipelines import STOCK_PIPELINES
+from webui.generation.stock_pipelines import STOCK_PIPELINES, UPSCALING_PIPELINES
 
 _FAMILY_OF_PIPELINE: Sequence[tuple[str, str]] = (
     ("StableDiffusionXL", "sdxl"),
@@ -72,6 +72,8 @@ def identify_folder(folder: Path) -> ModelKind:
         for name in _PARTS
         if (folder / name / "config.json").is_file()
     )
+    if pipeline in UPSCALING_PIPELINES:
+        return ModelKind("upscaler", version=f"diffusion x{UPSCALING_PIPELINES[pipeline]}", parts=parts)
     config = _config(folder, "unet") or _config(folder, "transformer")
     family = next((family for begin, family in _FAMILY_OF_PIPELINE if pipeline.startswith(begin)), "")
     if family == "sd1" and _number(config.get("cross_attention_dim")) == 1024:

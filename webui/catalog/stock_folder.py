@@ -6,7 +6,7 @@ The catalog asks when it scans, the engine again when it loads: files change in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,14 @@ def parts_of(folder: Path) -> Iterator[tuple[str, str, str]]:
         yield name, entry[0], entry[1]
 
 
-def check_stock_folder(folder: Path) -> str:
-    """The class of the pipeline, everything that headers tell checked. Raises CheckpointUnusable saying what is wrong."""
+def check_stock_folder(folder: Path, known: Container[str] = STOCK_PIPELINES) -> str:
+    """The class of the pipeline, everything that headers tell checked. Raises CheckpointUnusable saying what is wrong.
+
+    known: which classes are wanted.
+    """
     pipeline = read_json(folder, "model_index.json").get("_class_name")
     # A list names code in the folder.
-    if not isinstance(pipeline, str) or pipeline not in STOCK_PIPELINES:
+    if not isinstance(pipeline, str) or pipeline not in known:
         raise CheckpointUnusable(
             f"{folder.name} is made for {str(pipeline)[:60]}, which Easel does not draw with.", hint="Pick another checkpoint."
         )

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from webui.extensions.registry import ExtensionRegistry, add_on_folders
+from webui.extensions.loading import add_on_folders
+from webui.extensions.registry import ExtensionRegistry
 from webui.settings import PROGRAM_ROOT
 
 _LOADING, _LOADED, _FAILED, _END = "loading", "loaded", "failed", "end"

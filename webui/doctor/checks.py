@@ -248,28 +248,33 @@ def _problem_at_next_start(premises: Premises) -> SettingInvalid | None:
 
 def check_database(premises: Premises) -> Finding:
     """Whether the database is of a version that this Easel works with."""
-    path = premises.database
-    if not path.exists():
+    path, url = premises.database, premises.settings.database_url
+    if not records.is_there(path, url):
         return ok("There is none yet; the first start makes it")
-    with records.reading(path, in_use=premises.easel.works) as connection:
-        form = records.form_of(connection)
+    with premises.records() as connection:
+        form = records.form_of(connection, records.tables_of(connection, url))
         if form is None:
             return bad(f"{path.name} is not one of Easel's.", "Move it away, or start with another --data-dir.")
         if form > FORM:
             return bad(
                 f"It was written by a newer Easel (form {form}, this one knows {FORM}).", "Update Easel, or start with another --data-dir."
             )
-        size = gigabytes(records.bytes_on_disk(path))
+        size = gigabytes(records.size_on_server(connection) if url else records.bytes_on_disk(path))
         if form < FORM:
-            return ok(f"Of an earlier Easel (form {form}), {size}; the next start backs it up and brings it up to date")
-        return ok(f"{counted(records.picture_count(connection), 'picture', 'pictures')}, {size}, form {form}")
+            does = "brings it up to date; make a copy with pg_dump first" if url else "backs it up and brings it up to date"
+            return ok(f"Of an earlier Easel (form {form}), {size}; the next start {does}")
+        return ok(
+            f"{'PostgreSQL, ' if url else ''}{counted(records.picture_count(connection), 'picture', 'pictures')}, {size}, form {form}"
+        )
 
 
 def check_integrity(premises: Premises) -> Finding:
     """Whether every page and row of the database is whole. Reads all of it."""
+    if premises.settings.database_url:
+        return ok("The server of the database looks after its own files")
     if not premises.database.exists():
         return ok("There is no database yet")
-    with records.reading(premises.database, in_use=premises.easel.works) as connection:
+    with premises.records() as connection:
         found = records.damage(connection)
     if not found:
         return ok("Every page and row is whole")
@@ -320,9 +325,9 @@ def check_lost_pictures(premises: Premises) -> Finding:
 
 
 def _known(premises: Premises) -> records.KnownPictures:
-    if not premises.database.exists():
+    if not records.is_there(premises.database, premises.settings.database_url):
         return records.KnownPictures(frozenset(), frozenset())
-    with records.reading(premises.database, in_use=premises.easel.works) as connection:
+    with premises.records() as connection:
         return records.known_pictures(connection)
 
 
@@ -346,7 +351,7 @@ def check_parts(premises: Premises) -> Finding:
 
 def check_jobs(premises: Premises) -> Finding:
     """Jobs that are said to run although nobody works on them, and a queue that stands still."""
-    if not premises.database.exists():
+    if not records.is_there(premises.database, premises.settings.database_url):
         return ok("There are none yet")
     counts, stuck = _look_at_jobs(premises)
     if not premises.easel.works:
@@ -366,7 +371,7 @@ def check_jobs(premises: Premises) -> Finding:
 def _look_at_jobs(premises: Premises) -> tuple[records.JobCounts, frozenset[int]]:
     """The counts, and the jobs that run in the journal only. Two looks: a job is told as begun before, and as ended after it is so."""
     running_jobs = premises.easel.running_jobs
-    with records.reading(premises.database, in_use=premises.easel.works) as connection:
+    with premises.records() as connection:
         counts = records.jobs(connection)
         if running_jobs is None:
             return counts, frozenset()
@@ -490,6 +495,8 @@ def run(check: Check, premises: Premises) -> Finding:
     """What the check finds; what it stumbles over is a finding, too."""
     try:
         return check.look(premises)
+    except records.Unreachable as error:
+        return bad(f"The server of the database can't be asked: {error}.", "Start it, or check database_url in settings.yaml.")
     except sqlite3.DatabaseError as error:
         return bad(f"The database can't be read: {error}.", "If another program holds it, end that one. " + _MEND_DATABASE)
     except Exception as error:  # noqa: BLE001 - on an ill machine anything may fail, and the other checks still have something to say

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ import psutil
 from webui.catalog.checkpoints import Checkpoint, scan
 from webui.doctor.add_ons import AddOns, load_in_child
 from webui.doctor.folders import Found, look_through
+from webui.doctor.records import Asked, reading
 from webui.errors import SettingInvalid
 from webui.executors.base import Slot
 from webui.executors.fake import FakeExecutor
@@ -68,6 +70,10 @@ class Premises:
     def database(self) -> Path:
         """The database file."""
         return self.settings.data_dir / DATABASE_FILE
+
+    def records(self) -> AbstractContextManager[Asked]:
+        """The database, in the file or on its server, for reading only. Raises sqlite3.DatabaseError or Unreachable."""
+        return reading(self.database, self.settings.database_url, in_use=self.easel.works)
 
     @cached_property
     def engine(self) -> Slot:

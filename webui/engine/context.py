@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
+from PIL import Image
 
 from webui.engine.conditioning import Pull
 from webui.engine.families.base import Conditioning
 from webui.engine.masks import LatentMask
+from webui.engine.redrawing import SubRequests
 from webui.engine.regions import Layout
 from webui.engine.schedules import ModelSigmas
 from webui.engine.tiled_denoising import LatentTiles
+from webui.extensions.offers import Found
 from webui.generation.prompt.schedules import Timeline
 from webui.generation.request import ResolvedDrawn
 from webui.pictures.boxes import Box
@@ -41,6 +45,8 @@ class DenoiseContext:
         level: the noise level it is asked at; samplers ask between steps, too.
         asked: what its rows ask for, each `batch` rows: 0 is the negative prompt where there is one, then each pull.
         shown: the tile that it is shown, in latents; None: all.
+    While the picture is finished (`image_ready`):
+        sub_requests: draws others in the same job; `generate`, `redraw`, `picture` and `detect` are the ways to it.
     """
 
     request: ResolvedDrawn
@@ -59,8 +65,30 @@ class DenoiseContext:
     level: float = 0.0
     asked: tuple[int, ...] = ()
     shown: Box | None = None
+    sub_requests: SubRequests | None = None
     unguided: torch.Tensor = field(default_factory=lambda: torch.empty(0))
     denoised: torch.Tensor = field(default_factory=lambda: torch.empty(0))
+
+    def generate(self, request: ResolvedDrawn) -> Image.Image:
+        """The first picture (RGB) of another resolved request, drawn now, in `image_ready` alone. Raises what drawing raises."""
+        return self._drawing().generate(request)
+
+    def redraw(self, picture: Image.Image, mask: Image.Image | None = None, **fields: Any) -> Image.Image:
+        """A picture drawn on, all of it or what is white in the mask, by this request with other values for these fields."""
+        return self._drawing().redraw(picture, mask, **fields)
+
+    def detect(self, name: str, picture: Image.Image) -> list[Found]:
+        """What the detector "<id>/<label>" of an add-on finds, best first, in `image_ready` alone. Raises InvalidRequest, AddOnFailed."""
+        return self._drawing().find(name, picture.convert("RGB"))
+
+    def picture(self, digest: str) -> Image.Image:
+        """A picture that the request refers to, those put into panels of add-ons among them, in `image_ready` alone. Raises NotFound."""
+        return self._drawing().picture(digest)
+
+    def _drawing(self) -> SubRequests:
+        if self.sub_requests is None:
+            raise RuntimeError("pictures can be drawn in image_ready only, by checkpoints that Easel itself draws with")
+        return self.sub_requests
 
     @property
     def steps(self) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +13,7 @@ from webui.engine.context import DenoiseContext
 from webui.engine.families.base import Family
 from webui.engine.guidance import guided
 from webui.engine.precision import DENOISER, require_finite
-from webui.engine.samplers import SAMPLE_FUNCTIONS, NoisePath, NoiseSource, SamplerOptions, SamplerRun
+from webui.engine.samplers import SAMPLE_FUNCTIONS, NoisePath, NoiseSource, SampleFunction, SamplerOptions, SamplerRun
 
 Moment = Callable[[DenoiseContext], None]
 
@@ -31,6 +32,22 @@ class TakeOver:
     put_on: Callable[[], Family]
 
 
+@dataclass
+class StepsByLevel:
+    """Numbers calls of the denoiser by the step in which its noise level is asked at, from 0. sigmas: falling, the last one 0."""
+
+    sigmas: Sequence[float]
+    sigma: float = math.inf
+
+    def __iter__(self) -> StepsByLevel:
+        return self
+
+    def __next__(self) -> int:
+        # A level between two belongs to the step that begins at the higher one.
+        begun = sum(level >= self.sigma for level in self.sigmas[:-1])
+        return max(0, begun - 1)
+
+
 def denoise_latents(
     family: Family,
     context: DenoiseContext,
@@ -40,8 +57,12 @@ def denoise_latents(
     guessed: Moment,
     step_done: Moment,
     take_over: TakeOver | None = None,
+    sample: SampleFunction | None = None,
 ) -> torch.Tensor:
     """Run the sampler of the request over `context.sigmas`; returns the finished latents (also in `context.latents`).
+
+    sample: an add-on's, in place of the table's. How often it asks in a step isn't known, so its calls are numbered by the step that
+    their noise level belongs to.
 
     The moments of each step, in order:
         before_step(): may raise to end the picture here.
@@ -51,12 +72,14 @@ def denoise_latents(
         every CHECK_EVERY steps, and once more after the last: raises ModelProducedNan when numbers broke.
         step_done(context): for progress and preview.
     """
-    calls, asked = itertools.count(), itertools.count()
+    by_level = StepsByLevel(context.sigmas)
+    calls, asked = (itertools.count(), itertools.count()) if sample is None else (by_level, by_level)
     denoise, waiting = guided(family, context, calls), take_over
 
     def ask(x: torch.Tensor, sigma: float) -> torch.Tensor:
         nonlocal denoise, waiting
         before_step()
+        by_level.sigma = sigma
         call = next(asked)
         if waiting is not None and waiting.due(sigma, call):
             denoise, waiting = guided(waiting.put_on(), context, calls), None
@@ -81,7 +104,7 @@ def denoise_latents(
         unguided=lambda: context.unguided,
         earlier=context.model_sigmas.earlier,
     )
-    context.latents = SAMPLE_FUNCTIONS[context.request.sampler](run, context.latents, context.sigmas)
+    context.latents = (sample or SAMPLE_FUNCTIONS[context.request.sampler])(run, context.latents, context.sigmas)
     require_finite(context.latents, DENOISER)
     if context.mask is not None:
         context.latents = context.mask.finished(context.latents)

@@ -33,7 +33,8 @@ class Device:
     synchronize: wait until queued work is done, so that timings tell the truth. free_memory: give unused memory back.
     attention: names of the attention kernels that worked when called, the default first.
     copies: whether it has memory of its own, to which weights are copied. free_bytes: of the memory it computes in, now.
-    reserve: bytes of it that are left to others.
+    reserve: bytes of it that are left to others. lock: a tensor in main memory -> a copy of it in memory that is locked for the
+    device to fetch from by itself; None where there is nothing to gain.
     """
 
     torch_device: torch.device
@@ -48,6 +49,7 @@ class Device:
     copies: bool
     free_bytes: Callable[[], int]
     reserve: int
+    lock: Callable[[torch.Tensor], torch.Tensor] | None = None
 
     def memory_format(self, kind: str) -> torch.memory_format:
         """The order in memory of the convolutions of that kind of part (webui.engine.loading.component.ComponentKind)."""
@@ -55,7 +57,8 @@ class Device:
 
     def upload(self, weight: torch.Tensor, kind: str) -> torch.Tensor:
         """A copy of a weight of that kind of part there, in the numbers and the order it computes with."""
-        moved = weight.to(self.torch_device, self.dtype if weight.is_floating_point() else weight.dtype, non_blocking=True)
+        # First there, then cast: torch casts on the side that a tensor comes from, which would be the slow one.
+        moved = weight.to(self.torch_device, non_blocking=True).to(self.dtype if weight.is_floating_point() else weight.dtype)
         return channels_last(moved) if moved.ndim == 4 and self.memory_format(kind) == torch.channels_last else moved.contiguous()
 
     @property
@@ -142,6 +145,7 @@ def _open_cuda(dtype: torch.dtype | None) -> Device:
         True,
         lambda: _free_on_cuda(device),
         (600 if os.name == "nt" else 400) * MB,
+        torch.Tensor.pin_memory,
     )
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,10 @@ from webui.engine.memory.loaded import VAE as VAE_KIND
 from webui.engine.memory.manager import Checkpoints, ModelManager
 from webui.engine.memory.meter import give_back
 from webui.engine.noise import PictureNoise
+from webui.engine.offered import enlarge_of, found_by, levels_of, sampler_of
+from webui.engine.patching import patchable, restored
 from webui.engine.precision import HALF, TEXT_ENCODER, VAE, ModelProducedNan, of_one_colour, require_finite
+from webui.engine.redrawing import SubRequests
 from webui.engine.refiner import refiner_due, require_same_latents
 from webui.engine.regions import Layout
 from webui.engine.samplers import NoisePath
@@ -323,7 +326,7 @@ class Engine:
         self._hooks = hooks or NoHooks()
         self._checkpoints = checkpoints or ModelManager(device)
         self._conditioning = ConditioningCache(_conditioning_files(device, conditioning_folder))
-        self._adapters = AdapterShelf()
+        self._adapters = AdapterShelf(self._hooks)
         self._memory = MemoryBook(device)
         self._versions = versions_of_pictures(device.attention)
         self._source = source_hash()
@@ -334,28 +337,47 @@ class Engine:
 
         Raises EaselError (CheckpointUnusable, GenerationFailed, ModelProducedNan) when it cannot be finished.
         """
-        watch = Stopwatch()
+
+        def tell_of_add_ons() -> None:
+            for note in self._hooks.told():
+                emit(note)
+
+        def tell(event: WorkerEvent) -> None:
+            if isinstance(event, Done):
+                # What failed where no picture was finished; nothing is heard after the end.
+                tell_of_add_ons()
+                event = replace(event, add_ons=self._hooks.took())
+            emit(event)
+
         try:
-            control.check_job()
-            if isinstance(job.request, ResolvedUpscale):
-                self._run_upscale(job, control, watch, emit)
-                return
-            if job.drawn.pipeline:
-                self._run_pipeline(job, control, watch, emit)
-                return
-            run = _Run(job, control, watch, emit, self._source_enlarged)
-            # Before the first picture, so that what is wrong with the checkpoint or the schedule is told at once.
-            self._ready_for_all(run)
-            control.check_job()
-            for images in groups_of(job.images, job.drawn, self.device):
-                try:
-                    self._draw(run, images)
-                except _DrawAlone:
-                    for image in images:
-                        self._draw(run, (image,))
-            emit(Done(self._facts(run)))
+            self._run(job, control, Stopwatch(), tell)
         except JobInterrupted:
+            tell_of_add_ons()
             emit(Interrupted())
+        except Exception:
+            tell_of_add_ons()
+            raise
+
+    def _run(self, job: JobSpec, control: JobControl, watch: Stopwatch, emit: Emit) -> None:
+        """The same, ending with Done alone. Raises as `run` does, and JobInterrupted."""
+        control.check_job()
+        if isinstance(job.request, ResolvedUpscale):
+            self._run_upscale(job, control, watch, emit)
+            return
+        if job.drawn.pipeline:
+            self._run_pipeline(job, control, watch, emit)
+            return
+        run = _Run(job, control, watch, emit, self._source_enlarged)
+        # Before the first picture, so that what is wrong with the checkpoint or the schedule is told at once.
+        self._ready_for_all(run)
+        control.check_job()
+        for images in groups_of(job.images, job.drawn, self.device):
+            try:
+                self._draw(run, images)
+            except _DrawAlone:
+                for image in images:
+                    self._draw(run, (image,))
+        emit(Done(self._facts(run)))
 
     def _run_pipeline(self, job: JobSpec, control: JobControl, watch: Stopwatch, emit: Emit) -> None:
         """Make the job's pictures by diffusers' own pipeline. Raises as `run` does, and JobInterrupted."""
@@ -366,9 +388,8 @@ class Engine:
         def facts() -> dict[str, Any]:
             return self._machine_facts() | watch.seconds | {"pipeline": stock.source.pipeline}
 
-        StockRun(
-            job, stock, self.device, self._hooks, control, watch, emit, facts, Finisher(job, control, emit, self._checkpoints, self.device)
-        ).draw_all()
+        finisher = self._finisher(job, control, emit)
+        StockRun(job, stock, self.device, self._hooks, control, watch, emit, facts, finisher).draw_all()
         emit(Done(facts()))
 
     def _run_upscale(self, job: JobSpec, control: JobControl, watch: Stopwatch, emit: Emit) -> None:
@@ -378,14 +399,18 @@ class Engine:
             picture = with_alpha(_stored_source(job))
         for image in job.images:
             try:
-                finished, measured = Finisher(job, control, emit, self._checkpoints, self.device).finish(image, picture)
+                finished, measured = self._finisher(job, control, emit).finish(image, picture)
             except PictureSkipped:
                 emit(Skipped(image))
             else:
                 # All of it is finishing, so that is its work.
-                told = {"finish": measured["finish"], "work": measured["finishing_work"], "seconds": time.perf_counter() - started}
+                work = measured.pop("finishing_work")
+                told = measured | {"work": work, "seconds": time.perf_counter() - started}
                 emit(picture_event(image, finished, self._machine_facts() | told))
         emit(Done(self._machine_facts() | watch.seconds))
+
+    def _finisher(self, job: JobSpec, control: JobControl, emit: Emit) -> Finisher:
+        return Finisher(job, control, emit, self._checkpoints, self.device, partial(enlarge_of, self._hooks))
 
     def _upscaler(self, name: str, path: str, emit: Emit) -> UpscalerModel:
         return self._checkpoints.get_upscaler(Path(path), lambda: emit(Stage(f"Loading {name}")))
@@ -438,7 +463,8 @@ class Engine:
             run.note(f"Clip skip {request.clip_skip}: the text encoder has {family.text_layers} layers, so its first one was used.")
         for name in left_out(family, request):
             run.note(f"{name} works in a U-Net, which this checkpoint has none of, so it was left out.")
-        ready = _Ready(stage, loaded, levels, sigmas_of(request, levels, stage.steps.scheduled), adapters)
+        sigmas = sigmas_of(request, levels, stage.steps.scheduled, levels_of(self._hooks, request.schedule_type))
+        ready = _Ready(stage, loaded, levels, sigmas, adapters)
         run.ready[key] = ready
         return ready
 
@@ -478,8 +504,9 @@ class Engine:
         else:
             measured = {**group.watch.seconds, **memory_facts(list(group.memories.values()))}
             facts = self._facts(run) | measured | {"work": picture_work(run.job.drawn), "pictures": len(images)} | drawn.facts
-            finisher, spent = Finisher(run.job, run.control, run.emit, self._checkpoints, self.device), 0.0
-            for image, picture in zip(images, self._finished(drawn), strict=True):
+            finisher, spent = self._finisher(run.job, run.control, run.emit), 0.0
+            for image, (picture, sub_requests) in zip(images, self._finished(run, drawn), strict=True):
+                facts = {**facts, **sub_requests}
                 seconds = (time.perf_counter() - started - spent) / len(images)
                 try:
                     finished, measured = finisher.finish(image, picture)
@@ -494,8 +521,8 @@ class Engine:
             for stage, seconds in group.watch.seconds.items():
                 run.watch.seconds[stage] = run.watch.seconds.get(stage, 0.0) + seconds
             run.control.picture_ended()
-            for note in self._hooks.notes():
-                run.emit(Note(note))
+            for note in self._hooks.told():
+                run.emit(note)
 
     def _sound(self, run: _Run, group: _Group) -> _Drawn:
         """Pictures whose numbers are sound, or as sound as fp32 makes them.
@@ -598,16 +625,21 @@ class Engine:
         assert by is not None, "there is a hires pass"
         if upscaler is not None and upscaler.latent:
             return Beginning(cut(enlarge_latents(carried, by, upscaler), by)), {}
-        enlarged = self._enlarged_by_model(work.run, carried, by) if upscaler is None else enlarge_pixels(carried, by, upscaler)
+        if upscaler is None or upscaler.offered:
+            enlarged = self._enlarged_one_by_one(work.run, carried, by)
+        else:
+            enlarged = enlarge_pixels(carried, by, upscaler)
         pixels = as_input(enlarged)
         with work.group.watch.stage("enlarge"):
             latents, facts = self._by_vae(work, lambda family: family.encode(pixels))
         return Beginning(cut(latents, by)), facts
 
-    def _enlarged_by_model(self, run: _Run, carried: torch.Tensor, by: Enlargement) -> torch.Tensor:
-        """Pictures (batch, height, width, 3) uint8 in the size of the whole enlarged one, by the upscaler that the hires pass wants."""
+    def _enlarged_one_by_one(self, run: _Run, carried: torch.Tensor, by: Enlargement) -> torch.Tensor:
+        """Pictures (batch, height, width, 3) uint8 in the size of the whole enlarged one, by the hires pass's model or add-on."""
         pictures = [Image.fromarray(pixels.numpy(), "RGB") for pixels in carried]
-        return torch.stack([torch.from_numpy(np.array(self._by_model(run, picture, by.cover))) for picture in pictures])
+        named = _with_hires(run.job.drawn).hires_upscaler
+        enlarge = partial(self._by_model, run) if known_upscaler(named) is None else enlarge_of(self._hooks, named)
+        return torch.stack([torch.from_numpy(np.array(enlarge(picture, by.cover))) for picture in pictures])
 
     def _by_model(self, run: _Run, picture: Image.Image, size: Size) -> Image.Image:
         """A picture (RGB) enlarged to that size by the model that the job names for it. Raises as `enlarge_with_less` does."""
@@ -628,7 +660,11 @@ class Engine:
         cover = round(source.width * factor), round(source.height * factor)
         known = known_upscaler(request.tiled_upscaler)
         with run.watch.stage("enlarge"):
-            return self._by_model(run, source, cover) if known is None else source.resize(cover, Image.Resampling[known.mode])
+            if known is None:
+                return self._by_model(run, source, cover)
+            if known.offered:
+                return enlarge_of(self._hooks, known.label)(source, cover)
+            return source.resize(cover, Image.Resampling[known.mode])
 
     def _denoise(self, work: _Work, start: Beginning | None) -> tuple[_Work, DenoiseContext]:
         """One pass, from noise alone or from clean latents with noise on them; and with which checkpoint it ended."""
@@ -658,14 +694,14 @@ class Engine:
                 return work, context
             at_work = work
             with ExitStack() as patches:
-                _put_on(work, context, carrying, patches)
+                self._put_on(work, context, carrying, patches)
 
                 def refine() -> Family:
                     nonlocal at_work
                     patches.close()
                     at_work = self._refining(work)
                     context.positive, context.negative = self._encode(at_work, start)
-                    _put_on(at_work, context, carrying, patches)
+                    self._put_on(at_work, context, carrying, patches)
                     return at_work.family
 
                 denoise_latents(
@@ -676,8 +712,10 @@ class Engine:
                     guessed=self._hooks.denoise_step,
                     step_done=self._progress(work, lambda: at_work.family),
                     take_over=TakeOver(refiner_due(ready.stage, ready.levels), refine) if ready.stage.refined else None,
+                    sample=sampler_of(self._hooks, work.request.sampler),
                 )
             self.device.synchronize()
+            context.latents = self._hooks.latents_ready(context.latents, context)
             return at_work, context
 
         shown = group.watch.seconds.get("preview", 0.0)
@@ -686,6 +724,16 @@ class Engine:
         group.watch.seconds["denoise"] -= group.watch.seconds.get("preview", 0.0) - shown
         run.control.check()
         return done, context
+
+    def _put_on(self, work: _Work, context: DenoiseContext, carrying: Carrying, patches: ExitStack) -> None:
+        """All that the denoiser of a pass wears while it is at work, what add-ons put on last."""
+        _put_on(work, context, carrying, patches)
+        if self._hooks.patches():
+            model = patchable(work.family, hires=work.ready.stage.hires)
+            left: list[str] = []
+            patches.callback(lambda: work.run.note(f"An add-on left {left[0]} changed; it was put back.") if left else None)
+            patches.enter_context(restored(model.denoiser, left))
+            patches.enter_context(self._hooks.patched(model, work.request))
 
     def _noised(self, work: _Work, start: Beginning | None, noise: torch.Tensor) -> tuple[torch.Tensor, LatentMask | None]:
         """The noisy latents that a pass begins with, and what stays of the picture below. noise: unit noise."""
@@ -808,9 +856,27 @@ class Engine:
 
         return work.memory.stage(DECODE, made)
 
-    def _finished(self, drawn: _Drawn) -> Iterator[Image.Image]:
+    def _finished(self, run: _Run, drawn: _Drawn) -> Iterator[tuple[Image.Image, dict[str, Any]]]:
+        """The pictures as add-ons want them, each with facts of what they had drawn for it."""
         for picture in self._laid(drawn):
-            yield self._hooks.image_ready(picture, drawn.context).convert("RGB")
+            subs = drawn.context.sub_requests = SubRequests(
+                run.job, lambda job: self._sub_request(run, job), partial(found_by, self._hooks)
+            )
+            try:
+                finished = self._hooks.image_ready(picture, drawn.context).convert("RGB")
+            finally:
+                subs.close()
+                drawn.context.sub_requests = None
+            yield finished, {"sub_requests": subs.made} if subs.made else {}
+
+    def _sub_request(self, run: _Run, job: JobSpec) -> Image.Image:
+        """The picture of a job within another one, whose buttons end both; of its steps nothing is told but that it is drawn."""
+        told = (Stage, Note)
+        sub = _Run(job, run.control, Stopwatch(), lambda event: run.emit(event) if isinstance(event, told) else None, self._source_enlarged)
+        run.emit(Stage("Redrawing a part"))
+        self._ready_for_all(sub)
+        drawn = self._sound(sub, _Group((0,)))
+        return next(iter(self._laid(drawn)))
 
     def _laid(self, drawn: _Drawn) -> Iterator[Image.Image]:
         """The pictures, each laid into what it started from."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -13,31 +15,44 @@ from PIL import Image
 
 from webui.engine.control import JobControl
 from webui.engine.device import Device
+from webui.engine.face_restoring import restored_face
+from webui.engine.faces import MOST_FACES, find_faces, painted_faces
+from webui.engine.loading.face_restorer import FaceRestorer
 from webui.engine.loading.upscaler import UpscalerModel
 from webui.engine.memory.manager import Checkpoints
 from webui.engine.memory.streaming import uploaded
+from webui.engine.offered import Enlarge
 from webui.engine.subject import find_subject
-from webui.engine.upscale import enlarge_with_less, plan_way
+from webui.engine.upscale import appetite_of, enlarge_with_less, plan_way
 from webui.generation.enlarging import known_upscaler
 from webui.generation.events import Finishing, Note, Picture, Stage, WorkerEvent
 from webui.generation.finishing import (
     AUTO_LEVELS,
     COLOUR,
+    PAINTED,
     TO_SOURCE,
     ColourStep,
     CutOutStep,
     FinishingStep,
     FormatStep,
     ResizeStep,
+    RestoreFacesStep,
+    Share,
     SharpenStep,
     UpscaleStep,
+    kept,
     works,
 )
 from webui.generation.job import JobSpec
+from webui.generation.request import ResolvedInpaint
+from webui.pictures.boxes import Size
 from webui.pictures.colours import with_colours_of
-from webui.pictures.decoding import as_rgb, read_stored
+from webui.pictures.decoding import as_rgb, read_stored, read_upright
+from webui.pictures.face_crops import FaceCrop
+from webui.pictures.masking import as_mask, colours_everywhere
 from webui.pictures.resizing import at_size
 from webui.pictures.sharpening import sharpened
+from webui.pictures.starting import WAYS
 from webui.pictures.toning import in_light_of, levelled
 from webui.pictures.transparency import cut_out, joined, laid_on, opaque
 from webui.planning.tiles import Tiling
@@ -51,6 +66,10 @@ class StepTools:
     done: to be called after each of its parts with that part, 1-based, and how many there are; raises PictureSkipped or JobInterrupted
     where the picture should end. source: the picture (RGB) that the job started from; of one from words as it was before the chain.
     find_subject: where the subject of a picture (RGB) is, as mode L, by the model in that file; raises AdapterUnusable.
+    appetites: what the tiles of upscalers follow from, to be told of by their names.
+    enlarge: what an add-on's upscaler of that name does to a picture (RGB).
+    face_restorer: as `upscaler`, where it computes for the block. painted: what of a picture of that size the user has painted over
+    (mode L). faces: how many were restored, to be told.
     """
 
     paths: Mapping[str, str]
@@ -61,6 +80,11 @@ class StepTools:
     done: Callable[[int, int], None]
     source: Callable[[], Image.Image]
     find_subject: Callable[[Image.Image, str], Image.Image]
+    appetites: dict[str, dict[str, int]]
+    enlarge: Callable[[str], Enlarge]
+    face_restorer: Callable[[str, str], AbstractContextManager[FaceRestorer]]
+    painted: Callable[[Size], Image.Image]
+    faces: list[int]
 
 
 Step = Callable[[Image.Image, Any, StepTools], Image.Image]
@@ -73,6 +97,7 @@ def upscale(picture: Image.Image, step: UpscaleStep, tools: StepTools) -> Image.
     models = {field: tools.upscaler(getattr(step, field), path) for field, path in tools.paths.items()}
     tiling = Tiling(step.tile, step.overlap)
     ways = {field: plan_way(model, picture.size, by.cover, tiling, tools.device) for field, model in models.items()}
+    tools.appetites.update({getattr(step, field): asdict(appetite_of(model, tools.device)) for field, model in models.items()})
     tiles, done = max(sum(way.tiles for way in ways.values()), 1), 0
 
     def tile_done() -> None:
@@ -82,8 +107,14 @@ def upscale(picture: Image.Image, step: UpscaleStep, tools: StepTools) -> Image.
 
     def enlarged(field: str) -> Image.Image:
         if field not in ways:
+            known = known_upscaler(getattr(step, field))
+            assert known is not None and not known.latent, "all others are models"
+            if known.offered:
+                colours, alpha = opaque(picture)
+                enlarge = tools.enlarge(known.label)
+                return joined(enlarge(colours, by.cover), None if alpha is None else alpha.resize(by.cover, Image.Resampling.LANCZOS))
             # Pillow weighs colours by their alpha, so that nothing shines through from where a picture can't be seen.
-            return picture.resize(by.cover, _filter(getattr(step, field)))
+            return picture.resize(by.cover, Image.Resampling[known.mode])
         return enlarge_with_less(ways[field], picture, tools.device, tile_done, tools.note, allowed=tools.try_with_less)
 
     made = enlarged("upscaler").crop(by.box)
@@ -92,12 +123,6 @@ def upscale(picture: Image.Image, step: UpscaleStep, tools: StepTools) -> Image.
     if not ways:
         tools.done(1, 1)
     return made
-
-
-def _filter(name: str) -> Image.Resampling:
-    known = known_upscaler(name)
-    assert known is not None and not known.latent, "all others are models"
-    return Image.Resampling[known.mode]
 
 
 def at_once(change: Callable[[Image.Image, Any, StepTools], Image.Image]) -> Step:
@@ -132,6 +157,27 @@ def take_background_away(picture: Image.Image, step: CutOutStep, tools: StepTool
     return laid_on(made, step.colour) if step.ground == COLOUR else made
 
 
+def restore_faces(picture: Image.Image, step: RestoreFacesStep, tools: StepTools) -> Image.Image:
+    """The picture with its faces drawn anew; the very same one where none is found, or nothing of it would be seen."""
+    colours = colours_everywhere(picture)
+    faces = painted_faces(colours, tools.painted(picture.size)) if step.faces == PAINTED else find_faces(colours)
+    tools.faces.append(len(faces))
+    if not faces:
+        tools.note("No face was found, so the picture is as it was.")
+    if len(faces) == MOST_FACES:
+        tools.note(f"At most {MOST_FACES} faces of a picture are restored: the largest ones.")
+    if not faces or step.visibility == 0:
+        tools.done(1, 1)
+        return picture
+    made = picture.copy()
+    with tools.face_restorer(step.restorer, tools.paths["restorer"]) as restorer:
+        for number, face in enumerate(faces):
+            crop = FaceCrop.around(face)
+            crop.laid_back(restored_face(crop.taken(colours), restorer, step.weight), made, step.visibility)
+            tools.done(number + 1, len(faces))
+    return made
+
+
 def resize(picture: Image.Image, step: ResizeStep, tools: StepTools) -> Image.Image:
     """The picture at another size."""
     return at_size(picture, step.way, (step.width, step.height), step.long_side, step.filter)
@@ -145,6 +191,7 @@ def as_it_is(picture: Image.Image, step: FormatStep, tools: StepTools) -> Image.
 STEPS: Mapping[type[FinishingStep], Step] = MappingProxyType(
     {
         UpscaleStep: upscale,
+        RestoreFacesStep: restore_faces,
         SharpenStep: at_once(sharpen),
         ColourStep: at_once(correct_colours),
         CutOutStep: at_once(take_background_away),
@@ -157,13 +204,14 @@ STEPS: Mapping[type[FinishingStep], Step] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Finisher:
-    """Carries out the chain of a job on its pictures."""
+    """Carries out the chain of a job on its pictures. enlarge: as in StepTools."""
 
     job: JobSpec
     control: JobControl
     emit: Callable[[WorkerEvent], None]
     checkpoints: Checkpoints
     device: Device
+    enlarge: Callable[[str], Enlarge]
 
     def finish(self, image: int, picture: Image.Image) -> tuple[Image.Image, dict[str, Any]]:
         """The picture after every step, and what was measured; image: its number in the job.
@@ -175,6 +223,8 @@ class Finisher:
             return picture, {}
         started = time.perf_counter()
         work, begun = works(chain, picture.size), picture
+        appetites: dict[str, dict[str, int]] = {}
+        faces: list[int] = []
         for number, step in enumerate(chain):
             self.control.check()
             tools = StepTools(
@@ -186,12 +236,39 @@ class Finisher:
                 self._progress(image, step, sum(work[:number]), work[number], sum(work)),
                 lambda: self._source(begun),
                 self._find_subject,
+                appetites,
+                self.enlarge,
+                self._face_restorer,
+                functools.partial(self._painted, kept(chain[:number], begun.size)),
+                faces,
             )
             picture = STEPS[type(step)](picture, step, tools)
-        return picture, {"finish": time.perf_counter() - started, "finishing_work": sum(work)}
+        facts: dict[str, Any] = {"finish": time.perf_counter() - started, "finishing_work": sum(work)}
+        facts |= {"tile_appetites": appetites} if appetites else {}
+        return picture, facts | ({"faces": sum(faces)} if faces else {})
 
     def _upscaler(self, name: str, path: str) -> UpscalerModel:
         return self.checkpoints.get_upscaler(Path(path), lambda: self.emit(Stage(f"Loading {name}")))
+
+    @contextmanager
+    def _face_restorer(self, name: str, path: str) -> Iterator[FaceRestorer]:
+        restorer = self.checkpoints.get_face_restorer(Path(path), lambda: self.emit(Stage(f"Loading {name}")))
+        with uploaded(restorer.module, lambda weight: weight.to(self.device.torch_device)):
+            yield restorer
+
+    def _painted(self, share: Share, size: Size) -> Image.Image:
+        """share: which part of the picture is still seen, in the size that it has now."""
+        request = self.job.request
+        assert isinstance(request, ResolvedInpaint), "others are refused"
+        mask = as_mask(read_upright(Path(self.job.image_paths[request.mask]), request.mask))
+        if any(request.extends):
+            grown = Image.new("L", request.extends.added_to(mask.size))
+            grown.paste(mask, (request.extends.left, request.extends.top))
+            mask = grown
+        elif not request.only_masked:
+            mask = WAYS[request.resize_mode](mask, (request.width, request.height))
+        left, top, right, bottom = (round(part * side) for part, side in zip(share, mask.size * 2, strict=True))
+        return mask.crop((left, top, right, bottom)).resize(size, Image.Resampling.BILINEAR)
 
     def _source(self, begun: Image.Image) -> Image.Image:
         digest = getattr(self.job.request, "init_image", "")
@@ -205,7 +282,7 @@ class Finisher:
 
     def _progress(self, image: int, step: FinishingStep, before: float, own: float, whole: float) -> Callable[[int, int], None]:
         def done(part: int, parts: int) -> None:
-            words = f"{step.doing}: tile {part} of {parts}" if parts > 1 else step.doing
+            words = f"{step.doing}: {step.part} {part} of {parts}" if parts > 1 else step.doing
             self.emit(Finishing(image, words, part, parts, (before + own * part / parts) / whole))
             self.control.check()
 

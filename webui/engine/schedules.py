@@ -6,7 +6,7 @@ Pure arithmetic on the model's own 1000 levels; the conventions are k-diffusion'
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -230,10 +230,12 @@ def sigmas_for(
     options: ScheduleOptions | None = None,
     *,
     discard_next_to_last: bool = False,
+    between: Callable[[int, float, float], Sequence[float]] | None = None,
 ) -> tuple[float, ...]:
     """The steps + 1 noise levels of a run, falling, the last one 0.
 
-    discard_next_to_last: leave the smallest level above 0 out, of one step more. Raises InvalidRequest where the ends
+    discard_next_to_last: leave the smallest level above 0 out, of one step more. between: an add-on's, in place of the table's:
+    (steps, lowest, highest) -> as many levels. Raises InvalidRequest where the ends
     that were asked for leave no room.
     """
     bounded = _Bounded(model, options or ScheduleOptions())
@@ -244,15 +246,18 @@ def sigmas_for(
             allowed=f"below {bounded.high:g} for this checkpoint",
             hint="Lower the smallest noise level, or set both ends to 0 for the checkpoint's own.",
         )
-    levels = SPACINGS[schedule_type](bounded, steps + discard_next_to_last)
+    wanted = steps + discard_next_to_last
+    levels = SPACINGS[schedule_type](bounded, wanted) if between is None else between(wanted, bounded.low, bounded.high)
     return (*(float(level) for level in levels[:steps]), 0.0)
 
 
-def sigmas_of(request: ResolvedDrawn, model: ModelSigmas, steps: int) -> tuple[float, ...]:
-    """The noise levels that a request asks for, of a schedule of that many steps. Raises InvalidRequest."""
+def sigmas_of(
+    request: ResolvedDrawn, model: ModelSigmas, steps: int, between: Callable[[int, float, float], Sequence[float]] | None = None
+) -> tuple[float, ...]:
+    """The noise levels that a request asks for, of a schedule of that many steps. between: as in `sigmas_for`. Raises InvalidRequest."""
     discard = request.discard_next_to_last or samplers.find_sampler(request.sampler).discards_next_to_last
     options = ScheduleOptions(request.sigma_min, request.sigma_max, request.rho, request.beta_alpha, request.beta_beta)
-    return sigmas_for(request.schedule_type, model, steps, options, discard_next_to_last=discard)
+    return sigmas_for(request.schedule_type, model, steps, options, discard_next_to_last=discard, between=between)
 
 
 def _scaled_linear(start: float, end: float, count: int) -> Levels:

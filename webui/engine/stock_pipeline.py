@@ -89,8 +89,8 @@ class StockRun:
             for stage, seconds in own.seconds.items():
                 self.watch.seconds[stage] = self.watch.seconds.get(stage, 0.0) + seconds
             self.control.picture_ended()
-            for note in self.hooks.notes():
-                self.emit(Note(note))
+            for note in self.hooks.told():
+                self.emit(note)
 
     def _pixels(self, image: int, own: Stopwatch) -> tuple[torch.Tensor, dict[str, Any]]:
         """(height, width, 3) uint8 and facts; once more in the way that needs least when memory runs out."""

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch.nn import functional
 
 from webui.engine.device import MB, Device
 from webui.engine.loading.upscaler import UpscalerModel
@@ -21,8 +22,9 @@ from webui.engine.memory.exhaustion import OutOfMemory, is_out_of_memory
 from webui.engine.memory.streaming import uploaded
 from webui.errors import GenerationFailed
 from webui.pictures.boxes import Size
-from webui.pictures.masking import filled_in
-from webui.planning.tiles import Span, Tiling, box_of, boxes, plan_tiling, ramp, tile_count
+from webui.pictures.masking import colours_everywhere
+from webui.pictures.transparency import joined, opaque
+from webui.planning.tiles import Span, TileAppetite, Tiling, box_of, boxes, ramp, tile_count
 
 INTERNAL, DISCOURAGED = "INTERNAL", "DISCOURAGED"
 """spandrel's words for models that look at all of a picture: those that cut it up themselves, and those that had better not be tiled."""
@@ -47,8 +49,9 @@ class Way:
 
     @property
     def tiles(self) -> int:
-        """How many in all passes."""
-        return sum(tile_count(size, tiling, step_of(self.model)) for size, tiling in zip(self.sizes, self.tilings, strict=True))
+        """How many in all passes; of a model that draws each counts as many as it has steps."""
+        tiles = sum(tile_count(size, tiling, step_of(self.model)) for size, tiling in zip(self.sizes, self.tilings, strict=True))
+        return tiles * self.model.steps
 
 
 def step_of(model: UpscalerModel) -> int:
@@ -71,11 +74,18 @@ def plan_way(model: UpscalerModel, size: Size, cover: Size, asked: Tiling, devic
 
 
 def _tiling(model: UpscalerModel, size: Size, asked: Tiling, device: Device) -> Tiling:
-    if model.tiled == INTERNAL:
-        return Tiling(0, 0)
+    return Tiling(0, 0) if model.tiled == INTERNAL else appetite_of(model, device).tiling(size, asked)
+
+
+def _budget(model: UpscalerModel, device: Device) -> int:
     free = max(device.free_bytes() - device.reserve, 0) // 2
-    budget = free if model.tiled == DISCOURAGED else min(TILE_BUDGET, free)
-    return plan_tiling(size, model.bytes_per_pixel, budget, asked=asked, multiple=model.multiple)
+    return free if model.tiled == DISCOURAGED else min(TILE_BUDGET, free)
+
+
+def appetite_of(model: UpscalerModel, device: Device) -> TileAppetite:
+    """What its tiles follow from, as it is just now: so that the next ones are known before they are made."""
+    whole = model.tiled == INTERNAL
+    return TileAppetite(0 if whole else model.bytes_per_pixel, _budget(model, device), model.multiple, model.largest_tile)
 
 
 def enlarge(way: Way, picture: Image.Image, device: Device, tile_done: Callable[[], None]) -> Image.Image:
@@ -151,27 +161,16 @@ def _at_work(model: UpscalerModel, device: Device) -> Iterator[None]:
 def _through(model: UpscalerModel, picture: Image.Image, tiling: Tiling, device: Device, tile_done: Callable[[], None]) -> Pixels:
     """One pass. What is transparent goes through by itself, after the colours of what is seen, for models know nothing of it."""
     canvas = _Canvas(picture.size, model.scale, alpha=picture.mode == "RGBA")
-    picture = _with_colours_everywhere(picture)
+    picture = joined(colours_everywhere(picture), opaque(picture)[1])
     with torch.inference_mode():
         for column, row in boxes(picture.size, tiling, step_of(model)):
             part = picture.crop(box_of(column, row))
             tile = _as_tensor(part)
-            colours = _asked(model, tile[:, :_RGB], device)
-            alpha = _asked(model, tile[:, _RGB:].expand(-1, _RGB, -1, -1), device).mean(1, keepdim=True) if part.mode == "RGBA" else None
-            made = colours if alpha is None else torch.cat((colours, alpha), 1)
+            colours = _asked(model, tile[:, :_RGB], tile_done)
+            made = colours if part.mode == "RGB" else torch.cat((colours, _enlarged_alpha(model, tile[:, _RGB:])), 1)
             canvas.put(column, row, made[0])
             tile_done()
     return canvas.pixels
-
-
-def _with_colours_everywhere(picture: Image.Image) -> Image.Image:
-    """With the colours around it under what can't be seen at all, lest those that are hidden there come out at its edge."""
-    if picture.mode != "RGBA":
-        return picture
-    alpha = picture.getchannel("A")
-    filled = filled_in(picture.convert("RGB"), alpha.point(lambda value: 255 if value == 0 else 0))
-    filled.putalpha(alpha)
-    return filled
 
 
 _RGB = 3
@@ -184,7 +183,14 @@ def _as_tensor(part: Image.Image) -> torch.Tensor:
     return torch.from_numpy(np.array(part)).permute(2, 0, 1)[None].float() / 255
 
 
-def _asked(model: UpscalerModel, colours: torch.Tensor, device: Device) -> torch.Tensor:
+def _enlarged_alpha(model: UpscalerModel, alpha: torch.Tensor) -> torch.Tensor:
+    """(1, 1, h, w) through the model as grey; through none that draws, which would see things in it."""
+    if model.steps > 1:
+        return functional.interpolate(alpha, scale_factor=model.scale, mode="bicubic").clamp(0, 1)
+    return _asked(model, alpha.expand(-1, _RGB, -1, -1), lambda: None).mean(1, keepdim=True)
+
+
+def _asked(model: UpscalerModel, colours: torch.Tensor, step_done: Callable[[], None]) -> torch.Tensor:
     """RGB (1, 3, h, w) in 0..1 through the model, as RGB fp32 on the CPU. Raises GenerationFailed for NaN."""
     descriptor = model.descriptor
     given = colours
@@ -192,7 +198,7 @@ def _asked(model: UpscalerModel, colours: torch.Tensor, device: Device) -> torch
         given = (colours * torch.tensor(_LUMA)[None, :, None, None]).sum(1, keepdim=True)
     elif model.colours > _RGB:
         given = torch.cat((colours, torch.ones_like(colours[:, :1])), 1)
-    made = descriptor(given.to(descriptor.device, descriptor.dtype).contiguous())
+    made = model.asked(given.to(descriptor.device, descriptor.dtype).contiguous(), step_done)
     if made.isnan().any():
         words = f"The upscaler {model.name} produced numbers that make no picture (NaN)."
         raise GenerationFailed(words, code="model_produced_nan", hint="Its file may be damaged: download it again, or choose another one.")

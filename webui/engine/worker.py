@@ -150,12 +150,26 @@ def prepare_environment() -> None:
         os.environ.setdefault(name, value)
 
 
-def load_hooks(roots: Sequence[Path]) -> tuple[EngineHooks, tuple[str, ...]]:
-    """The worker side of the add-ons in these folders, and what is wrong with those that could not be loaded."""
+def load_hooks(
+    roots: Sequence[Path], folders: Sequence[Path] = (), site: Path | None = None, notes: Path | None = None
+) -> tuple[EngineHooks, tuple[str, ...]]:
+    """The worker side of the add-ons below `roots` and in `folders`, and what is wrong with those that could not be loaded.
+
+    site: the folder of their packages. notes: where is left what the web process should know, an add-on that ends this process among it.
+    """
+    from webui.extensions.loading import use_site
     from webui.extensions.registry import ExtensionRegistry
+    from webui.extensions.states import WorkerNotes
 
     registry = ExtensionRegistry()
     registry.load(roots, "worker")
+    use_site(site)
+    left = WorkerNotes(notes) if notes is not None else None
+    crashed = left.begin() if left else frozenset()
+    registry.load_folders(folders, "worker", left.marker if left else None, without=crashed)
+    if left is not None:
+        loader = registry.loader("worker")
+        left.tell(loader.seconds, {name: (fault.message, fault.details) for name, fault in loader.failures().items()})
     return registry, registry.not_loaded()
 
 
@@ -265,6 +279,9 @@ def main(argv: Sequence[str] | None = None, hooks: EngineHooks | None = None) ->
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--log-level", default="info")
     parser.add_argument("--extensions", type=Path, action="append", default=[])
+    parser.add_argument("--add-on", type=Path, action="append", default=[])
+    parser.add_argument("--add-on-site", type=Path)
+    parser.add_argument("--add-on-notes", type=Path)
     parser.add_argument("--models", type=Path, action="append", default=[])
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--cast-gb", type=int, default=0)
@@ -276,7 +293,8 @@ def main(argv: Sequence[str] | None = None, hooks: EngineHooks | None = None) ->
     inbox = Inbox(commands, arguments.models)
     inbox.open()
     prepare_environment()
-    hooks, problems = (hooks, ()) if hooks is not None else load_hooks(arguments.extensions)
+    add_ons = (arguments.extensions, arguments.add_on, arguments.add_on_site, arguments.add_on_notes)
+    hooks, problems = (hooks, ()) if hooks is not None else load_hooks(*add_ons)
     serve(open_engine(arguments, hooks, inbox), inbox, events, problems)
 
 

@@ -60,6 +60,14 @@ class Executor(Protocol):
         """Look for models in these folders from now on."""
         ...
 
+    def use_add_ons(self, folders: Sequence[Path], site: Path | None = None) -> None:
+        """Load these add-ons, with their packages in `site`, and no others, once the jobs sent before have ended."""
+        ...
+
+    def renew(self) -> None:
+        """Load the same add-ons anew, once the jobs sent before have ended: their files have changed."""
+        ...
+
     def close(self) -> None:
         """End the workers and wait for them."""
         ...

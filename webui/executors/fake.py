@@ -52,7 +52,8 @@ def _finishing(request: ResolvedRequest, image: int) -> Iterator[WorkerEvent]:
     whole = len(request.finishing) * _FAKE_TILES
     for done in range(whole):
         part = done % _FAKE_TILES + 1
-        words = f"{request.finishing[done // _FAKE_TILES].doing}: tile {part} of {_FAKE_TILES}"
+        step = request.finishing[done // _FAKE_TILES]
+        words = f"{step.doing}: {step.part} {part} of {_FAKE_TILES}"
         yield Finishing(image, words, part, _FAKE_TILES, (done + 1) / whole)
 
 
@@ -176,6 +177,12 @@ class FakeExecutor:
         """There is nothing to let go of; it is told no more."""
         left = [part | {"checkpoints": [path for path in part["checkpoints"] if path != checkpoint_path]} for part in self._resident]
         self._resident = () if checkpoint_path is None else tuple(part for part in left if part["checkpoints"])
+
+    def use_add_ons(self, folders: Sequence[Path], site: Path | None = None) -> None:
+        """There is no engine that add-ons could reach into."""
+
+    def renew(self) -> None:
+        """So there is nothing to load anew."""
 
     def use_models(self, roots: Sequence[Path]) -> None:
         """Models are not looked for."""

@@ -44,13 +44,17 @@ class LocalExecutor:
         cast_gb: int = 0,
         device: str = "auto",
         dtype: str = "auto",
+        add_ons: Sequence[Path] = (),
+        add_on_site: Path | None = None,
+        add_on_notes: Path | None = None,
         command: Sequence[str] | None = None,
         start_limit: float = 180.0,
         log_level: str = "info",
     ) -> None:
         """threads: of the CPU, 0 for one per physical core. extension_roots: folders of add-ons.
         model_roots: folders of models, in which parts are looked for that a checkpoint lacks. cache: folder for what is
-        made once and used again; cast_gb: of which weights in the device's numbers may take so much, 0: none are kept.
+        made once and used again; add_ons: folders of single add-ons, with their packages in add_on_site, and notes about them left in
+        add_on_notes; cast_gb: of which weights in the device's numbers may take so much, 0: none are kept.
 
         device, dtype: as in webui.engine.device. command: what to start instead of Python with webui.engine.worker.
         start_limit: seconds the worker may take until its Hello. log_level: how much it says, as in the settings.
@@ -59,6 +63,11 @@ class LocalExecutor:
         kept = ("--cache", str(cache.absolute()), "--cast-gb", str(cast_gb)) if cache is not None else ()
         self._command = [*(command or _WORKER), *options, *_extension_options(extension_roots), *kept]
         self._model_roots = tuple(model_roots)
+        self._add_ons = (tuple(add_ons), add_on_site)
+        self._add_on_notes = add_on_notes
+        self._outdated: Connection | None = None
+        """A worker with other add-ons than are wanted now: it ends once it has no job."""
+        self._busy = 0
         self._start_limit = start_limit
         # Of the files as they are now, which are those that this process runs.
         self._source_hash = source_hash()
@@ -97,6 +106,7 @@ class LocalExecutor:
         with self._change:
             self._pressed_early[job.job_id] = []
             ready = self._ready
+        connection = None
         try:
             if not ready:
                 yield Stage("Starting the engine")
@@ -110,6 +120,8 @@ class LocalExecutor:
         finally:
             with self._change:
                 self._pressed_early.pop(job.job_id, None)
+                self._busy -= connection is not None
+            self._end_outdated()
 
     def _run(self, connection: Connection, job: JobSpec) -> Iterator[WorkerEvent]:
         events = connection.begin(job)
@@ -160,6 +172,30 @@ class LocalExecutor:
         if connection is not None:
             connection.send({"type": "models", "roots": [str(root.absolute()) for root in self._model_roots]})
 
+    def use_add_ons(self, folders: Sequence[Path], site: Path | None = None) -> None:
+        """Load these add-ons, with their packages in `site`, and no others: a worker that has others is replaced once it has no job."""
+        with self._change:
+            if (tuple(folders), site) == self._add_ons:
+                return
+            self._add_ons = (tuple(folders), site)
+            self._outdated = self._connection
+        self._end_outdated()
+
+    def renew(self) -> None:
+        """Replace the worker once it has no job: an add-on's files are others than those it has loaded."""
+        with self._change:
+            self._outdated = self._connection
+        self._end_outdated()
+
+    def _end_outdated(self) -> None:
+        with self._change:
+            connection = self._outdated
+            if connection is None or self._busy:
+                return
+            if self._connection is connection:
+                self._ready = False  # no job begins there any more
+        connection.close(_CLOSE_PATIENCE)
+
     def _send(self, message: dict[str, Any]) -> None:
         with self._change:
             connection = self._connection if self._ready else None
@@ -196,6 +232,7 @@ class LocalExecutor:
                 if self._closed:
                     raise WorkerLost("Easel is ending.", hint="The job goes on at the next start.")
                 if self._ready and self._connection is not None:
+                    self._busy += 1
                     return self._connection
                 if self._problem is not None:
                     raise self._problem
@@ -212,6 +249,11 @@ class LocalExecutor:
             if connection is not None:
                 self._watch(connection)
             lived_long = connection is not None and time.monotonic() - started > _LONG_LIFE
+            with self._change:
+                replaced, self._outdated = self._outdated is not None, None
+            if replaced:
+                short_lives = 0
+                continue
             short_lives = 0 if lived_long else short_lives + 1
             pause = BACK_OFF[min(max(short_lives - 1, 0), len(BACK_OFF) - 1)]
             with self._change:
@@ -221,7 +263,7 @@ class LocalExecutor:
         """Wait until a worker that was ready has ended, and say why."""
         connection.wait()
         self._retire(connection)
-        if self._closed:
+        if self._closed or connection is self._outdated:
             return
         with connection.about_its_job():
             log.warning("The engine's process ended (%s); it is started again.", connection.why_ended())
@@ -237,8 +279,9 @@ class LocalExecutor:
 
     def _open(self) -> Connection | None:
         """A worker that is ready; notes a problem and returns None where there is one."""
+        add_ons = self._add_ons
         try:
-            connection = Connection([*self._command, *_model_options(self._model_roots)], PACKAGE.parent)
+            connection = Connection([*self._command, *_model_options(self._model_roots), *self._add_on_options(add_ons)], PACKAGE.parent)
         except OSError as error:
             self._note_problem(WorkerLost(f"The engine's process cannot be started: {error}.", hint="Start Easel again."))
             return None
@@ -247,10 +290,15 @@ class LocalExecutor:
                 connection.kill()
                 return None
             self._connection = connection
+            if add_ons is not self._add_ons:
+                self._outdated = connection
         hello = connection.hello(self._start_limit)
         problem = self._objection(connection, hello)
-        if problem is not None:
-            self._note_problem(problem)
+        with self._change:
+            outdated = connection is self._outdated
+        if problem is not None or outdated:
+            if problem is not None and not outdated:
+                self._note_problem(problem)
             connection.kill()
             self._retire(connection)
             return None
@@ -258,6 +306,12 @@ class LocalExecutor:
             self._hello, self._ready, self._problem = hello, True, None
             self._change.notify_all()
         return connection
+
+    def _add_on_options(self, add_ons: tuple[tuple[Path, ...], Path | None]) -> list[str]:
+        folders, site = add_ons
+        places = {"--add-on-site": site, "--add-on-notes": self._add_on_notes}
+        options = [part for folder in folders for part in ("--add-on", str(folder.absolute()))]
+        return options + [part for name, place in places.items() if place is not None for part in (name, str(place.absolute()))]
 
     def _objection(self, connection: Connection, hello: Hello | None) -> WorkerLost | None:
         """Why this worker cannot be worked with, if so."""

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from pydantic import ConfigDict, field_validator, model_validator
 
 from webui.generation.images import ImageHash
+from webui.generation.offered import add_on_of
 from webui.generation.parameter import Declared, parameter
 from webui.pictures.preprocessors import NONE, Preprocessor, ResizeMode, find_preprocessor
 
@@ -86,7 +87,7 @@ class ControlUnit(Declared):
     @field_validator("preprocessor")
     @classmethod
     def _known_preprocessor(cls, value: str) -> str:
-        return find_preprocessor(value).name
+        return value.strip() if add_on_of(value) else find_preprocessor(value).name
 
     @model_validator(mode="after")
     def _start_before_end(self) -> ControlUnit:
@@ -102,12 +103,13 @@ class ControlUnit(Declared):
 
     @property
     def processor(self) -> Preprocessor:
-        """Its preprocessor."""
+        """Its preprocessor, of Easel's own. Raises ValueError for one of an add-on."""
         return find_preprocessor(self.preprocessor)
 
     def resolved(self, digest: str) -> ControlUnit:
         """With the model's hash, and nothing left automatic."""
-        own = [one.default for one in self.processor.thresholds]
+        # What an add-on's are was put in when it was looked up.
+        own = [] if add_on_of(self.preprocessor) else [one.default for one in self.processor.thresholds]
         asked = (self.threshold_a, self.threshold_b)
         a, b = (value if value != AUTOMATIC_THRESHOLD or place >= len(own) else own[place] for place, value in enumerate(asked))
         return self.model_copy(update={"hash": digest, "threshold_a": a, "threshold_b": b})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from webui.generation.offered import add_on_of
+
 LANCZOS = "Lanczos"
 NO_UPSCALER = "None"
 LATENT_PIXELS = 8
@@ -14,7 +16,7 @@ LATENT_PIXELS = 8
 class Upscaler:
     """One way to enlarge. mode: the filter. latent: on latents (torch's name of it); else on pixels (Pillow's name), through the VAE.
 
-    antialias: of the filter, which matters for latents alone.
+    antialias: of the filter, which matters for latents alone. offered: it is an add-on's, whose function has no filter.
     """
 
     label: str
@@ -22,6 +24,7 @@ class Upscaler:
     latent: bool = False
     antialias: bool = False
     aliases: tuple[str, ...] = ()
+    offered: bool = False
 
 
 UPSCALERS: tuple[Upscaler, ...] = (
@@ -33,23 +36,24 @@ UPSCALERS: tuple[Upscaler, ...] = (
     Upscaler("Latent (nearest-exact)", "nearest-exact", latent=True),
     # "None" is AUTOMATIC1111's name for no upscaler of its own, where the picture is then resized by Lanczos.
     Upscaler(LANCZOS, "LANCZOS", aliases=(NO_UPSCALER,)),
-    Upscaler("Bicubic", "BICUBIC"),
     Upscaler("Nearest", "NEAREST"),
+    Upscaler("Bicubic", "BICUBIC"),
 )
-"""AUTOMATIC1111's, with its labels, and Bicubic."""
+"""AUTOMATIC1111's, with its labels and in its order, which clients count by; and Bicubic."""
 
 UPSCALER_LABELS = tuple(upscaler.label for upscaler in UPSCALERS)
 PIXEL_UPSCALER_LABELS = tuple(upscaler.label for upscaler in UPSCALERS if not upscaler.latent)
 
 
 def known_upscaler(name: str) -> Upscaler | None:
-    """The built-in upscaler of that label or alias; None where there is none, so that a model must be meant."""
+    """The built-in upscaler of that label or alias, or what an add-on's name stands for; None where a model must be meant."""
     wanted = name.strip().casefold()
-    return next((one for one in UPSCALERS if wanted in (one.label.casefold(), *(alias.casefold() for alias in one.aliases))), None)
+    built_in = next((one for one in UPSCALERS if wanted in (one.label.casefold(), *(alias.casefold() for alias in one.aliases))), None)
+    return Upscaler(name.strip(), "", offered=True) if built_in is None and add_on_of(name) else built_in
 
 
 def upscaler_label(name: str) -> str:
-    """How an upscaler is called: a built-in one by its label, a model as it was written."""
+    """How an upscaler is called: a built-in one by its label, a model or an add-on's as it was written."""
     known = known_upscaler(name)
     return name.strip() if known is None else known.label
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
-PROTOCOL_VERSION = 4
+PROTOCOL_VERSION = 6
 
 
 @dataclass(frozen=True)
@@ -93,18 +93,20 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Note:
-    """Something the user should know that stopped nothing (an add-on that failed)."""
+    """Something the user should know that stopped nothing. fault: of an add-on that failed, `webui.extensions.calling.Fault` as a dict."""
 
     type: ClassVar[str] = "note"
     text: str
+    fault: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class Done:
-    """The job ended by itself. facts: timings in seconds."""
+    """The job ended by itself. facts: timings in seconds. add_ons: seconds spent in each add-on that was called, by id."""
 
     type: ClassVar[str] = "done"
     facts: dict[str, Any] = field(default_factory=dict)
+    add_ons: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,8 @@ class Failed:
 class InMemory:
     """Which parts of checkpoints the worker keeps, most recently used first; told after each job. It belongs to no job.
 
-    Each is {"part": its name, "kind": "denoiser" | "vae" | "text_encoder" | ..., "state": "mapped" | "RAM" | "device", "bytes": ...,
+    Each is {"part": its name, "kind": "denoiser" | "vae" | "text_encoder" | ..., "state": "mapped" | "RAM" | "pinned" | "device",
+    "bytes": ...,
     "in_use": whether it is at work, "checkpoints": paths of those that it was brought in for}. A part of several is kept once.
     """
 

@@ -1,8 +1,9 @@
 """What is done to a picture when it is drawn, or to any other picture: the steps of a finishing chain, one after the other.
 
 Each step is declared here once, as the parameters of a request are; what it does stands in `webui.engine.finishing`.
-In infotexts a step has AUTOMATIC1111's keys, `Postprocess upscale by: 4, Postprocess upscaler: Lanczos`; the second one of its
-kind has a number in them, `Postprocess 2 upscale by: 2`, and so on. The order of their keys is the order of the steps.
+In infotexts a step has AUTOMATIC1111's keys, `Postprocess upscale by: 4, Postprocess upscaler: Lanczos`, `Face restoration: GFPGAN`; the
+second one of its kind has a number in them, `Postprocess 2 upscale by: 2`, `Postprocess 2 Face restoration: GFPGAN`, and so on. The order
+of their keys is the order of the steps.
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ TO_SOURCE, AUTO_LEVELS, TEMPERATURE = get_args(ColourWay)
 Ground = Literal["Transparent", "Colour"]
 TRANSPARENT, COLOUR = get_args(Ground)
 
+FacesFrom = Literal["Found", "Painted"]
+FOUND, PAINTED = get_args(FacesFrom)
+CODEFORMER, GFPGAN = "CodeFormer", "GFPGAN"
+"""Architectures of face restorers that AUTOMATIC1111 knows, by its names for them."""
+
 FileFormat = Literal["PNG", "JPEG", "WebP", "AVIF"]
 
 HEX = r"^#[0-9a-fA-F]{6}$"
@@ -46,10 +52,15 @@ HEX = r"^#[0-9a-fA-F]{6}$"
 
 
 class FinishingStep(Declared):
-    """What every step has. Its `step` says which one it is. told: fields whose infotext keys are always written."""
+    """What every step has. Its `step` says which one it is. told: fields whose infotext keys are always written.
+
+    begins: what its infotext keys begin with, where it is the first of its kind. part: what it is done with one by one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     told: ClassVar[tuple[str, ...]] = ()
+    begins: ClassVar[str] = "Postprocess "
+    part: ClassVar[str] = "tile"
 
     @classmethod
     def keys(cls) -> dict[str, str]:
@@ -111,7 +122,7 @@ class FinishingStep(Declared):
 
 def _hash_of(what: str) -> Any:
     words = f"First 10 hex digits of the SHA-256 of the {what}'s file; filled in when the job is taken."
-    return parameter("", label=f"Hash of the {what}", help=words, max_length=64)
+    return parameter("", label=f"Hash of the {what}", help=words, max_length=64, filled_in=True)
 
 
 class UpscaleStep(FinishingStep):
@@ -282,6 +293,104 @@ class UpscaleStep(FinishingStep):
 
 
 _TO = "upscale to"
+
+
+class RestoreFacesStep(FinishingStep):
+    """Draws faces again with a model that knows faces alone; all around them stays as it is."""
+
+    told: ClassVar[tuple[str, ...]] = ("restorer",)
+    begins: ClassVar[str] = ""
+    part: ClassVar[str] = "face"
+
+    step: Literal["restore faces"]
+    restorer: str = parameter(
+        "",
+        label="Restorer",
+        help="A GFPGAN, CodeFormer or RestoreFormer that lies in models/face_restorers, or just one of these names: the first one of it. "
+        "Empty: the first one there.",
+        infotext="Face restoration",
+        of_models="face_restorer",
+        max_length=500,
+    )
+    visibility: float = parameter(
+        1.0,
+        label="Visibility",
+        help="How much of the restored face is seen: 0 none of it, 1 nothing else.",
+        infotext="Face restoration visibility",
+        step=0.01,
+        ge=0,
+        le=1,
+    )
+    weight: float = parameter(
+        0.5,
+        label="Fidelity",
+        help="Of CodeFormer alone: 0 makes the better face, 1 stays closest to the one that is there.",
+        infotext="CodeFormer weight",
+        only_for={"architecture": [CODEFORMER, ""]},
+        step=0.01,
+        ge=0,
+        le=1,
+    )
+    faces: FacesFrom = parameter(
+        FOUND,
+        label="Faces",
+        help="Found: those that are found, upright ones best. Painted, on Inpaint: each painted spot is one.",
+        infotext="Face restoration area",
+    )
+    restorer_hash: str = _hash_of("restorer")
+    architecture: str = parameter(
+        "", label="Architecture", help="Of the restorer; filled in when the job is taken.", max_length=64, filled_in=True
+    )
+
+    @field_validator("restorer")
+    @classmethod
+    def _storable(cls, value: str) -> str:
+        return storable(value)
+
+    @property
+    def doing(self) -> str:
+        """What is happening while it works, in words for the progress card."""
+        return "Restoring faces"
+
+    def models(self) -> dict[str, str]:
+        """Field -> name, of the models that it works with."""
+        return {"restorer": self.restorer}
+
+    def work(self, size: Size) -> float:
+        """How much it has to do: as much as one face asks for, whatever the picture's size."""
+        return float(FACE_SIDE**2)
+
+    def pairs(self) -> dict[str, str]:
+        """Its infotext: AUTOMATIC1111's name of the architecture, and the file's own beside it."""
+        told = super().pairs()
+        if not self.architecture:
+            return told
+        named = {"Face restoration": self.architecture} | ({_RESTORER: self.restorer} if self.restorer != self.architecture else {})
+        shown = f"{self.architecture} visibility"
+        return named | {
+            shown if key == "Face restoration visibility" and shown in _VISIBILITIES else key: value
+            for key, value in told.items()
+            if key != "Face restoration"
+        }
+
+    @classmethod
+    def words(cls) -> tuple[str, ...]:
+        """All infotext keys by which readers know it: those of AUTOMATIC1111's Extras page among them."""
+        return *super().words(), _RESTORER, *_VISIBILITIES
+
+    @classmethod
+    def read(cls, pairs: Mapping[str, str]) -> dict[str, Any]:
+        """The fields that such pairs tell."""
+        seen = next((key for key in _VISIBILITIES if key in pairs), "")
+        told = {"restorer": seen.removesuffix(" visibility"), "visibility": pairs[seen]} if seen else {}
+        return told | super().read(pairs) | ({"restorer": pairs[_RESTORER]} if _RESTORER in pairs else {})
+
+
+FACE_SIDE = 512
+"""Pixels of the square at which restorers look at a face."""
+
+_RESTORER = "Face restoration model"
+_VISIBILITIES = tuple(f"{architecture} visibility" for architecture in (CODEFORMER, GFPGAN))
 
 
 class SharpenStep(FinishingStep):
@@ -509,6 +618,7 @@ def _kind_of(step: Any) -> str | None:
 
 AnyStep = Annotated[
     Annotated[UpscaleStep, Tag("upscale")]
+    | Annotated[RestoreFacesStep, Tag("restore faces")]
     | Annotated[SharpenStep, Tag("sharpen")]
     | Annotated[ColourStep, Tag("colour correct")]
     | Annotated[CutOutStep, Tag("cut out")]
@@ -520,6 +630,7 @@ AnyStep = Annotated[
 
 STEP_TYPES: dict[str, type[FinishingStep]] = {
     "upscale": UpscaleStep,
+    "restore faces": RestoreFacesStep,
     "sharpen": SharpenStep,
     "colour correct": ColourStep,
     "cut out": CutOutStep,
@@ -543,6 +654,18 @@ def check_format_is_last(steps: Sequence[FinishingStep]) -> None:
                 field=f"finishing[{number}]",
                 allowed="format as the last step",
                 hint="Put it at the end: it says as what the finished picture is saved.",
+            )
+
+
+def check_painted_faces(steps: Sequence[FinishingStep], *, painted: bool) -> None:
+    """Raise InvalidRequest for a step that takes painted spots for faces where nothing was painted."""
+    for number, step in enumerate(steps):
+        if isinstance(step, RestoreFacesStep) and step.faces == PAINTED and not painted:
+            raise InvalidRequest(
+                "No face is painted on this picture.",
+                field=f"finishing[{number}].faces",
+                allowed=FOUND,
+                hint="Let faces be found, or paint a mask over each of them on Inpaint.",
             )
 
 

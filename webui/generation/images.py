@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
+
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class ImageReference:
@@ -32,6 +35,16 @@ def images_of(model: BaseModel, place: str = "") -> Iterator[tuple[str, str]]:
             for index, part in enumerate(value):
                 if isinstance(part, BaseModel):
                     yield from images_of(part, f"{place}{name}[{index}].")
+        elif name == "extensions" and isinstance(value, dict):
+            yield from _images_of_add_ons(value, place + name)
+
+
+def _images_of_add_ons(extensions: Mapping[str, Mapping[str, Any]], place: str) -> Iterator[tuple[str, str]]:
+    """Pictures and masks that were put into panels of add-ons, whose fields hold nothing but the hash."""
+    for extension, values in extensions.items():
+        for name, value in values.items():
+            if isinstance(value, str) and _HASH.fullmatch(value):
+                yield f"{place}.{extension}.{name}", value
 
 
 def image_hashes(*requests: BaseModel) -> list[str]:

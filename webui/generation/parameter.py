@@ -20,14 +20,17 @@ def parameter(
     step: float | None = None,
     only_for: Mapping[str, Sequence[Any]] | None = None,
     of_models: str | None = None,
+    filled_in: bool = False,
     **bounds: Any,
 ) -> Any:
     """Declare one parameter: its default (... for none), bounds (pydantic's ge, le, multiple_of, max_length) and words.
 
     infotext: the AUTOMATIC1111 key it is written under. unit: shown behind the number. step: of the slider. only_for: other parameters
     of the same thing -> their values with which this one says anything. of_models: the kind of the models one of which it names.
+    filled_in: whether it is written when a job is taken, and nobody chooses it.
     """
-    told = {"infotext": infotext, "unit": unit, "step": step, "only_for": only_for and dict(only_for), "of_models": of_models}
+    told = {"infotext": infotext, "unit": unit, "step": step, "only_for": only_for and dict(only_for)}
+    told |= {"of_models": of_models, "filled_in": filled_in}
     extra = {key: value for key, value in told.items() if value}
     return Field(default, title=label, description=help, json_schema_extra=extra, **bounds)
 

@@ -32,7 +32,7 @@ from webui.generation.enlarging import (
     known_upscaler,
     upscaler_label,
 )
-from webui.generation.finishing import HEX, MOST_STEPS, STEP_TYPES, AnyStep, check_format_is_last, size_after
+from webui.generation.finishing import HEX, MOST_STEPS, STEP_TYPES, AnyStep, check_format_is_last, check_painted_faces, size_after
 from webui.generation.images import ImageHash, OptionalImageHash
 from webui.generation.loopback import DenoisingCurve, strength_of
 from webui.generation.parameter import MAX_PROMPT_CHARACTERS, Declared, parameter, storable
@@ -79,7 +79,7 @@ SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULE = "Use same checkpoint", "Use same 
 SIZE_FORM = "Write width x height in pixels, as 512x768, or leave it empty"
 
 
-_SAMPLERS_AND_SCHEDULES = (("sampler", "schedule_type", samplers.AUTOMATIC), ("hires_sampler", "hires_schedule_type", SAME_SCHEDULE))
+SAMPLERS_AND_SCHEDULES = (("sampler", "schedule_type", samplers.AUTOMATIC), ("hires_sampler", "hires_schedule_type", SAME_SCHEDULE))
 """Fields of a sampler and its schedule, and what stands in the latter where nothing was chosen."""
 
 
@@ -99,8 +99,9 @@ class BaseRequest(Declared):
     )
 
     @model_validator(mode="after")
-    def _format_is_last(self) -> Self:
+    def _chain_is_sound(self) -> Self:
         check_format_is_last(self.finishing)
+        check_painted_faces(self.finishing, painted=bool(getattr(self, "mask", "")))
         return self
 
     @property
@@ -510,7 +511,7 @@ class PictureRequest(BaseRequest):
     @model_validator(mode="before")
     @classmethod
     def _split_joined_sampler_names(cls, data: Any) -> Any:
-        for name, schedule_name, unset in _SAMPLERS_AND_SCHEDULES:
+        for name, schedule_name, unset in SAMPLERS_AND_SCHEDULES:
             if isinstance(data, dict) and isinstance(data.get(name), str):
                 sampler, schedule = samplers.split_joined_name(data[name])
                 if schedule is not None:

@@ -1,7 +1,8 @@
 """Names of samplers and schedules: the one table that page, API, infotext and engine share.
 
 Labels and aliases are AUTOMATIC1111's and Forge's, so files, prompts and API clients move over unchanged.
-The engine holds one function for each label (a test keeps the two tables equal).
+The engine holds one function for each label (a test keeps the two tables equal). Those of add-ons are called "<id>/<label>"; here
+their form is all that is known, and whether one is there is looked up when a request is taken.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from webui.errors import InvalidRequest
+from webui.generation.offered import add_on_of
 
 AUTOMATIC = "Automatic"
 
@@ -131,9 +133,17 @@ def split_joined_name(name: str) -> tuple[str, str | None]:
     return name, None
 
 
+@functools.lru_cache(maxsize=256)
+def _of_add_on(label: str) -> Sampler:
+    """Steps of such a sampler are counted by the noise level, so it doesn't matter how often it asks the denoiser in each."""
+    return Sampler(label, (), SCHEDULES[0].label)
+
+
 def find_sampler(name: str) -> Sampler:
     """The sampler of that label or alias. Raises InvalidRequest naming the known ones."""
     found = _find(name, (*SAMPLERS, _NOT_OURS))
+    if found is None and add_on_of(name):
+        return _of_add_on(name.strip())
     if found is None:
         raise InvalidRequest(
             f"There is no sampler called {name[:80]!r}.",
@@ -150,6 +160,8 @@ def find_schedule_label(name: str) -> str:
         if name.strip().casefold() == word.casefold():
             return word
     found = _find(name, SCHEDULES)
+    if found is None and add_on_of(name):
+        return name.strip()
     if found is None:
         raise InvalidRequest(
             f"There is no schedule type called {name[:80]!r}.",

@@ -68,6 +68,9 @@ STOCK_PIPELINES: Mapping[str, StockPipeline] = MappingProxyType(
 Not among them: Stable Cascade and Würstchen, whose folders name parts that diffusers 0.42 no longer finds.
 """
 
+UPSCALING_PIPELINES: Mapping[str, int] = MappingProxyType({"StableDiffusionUpscalePipeline": 4, "StableDiffusionLatentUpscalePipeline": 2})
+"""Class of diffusers that makes larger pictures of pictures -> how many times as wide and as high."""
+
 HEEDED = frozenset(
     {
         *("kind", "prompt", "negative_prompt", "checkpoint", "width", "height", "steps", "cfg_scale", "seed", "attention"),

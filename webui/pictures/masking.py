@@ -87,3 +87,11 @@ def filled_in(picture: Image.Image, mask: Image.Image) -> Image.Image:
         for _ in range(times):
             result.alpha_composite(layer)
     return result.convert("RGB")
+
+
+def colours_everywhere(picture: Image.Image) -> Image.Image:
+    """The picture's colours (RGB), with those around it under what can't be seen at all, lest those that are hidden there come out."""
+    if picture.mode != "RGBA":
+        return picture
+    unseen = picture.getchannel("A").point([MOST] + [0] * MOST)
+    return filled_in(picture.convert("RGB"), unseen)

@@ -71,6 +71,30 @@ def plan_tiling(
     return Tiling(tile, min(asked.overlap or OVERLAP, tile // 2))
 
 
+@dataclass(frozen=True)
+class TileAppetite:
+    """What a model's tiles follow from. bytes_per_pixel: 0 for one that is never tiled. largest: side in pixels, 0 for any."""
+
+    bytes_per_pixel: int
+    budget: int
+    multiple: int
+    largest: int = 0
+
+    def tiling(self, size: Size, asked: Tiling) -> Tiling:
+        """How it is tiled for a picture of that size. asked: what somebody has chosen."""
+        if self.largest and not asked.tile:
+            asked = Tiling(self.largest, asked.overlap)
+        return plan_tiling(size, self.bytes_per_pixel, self.budget, asked=asked, multiple=self.multiple)
+
+    def told(self, size: Size, asked: Tiling) -> str:
+        """The same in words: "6 tiles of 512 px, overlapping by 32", or "the whole picture at once"."""
+        tiling = self.tiling(size, asked) if self.bytes_per_pixel else Tiling(0, 0)
+        if not tiling.tile:
+            return "the whole picture at once"
+        count = tile_count(size, tiling, math.lcm(STEP, self.multiple))
+        return f"{count} tiles of {tiling.tile} px, overlapping by {tiling.overlap}"
+
+
 def spans(length: int, tiling: Tiling, multiple: int = STEP) -> tuple[Span, ...]:
     """The tiles along a side of that length: as few as do, of one size, which is no larger than it has to be."""
     if not tiling.tile or length <= tiling.tile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import func, select
 
@@ -14,9 +14,10 @@ from webui.studio.analysis.terms import terms_of
 from webui.studio.analysis.threads import threads
 from webui.studio.analysis.trends import calendar, once_each, trends
 from webui.studio.database import Database
-from webui.studio.search.clauses import one_of
+from webui.studio.dialects.expressions import one_of
 from webui.studio.search.desk import SearchDesk
 from webui.studio.tables import generation, image, lora_use
+from webui.studio.whose import Kept, Whose
 
 MOST_PICTURES = 20_000
 SEARCH_SECONDS = 3.0
@@ -41,12 +42,18 @@ _COLUMNS = (
 )
 
 
-class Analyst:
-    """Looks at pictures as a whole. May be called from any thread."""
+class Analyst(Kept):
+    """Looks at pictures as a whole: everybody's, or one person's (`of`). May be called from any thread."""
 
     def __init__(self, database: Database, search: SearchDesk) -> None:
         self._database = database
         self._search = search
+
+    def of(self, whose: Whose) -> Self:
+        """As of all that is kept; and so with the search for them."""
+        view = super().of(whose)
+        view._search = self._search.of(whose)
+        return view
 
     def analyse(self, text: str) -> dict[str, Any]:
         """Everything that is shown of the newest MOST_PICTURES that a search finds. Raises InvalidRequest."""
@@ -59,7 +66,11 @@ class Analyst:
 
     def _made(self, ids: list[int]) -> list[Made]:
         """These pictures, oldest first."""
-        query = select(*_COLUMNS).join_from(image, generation, generation.c.id == image.c.generation_id).where(one_of(image.c.id, ids))
+        query = (
+            select(*_COLUMNS)
+            .join_from(image, generation, generation.c.id == image.c.generation_id)
+            .where(one_of(image.c.id, ids), self.whose.are(image))
+        )
         with self._database.reading() as connection:
             rows = connection.execute(query.order_by(image.c.id)).all()
             used = select(lora_use.c.generation_id, lora_use.c.name).where(

@@ -16,6 +16,7 @@ from webui.studio.database import Database
 from webui.studio.ids import IdClock
 from webui.studio.journal import CANCELLED, DONE, FAILED, RUNNING, WAITING, Journal
 from webui.studio.tables import batch, batch_file, batch_image, generation, image, job
+from webui.studio.whose import Kept
 
 ACTIVE, PAUSED = "active", "paused"
 """Of a batch, beside DONE and CANCELLED. Active: its files are handed to the queue one after the other."""
@@ -35,7 +36,7 @@ _OPEN = and_(batch_file.c.job_id.is_(None), batch_file.c.error.is_(None))
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch row. stamp: when it was halted or ended; jobs that were cancelled then or later were halted with it."""
+    """One batch row. owner: whose it is. stamp: when it was halted or ended; jobs that were cancelled then or later were halted with it."""
 
     id: int
     status: str
@@ -43,6 +44,7 @@ class Batch:
     request_text: str
     error: Mapping[str, Any] | None
     stamp: int | None
+    owner: str
 
     @cached_property
     def order(self) -> BatchOrder:
@@ -83,7 +85,7 @@ class NotWanted(Exception):
 
 
 def _batch(row: Row[Any]) -> Batch:
-    return Batch(row.id, row.status, row.asked, row.request, row.error, row.stamp)
+    return Batch(row.id, row.status, row.asked, row.request, row.error, row.stamp, row.owner)
 
 
 def _source_file(row: Row[Any]) -> SourceFile:
@@ -116,8 +118,11 @@ _STATE = case(
 _WITH_JOBS = batch_file.join(batch, batch.c.id == batch_file.c.batch_id).outerjoin(job, job.c.id == batch_file.c.job_id)
 
 
-class BatchBook:
-    """Batches and their files. Each method is one transaction, but those that take a connection; may be called from any thread."""
+class BatchBook(Kept):
+    """Batches and their files: everybody's, or one person's (`of`). Each method is one transaction, but those that take a connection.
+
+    May be called from any thread. What takes a batch's id and doesn't raise NotFound is for who has looked it up by `get`.
+    """
 
     def __init__(self, database: Database, journal: Journal, ids: IdClock) -> None:
         self._database = database
@@ -140,7 +145,8 @@ class BatchBook:
             for number, file in enumerate(files)
         ]
         with self._database.writing() as connection:
-            connection.execute(insert(batch).values(id=identifier, status=ACTIVE, asked=dump_order(order), request=request_text))
+            of_whom = {"id": identifier, "owner": self.whose.new}
+            connection.execute(insert(batch).values(**of_whom, status=ACTIVE, asked=dump_order(order), request=request_text))
             connection.execute(insert(batch_file), rows)
             if images:
                 connection.execute(
@@ -158,7 +164,8 @@ class BatchBook:
 
     def in_line(self) -> int:
         """How many waiting jobs belong to batches."""
-        query = select(func.count()).select_from(job).where(job.c.status == WAITING, exists().where(batch_file.c.job_id == job.c.id))
+        waiting = job.c.status == WAITING, self.whose.are(job)
+        query = select(func.count()).select_from(job).where(*waiting, exists().where(batch_file.c.job_id == job.c.id))
         with self._database.reading() as connection:
             return connection.execute(query).scalar_one()
 
@@ -236,17 +243,17 @@ class BatchBook:
 
     def halt_active(self, connection: Connection, stamp: int) -> None:
         """Cancel all active batches, along with what waits: their jobs get that stamp in the same transaction."""
-        connection.execute(update(batch).where(batch.c.status == ACTIVE).values(status=CANCELLED, stamp=stamp))
+        connection.execute(update(batch).where(batch.c.status == ACTIVE, self.whose.are(batch)).values(status=CANCELLED, stamp=stamp))
 
     def take_back(self, connection: Connection, stamp: int) -> None:
         """Go on with the batches that were cancelled with that stamp."""
-        self._activate(connection, and_(batch.c.status == CANCELLED, batch.c.stamp == stamp))
+        self._activate(connection, and_(batch.c.status == CANCELLED, batch.c.stamp == stamp, self.whose.are(batch)))
 
     def _activate(self, connection: Connection, which: ColumnElement[bool]) -> None:
         connection.execute(update(batch).where(which).values(status=ACTIVE, stamp=None, error=null()))
 
     def _status(self, connection: Connection, identifier: int) -> str:
-        status = connection.execute(select(batch.c.status).where(batch.c.id == identifier)).scalar()
+        status = connection.execute(select(batch.c.status).where(batch.c.id == identifier, self.whose.are(batch))).scalar()
         if status is None:
             raise _no_such_batch()
         return status
@@ -264,7 +271,8 @@ class BatchBook:
             connection.execute(delete(batch).where(batch.c.id == identifier))
 
     def _forget_old(self, connection: Connection) -> None:
-        old = select(batch.c.id).where(batch.c.status.in_((DONE, CANCELLED))).order_by(batch.c.id.desc()).offset(MOST_KEPT)
+        ended = batch.c.status.in_((DONE, CANCELLED)), self.whose.are(batch)
+        old = select(batch.c.id).where(*ended).order_by(batch.c.id.desc()).offset(MOST_KEPT)
         connection.execute(delete(batch).where(batch.c.id.in_(old)))
 
     # looking
@@ -272,7 +280,7 @@ class BatchBook:
     def get(self, identifier: int) -> Batch:
         """One batch. Raises NotFound."""
         with self._database.reading() as connection:
-            row = connection.execute(select(batch).where(batch.c.id == identifier)).first()
+            row = connection.execute(select(batch).where(batch.c.id == identifier, self.whose.are(batch))).first()
         if row is None:
             raise _no_such_batch()
         return _batch(row)
@@ -280,7 +288,7 @@ class BatchBook:
     def all(self) -> list[Batch]:
         """Every batch, newest first."""
         with self._database.reading() as connection:
-            return [_batch(row) for row in connection.execute(select(batch).order_by(batch.c.id.desc()))]
+            return [_batch(row) for row in connection.execute(select(batch).where(self.whose.are(batch)).order_by(batch.c.id.desc()))]
 
     def of_job(self, job_id: int) -> int | None:
         """The batch that a job belongs to; None where it belongs to none."""

@@ -9,9 +9,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from webui.errors import EaselError, InvalidRequest
+from webui.generation.finishing import UpscaleStep
 from webui.generation.request import ResolvedUpscale, Upscale, explain_validation, parse_request
 from webui.pictures.boxes import Size
 from webui.planning.estimate import picture_work, round_duration
+from webui.planning.tiles import TileAppetite, Tiling
 from webui.studio import source_folder as folders
 from webui.studio.batch_order import MOST_FILES, NO_PICTURE
 
@@ -24,13 +26,17 @@ _BYTES_OF_PIXEL = {"png": 1.6, "jpeg": 0.5, "webp": 0.3, "avif": 0.2}
 
 @dataclass(frozen=True)
 class UpscalePlan:
-    """pictures: how many. width, height: in px of what is made, where that is one picture. seconds: None where that isn't known yet."""
+    """pictures: how many. width, height: in px of what is made, where that is one picture. seconds: None where that isn't known yet.
+
+    tiles: in words, empty where they aren't known yet; of many pictures those of the first.
+    """
 
     pictures: int
     width: int | None
     height: int | None
     seconds: float | None
     bytes: int
+    tiles: str = ""
 
     @property
     def text(self) -> str:
@@ -49,12 +55,14 @@ class UpscalePlan:
 class Known:
     """What was seen of upscales so far. pace: of what a request works with -> seconds for a unit of its work, None where that isn't known.
 
-    bytes_of_pixel: the same -> bytes of a file for each of its pixels.
+    bytes_of_pixel: the same -> bytes of a file for each of its pixels. appetite: the same, and the name of an upscaler -> what its tiles
+    follow from.
     """
 
     pace: Callable[[str], float | None]
     bytes_of_pixel: Callable[[str], float | None]
     picture_format: str
+    appetite: Callable[[str, str], TileAppetite | None] = lambda _works_with, _name: None
 
 
 def plan_upscales(fields: Any, known: Known) -> UpscalePlan:
@@ -68,7 +76,15 @@ def plan_upscales(fields: Any, known: Known) -> UpscalePlan:
     seconds = None if pace is None else pace * sum(map(picture_work, made)) / len(made) * total
     of_pixel = known.bytes_of_pixel(made[0].works_with) or _BYTES_OF_PIXEL[known.picture_format]
     width, height = made[0].finished_size if total == 1 else (None, None)
-    return UpscalePlan(total, width, height, seconds, round(pixels * of_pixel * total))
+    return UpscalePlan(total, width, height, seconds, round(pixels * of_pixel * total), _tiles(made[0], known))
+
+
+def _tiles(request: ResolvedUpscale, known: Known) -> str:
+    step = next((step for step in request.finishing if isinstance(step, UpscaleStep)), None)
+    appetite = known.appetite(request.works_with, step.upscaler) if step else None
+    if step is None or appetite is None:
+        return ""
+    return appetite.told((request.picture_width, request.picture_height), Tiling(step.tile, step.overlap))
 
 
 def _resolved(request: Upscale, size: Size, *, alone: bool) -> ResolvedUpscale | None:

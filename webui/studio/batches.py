@@ -14,18 +14,19 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Self
 
 from PIL import Image
 from sqlalchemy import Row
 
 from webui.durable import write_durably
-from webui.errors import Conflict, DataUnusable, EaselError, InvalidRequest, NotFound, QueueFull, TooLarge
+from webui.errors import Conflict, DataUnusable, EaselError, InvalidRequest, NotAllowed, NotFound, QueueFull, TooLarge
 from webui.generation.finishing import size_after
 from webui.generation.images import images_of
 from webui.generation.request import RANDOM_SEED, GenerationRequest, Upscale, dump_request
 from webui.pictures.boxes import Size
 from webui.pictures.decoding import ACCEPTED, read_rgb, upright_size
+from webui.planning.tiles import TileAppetite
 from webui.settings import Settings
 from webui.studio import reading
 from webui.studio import source_folder as folders
@@ -37,6 +38,7 @@ from webui.studio.ids import time_of
 from webui.studio.image_store import ImageStore
 from webui.studio.journal import Job, Journal, NewJob, parse_id
 from webui.studio.naming import FOLDER_BYTES, safe_name
+from webui.studio.whose import Kept, Whose
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +70,7 @@ class StudioHands:
     complete: fields -> request with the checkpoint's defaults. prepared: request -> job to be taken. announce: jobs were taken.
     stop: end a running job. seconds_left: of a running job, None where that isn't known.
     pace: seconds for a unit of a checkpoint's work. bytes_of_pixel: of the files of pictures made with it.
+    appetite: with it and an upscaler's name, what the tiles of that follow from.
     checkpoints: names of those there are. random_seed: a fresh one.
     """
 
@@ -78,12 +81,13 @@ class StudioHands:
     seconds_left: Callable[[int], float | None]
     pace: Callable[[str], float | None]
     bytes_of_pixel: Callable[[str], float | None]
+    appetite: Callable[[str, str], TileAppetite | None]
     checkpoints: Callable[[], Iterable[str]]
     random_seed: Callable[[], int]
 
 
-class Batches:
-    """All batches of one studio. May be called from any thread."""
+class Batches(Kept):
+    """All batches of one studio, or one person's (`of`). May be called from any thread."""
 
     def __init__(
         self,
@@ -111,6 +115,15 @@ class Batches:
         """Jobs that ran when their batch was resumed: they may have been told to end, and are made after all."""
         self._thread = threading.Thread(target=self._serve, name="batches", daemon=True)
 
+    reads_folders = True
+    """Whether folders of Easel's machine may be named: its administrators may."""
+
+    def of(self, whose: Whose) -> Self:
+        """As of all that is kept; and so with their rows and the pictures of the store."""
+        view = super().of(whose)
+        view._book, view._images = self._book.of(whose), self._images.of(whose)
+        return view
+
     def start(self) -> None:
         """Begin to hand files to the queue."""
         self.wake()
@@ -132,6 +145,7 @@ class Batches:
 
     def look(self, folder: str, mask_folder: str = "") -> dict[str, Any]:
         """What a folder of pictures and one of masks (empty: none) hold. Raises InvalidRequest."""
+        self._need_folders()
         found = folders.look_into(folder, "folder")
         masks = folders.by_stem(folders.look_into(mask_folder, "mask_folder").names) if mask_folder else {}
         unmasked = [name for name in found.names if masks and folders.mask_for(name, masks) is None]
@@ -148,7 +162,9 @@ class Batches:
 
     def plan(self, fields: Any) -> dict[str, Any]:
         """What upscales will take: fields as `plan_upscales` has them. Raises InvalidRequest."""
-        known = Known(self._hands.pace, self._hands.bytes_of_pixel, self._settings().picture_format)
+        if isinstance(fields, dict) and fields.get("folder"):
+            self._need_folders()
+        known = Known(self._hands.pace, self._hands.bytes_of_pixel, self._settings().picture_format, self._hands.appetite)
         return plan_upscales(fields, known).as_dict()
 
     def submit(self, fields: Any) -> BatchView:
@@ -156,7 +172,10 @@ class Batches:
 
         Raises InvalidRequest, CheckpointUnusable, or DataUnusable when it can't be written down.
         """
-        order, names = _looked_up(parse_order(fields))
+        order = parse_order(fields)
+        if order.folder or order.mask_folder:
+            self._need_folders()
+        order, names = _looked_up(order)
         places = PICTURES if order.request["kind"] == "inpaint" else PICTURES[:1]
         try:
             request = self._hands.complete({**order.request, **dict.fromkeys(places, NO_PICTURE)})
@@ -172,6 +191,11 @@ class Batches:
         identifier = self._book.add(order, dump_request(request), files, needed)
         self.wake()
         return self._tell(identifier)
+
+    def _need_folders(self) -> None:
+        if not self.reads_folders:
+            words = "Only administrators may name folders of Easel's machine."
+            raise NotAllowed(words, field="folder", hint="Send the pictures themselves.")
 
     def _with_seed(self, request: GenerationRequest, order: BatchOrder) -> GenerationRequest:
         names = [name for name in ("seed", "variation_seed") if order.one_seed and getattr(request, name, None) == RANDOM_SEED]
@@ -231,8 +255,9 @@ class Batches:
 
     def remove(self, batch_id: str) -> None:
         """Forget an ended batch; its pictures stay. Raises Conflict while it has not ended."""
-        self._book.forget(parse_id(batch_id))
-        self._events.publish("batch_removed", batch=batch_id)
+        batch = self._book.get(parse_id(batch_id))
+        self._book.forget(batch.id)
+        self._events.publish("batch_removed", owner=batch.owner, batch=str(batch.id))
 
     def halt_for(self, job_id: int) -> None:
         """Somebody interrupts a running job: its batch, if it has one, is paused, so that the next file doesn't begin."""
@@ -267,8 +292,8 @@ class Batches:
     def files(self, batch_id: str, offset: int, limit: int, state: str | None = None) -> dict[str, Any]:
         """Files of a batch in order, all or those in one state. Raises NotFound."""
         identifier = parse_id(batch_id)
-        counts = self._book.counts(identifier)
         batch = self._book.get(identifier)
+        counts = self._book.counts(identifier)
         return {
             "items": [self._file_view(batch, row) for row in self._book.files(identifier, offset, limit, state)],
             "total": sum(counts.values()) if state is None else counts[state],
@@ -384,8 +409,9 @@ class Batches:
             return None
 
     def _tell(self, identifier: int) -> BatchView:
-        view = self._view(self._book.get(identifier))
-        self._events.publish("batch", batch=view)
+        batch = self._book.get(identifier)
+        view = self._view(batch)
+        self._events.publish("batch", owner=batch.owner, batch=view)
         return view
 
     # handing over
@@ -424,13 +450,17 @@ class Batches:
         """Hand over what has room in line, oldest batch first. Returns whether any batch goes on."""
         self._bring_back()
         active = self._book.active()
+        full: set[str] = set()
+        """Whose line has no more room."""
         for batch in active:
+            if batch.owner in full:
+                continue
             has_room = self._fill_line(batch)
             if not self._again:
                 self._book.end_if_done(batch.id)
             self._tell(batch.id)
             if not has_room:
-                break
+                full.add(batch.owner)
         return bool(active or self._again)
 
     def _tell_of(self, jobs: Iterable[dict[str, Any]]) -> None:
@@ -450,7 +480,7 @@ class Batches:
 
     def _fill_line(self, batch: Batch) -> bool:
         """Hand over files of one batch. Returns whether there is room in line for those of the next one."""
-        while not self._closing.is_set() and self._book.in_line() < AHEAD:
+        while not self._closing.is_set() and self._book.of(Whose(batch.owner)).in_line() < AHEAD:
             file = self._book.next_open(batch.id)
             if file is None:
                 return True
@@ -484,7 +514,7 @@ class Batches:
             return
         picture, mask = getattr(request, "init_image"), getattr(request, "mask", None)  # noqa: B009 - of either kind of request
         self._hands.announce(
-            self._journal.add(
+            self._journal.of(Whose(batch.owner)).add(
                 [replace(entry, notes=(*entry.notes, *notes))],
                 self._settings().queue_limit,
                 along=lambda connection, jobs: self._book.note_job(connection, file, jobs[0], picture, mask),

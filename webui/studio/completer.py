@@ -11,6 +11,7 @@ from webui.generation.prompt.completion import Completion, Typed, escaped, rank,
 from webui.studio.history import History
 from webui.studio.style_book import StyleBook
 from webui.studio.vocabulary import Vocabulary
+from webui.studio.whose import Kept
 
 MOST = 12
 _LEAST_LETTERS = 2
@@ -20,14 +21,16 @@ _WITHIN_WORDS = 2
 _TRIGGERS_SHOWN = 3
 
 
-class Completer:
-    """Ways on from the end of a text. May be used from any thread; nothing here reads a weight."""
+class Completer(Kept):
+    """Ways on from the end of a text, with words from everybody's history, or one person's (`of`). For any thread; no weight is read."""
 
     def __init__(self, models: ModelCatalog, styles: StyleBook, history: History, extensions: ExtensionRegistry) -> None:
         self._models = models
         self._styles = styles
         self._extensions = extensions
-        self._words = {negative: Vocabulary(history, negative=negative) for negative in (False, True)}
+        self._history = history
+        self._vocabularies: dict[tuple[str | None, bool], Vocabulary] = {}
+        """By owner, and whether negative prompts are meant."""
 
     def complete(self, text: str, *, negative: bool = False) -> list[Completion]:
         """Ways on from the end of `text`, best first. negative: it is a negative prompt, where tags are words."""
@@ -39,7 +42,14 @@ class Completer:
 
     def used_words(self, begin: str, limit: int) -> list[tuple[str, int]]:
         """Words and phrases of the prompts in history that begin so, with how many jobs each stands in, most first."""
-        return self._words[False].beginning_with(begin, limit)
+        return self._words(negative=False).beginning_with(begin, limit)
+
+    def _words(self, *, negative: bool) -> Vocabulary:
+        key = self.whose.owner, negative
+        # Two at once may both make one; the first that is kept is used by all.
+        return self._vocabularies.get(key) or self._vocabularies.setdefault(
+            key, Vocabulary(self._history.of(self.whose), negative=negative)
+        )
 
     def _named(self, kind: str, begin: str) -> Iterator[ModelFile]:
         ranked = [(rank(model.name, begin), model) for model in self._models.select((kind,))]
@@ -72,7 +82,7 @@ class Completer:
         told: set[str] = set()
         # The longer beginning first: what goes on from a whole phrase is nearer to what is meant.
         for begin in dict.fromkeys((now.phrase, now.word)):
-            for text, uses in self._words[negative].beginning_with(begin, _FROM_HISTORY - len(told)):
+            for text, uses in self._words(negative=negative).beginning_with(begin, _FROM_HISTORY - len(told)):
                 if text not in told:
                     told.add(text)
                     yield Completion("history", text, text, begin, uses=uses)

@@ -1,65 +1,25 @@
-"""Opens the database: pragmas, migrations with a backup first, and a clear word when it can't be used."""
+"""Opens the database: migrations with a backup first, short transactions, and a clear word when it can't be used."""
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import DatabaseError
 
-from webui.durable import PART_SUFFIX, flush
 from webui.errors import DatabaseBusy, DataUnusable, DiskFull
 from webui.studio import tables
+from webui.studio.dialects.dialect import FILE, Dialect, dialect_for
 
-log = logging.getLogger(__name__)
-
-DATABASE_FILE = "easel.sqlite3"
-FORM = "0009"
+DATABASE_FILE = FILE
+FORM = "0015"
 """The newest migration: the form of the database that this program works with."""
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
-_BUSY_MILLISECONDS = 10_000
-_CACHE_KIBIBYTES = 16 * 1024
-_LOG_PAGES = 8_000
-"""SQLite itself moves what is written into the database once its log is so long (32 MB); `tidy` does it sooner, while nobody waits."""
-
-
-def _set_pragmas(connection: Any, _record: Any) -> None:
-    # WAL lets readers go on while a picture is recorded; FULL makes a committed row survive power loss.
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
-    cursor.execute(f"PRAGMA cache_size=-{_CACHE_KIBIBYTES}")
-    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
-    cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    # Python's sqlite3 would begin lazily and deferred: two writers could then meet in the middle of a transaction.
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-
-def _manual_transactions(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None
-
-
-def _back_up(path: Path, form: str) -> None:
-    target = path.with_name(f"{path.stem}-before-{form}.sqlite3")
-    part = target.with_name(target.name + PART_SUFFIX)
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as copy:
-        source.backup(copy)
-    flush(part)
-    part.replace(target)
-    log.info("Backed up the database to %s before changing it.", target.name)
 
 
 def _form_of(engine: Engine) -> str | None:
@@ -69,7 +29,7 @@ def _form_of(engine: Engine) -> str | None:
         return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
 
 
-def _migrate(engine: Engine, path: Path) -> None:
+def _migrate(engine: Engine, dialect: Dialect) -> None:
     current = _form_of(engine)
     if current == FORM:
         return
@@ -84,55 +44,55 @@ def _migrate(engine: Engine, path: Path) -> None:
         known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
         if current not in known:
             raise DataUnusable(
-                f"{path} was written by a newer Easel (form {current}, this one knows {FORM}).",
+                f"{dialect.place} was written by a newer Easel (form {current}, this one knows {FORM}).",
                 hint="Update Easel, or start with another --data-dir.",
             )
-        _back_up(path, FORM)
+        dialect.back_up(FORM)
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, FORM)
-
-
-@contextmanager
-def _told_in_words() -> Iterator[None]:
-    """What SQLite can't do just now as an error that says what would help."""
-    try:
-        yield
-    except DatabaseError as error:
-        reason = str(error.orig)
-        for words, problem in _PROBLEMS.items():
-            if words in reason:
-                raise problem(f"The database can't be used just now: {reason}.", hint=_HINTS[problem]) from error
-        raise
+        if current is None and dialect.begin_history(connection):
+            command.stamp(config, FORM)
+        else:
+            command.upgrade(config, FORM)
 
 
 _HINTS: dict[type[DataUnusable], str] = {
-    DiskFull: "Make room on the disk of the data folder.",
-    DatabaseBusy: "End the other program that works on the data folder, then try again.",
-    DataUnusable: "Check the disk and the rights of the data folder; python launch.py doctor says more.",
-}
-_PROBLEMS: dict[str, type[DataUnusable]] = {
-    "disk is full": DiskFull,
-    "database is locked": DatabaseBusy,
-    "disk I/O error": DataUnusable,
-    "readonly database": DataUnusable,
-    "unable to open database file": DataUnusable,
-    "malformed": DataUnusable,
+    DiskFull: "Make room on the disk of the database.",
+    DatabaseBusy: "End the other program that works on the database, then try again.",
+    DataUnusable: "Check the disk and the rights of the data folder, or the server of the database; python launch.py doctor says more.",
 }
 
 
 class Database:
     """Short transactions on one database. May be used from any thread."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, dialect: Dialect) -> None:
         self._engine = engine
+        self._dialect = dialect
         # Writers of this process wait here for each other; SQLite would have them poll with growing pauses.
         self._writer = threading.Lock()
 
     @contextmanager
+    def _told_in_words(self) -> Iterator[None]:
+        """What the database can't do just now as an error that says what would help."""
+        try:
+            yield
+        except DatabaseError as error:
+            reason = " ".join(str(error.orig).split())
+            for words, problem in self._dialect.problems.items():
+                if words in reason:
+                    raise problem(f"The database can't be used just now: {reason}.", hint=_HINTS[problem]) from error
+            raise
+
+    def claim(self) -> None:
+        """Be the one Easel that works on this database, until `close`. Raises DatabaseBusy where there is another one."""
+        with self._told_in_words():
+            self._dialect.claim(self._engine)
+
+    @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A consistent view for queries; never waits for a writer. Raises DataUnusable."""
-        with _told_in_words(), self._engine.connect().execution_options(reading=True) as connection:
+        with self._told_in_words(), self._engine.connect().execution_options(reading=True) as connection:
             yield connection
 
     @contextmanager
@@ -141,7 +101,7 @@ class Database:
 
         Raises DiskFull, DatabaseBusy (after ten seconds) or DataUnusable; then nothing was written.
         """
-        with self._writer, _told_in_words(), self._engine.begin() as connection:
+        with self._writer, self._told_in_words(), self._engine.begin() as connection:
             yield connection
 
     def tidy(self) -> None:
@@ -152,7 +112,7 @@ class Database:
         try:
             # Outside of a transaction, which SQLAlchemy would begin.
             with closing(self._engine.raw_connection()) as connection:
-                connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+                self._dialect.tidy(connection)
         except (sqlite3.DatabaseError, DatabaseError) as error:
             raise DataUnusable(f"The database's log can't be emptied: {error}.", hint=_HINTS[DataUnusable]) from error
 
@@ -166,25 +126,28 @@ class Database:
 
     def close(self) -> None:
         """Close all connections."""
+        self._dialect.release()
         self._engine.dispose()
 
 
-def open_database(data_dir: Path) -> Database:
-    """The database in `data_dir`, made or migrated as needed.
+def open_database(data_dir: Path, url: str = "") -> Database:
+    """The database in `data_dir`, or at that address; made or migrated as needed.
 
-    Raises DataUnusable when it is damaged, locked, not writable, or of a newer version.
+    Raises DataUnusable when it is damaged, locked, not writable, not to be reached, or of a newer version; SettingInvalid for an
+    address that is none.
     """
-    path = data_dir / DATABASE_FILE
+    dialect = dialect_for(data_dir, url)
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(f"sqlite:///{path}")
-        event.listen(engine, "connect", _manual_transactions)
-        event.listen(engine, "connect", _set_pragmas)
-        event.listen(engine, "begin", _begin)
-        _migrate(engine, path)
+        engine = dialect.engine()
+        _migrate(engine, dialect)
     except (DatabaseError, sqlite3.DatabaseError, OSError) as error:
-        reason = str(getattr(error, "orig", None) or error)
-        raise DataUnusable(
-            f"The database {path} can't be used: {reason}.", hint="Check the folder's rights and space, or start with another --data-dir."
-        ) from None
-    return Database(engine)
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise DataUnusable(f"The database {dialect.place} can't be used: {reason}.", hint=_HINT_AT_START[bool(url)]) from None
+    return Database(engine, dialect)
+
+
+_HINT_AT_START = {
+    False: "Check the folder's rights and space, or start with another --data-dir.",
+    True: "Check that the server runs and lets you in there, and database_url in settings.yaml.",
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,13 +31,14 @@ from webui.studio.films import FilmStore, Reel
 from webui.studio.history import History, image_view
 from webui.studio.image_store import ImageStore
 from webui.studio.journal import Job, Journal, NewJob
-from webui.studio.line import choose
+from webui.studio.line import LIVE_PRIORITY, LOOK_AHEAD, Waiting
 from webui.studio.notices import NoticeBoard
 from webui.studio.picture_file import PictureFile
 from webui.studio.picture_keeper import GRID, LOST_ALPHA, PictureKeeper
 from webui.studio.progress import JobProgress, PreviewBoard
 from webui.studio.replays import IDENTICAL, Replays
 from webui.studio.storage_guard import Closing, StorageGuard
+from webui.studio.turns import Chosen, Turns
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,9 @@ MOST_WORKER_DEATHS = 3
 
 PAUSED = "paused"
 """Under this name the journal remembers that the queue is paused."""
+
+HELD = "held"
+"""Under this name the journal remembers whose lines are paused: owner -> whether an administrator did it."""
 
 WAITS_FOR_TRAINING = "Waiting for the training's step"
 """What a job does that begins while a LoRA is trained, for people."""
@@ -58,13 +62,17 @@ _IDLE_POLL_SECONDS = 1.0
 class JobWords:
     """What the dispatcher asks of the studio about a job.
 
-    view: as page and API get it. seconds: the estimate for it, None when nothing is known. successor: the job after one
-    that goes on forever.
+    view: as page and API get it. seconds: the estimate for it, None when nothing is known. pace: seconds for a unit of a checkpoint's
+    work, None likewise. successor: the job after one that goes on forever. fault: hears of an add-on that failed in a worker; took: of
+    the seconds that a worker spent in each.
     """
 
     view: Callable[[Job], dict[str, Any]]
     seconds: Callable[[Job], float | None]
+    pace: Callable[[str], float | None]
     successor: Callable[[Job], NewJob | None]
+    fault: Callable[[dict[str, Any]], None] = lambda fault: None
+    took: Callable[[Mapping[str, float]], None] = lambda seconds: None
 
 
 @dataclass(frozen=True)
@@ -130,8 +138,15 @@ class Dispatcher:
         self._closing = threading.Event()
         self._guard = StorageGuard(notices, settings().pictures_dir, self._closing)
         self._paused = bool(journal.recall(PAUSED))
+        self._held: dict[str, bool] = dict(journal.recall(HELD) or {})
+        self._served: dict[str, int] = {}
+        """The turns of `webui.studio.turns`: who had which one."""
+        self._turns: dict[str, Turns] = {}
+        """Slot -> whose turn it is there."""
         self._stop_wanted: set[int] = set()
         self._running: dict[int, tuple[str, JobProgress]] = {}
+        self._owners: dict[int, str] = {}
+        """Whose the running jobs are, live ones left out."""
         self._loaded: dict[str, str] = {}
         """Slot -> the checkpoint it drew with last."""
         self._left_behind: list[Job] = []
@@ -178,6 +193,17 @@ class Dispatcher:
         self._paused = wanted
         self.wake()
 
+    def held(self, owner: str) -> bool | None:
+        """Whether somebody's line is paused: by an administrator (True), by themselves (False), or not (None)."""
+        return self._held.get(owner)
+
+    def hold(self, owner: str, wanted: bool, *, by_admin: bool) -> None:
+        """Pause or resume one person's line; remembered over a restart. What runs goes on."""
+        held = {name: admin for name, admin in self._held.items() if name != owner} | ({owner: by_admin} if wanted else {})
+        self._journal.remember(HELD, held)
+        self._held = held
+        self.wake()
+
     def stop(self, job_id: int) -> bool:
         """End a running job at its next step. False when it is not running."""
         running = self._running.get(job_id)
@@ -206,9 +232,31 @@ class Dispatcher:
         """Ids of the jobs that run now, oldest first."""
         return sorted(self._running)
 
+    def running_of(self, owner: str | None = None) -> list[int]:
+        """The same of one person (None: of all), live ones left out."""
+        return sorted(job_id for job_id, whose in self._owners.copy().items() if owner in (None, whose))
+
+    def running_owners(self) -> list[str]:
+        """Whose those are."""
+        return list(self._owners.copy().values())
+
     def loaded_checkpoint(self) -> str | None:
         """The checkpoint that the first slot drew with last."""
         return next(iter(self._loaded.values()), None)
+
+    def turns(self) -> Turns:
+        """Whose turn it is on the first slot, to look ahead with."""
+        return next(iter(self._turns.values()), Turns(self._served)).copy()
+
+    def lines(self, limit: int = LOOK_AHEAD) -> dict[str, list[Waiting]]:
+        """The heads of everybody's lines, by owner, as far as they may run: of what is paused live pictures alone."""
+        heads = self._journal.lines(limit, live_only=self._paused)
+        if not self._held:
+            return heads
+        held = {
+            owner: [job for job in head if job.priority == LIVE_PRIORITY] if owner in self._held else head for owner, head in heads.items()
+        }
+        return {owner: head for owner, head in held.items() if head}
 
     # what a crash left behind
 
@@ -245,23 +293,35 @@ class Dispatcher:
         with self._claims:
             candidate = self._guard.insist(lambda: self._next(slot))
             if candidate is not None:
-                with _about(candidate[0]):
-                    return self._guard.insist(lambda: self._take_on(slot, *candidate))
+                job, overtaken, chosen = candidate
+                with _about(job):
+                    claimed = self._guard.insist(lambda: self._take_on(slot, job, overtaken))
+                self._turns_of(slot).note(chosen, self._seconds(chosen.job) if len(self._served) > 1 else None)
+                return claimed
         with self._news:
             if not self._closing.is_set():
                 self._news.wait(_IDLE_POLL_SECONDS)
         return None
 
-    def _next(self, slot: str) -> tuple[Job, list[int]] | None:
-        """The job to run next and the ids of those it overtakes; None where nothing can begin now."""
+    def _turns_of(self, slot: str) -> Turns:
+        return self._turns.setdefault(slot, Turns(self._served))
+
+    def _seconds(self, waiting: Waiting) -> float | None:
+        pace = self._words.pace(waiting.checkpoint)
+        return None if pace is None else pace * waiting.work
+
+    def _next(self, slot: str) -> tuple[Job, list[int], Chosen] | None:
+        """The job to run next, the ids of those it overtakes, and how it was chosen; None where nothing can begin now."""
         self._recover()
         if not _can_work(self._executor.slots(), slot):
             return None
-        line = self._journal.line(live_only=self._paused)
-        if not line or not self._guard.has_room(self._settings().disk_reserve_mb):
+        lines = self.lines()
+        if not lines or not self._guard.has_room(self._settings().disk_reserve_mb):
             return None
-        chosen = choose(line, self._loaded.get(slot)) if self._settings().group_by_checkpoint else 0
-        return self._journal.get(line[chosen].id), [entry.id for entry in line[:chosen]]
+        grouping = self._settings().group_by_checkpoint
+        chosen = self._turns_of(slot).choose(lines, self._loaded.get(slot), self._seconds, grouping=grouping)
+        assert chosen is not None, "no line is empty"
+        return self._journal.get(chosen.job.id), [entry.id for entry in lines[chosen.owner][: chosen.index]], chosen
 
     def _take_on(self, slot: str, job: Job, overtaken: list[int]) -> Job | None:
         try:
@@ -269,7 +329,7 @@ class Dispatcher:
         except EaselError as problem:
             # Stored by a version that this one can't read: it fails alone, the others run.
             self._journal.end(job.id, states.FAILED, problem.as_dict())
-            self._publish_job(job.id)
+            self._publish_job(job)
             return None
         finished = self._journal.finished_images(job.id)
         wanted = tuple(sorted(set(range(request.picture_count)) - finished))
@@ -280,16 +340,22 @@ class Dispatcher:
             job.id, request.picture_count, len(finished), self._words.seconds(job), shares_done(request), finishing_share(request)
         )
         self._running[job.id] = (slot, progress)
+        if not job.live:
+            self._owners[job.id] = job.owner
         try:
             claimed = self._journal.claim(job.id, planned, overtaken, successor)
         except BaseException:
-            del self._running[job.id]
+            self._runs_no_more(job)
             raise
         if claimed is None:
-            del self._running[job.id]
+            self._runs_no_more(job)
         elif successor is not None:
             self._events.publish("jobs")
         return claimed
+
+    def _runs_no_more(self, job: Job) -> None:
+        del self._running[job.id]
+        self._owners.pop(job.id, None)
 
     # running one
 
@@ -303,7 +369,7 @@ class Dispatcher:
         log.debug("Job %s draws %r without %r.", job.id, *request.words)
         try:
             progress.stage = WAITS_FOR_TRAINING if self._turn.has_guest else ""
-            self._publish_job(job.id)
+            self._publish_job(job)
             with self._turn.drawing():
                 error, status = self._drive(slot, job, progress)
         except EaselError as problem:
@@ -324,14 +390,14 @@ class Dispatcher:
             error, status = fault.as_dict(), states.FAILED
             self._executor.interrupt(slot, str(job.id))
         finally:
-            del self._running[job.id]
+            self._runs_no_more(job)
             self._stop_wanted.discard(job.id)
         log.log(level, "Job %s is %s after %.1f s.%s", job.id, status, time.monotonic() - began, f" {error['message']}" if error else "")
         if status == states.DONE:
             self._guard.insist(lambda: self._keeper.complete(job))
         elif status != states.WAITING:
             self._guard.insist(lambda: self._journal.end(job.id, status, error))
-        self._publish_job(job.id)
+        self._publish_job(job)
         if job.live:
             self._guard.insist(lambda: self._journal.drop_live(job.id))
         if status == states.DONE:
@@ -424,6 +490,7 @@ class Dispatcher:
                 self._executor.interrupt(slot, str(job.id))
             match event:
                 case Done():
+                    self._words.took(event.add_ons)
                     return None, states.DONE
                 case Interrupted():
                     return None, states.CANCELLED
@@ -431,12 +498,16 @@ class Dispatcher:
                     return self._after_failure(slot, job, event)
                 case Note():
                     self._add_note(job, event.text)
+                    if event.fault is not None:
+                        self._words.fault(event.fault)
                 case _:
                     urgent = self._take(job, progress, reel, event, last=progress.finished + 1 == progress.images)
-                    now = time.monotonic()
-                    if urgent or now - last_published >= _LEAST_PROGRESS_INTERVAL:
+                    now, pace = time.monotonic(), max(_LEAST_PROGRESS_INTERVAL, self._events.pace(job.owner))
+                    # Of a step only the newest counts: a crowd hears of some of them.
+                    at_once = urgent and (pace == _LEAST_PROGRESS_INTERVAL or not isinstance(event, Step))
+                    if at_once or now - last_published >= pace:
                         last_published = now
-                        self._events.publish("progress", **progress.as_dict())
+                        self._events.publish("progress", owner=job.owner, **progress.as_dict())
         raise GenerationFailed("The worker ended the job without a word.", hint="Try again; look into the terminal for the cause.")
 
     def _path_of(self, checkpoint: str | None) -> str:
@@ -444,7 +515,7 @@ class Dispatcher:
 
     def _add_note(self, job: Job, text: str) -> None:
         self._guard.insist(lambda: self._journal.add_note(job.id, text))
-        self._events.publish("note", job=str(job.id), text=text)
+        self._events.publish("note", owner=job.owner, job=str(job.id), text=text)
 
     def _take(self, job: Job, progress: JobProgress, reel: Reel, event: WorkerEvent, *, last: bool) -> bool:
         """Note one event in progress, files and rows. Returns whether pages should hear of it at once."""
@@ -458,7 +529,7 @@ class Dispatcher:
                 reel.take(event)
                 if event.preview:
                     progress.preview_number += 1
-                    self._previews.show(job.id, event.preview)
+                    self._previews.show(job.id, job.owner, event.preview)
                 return bool(event.preview)
             case Finishing():
                 progress.note_finishing(event.image, event.part, event.parts, event.share)
@@ -493,8 +564,10 @@ class Dispatcher:
             identifier = self._guard.insist(lambda: self._keeper.keep(job, event.image, record, last=last))
             if proof is not None:
                 self._guard.insist(lambda: self._replays.kept(job, identifier))
+            for note in self._keeper.saved(job, event.image, identifier, record):
+                self._add_note(job, note)
             view = self._guard.insist(lambda: self._history.item(identifier))
-        self._events.publish("picture", job=str(job.id), image=view, live=job.live)
+        self._events.publish("picture", owner=job.owner, job=str(job.id), image=view, live=job.live)
 
     def _keep_film(self, job: Job, index: int, record: PictureFile, reel: Reel) -> None:
         """Write the film of a picture, where it was filmed. One that has no room is told of, and holds nothing up."""
@@ -508,7 +581,7 @@ class Dispatcher:
             self._add_note(job, f"The film of picture {index + 1} could not be kept: {problem.strerror or problem}.")
 
     def _keep_live(self, job: Job, event: Picture, record: PictureFile) -> dict[str, Any]:
-        self._previews.keep_live(job.id, record.data)
+        self._previews.keep_live(job.id, job.owner, record.data)
         url = f"/api/v1/live/{job.id}"
         return image_view(
             identifier=f"live-{job.id}",
@@ -551,8 +624,9 @@ class Dispatcher:
         self._add_note(job, f"{event.error.get('message', 'The worker ended.')} It is tried again from its seed.")
         return None, states.WAITING
 
-    def _publish_job(self, identifier: int) -> None:
-        self._events.publish("job", job=self._guard.insist(lambda: self._words.view(self._journal.get(identifier))))
+    def _publish_job(self, job: Job) -> None:
+        view = self._guard.insist(lambda: self._words.view(self._journal.get(job.id)))
+        self._events.publish("job", owner=job.owner, job=view)
 
 
 def _about(job: Job) -> AbstractContextManager[None]:

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import threading
+import time
 import zipfile
+from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Self
 
 from webui.durable import write_durably
 from webui.errors import EaselError, InvalidRequest, NotFound
 from webui.generation.request import dump_request
 from webui.named_paths import whole_path
+from webui.studio.bulk import Bulk, Whole
 from webui.studio.history import History
 from webui.studio.search.desk import SearchDesk
+from webui.studio.whose import Kept, Whose
 
 LINES_AT_ONCE = 200
 MOST_ZIPS = 100
 """Choices that are remembered until they are fetched; the oldest ones are forgotten."""
+
+_SLICE_SECONDS = 1.0
+"""Of copying all that a search finds: so that it can be told how far it is, and stopped."""
 
 _CHUNK = 256 * 1024
 _LEFT_OUT = ("url", "thumbnail", "film", "source")
@@ -30,35 +38,49 @@ _LEFT_OUT = ("url", "thumbnail", "film", "source")
 
 @dataclass(frozen=True)
 class Choice:
-    """Pictures for a zip, and whether their parameters go beside them."""
+    """Pictures for a zip, whether their parameters go beside them, and whose choice it is."""
 
-    ids: tuple[int, ...]
+    ids: Sequence[int]
     sidecars: bool
+    whose: Whose
 
 
 @dataclass(frozen=True)
 class Exported:
-    """Where pictures went. written: those that are new there; there: those that lay there already; gone: those without a file."""
+    """Where pictures went. written: those that are new there; there: those that lay there already; gone: those without a file.
+
+    next: of a search that isn't at its end, the id that the others lie below.
+    """
 
     folder: str
     written: int
     there: int
     gone: int
+    next: int | None = None
 
 
-class Exports:
-    """Takes pictures out of history. May be called from any thread.
+class Exports(Kept):
+    """Takes pictures out of history: anybody's, or one person's (`of`). May be called from any thread.
 
-    path_of: a picture's file, raises NotFound. own: Easel's own folders.
+    bulk: walks through all that a search finds. path_of: a picture's file, raises NotFound. own: Easel's own folders.
     """
 
-    def __init__(self, history: History, search: SearchDesk, path_of: Callable[[str], Path], own: Callable[[], Collection[Path]]) -> None:
+    def __init__(
+        self, history: History, search: SearchDesk, bulk: Bulk, path_of: Callable[[str], Path], own: Callable[[], Collection[Path]]
+    ) -> None:
         self._history = history
         self._search = search
+        self._bulk = bulk
         self._path_of = path_of
         self._own = own
         self._choices: OrderedDict[str, Choice] = OrderedDict()
         self._lock = threading.Lock()
+
+    def of(self, whose: Whose) -> Self:
+        """As of all that is kept; and so with what is looked into here."""
+        view = super().of(whose)
+        view._history, view._search, view._bulk = self._history.of(whose), self._search.of(whose), self._bulk.of(whose)
+        return view
 
     # JSON lines
 
@@ -85,23 +107,31 @@ class Exports:
 
     # zip
 
-    def choose(self, ids: Sequence[int], *, sidecars: bool) -> dict[str, Any]:
-        """Remember pictures to be fetched as a zip. Raises NotFound where none of them is there."""
-        there = [view for number in ids if (view := self._view(number)) is not None]
+    def choose(self, meant: Sequence[int] | Whole, *, sidecars: bool) -> dict[str, Any]:
+        """Remember pictures to be fetched as a zip. Raises NotFound where none of them is there, InvalidRequest for a bad search."""
+        there = array("q")
+        size = 0
+        for ids in self._parts_of(meant):
+            for number, of_it in self._history.sizes(ids):
+                there.append(number)
+                size += of_it
         if not there:
             raise _none_there()
         token = secrets.token_urlsafe(18)
         with self._lock:
-            self._choices[token] = Choice(tuple(int(view["id"]) for view in there), sidecars)
+            self._choices[token] = Choice(there, sidecars, self.whose)
             while len(self._choices) > MOST_ZIPS:
                 self._choices.popitem(last=False)
-        return {"url": f"/api/v1/history/exports/{token}.zip", "pictures": len(there), "bytes": sum(view["bytes"] for view in there)}
+        return {"url": f"/api/v1/history/exports/{token}.zip", "pictures": len(there), "bytes": size}
+
+    def _parts_of(self, meant: Sequence[int] | Whole) -> Iterator[Sequence[int]]:
+        return (ids for ids, _ in self._bulk.walk(meant)) if isinstance(meant, Whole) else iter((meant,))
 
     def zipped(self, token: str) -> Iterator[bytes]:
         """A zip of chosen pictures, made while it is sent. Raises NotFound."""
         with self._lock:
             choice = self._choices.get(token)
-        if choice is None:
+        if choice is None or choice.whose != self.whose:
             raise NotFound("This export isn't known any more.", hint="Choose the pictures again.")
         return self._zipped(choice)
 
@@ -135,20 +165,26 @@ class Exports:
 
     # folder
 
-    def into_folder(self, ids: Sequence[int], folder: str, *, sidecars: bool) -> Exported:
+    def into_folder(self, meant: Sequence[int] | Whole, folder: str, *, sidecars: bool, below: int | None = None) -> Exported:
         """Copy pictures into a folder, which is made where it isn't there. Nothing is overwritten; done again, nothing is doubled.
 
-        Raises NotFound where none of them is in history, InvalidRequest where the folder can't be used.
+        All of a search is copied in slices: `below` is what the slice before told as `next`.
+        Raises NotFound where none of them is in history, InvalidRequest where the folder or the search can't be used.
         """
         target = whole_path(folder, "folder", "my-pictures")
         if any(target.resolve().is_relative_to(own.resolve()) for own in self._own()):
             raise InvalidRequest(f"{target} is Easel's own.", field="folder", hint="Name a folder outside of it.")
-        if all(self._view(number) is None for number in ids):
+        parts = self._bulk.walk(meant, below) if isinstance(meant, Whole) else iter(((meant, None),))
+        ids, following = next(parts, ([], None))
+        if below is None and following is None and not self._history.sizes(ids):
             raise _none_there()  # before a folder is made for nothing
         written = there = gone = 0
+        until = time.monotonic() + _SLICE_SECONDS if isinstance(meant, Whole) else math.inf
         try:
             target.mkdir(parents=True, exist_ok=True)
-            for number in ids:
+            for place, number in enumerate(ids):
+                if time.monotonic() > until:
+                    return Exported(str(target), written, there, gone, ids[place - 1])
                 view = self._view(number)
                 path = None if view is None else self._path(view)
                 if view is None or path is None:
@@ -161,7 +197,7 @@ class Exports:
         except OSError as error:
             reason = error.strerror or str(error)
             raise InvalidRequest(f"{target} can't be written: {reason}.", field="folder", hint="Check its rights and space.") from None
-        return Exported(str(target), written, there, gone)
+        return Exported(str(target), written, there, gone, following)
 
     def _put(self, data: bytes, folder: Path, name: str) -> tuple[bool, Path]:
         """A file by that name or, where another one has it, with a number behind. Returns whether it is new, and where it lies."""

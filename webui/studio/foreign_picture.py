@@ -66,7 +66,7 @@ class ForeignPicture:
 
 
 def read_foreign(data: bytes, name: str, beside: str = "") -> ForeignPicture:
-    """Take a file in. beside: infotext that lies next to it, used where the file itself tells nothing.
+    """Take a file in. beside: infotext that lies next to it, or what Fooocus's log says of it, used where the file itself tells nothing.
 
     Raises InvalidRequest or TooLarge for what is no whole picture, NotOurs for one that doesn't say how it was made.
     """
@@ -115,7 +115,8 @@ def _what_is_wrong(data: bytes) -> str:
 
 
 def _told_beside(text: str) -> Told | None:
-    return read_texts({PNG_TEXT_KEY: text}) if text and read_infotext(text).parameters else None
+    # JSON is Fooocus's, of its log.
+    return read_texts({PNG_TEXT_KEY: text}) if text and (text.startswith("{") or read_infotext(text).parameters) else None
 
 
 def _own_words(texts: Mapping[str, str], infotext: Infotext) -> str:

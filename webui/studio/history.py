@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
 from webui import __version__
 from webui.errors import NotFound
@@ -16,10 +16,12 @@ from webui.generation.loopback import started_from
 from webui.generation.request import PictureFromPicture, ResolvedRequest, ResolvedUpscale, Upscale, load_resolved
 from webui.planning.estimate import Sample
 from webui.studio.database import Database
+from webui.studio.dialects.expressions import one_of
 from webui.studio.ids import time_of
 from webui.studio.marks import tags_of
-from webui.studio.search.clauses import one_of
+from webui.studio.picture_file import INFOTEXT
 from webui.studio.tables import facet_count, generation, image
+from webui.studio.whose import Kept
 
 _SAMPLES = 8
 _BOTH = select(
@@ -44,6 +46,11 @@ _SPEED_SAMPLES = (
 _OF_DRAWN = ("checkpoint", "checkpoint_hash", "sampler", "schedule_type", "steps", "cfg_scale", "clip_skip")
 
 
+SCRIPT = "script"
+"""Stands for the program of what an add-on's script made itself (a grid): Easel's own, but it tells nothing of how fast it draws."""
+
+OWN_TOOLS = (None, SCRIPT)
+
 _UNMARKED: dict[str, Any] = {"favourite": False, "rating": None, "note": "", "tags": [], "trashed": False, "tool": None}
 """What is said of a picture that isn't kept."""
 
@@ -56,6 +63,7 @@ def image_view(
     made: width, height, seconds, bytes, file, sha256, film (its address or None), mean_colour, facts, created_at; of a kept one also
     favourite, rating, note, tags, trashed and tool.
     """
+    facts = {name: fact for name, fact in made["facts"].items() if name != INFOTEXT}
     seed, alone = request.image_seeds[index], request.alone(index, started_from(made["facts"]))
     prompt, negative_prompt = request.words
     return {
@@ -73,10 +81,12 @@ def image_view(
         "source": _source_of(identifier, request),
         "hires": request.enlargement is not None,
         "finishing": [step.model_dump(mode="json") for step in request.finishing],
-        "infotext": write_infotext(alone, seed, __version__),
+        "extensions": request.extensions,
+        "infotext": made["facts"].get(INFOTEXT) or write_infotext(alone, seed, __version__),
         **_UNMARKED,
         "imported": None,
         **made,
+        "facts": facts,
     }
 
 
@@ -97,7 +107,7 @@ def _as_told(row: Row[Any]) -> dict[str, Any]:
         "seed": None if row.image_seed < 0 else str(row.image_seed),
         "kind": row.generation_kind,
         **{name: getattr(row, f"generation_{name}") or None for name in _OF_DRAWN if name != "clip_skip"},
-        "infotext": row.image_facts.get("infotext", ""),
+        "infotext": row.image_facts.get(INFOTEXT, ""),
         "facts": {},
         "imported": {
             "tool": row.generation_tool,
@@ -116,12 +126,20 @@ class StoredPicture:
     sha256: bytes
 
 
-class History:
-    """Read side of generations and images. has_film: whether there is a film of the picture with that SHA-256."""
+class History(Kept):
+    """Read side of generations and images: everybody's, or one person's (`of`).
+
+    has_film: whether there is a film of the picture with that SHA-256.
+    """
 
     def __init__(self, database: Database, has_film: Callable[[bytes], bool] = lambda sha256: False) -> None:
         self._database = database
         self._has_film = has_film
+
+    @property
+    def _pictures(self) -> Select[Any]:
+        """Everything about each picture that is meant."""
+        return _BOTH.where(self.whose.are(image))
 
     def _views(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
         tags = tags_of(connection, [row.image_id for row in rows])
@@ -155,11 +173,11 @@ class History:
                 "tool": row.generation_tool,
             },
         )
-        return view if row.generation_tool is None else view | _as_told(row)
+        return view if row.generation_tool in OWN_TOOLS else view | _as_told(row)
 
     def page(self, *, before: int | None = None, limit: int = 60) -> tuple[list[dict[str, Any]], str | None]:
         """Pictures newest first, older than `before`; and the id to ask the next page with, None at the end."""
-        query = _BOTH.where(image.c.trashed.is_(None)).order_by(image.c.id.desc()).limit(limit + 1)
+        query = self._pictures.where(image.c.trashed.is_(None)).order_by(image.c.id.desc()).limit(limit + 1)
         if before is not None:
             query = query.where(image.c.id < before)
         with self._database.reading() as connection:
@@ -169,16 +187,24 @@ class History:
 
     def items(self, connection: Connection, ids: Sequence[int]) -> list[dict[str, Any]]:
         """These pictures, newest first."""
-        return self._views(connection, connection.execute(_BOTH.where(one_of(image.c.id, ids)).order_by(image.c.id.desc())).all())
+        return self._views(connection, connection.execute(self._pictures.where(one_of(image.c.id, ids)).order_by(image.c.id.desc())).all())
+
+    def sizes(self, ids: Sequence[int]) -> list[tuple[int, int]]:
+        """Those of these pictures that are there, in their order, each with the bytes of its file."""
+        query = select(image.c.id, image.c.bytes).where(one_of(image.c.id, ids), self.whose.are(image))
+        with self._database.reading() as connection:
+            found = {row.id: row.bytes for row in connection.execute(query)}
+        return [(number, found[number]) for number in ids if number in found]
 
     def total(self) -> int:
         """How many pictures there are; those in the trash don't count."""
         with self._database.reading() as connection:
-            return connection.execute(select(facet_count.c.n).where(facet_count.c.kind == "picture")).scalar() or 0
+            counts = select(func.sum(facet_count.c.n)).where(facet_count.c.kind == "picture", self.whose.are(facet_count))
+            return connection.execute(counts).scalar() or 0
 
     def _row(self, image_id: int) -> Row[Any]:
         with self._database.reading() as connection:
-            row = connection.execute(_BOTH.where(image.c.id == image_id)).first()
+            row = connection.execute(self._pictures.where(image.c.id == image_id)).first()
         if row is None:
             raise NotFound("There is no picture with that id.", code="image_not_found", hint="Ids are numbers that Easel gave out.")
         return row
@@ -197,7 +223,7 @@ class History:
     def path_of_content(self, sha256: bytes) -> str | None:
         """Where a picture with these bytes lies; None where there is none."""
         with self._database.reading() as connection:
-            return connection.execute(select(image.c.path).where(image.c.sha256 == sha256).limit(1)).scalar()
+            return connection.execute(select(image.c.path).where(image.c.sha256 == sha256, self.whose.are(image)).limit(1)).scalar()
 
     def has_contents(self, hashes: Collection[bytes]) -> set[bytes]:
         """Which of these SHA-256 belong to pictures."""
@@ -219,7 +245,7 @@ class History:
 
     def images_of_job(self, job_id: int) -> list[dict[str, Any]]:
         """The job's pictures in order; those in the trash are left out."""
-        query = _BOTH.where(generation.c.job_id == job_id, image.c.trashed.is_(None)).order_by(image.c.idx)
+        query = self._pictures.where(generation.c.job_id == job_id, image.c.trashed.is_(None)).order_by(image.c.idx)
         with self._database.reading() as connection:
             return self._views(connection, connection.execute(query).all())
 
@@ -238,7 +264,12 @@ class History:
     def prompts_after(self, last: int, limit: int, *, negative: bool) -> tuple[int, list[str]]:
         """Prompts of the newest jobs since that one, and the newest one's id (the same when there is none)."""
         column = generation.c.negative_prompt if negative else generation.c.prompt
-        query = select(generation.c.id, column).where(generation.c.id > last).order_by(generation.c.id.desc()).limit(limit)
+        query = (
+            select(generation.c.id, column)
+            .where(generation.c.id > last, self.whose.are(generation))
+            .order_by(generation.c.id.desc())
+            .limit(limit)
+        )
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
         return (rows[0][0] if rows else last), [text for _, text in rows if text]

@@ -2,6 +2,9 @@
 
 A picture stays while a job in the journal, or a batch, refers to it. One that none refers to is a draft: it stays for some
 days after it was last put in or asked for.
+
+Nobody can guess a hash, but one may be seen elsewhere. So where there are accounts a picture is there only for those who put it in,
+made it, or have a job or batch that refers to it: for anybody else its hash is like that of a picture which never was.
 """
 
 from __future__ import annotations
@@ -17,14 +20,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import select, union
+from sqlalchemy import ColumnElement, bindparam, delete, exists, or_, select, union
 
 from webui.durable import PART_SUFFIX, write_durably
 from webui.errors import DataUnusable, DiskFull, EaselError, InvalidRequest, NotFound
 from webui.pictures.decoding import PictureFacts, check_picture, media_type_of
 from webui.settings import Settings
 from webui.studio.database import Database
-from webui.studio.tables import batch_image, used_image
+from webui.studio.dialects.expressions import upsert
+from webui.studio.tables import batch, batch_image, image, job, script_image, script_run, upload, used_image
+from webui.studio.whose import Kept
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +63,8 @@ def is_content_hash(text: str) -> bool:
     return _HASH.fullmatch(text) is not None
 
 
-class ImageStore:
-    """Pictures by content. May be used from any thread.
+class ImageStore(Kept):
+    """Pictures by content: all of them, or those that are there for one person (`of`). May be used from any thread.
 
     elsewhere: SHA-256 -> file of a picture that history has, or None; such a picture needs no upload.
     """
@@ -83,6 +88,10 @@ class ImageStore:
         digest = hashlib.sha256(data).hexdigest()
         if self._renewed(digest) is None:
             self._write(digest, data)
+        if self.whose.owner:
+            with self._database.writing() as connection:
+                row = {"owner": self.whose.owner, "sha256": bytes.fromhex(digest)}
+                connection.execute(upsert(connection, upload).on_conflict_do_nothing(), row)
         return StoredImage(digest, len(data), facts)
 
     def find(self, sha256: str) -> Path | None:
@@ -90,7 +99,7 @@ class ImageStore:
 
         Raises DiskFull or DataUnusable where history's picture can't be copied into the store.
         """
-        if not is_content_hash(sha256):
+        if not is_content_hash(sha256) or not self._is_there(bytes.fromhex(sha256)):
             return None
         return self._renewed(sha256) or self._taken_from_history(sha256)
 
@@ -113,14 +122,35 @@ class ImageStore:
             )
         return path
 
+    def _is_there(self, sha256: bytes) -> bool:
+        """Whether it would be there for whom it is asked; the household has all."""
+        if not self.whose.owner:
+            return True
+        of_jobs = exists().where(used_image.c.sha256 == sha256, used_image.c.job_id == job.c.id, self.whose.are(job))
+        of_batches = exists().where(batch_image.c.sha256 == sha256, batch_image.c.batch_id == batch.c.id, self.whose.are(batch))
+        of_runs = exists().where(script_image.c.sha256 == sha256, script_image.c.run_id == script_run.c.id, self.whose.are(script_run))
+        ways: tuple[ColumnElement[bool], ...] = (
+            exists().where(upload.c.sha256 == sha256, self.whose.are(upload)),
+            exists().where(image.c.sha256 == sha256, self.whose.are(image)),
+            of_jobs,
+            of_batches,
+            of_runs,
+        )
+        with self._database.reading() as connection:
+            return bool(connection.execute(select(or_(*ways))).scalar())
+
     def sweep(self) -> int:
         """Remove the drafts that nobody has asked for lately. Returns how many."""
         used = self._used()
         oldest = time.time() - self._settings().keep_uploads_hours * 3600
-        removed = sum(self._remove_if_older(path, oldest) for path in self._files() if path.name not in used)
+        removed = [path.name for path in self._files() if path.name not in used and self._remove_if_older(path, oldest)]
         if removed:
-            log.info("%d pictures that nobody needs any more were removed from the image store.", removed)
-        return removed
+            log.info("%d pictures that nobody needs any more were removed from the image store.", len(removed))
+            with self._database.writing() as connection:
+                connection.execute(
+                    delete(upload).where(upload.c.sha256 == bindparam("_gone")), [{"_gone": bytes.fromhex(name)} for name in removed]
+                )
+        return len(removed)
 
     def _path(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / sha256
@@ -164,8 +194,9 @@ class ImageStore:
         return self._path(sha256)
 
     def _used(self) -> set[str]:
+        tables = (used_image, batch_image, script_image)
         with self._database.reading() as connection:
-            digests = connection.execute(union(select(used_image.c.sha256), select(batch_image.c.sha256))).scalars()
+            digests = connection.execute(union(*(select(table.c.sha256) for table in tables))).scalars()
             return {digest.hex() for digest in digests}
 
     def _files(self) -> Iterable[Path]:

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, null, or_, select, update
-from sqlalchemy.dialects.sqlite import insert as insert_or
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, null, or_, select, update
 
 from webui.errors import Conflict, NotFound
 from webui.generation.request import dump_request
 from webui.studio.database import Database
+from webui.studio.dialects.expressions import upsert
 from webui.studio.foreign_picture import ForeignPicture
 from webui.studio.ids import COUNTER_BITS, IdClock
 from webui.studio.picture_tree import Found
 from webui.studio.tables import generation, image, import_file, import_source, lora_use
+from webui.studio.whose import Kept, Whose
 
 ACTIVE, PAUSED, CANCELLED, DONE, FAILED = "active", "paused", "cancelled", "done", "failed"
 """Of an import. Active: its folder is looked through, and its files are read one after the other. Failed: the folder can't be."""
@@ -40,6 +41,7 @@ class Source:
     walked: bool
     error: Mapping[str, Any] | None
     ended: int | None
+    owner: str
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,11 @@ class Halted(Exception):
 
 
 def _source(row: Row[Any]) -> Source:
-    return Source(row.id, Path(row.folder), row.status, row.watched, row.walked, row.error, row.ended)
+    return Source(row.id, Path(row.folder), row.status, row.watched, row.walked, row.error, row.ended, row.owner)
 
 
-class ImportBook:
-    """Imports and their files. Each method is one transaction; may be called from any thread."""
+class ImportBook(Kept):
+    """Imports and their files: everybody's, or one person's (`of`). Each method is one transaction; may be called from any thread."""
 
     def __init__(self, database: Database, ids: IdClock) -> None:
         self._database = database
@@ -77,17 +79,27 @@ class ImportBook:
 
     # imports
 
+    @property
+    def _mine(self) -> ColumnElement[bool]:
+        """Whether an import is meant."""
+        return self.whose.are(import_source)
+
     def add(self, folder: Path, *, watched: bool) -> int:
-        """Ask for a folder to be looked through, for the first time or again. Returns the import's id."""
+        """Ask for a folder to be looked through, for the first time or again. Returns the import's id. Raises Conflict: it is another's."""
         with self._database.writing() as connection:
-            known = connection.execute(select(import_source.c.id).where(import_source.c.folder == str(folder))).scalar()
+            known = connection.execute(select(import_source.c.id).where(import_source.c.folder == str(folder), self._mine)).scalar()
+            if known is None and connection.execute(select(import_source.c.id).where(import_source.c.folder == str(folder))).first():
+                hint = "Ask them to share what you need, or name a folder in it that they haven't taken in."
+                raise Conflict(f"{folder} is in somebody else's history.", field="folder", hint=hint)
             if known is not None:
                 values = {"status": ACTIVE, "walked": False, "watched": watched, "error": null(), "ended": None}
                 connection.execute(update(import_source).where(import_source.c.id == known).values(**values))
                 return known
             identifier = self._ids.next()
             connection.execute(
-                insert(import_source).values(id=identifier, folder=str(folder), status=ACTIVE, watched=watched, walked=False)
+                insert(import_source).values(
+                    id=identifier, owner=self.whose.new, folder=str(folder), status=ACTIVE, watched=watched, walked=False
+                )
             )
             return identifier
 
@@ -99,7 +111,7 @@ class ImportBook:
     def all(self) -> list[Source]:
         """Every import, newest first."""
         with self._database.reading() as connection:
-            return [_source(row) for row in connection.execute(select(import_source).order_by(import_source.c.id.desc()))]
+            return [_source(row) for row in connection.execute(select(import_source).where(self._mine).order_by(import_source.c.id.desc()))]
 
     def next_active(self) -> Source | None:
         """The oldest import that is to go on."""
@@ -108,7 +120,7 @@ class ImportBook:
         return None if row is None else _source(row)
 
     def _get(self, connection: Connection, identifier: int) -> Source:
-        row = connection.execute(select(import_source).where(import_source.c.id == identifier)).first()
+        row = connection.execute(select(import_source).where(import_source.c.id == identifier, self._mine)).first()
         if row is None:
             raise NotFound("There is no such import.", code="import_not_found", hint="Look at the list of imports again.")
         return _source(row)
@@ -170,16 +182,16 @@ class ImportBook:
         rouse: the import goes on where it was done; else Halted is raised where it isn't active.
         """
         rows = [{"source_id": identifier, "path": one.path, "size": one.size, "mtime": one.mtime, "state": WAITING} for one in found]
-        fresh = insert_or(import_file)
-        changed = or_(import_file.c.size != fresh.excluded.size, import_file.c.mtime != fresh.excluded.mtime)
-        query = fresh.on_conflict_do_update(
-            index_elements=["source_id", "path"],
-            set_={"size": fresh.excluded.size, "mtime": fresh.excluded.mtime, "state": WAITING, "error": null()},
-            where=changed,
-        )
         with self._database.writing() as connection:
             if not rouse:
                 self._require_active(connection, identifier)
+            fresh = upsert(connection, import_file)
+            changed = or_(import_file.c.size != fresh.excluded.size, import_file.c.mtime != fresh.excluded.mtime)
+            query = fresh.on_conflict_do_update(
+                index_elements=["source_id", "path"],
+                set_={"size": fresh.excluded.size, "mtime": fresh.excluded.mtime, "state": WAITING, "error": null()},
+                where=changed,
+            )
             new = connection.execute(query, rows).rowcount if rows else 0
             if rouse and new:
                 resting = and_(import_source.c.id == identifier, import_source.c.status == DONE)
@@ -203,11 +215,12 @@ class ImportBook:
         new: list[int] = []
         with self._database.writing() as connection:
             self._require_active(connection, source.id)
+            source = self._get(connection, source.id)  # given to somebody else meanwhile, it takes in for them
             for one in read:
                 state, picture_id = one.state, None
                 if one.picture is not None:
-                    state, picture_id = self._take(connection, source.folder / one.file.path, one)
-                    new += [picture_id] if state == IMPORTED else []
+                    state, picture_id = self._take(connection, source, one)
+                    new += [picture_id] if state == IMPORTED and picture_id is not None else []
                 # One that changed while it was read is read again.
                 mine = and_(
                     import_file.c.source_id == source.id, import_file.c.path == one.file.path, import_file.c.mtime == one.file.mtime
@@ -216,11 +229,13 @@ class ImportBook:
                 connection.execute(update(import_file).where(mine).values(state=state, image_id=picture_id, error=error))
         return new
 
-    def _take(self, connection: Connection, path: Path, one: Read) -> tuple[str, int]:
-        """Into history, where that content isn't there yet. Returns the file's state, and the picture's id."""
-        picture = one.picture
+    def _take(self, connection: Connection, source: Source, one: Read) -> tuple[str, int | None]:
+        """Into its owner's history, where that content isn't there yet. Returns the file's state, and the picture's id, if it is theirs."""
+        picture, path, theirs = one.picture, source.folder / one.file.path, Whose(source.owner).are(image)
         assert picture is not None
-        known = connection.execute(select(image.c.id, image.c.path).where(image.c.sha256 == picture.sha256).limit(1)).first()
+        if connection.execute(select(image.c.id).where(image.c.path == str(path), image.c.owner != source.owner)).first() is not None:
+            return DOUBLE, None  # a file is one row, and somebody else took it in before
+        known = connection.execute(select(image.c.id, image.c.path).where(image.c.sha256 == picture.sha256, theirs).limit(1)).first()
         if known is not None:
             # Moved within its folder, or copied back: the same picture is found at its new place.
             if Path(known.path).is_absolute() and known.path != str(path) and not Path(known.path).exists():
@@ -232,7 +247,9 @@ class ImportBook:
         request = dump_request(picture.request)
         connection.execute(
             # No job made it, so it has its own number where others have their job's.
-            insert(generation).values(id=identifier, job_id=identifier, **picture.row, asked=request, resolved=request, tool=picture.tool)
+            insert(generation).values(
+                id=identifier, owner=source.owner, job_id=identifier, **picture.row, asked=request, resolved=request, tool=picture.tool
+            )
         )
         if picture.loras:
             rows = [{"generation_id": identifier, "name": name, "weight": weight} for name, weight in picture.loras.items()]
@@ -240,6 +257,7 @@ class ImportBook:
         connection.execute(
             insert(image).values(
                 id=identifier,
+                owner=source.owner,
                 generation_id=identifier,
                 idx=0,
                 path=str(path),

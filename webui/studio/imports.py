@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Row
 
 from webui.errors import EaselError, InvalidRequest, TooLarge
 from webui.studio.event_log import EventLog
+from webui.studio.fooocus_log import LOG, FooocusLogs
 from webui.studio.foreign_picture import NotOurs, read_foreign
 from webui.studio.ids import time_of
 from webui.studio.import_book import (
@@ -39,6 +40,7 @@ from webui.studio.import_watch import watch_trees
 from webui.studio.journal import parse_id
 from webui.studio.picture_tree import Found, look_at, named_tree, walk
 from webui.studio.source_folder import read_from
+from webui.studio.whose import Kept, Whose
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +73,16 @@ class _Pace:
         return None if self.read < _TOGETHER else waiting * passed / self.read
 
 
-class Imports:
-    """All imports of a studio. May be called from any thread. own: folders that are Easel's own, at any time."""
+@dataclass
+class _Clock:
+    """pace: of the import that runs. told: when pages last heard of one, in monotonic time."""
+
+    pace: _Pace | None = None
+    told: float = 0.0
+
+
+class Imports(Kept):
+    """All imports of a studio, or one person's (`of`). May be called from any thread. own: folders that are Easel's own, at any time."""
 
     def __init__(self, book: ImportBook, events: EventLog, own: Callable[[], Collection[Path]]) -> None:
         self._book = book
@@ -82,9 +92,15 @@ class Imports:
         self._closing = threading.Event()
         self._others_watched = threading.Event()
         self._telling = threading.Lock()
-        self._pace: _Pace | None = None
-        self._told = 0.0
+        self._clock = _Clock()
         self._threads: list[threading.Thread] = []
+        self._logs = FooocusLogs()
+
+    def of(self, whose: Whose) -> Self:
+        """As of all that is kept; and so with their rows."""
+        view = super().of(whose)
+        view._book = self._book.of(whose)
+        return view
 
     def start(self) -> None:
         """Go on with what is unfinished, look through watched folders for what came meanwhile, and keep an eye on them."""
@@ -155,9 +171,10 @@ class Imports:
 
     def forget(self, import_id: str) -> None:
         """Forget an import that is at rest, and watch its folder no longer; its pictures stay. Raises Conflict."""
-        self._book.forget(parse_id(import_id))
+        source = self._book.get(parse_id(import_id))
+        self._book.forget(source.id)
         self._rouse()
-        self._events.publish("import_removed", **{"import": import_id})
+        self._events.publish("import_removed", owner=source.owner, **{"import": str(source.id)})
 
     # looking
 
@@ -176,7 +193,7 @@ class Imports:
 
     def _view(self, source: Source) -> ImportView:
         counts = self._book.counts(source.id)
-        pace = self._pace
+        pace = self._clock.pace
         left = pace.seconds_left(counts[WAITING]) if pace is not None and pace.source == source.id and source.walked else None
         return {
             "id": str(source.id),
@@ -195,9 +212,10 @@ class Imports:
     def _tell(self, identifier: int) -> ImportView:
         # Looked at and told in one: else an older view could be told after a newer one, and stay.
         with self._telling:
-            view = self._view(self._book.get(identifier))
-            self._events.publish("import", **{"import": view})
-            self._told = time.monotonic()
+            source = self._book.get(identifier)
+            view = self._view(source)
+            self._events.publish("import", owner=source.owner, **{"import": view})
+            self._clock.told = time.monotonic()
         return view
 
     # doing it
@@ -245,17 +263,17 @@ class Imports:
         try:
             if not source.walked:
                 self._look_through(source)
-            self._pace = _Pace(source.id, time.monotonic())
+            pace = self._clock.pace = _Pace(source.id, time.monotonic())
             while not self._closing.is_set():
                 files = self._book.open_files(source.id, _TOGETHER)
                 if not files:
                     break
                 new = self._book.record(source, [self._read(source.folder, file) for file in files if not self._closing.is_set()])
-                self._pace.read += len(files)
-                if time.monotonic() - self._told > _TELL_SECONDS:
+                pace.read += len(files)
+                if time.monotonic() - self._clock.told > _TELL_SECONDS:
                     self._tell(source.id)
                     if new:
-                        self._events.publish("imported", pictures=len(new))
+                        self._events.publish("imported", owner=source.owner, pictures=len(new))
         except Halted:
             return
         except OSError as error:
@@ -263,11 +281,11 @@ class Imports:
             problem = InvalidRequest(f"{source.folder} can't be read: {error.strerror or error}.", field="folder", hint=hint)
             self._book.end(source.id, problem.as_dict())
         finally:
-            self._pace = None
+            self._clock.pace = None
         if not self._closing.is_set():
             self._book.end(source.id)
             self._tell(source.id)
-            self._events.publish("imported", pictures=0)
+            self._events.publish("imported", owner=source.owner, pictures=0)
 
     def _look_through(self, source: Source) -> None:
         self._tell(source.id)
@@ -279,7 +297,7 @@ class Imports:
                 batch = []
                 if self._closing.is_set():
                     raise Halted
-                if time.monotonic() - self._told > _TELL_SECONDS:
+                if time.monotonic() - self._clock.told > _TELL_SECONDS:
                     self._tell(source.id)
         self._book.note(source.id, batch)
         self._book.note_walked(source.id)
@@ -289,12 +307,18 @@ class Imports:
         path = folder / file.path
         while True:
             try:
-                return Read(file, read_foreign(read_from(path.parent, path.name), path.name, _words_beside(path)))
+                return Read(file, read_foreign(read_from(path.parent, path.name), path.name, _words_beside(path) or self._logs.says(path)))
             except NotOurs as problem:
-                return Read(file, state=FOREIGN, error=problem.as_dict())
+                # Fooocus writes its log once the picture is there.
+                if not path.with_name(LOG).is_file() or self._is_settled(file):
+                    return Read(file, state=FOREIGN, error=problem.as_dict())
             except (InvalidRequest, TooLarge) as problem:
-                if time.time() - file.mtime / 1e9 > _SETTLING_SECONDS or self._closing.wait(0.25):
+                if self._is_settled(file):
                     return Read(file, state=BROKEN, error=problem.as_dict())
+
+    def _is_settled(self, file: OpenFile) -> bool:
+        """Whether it is no longer being written; where it may be, waits a moment."""
+        return time.time() - file.mtime / 1e9 > _SETTLING_SECONDS or self._closing.wait(0.25)
 
     # watching
 

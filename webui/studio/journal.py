@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, insert, select, update
 
 from webui import __version__
 from webui.errors import Conflict, KeyUsedDifferently, NotFound, QueueFull
@@ -27,25 +28,30 @@ from webui.generation.request import (
 from webui.planning.estimate import work_of
 from webui.studio.database import Database
 from webui.studio.ids import COUNTER_BITS, IdClock
-from webui.studio.line import LOOK_AHEAD, MOST_OVERTAKEN, Waiting
+from webui.studio.line import FOREVER_PRIORITY, LIVE_PRIORITY, LOOK_AHEAD, MOST_OVERTAKEN, NORMAL_PRIORITY, Waiting, lane_of
 from webui.studio.lineage import parent_rows
 from webui.studio.origin import Origin
 from webui.studio.picture_file import PictureFile
 from webui.studio.tables import generation, image, job, lora_use, parent, remembered, submission, used_image
+from webui.studio.whose import Kept, Whose
 
 WAITING, RUNNING, DONE, CANCELLED, FAILED = "waiting", "running", "done", "cancelled", "failed"
 ENDED = (DONE, CANCELLED, FAILED)
 
-LOWEST_PRIORITY, NORMAL_PRIORITY, HIGHEST_PRIORITY = -10, 0, 10
-LIVE_PRIORITY = 100
-"""Somebody looks on while typing."""
-FOREVER_PRIORITY = -100
-"""Jobs that go on by themselves let every other one go first."""
+LOWEST_PRIORITY, HIGHEST_PRIORITY = -10, 10
 
 _GAP = 1 << COUNTER_BITS
 """Between two places in line: one millisecond of ids, so twenty jobs fit one after the other into any gap."""
 _LINE = (job.c.priority.desc(), job.c.position, job.c.id)
 _COUNT_WAITING = select(func.count()).select_from(job).where(job.c.status == WAITING)
+# One look into the index for each of them, however many jobs they have.
+_FIRST_OWNER = select(func.min(job.c.owner).label("owner")).where(job.c.status == WAITING).cte("waiting_owner", recursive=True)
+_OWNERS = _FIRST_OWNER.union_all(
+    select(select(func.min(job.c.owner)).where(job.c.status == WAITING, job.c.owner > _FIRST_OWNER.c.owner).scalar_subquery()).where(
+        _FIRST_OWNER.c.owner.is_not(None)
+    )
+)
+_WAITING_OWNERS = select(_OWNERS.c.owner).where(_OWNERS.c.owner.is_not(None))
 _AGAIN = {"status": WAITING, "ended": None, "error": None, "worker_deaths": 0}
 """What a job becomes that is to be made after all."""
 NO_SEED = -1
@@ -62,6 +68,7 @@ class Job:
     """One job row. planned_paths: picture index -> relative path, promised before the picture is written.
 
     wanted_path: where its pictures go, relative and without an ending, where that isn't left to the settings.
+    owner: whose it is. lane: as in NewJob.
     """
 
     id: int
@@ -81,6 +88,8 @@ class Job:
     film: bool = False
     wanted_path: str | None = None
     origin: Origin | None = None
+    owner: str = ""
+    lane: int = 0
 
     @cached_property
     def asked(self) -> GenerationRequest:
@@ -97,7 +106,7 @@ class Job:
 class NewJob:
     """A job to be taken. notes: what the user should know about it already. wanted_path: as in Job.
 
-    film: whether a view of each step is kept.
+    film: whether a view of each step is kept. lane: before whose jobs it goes (`webui.studio.line.lane_of`).
     """
 
     asked: GenerationRequest
@@ -110,6 +119,7 @@ class NewJob:
     notes: tuple[str, ...] = ()
     wanted_path: str | None = None
     origin: Origin | None = None
+    lane: int = 0
 
 
 @dataclass(frozen=True)
@@ -144,19 +154,37 @@ def _job(row: Row[Any]) -> Job:
         film=row.film,
         wanted_path=row.wanted_path,
         origin=Origin.of_row(row.origin),
+        owner=row.owner,
+        lane=row.lane,
     )
 
 
-class Journal:
-    """Job rows. Each method is one transaction; may be called from any thread."""
+@dataclass
+class _Tail:
+    """The end of the line. position: the last place given out. waiting_at_most: how many jobs wait, by owner.
+
+    That is never below the truth, and counted anew only where it comes near the limit, because counting costs more than adding.
+    """
+
+    position: int
+    waiting_at_most: Counter[str]
+
+
+class Journal(Kept):
+    """Job rows: everybody's, or one person's (`of`). Each method is one transaction; may be called from any thread."""
 
     def __init__(self, database: Database, ids: IdClock) -> None:
         self._database = database
         self._ids = ids
         with database.reading() as connection:
-            self._position = connection.execute(select(func.max(job.c.position)).where(job.c.status.in_((WAITING, RUNNING)))).scalar() or 0
-        # Never below the truth; counted anew only where it comes near the limit, because counting costs more than adding.
-        self._waiting_at_most = self.waiting_count()
+            last = connection.execute(select(func.max(job.c.position)).where(job.c.status.in_((WAITING, RUNNING)))).scalar()
+            counts = select(job.c.owner, func.count()).where(job.c.status == WAITING).group_by(job.c.owner)
+            self._tail = _Tail(last or 0, Counter({row[0]: row[1] for row in connection.execute(counts)}))
+
+    @property
+    def _mine(self) -> ColumnElement[bool]:
+        """Whether a job's row is meant."""
+        return self.whose.are(job)
 
     # taking jobs
 
@@ -166,7 +194,8 @@ class Journal:
             return self._submitted_before(connection, key)
 
     def _submitted_before(self, connection: Connection, key: SubmissionKey) -> list[Job] | None:
-        row = connection.execute(select(submission).where(submission.c.key == key.key)).first()
+        mine = submission.c.owner == self.whose.new
+        row = connection.execute(select(submission).where(submission.c.key == key.key, mine)).first()
         if row is None:
             return None
         if row.body_sha256 != key.body_sha256:
@@ -199,7 +228,7 @@ class Journal:
             connection.execute(insert(job), rows)
             for entry, row in zip(entries, rows, strict=True):
                 _use_images(connection, row["id"], entry.asked, entry.resolved)
-            self._waiting_at_most += len(rows)
+            self._tail.waiting_at_most[self.whose.new] += len(rows)
             if key is not None:
                 self._remember_key(connection, key, [row["id"] for row in rows])
             if along is not None:
@@ -207,9 +236,10 @@ class Journal:
             return [_new_job(row) for row in rows]
 
     def _require_room(self, connection: Connection, number: int, queue_limit: int) -> None:
-        if self._waiting_at_most + number <= queue_limit:
+        owner, counts = self.whose.new, self._tail.waiting_at_most
+        if counts[owner] + number <= queue_limit:
             return
-        waiting = self._waiting_at_most = connection.execute(_COUNT_WAITING).scalar_one()
+        waiting = counts[owner] = connection.execute(_COUNT_WAITING.where(job.c.owner == owner)).scalar_one()
         if waiting + number > queue_limit:
             raise QueueFull(
                 f"{waiting:,} jobs are waiting already" + (f", and {number:,} more don't fit." if number > 1 else "."),
@@ -219,12 +249,14 @@ class Journal:
 
     def _next_position(self) -> int:
         # By the clock, so that a job which is brought back later still stands where it stood.
-        self._position = max(self._position + _GAP, self._ids.next())
-        return self._position
+        self._tail.position = max(self._tail.position + _GAP, self._ids.next())
+        return self._tail.position
 
     def _row_of(self, entry: NewJob) -> dict[str, Any]:
         return {
             "id": self._ids.next(),
+            "owner": self.whose.new,
+            "lane": lane_of(entry.priority, entry.lane),
             "status": WAITING,
             "priority": entry.priority,
             "live": entry.live,
@@ -247,7 +279,7 @@ class Journal:
 
     def _remember_key(self, connection: Connection, key: SubmissionKey, jobs: list[int]) -> None:
         now = self._ids.next()
-        connection.execute(insert(submission).values(key=key.key, id=now, body_sha256=key.body_sha256, jobs=jobs))
+        connection.execute(insert(submission).values(owner=self.whose.new, key=key.key, id=now, body_sha256=key.body_sha256, jobs=jobs))
         connection.execute(delete(submission).where(submission.c.id < now - (_KEYS_KEPT_MS << COUNTER_BITS)))
 
     def replace(self, identifier: int, asked: GenerationRequest, resolved: ResolvedRequest) -> bool:
@@ -255,7 +287,7 @@ class Journal:
         with self._database.writing() as connection:
             result = connection.execute(
                 update(job)
-                .where(job.c.id == identifier, job.c.status == WAITING)
+                .where(job.c.id == identifier, job.c.status == WAITING, self._mine)
                 .values(asked=dump_request(asked), resolved=dump_request(resolved), checkpoint=resolved.works_with, work=work_of(resolved))
             )
             if result.rowcount != 1:
@@ -268,11 +300,22 @@ class Journal:
 
     def line(self, limit: int = LOOK_AHEAD, offset: int = 0, *, live_only: bool = False) -> list[Waiting]:
         """A part of the line, highest priority first, then by place."""
-        query = select(job.c.id, job.c.priority, job.c.checkpoint, job.c.overtaken, job.c.work).where(job.c.status == WAITING)
+        columns = (job.c.id, job.c.priority, job.c.checkpoint, job.c.overtaken, job.c.work, job.c.lane)
+        query = select(*columns).where(job.c.status == WAITING, self._mine)
         if live_only:
             query = query.where(job.c.priority == LIVE_PRIORITY)
         with self._database.reading() as connection:
             return [Waiting(*row) for row in connection.execute(query.order_by(*_LINE).limit(limit).offset(offset))]
+
+    def lines(self, limit: int = LOOK_AHEAD, *, live_only: bool = False) -> dict[str, list[Waiting]]:
+        """The head of the line of everybody who has one, by owner."""
+        heads = {owner: self.of(Whose(owner)).line(limit, live_only=live_only) for owner in self.waiting_owners()}
+        return {owner: head for owner, head in heads.items() if head}
+
+    def waiting_owners(self) -> list[str]:
+        """Everybody who has a job that waits."""
+        with self._database.reading() as connection:
+            return list(connection.execute(_WAITING_OWNERS).scalars())
 
     def claim(
         self, identifier: int, planned_paths: dict[int, str], overtaken: Iterable[int] = (), successor: NewJob | None = None
@@ -294,10 +337,10 @@ class Journal:
             if passed := list(overtaken):
                 connection.execute(update(job).where(job.c.id.in_(passed)).values(overtaken=job.c.overtaken + 1))
             if successor is not None and row.attempt == 1:
-                following = self._row_of(successor)
+                following = self._row_of(successor) | {"owner": row.owner}
                 connection.execute(insert(job), [following])
                 _use_images(connection, following["id"], successor.asked, successor.resolved)
-                self._waiting_at_most += 1
+                self._tail.waiting_at_most[row.owner] += 1
             return _job(row)
 
     def promise(self, identifier: int, planned_paths: dict[int, str]) -> None:
@@ -313,15 +356,14 @@ class Journal:
         with self._database.writing() as connection:
             self._require_place(connection, identifier)
             if before is None:
-                position, priority = self._next_position(), None
+                place = {"position": self._next_position()}
             else:
                 self._require_place(connection, before)
-                position, priority = self._room_before(connection, before, identifier)
-            values = {"position": position, "overtaken": MOST_OVERTAKEN} | ({} if priority is None else {"priority": priority})
-            connection.execute(update(job).where(job.c.id == identifier).values(**values))
+                place = self._room_before(connection, before, identifier)
+            connection.execute(update(job).where(job.c.id == identifier).values(**place, overtaken=MOST_OVERTAKEN))
 
     def _require_place(self, connection: Connection, identifier: int) -> None:
-        row = connection.execute(select(job.c.status, job.c.forever, job.c.live).where(job.c.id == identifier)).first()
+        row = connection.execute(select(job.c.status, job.c.forever, job.c.live).where(job.c.id == identifier, self._mine)).first()
         if row is None:
             raise _no_such_job()
         if row.status != WAITING:
@@ -331,33 +373,33 @@ class Journal:
         if row.live:
             raise Conflict("A live picture goes before all others.", field="id", hint="It is gone in a moment.")
 
-    def _room_before(self, connection: Connection, target: int, moved: int) -> tuple[int, int]:
-        """A free position just before `target` and its priority; spreads the line anew where it has become too tight."""
+    def _room_before(self, connection: Connection, target: int, moved: int) -> dict[str, int]:
+        """A free position just before `target`, its priority and lane; spreads the line anew where it has become too tight."""
         for _ in range(2):
-            row = connection.execute(select(job.c.position, job.c.priority).where(job.c.id == target)).one()
+            row = connection.execute(select(job.c.owner, job.c.position, job.c.priority, job.c.lane).where(job.c.id == target)).one()
+            same = job.c.owner == row.owner, job.c.priority == row.priority
             earlier = connection.execute(
                 select(job.c.position)
-                .where(job.c.status == WAITING, job.c.priority == row.priority, job.c.position < row.position, job.c.id != moved)
+                .where(job.c.status == WAITING, *same, job.c.position < row.position, job.c.id != moved)
                 .order_by(job.c.position.desc())
                 .limit(1)
             ).scalar()
             position = row.position - _GAP if earlier is None else (earlier + row.position) // 2
             if earlier is None or position > earlier:
-                return position, row.priority
-            self._spread(connection)
+                return {"position": position, "priority": row.priority, "lane": row.lane}
+            self._spread(connection, row.owner)
         raise AssertionError("there is room after spreading")
 
-    def _spread(self, connection: Connection) -> None:
-        ordered = connection.execute(select(job.c.id).where(job.c.status == WAITING).order_by(*_LINE)).scalars().all()
-        connection.connection.executemany(  # type: ignore[attr-defined]
-            "UPDATE job SET position = ? WHERE id = ?", [(number * _GAP, identifier) for number, identifier in enumerate(ordered, 1)]
-        )
+    def _spread(self, connection: Connection, owner: str) -> None:
+        places = select(job.c.id, func.row_number().over(order_by=_LINE).label("place"))
+        places = places.where(job.c.status == WAITING, job.c.owner == owner).subquery()
+        connection.execute(update(job).where(job.c.id == places.c.id).values(position=places.c.place * _GAP))
 
-    def set_priority(self, identifier: int, priority: int) -> None:
-        """Give a waiting job another priority, LOWEST_PRIORITY to HIGHEST_PRIORITY. Raises Conflict as `move` does."""
+    def set_priority(self, identifier: int, priority: int, lane: int = 0) -> None:
+        """Give a waiting job another priority, LOWEST_PRIORITY to HIGHEST_PRIORITY, and lane. Raises Conflict as `move` does."""
         with self._database.writing() as connection:
             self._require_place(connection, identifier)
-            connection.execute(update(job).where(job.c.id == identifier).values(priority=priority))
+            connection.execute(update(job).where(job.c.id == identifier).values(priority=priority, lane=lane_of(priority, lane)))
 
     def end_forever(self) -> list[int]:
         """Cancel the waiting jobs that would go on forever. Returns their ids."""
@@ -365,7 +407,7 @@ class Journal:
             return list(
                 connection.execute(
                     update(job)
-                    .where(job.c.forever.is_(True), job.c.status == WAITING)
+                    .where(job.c.forever.is_(True), job.c.status == WAITING, self._mine)
                     .values(status=CANCELLED, ended=self._ids.next())
                     .returning(job.c.id)
                 ).scalars()
@@ -374,7 +416,7 @@ class Journal:
     def cancel_waiting(self, identifier: int) -> bool:
         """Cancel a job that has not begun; False when it has."""
         with self._database.writing() as connection:
-            return self._cancel(connection, job.c.id == identifier) == 1
+            return self._cancel(connection, and_(job.c.id == identifier, self._mine)) == 1
 
     def clear(self, along: Callable[[Connection, int], None] | None = None) -> tuple[int, int]:
         """Cancel every waiting job but live ones. Returns how many, and the stamp with which `restore_cleared` brings them back.
@@ -385,7 +427,7 @@ class Journal:
             stamp = self._ids.next()
             if along is not None:
                 along(connection, stamp)
-            return self._cancel(connection, job.c.live.is_(False), stamp), stamp
+            return self._cancel(connection, and_(job.c.live.is_(False), self._mine), stamp), stamp
 
     def cancel_of(self, connection: Connection, jobs: Select[Any]) -> int:
         """Cancel those of these jobs (a query of ids) that wait, within a transaction. Returns the stamp that they share."""
@@ -395,9 +437,12 @@ class Journal:
 
     def bring_back_of(self, connection: Connection, jobs: Select[Any], which: ColumnElement[bool]) -> int:
         """Let those of these jobs (a query of ids) wait again for which that holds, within a transaction. Returns how many."""
-        count = connection.execute(update(job).where(job.c.id.in_(jobs), which).values(**_AGAIN)).rowcount
-        self._waiting_at_most += count
-        return count
+        return self._bring_back(connection, and_(job.c.id.in_(jobs), which), _AGAIN)
+
+    def _bring_back(self, connection: Connection, which: ColumnElement[bool], values: Mapping[str, Any]) -> int:
+        owners = Counter(connection.execute(update(job).where(which).values(**values).returning(job.c.owner)).scalars())
+        self._tail.waiting_at_most += owners
+        return owners.total()
 
     def _cancel(self, connection: Connection, which: Any, stamp: int | None = None) -> int:
         return connection.execute(
@@ -409,30 +454,20 @@ class Journal:
         with self._database.writing() as connection:
             if along is not None:
                 along(connection, stamp)
-            count = connection.execute(
-                update(job).where(job.c.ended == stamp, job.c.status == CANCELLED).values(status=WAITING, ended=None)
-            ).rowcount
-            self._waiting_at_most += count
-            return count
+            which = and_(job.c.ended == stamp, job.c.status == CANCELLED, self._mine)
+            return self._bring_back(connection, which, {"status": WAITING, "ended": None})
 
     def restore(self, identifier: int) -> bool:
         """Bring a cancelled or failed job back to its place; what it has finished stays. False when it is neither."""
         with self._database.writing() as connection:
-            count = connection.execute(
-                update(job).where(job.c.id == identifier, job.c.status.in_((CANCELLED, FAILED)), job.c.live.is_(False)).values(**_AGAIN)
-            ).rowcount
-            self._waiting_at_most += count
-            return count == 1
+            ended = job.c.status.in_((CANCELLED, FAILED))
+            return self._bring_back(connection, and_(job.c.id == identifier, ended, job.c.live.is_(False), self._mine), _AGAIN) == 1
 
     def requeue(self, identifier: int, *, worker_died: bool = False) -> int:
         """Put a running job back to where it stood in line. Returns how many workers it has lost so far."""
         with self._database.writing() as connection:
-            connection.execute(
-                update(job)
-                .where(job.c.id == identifier, job.c.status == RUNNING)
-                .values(status=WAITING, worker_deaths=job.c.worker_deaths + int(worker_died))
-            )
-            self._waiting_at_most += 1
+            values = {"status": WAITING, "worker_deaths": job.c.worker_deaths + int(worker_died)}
+            self._bring_back(connection, and_(job.c.id == identifier, job.c.status == RUNNING), values)
             return connection.execute(select(job.c.worker_deaths).where(job.c.id == identifier)).scalar_one()
 
     # ending jobs
@@ -443,6 +478,9 @@ class Journal:
         Returns the image's id.
         """
         with self._database.writing() as connection:
+            # The row says whose it is now: it may have been given to somebody else while it ran.
+            owner = connection.execute(select(job.c.owner).where(job.c.id == entry.id)).scalar()
+            entry = entry if owner is None else replace(entry, owner=owner)
             generation_id = connection.execute(select(generation.c.id).where(generation.c.job_id == entry.id)).scalar()
             if generation_id is None:
                 generation_id = self._insert_generation(connection, entry, record.facts)
@@ -453,6 +491,7 @@ class Journal:
             connection.execute(
                 insert(image).values(
                     id=identifier,
+                    owner=entry.owner,
                     generation_id=generation_id,
                     idx=index,
                     path=relative,
@@ -477,6 +516,7 @@ class Journal:
         connection.execute(
             insert(generation).values(
                 id=identifier,
+                owner=entry.owner,
                 job_id=entry.id,
                 kind=request.kind,
                 prompt=request.words[0],
@@ -489,7 +529,7 @@ class Journal:
                 fingerprint=fingerprint(request, facts, easel=__version__),
             )
         )
-        if parents := parent_rows(connection, identifier, request, entry.origin):
+        if parents := parent_rows(connection, identifier, request, entry.origin, Whose(entry.owner)):
             connection.execute(insert(parent), parents)
         if weights := _lora_weights(request):
             # Before the pictures: they are found by these, too.
@@ -548,7 +588,7 @@ class Journal:
     def get(self, identifier: int) -> Job:
         """The job of that id. Raises NotFound."""
         with self._database.reading() as connection:
-            row = connection.execute(select(job).where(job.c.id == identifier)).first()
+            row = connection.execute(select(job).where(job.c.id == identifier, self._mine)).first()
         if row is None:
             raise _no_such_job()
         return _job(row)
@@ -559,14 +599,15 @@ class Journal:
     def get_all(self, identifiers: Sequence[int]) -> list[Job]:
         """The jobs of those ids, in that order; those that are gone are left out."""
         with self._database.reading() as connection:
-            found = {entry.id: entry for entry in self._select(connection, select(job).where(job.c.id.in_(identifiers)))}
+            found = {entry.id: entry for entry in self._select(connection, select(job).where(job.c.id.in_(identifiers), self._mine))}
         return [found[identifier] for identifier in identifiers if identifier in found]
 
     def waiting_work(self, first: int | None = None) -> dict[str, tuple[int, float]]:
         """How many jobs wait for each checkpoint, and their work; of the first so many in line only."""
-        query = select(job.c.checkpoint, func.count(), func.sum(job.c.work)).where(job.c.status == WAITING).group_by(job.c.checkpoint)
+        waiting = job.c.status == WAITING, self._mine
+        query = select(job.c.checkpoint, func.count(), func.sum(job.c.work)).where(*waiting).group_by(job.c.checkpoint)
         if first is not None:
-            part = select(job.c.checkpoint, job.c.work).where(job.c.status == WAITING).order_by(*_LINE).limit(first).subquery()
+            part = select(job.c.checkpoint, job.c.work).where(*waiting).order_by(*_LINE).limit(first).subquery()
             query = select(part.c.checkpoint, func.count(), func.sum(part.c.work)).group_by(part.c.checkpoint)
         with self._database.reading() as connection:
             return {name: (number, work) for name, number, work in connection.execute(query)}
@@ -574,18 +615,18 @@ class Journal:
     def waiting_count(self) -> int:
         """How many jobs wait."""
         with self._database.reading() as connection:
-            return connection.execute(_COUNT_WAITING).scalar_one()
+            return connection.execute(_COUNT_WAITING.where(self._mine)).scalar_one()
 
     def goes_on_forever(self) -> bool:
         """Whether a job waits that will be followed by another one each time."""
         # They alone have this priority, and an index knows it.
-        query = select(job.c.id).where(job.c.status == WAITING, job.c.priority == FOREVER_PRIORITY).limit(1)
+        query = select(job.c.id).where(job.c.status == WAITING, self._mine, job.c.priority == FOREVER_PRIORITY).limit(1)
         with self._database.reading() as connection:
             return connection.execute(query).first() is not None
 
     def last_ended(self, limit: int = 5, before: int | None = None) -> list[Job]:
         """The jobs that ended last (before the stamp `before`), live ones left out, newest first."""
-        query = select(job).where(job.c.ended.is_not(None), job.c.live.is_(False))
+        query = select(job).where(job.c.ended.is_not(None), job.c.live.is_(False), self._mine)
         if before is not None:
             query = query.where(job.c.ended < before)
         with self._database.reading() as connection:
@@ -593,7 +634,7 @@ class Journal:
 
     def live_jobs_of(self, client: str) -> list[Job]:
         """Unfinished live jobs of one page."""
-        query = select(job).where(job.c.status.in_((RUNNING, WAITING)), job.c.live.is_(True), job.c.client == client)
+        query = select(job).where(job.c.status.in_((RUNNING, WAITING)), self._mine, job.c.live.is_(True), job.c.client == client)
         with self._database.reading() as connection:
             return self._select(connection, query)
 
@@ -621,6 +662,11 @@ class Journal:
         with self._database.writing() as connection:
             connection.execute(delete(remembered).where(remembered.c.name == name))
             connection.execute(insert(remembered).values(name=name, value=value))
+
+    def forget(self, name: str) -> None:
+        """Let go of the value kept under a name."""
+        with self._database.writing() as connection:
+            connection.execute(delete(remembered).where(remembered.c.name == name))
 
     def recall(self, name: str) -> Any:
         """The value kept under a name; None when there is none."""
@@ -658,6 +704,8 @@ def _new_job(row: dict[str, Any]) -> Job:
         film=row["film"],
         wanted_path=row["wanted_path"],
         origin=Origin.of_row(row["origin"]),
+        owner=row["owner"],
+        lane=row["lane"],
     )
 
 

@@ -17,6 +17,7 @@ from webui.studio.database import Database
 from webui.studio.ids import time_of
 from webui.studio.origin import Origin
 from webui.studio.tables import generation, image, parent
+from webui.studio.whose import EVERYBODY, Kept, Whose
 
 INIT, MASK, UPSCALE, CONTROL = "init", "mask", "upscale", "control"
 SOURCES = (INIT, UPSCALE)
@@ -47,19 +48,24 @@ def parents_of(request: ResolvedRequest) -> list[tuple[str, str]]:
     return [*told, *((CONTROL, unit.image) for unit in request.controls)]
 
 
-def parent_rows(connection: Connection, generation_id: int, request: ResolvedRequest, origin: Origin | None) -> list[dict[str, Any]]:
-    """The rows of `parent` for a generation: what its request is made from, and what picture it makes again."""
+def parent_rows(
+    connection: Connection, generation_id: int, request: ResolvedRequest, origin: Origin | None, whose: Whose = EVERYBODY
+) -> list[dict[str, Any]]:
+    """The rows of `parent` for a generation: what its request is made from, and what picture it makes again.
+
+    whose: among whose pictures that is looked for.
+    """
     rows: list[dict[str, Any]] = []
     for relation, digest in parents_of(request):
         sha256 = bytes.fromhex(digest)
-        rows.append({"relation": relation, "sha256": sha256, "image_id": _oldest_with(connection, sha256)})
+        rows.append({"relation": relation, "sha256": sha256, "image_id": _oldest_with(connection, sha256, whose)})
     if origin is not None:
         rows.append({"relation": origin.relation, "sha256": None, "image_id": origin.image})
     return [{"generation_id": generation_id, "number": number, **row} for number, row in enumerate(rows)]
 
 
-def _oldest_with(connection: Connection, sha256: bytes) -> int | None:
-    return connection.execute(select(func.min(image.c.id)).where(image.c.sha256 == sha256)).scalar()
+def _oldest_with(connection: Connection, sha256: bytes, whose: Whose) -> int | None:
+    return connection.execute(select(func.min(image.c.id)).where(image.c.sha256 == sha256, whose.are(image))).scalar()
 
 
 @dataclass(frozen=True)
@@ -80,8 +86,8 @@ class Family:
     whole: bool
 
 
-class Lineage:
-    """Looks up families. May be used from any thread."""
+class Lineage(Kept):
+    """Looks up families: among all pictures, or one person's (`of`). May be used from any thread."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -89,14 +95,14 @@ class Lineage:
     def family(self, image_id: int) -> Family:
         """The family of a picture: all it came from, and what came of any of these. Raises NotFound."""
         with self._database.reading() as connection:
-            if connection.execute(select(image.c.id).where(image.c.id == image_id)).first() is None:
+            if connection.execute(select(image.c.id).where(image.c.id == image_id, self.whose.are(image))).first() is None:
                 raise NotFound("There is no picture with that id.", code="image_not_found", hint="Ids are numbers that Easel gave out.")
-            elders = _ids(connection, _ancestors(image_id))
-            found = [*elders, *(one for one in _ids(connection, _descendants(elders or [image_id])) if one not in elders)]
+            elders = _ids(connection, _ancestors(image_id, self.whose))
+            found = [*elders, *(one for one in _ids(connection, _descendants(elders or [image_id], self.whose)) if one not in elders)]
             whole = len(found) <= MOST_NODES
             kept = found[:MOST_NODES]
-            rows = connection.execute(_NODES.where(image.c.id.in_(kept)).order_by(image.c.id)).all()
-            links = list(_links(connection, {row.id for row in rows}))
+            rows = connection.execute(_NODES.where(image.c.id.in_(kept), self.whose.are(image)).order_by(image.c.id)).all()
+            links = list(_links(connection, {row.id for row in rows}, self.whose))
         nodes = [_node(row) for row in rows]
         known = {node["id"] for node in nodes}
         foreign = dict.fromkeys(link.source for link in links if link.source not in known)
@@ -108,7 +114,7 @@ class Lineage:
         if digest is None:
             return None
         with self._database.reading() as connection:
-            return _oldest_with(connection, bytes.fromhex(digest))
+            return _oldest_with(connection, bytes.fromhex(digest), self.whose)
 
 
 _NODES = select(
@@ -124,27 +130,27 @@ _NODES = select(
 ).join_from(image, generation)
 
 
-def _ancestors(image_id: int) -> Select[Any]:
+def _ancestors(image_id: int, whose: Whose) -> Select[Any]:
     """Ids of a picture and all it came from, nearest first."""
     up = select(literal(image_id).label("id"), literal(0).label("depth")).cte("up", recursive=True)
     further = (
         select(parent.c.image_id, up.c.depth + 1)
         .join_from(up, image, image.c.id == up.c.id)
         .join(parent, parent.c.generation_id == image.c.generation_id)
-        .where(parent.c.image_id.is_not(None), up.c.depth < DEEPEST)
+        .where(parent.c.image_id.is_not(None), whose.are(image), up.c.depth < DEEPEST)
     )
     up = up.union(further)
     return select(up.c.id).group_by(up.c.id).order_by(func.min(up.c.depth)).limit(MOST_NODES + 1)
 
 
-def _descendants(first: Sequence[int]) -> Select[Any]:
+def _descendants(first: Sequence[int], whose: Whose) -> Select[Any]:
     """Ids of pictures and of all that came of them, nearest first."""
     down = select(image.c.id.label("id"), literal(0).label("depth")).where(image.c.id.in_(first)).cte("down", recursive=True)
     further = (
         select(image.c.id, down.c.depth + 1)
         .join_from(down, parent, parent.c.image_id == down.c.id)
         .join(image, image.c.generation_id == parent.c.generation_id)
-        .where(down.c.depth < DEEPEST)
+        .where(down.c.depth < DEEPEST, whose.are(image))
     )
     down = down.union(further)
     return select(down.c.id).group_by(down.c.id).order_by(func.min(down.c.depth), down.c.id).limit(MOST_NODES + 1)
@@ -154,7 +160,7 @@ def _ids(connection: Connection, query: Select[Any]) -> list[int]:
     return list(connection.execute(query).scalars())
 
 
-def _links(connection: Connection, known: Collection[int]) -> list[Link]:
+def _links(connection: Connection, known: Collection[int], whose: Whose) -> list[Link]:
     """The links between these pictures, and to sources that history doesn't have; masks count only as pictures of history."""
     query = (
         select(image.c.id, image.c.facts, parent.c.relation, parent.c.image_id, parent.c.sha256)
@@ -167,7 +173,7 @@ def _links(connection: Connection, known: Collection[int]) -> list[Link]:
         source = row.image_id
         later_round = started_from(row.facts) if row.relation == INIT else ""
         if later_round:
-            source = _oldest_with(connection, bytes.fromhex(later_round))
+            source = _oldest_with(connection, bytes.fromhex(later_round), whose)
         if source in known:
             links.append(Link(str(source), str(row.id), row.relation))
         elif row.sha256 is not None and row.relation != MASK and not later_round:
@@ -230,7 +236,9 @@ class Edit:
     changes: RequestDiff
 
 
-def way_between(database: Database, first: int, second: int, request_of: Callable[[int], ResolvedRequest]) -> list[Edit]:
+def way_between(
+    database: Database, first: int, second: int, request_of: Callable[[int], ResolvedRequest], whose: Whose = EVERYBODY
+) -> list[Edit]:
     """The pictures on the way from an earlier picture to a later one, that one last: those of like words, each with what was changed.
 
     A change of the seed alone is no edit. Empty where the second one is not the later one.
@@ -238,7 +246,14 @@ def way_between(database: Database, first: int, second: int, request_of: Callabl
     query = (
         select(image.c.id, generation.c.prompt)
         .join_from(image, generation)
-        .where(image.c.id > first, image.c.id < second, image.c.idx == 0, image.c.trashed.is_(None), generation.c.tool.is_(None))
+        .where(
+            whose.are(image),
+            image.c.id > first,
+            image.c.id < second,
+            image.c.idx == 0,
+            image.c.trashed.is_(None),
+            generation.c.tool.is_(None),
+        )
         .order_by(image.c.id.desc())
         .limit(_LOOKED_AT)
     )

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from webui.generation.parameter import storable
 from webui.studio.database import Database
-from webui.studio.search.clauses import one_of
+from webui.studio.dialects.expressions import one_of, upsert
 from webui.studio.tables import image, image_tag, tag
+from webui.studio.whose import Kept, Whose
 
 ID_PATTERN = r"^[0-9]{1,19}$"
 MOST_AT_ONCE = 10_000
@@ -67,23 +68,26 @@ def tags_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
     return found
 
 
-class MarkBook:
-    """Marks of pictures. Each method is one transaction; may be called from any thread. changed: told of the pictures' ids afterwards."""
+class MarkBook(Kept):
+    """Marks of pictures: everybody's, or one person's (`of`). Each method is one transaction; may be called from any thread.
 
-    def __init__(self, database: Database, changed: Callable[[Sequence[int]], None]) -> None:
+    changed: told afterwards whose pictures, and their ids.
+    """
+
+    def __init__(self, database: Database, changed: Callable[[Whose, Sequence[int]], None]) -> None:
         self._database = database
         self._changed = changed
 
-    def of(self, ids: Sequence[int]) -> list[Marks]:
+    def said_of(self, ids: Sequence[int]) -> list[Marks]:
         """The marks of these pictures; those that are gone are left out."""
         with self._database.reading() as connection:
-            return _marks(connection, ids)
+            return _marks(connection, ids, self.whose)
 
     def change(self, ids: Sequence[int], change: Change) -> list[Marks]:
         """Say that of all these pictures; those that are gone are left out. Returns what was said of them before."""
         said = change.model_dump(include=change.model_fields_set & {"favourite", "rating", "note"})
         with self._database.writing() as connection:
-            before = _marks(connection, ids)
+            before = _marks(connection, ids, self.whose)
             there = [int(marks.id) for marks in before]
             if said:
                 connection.execute(update(image).where(one_of(image.c.id, there)).values(**said))
@@ -91,14 +95,14 @@ class MarkBook:
             _put_tags(connection, [(number, added[name]) for number in there for name in added])
             if gone := list(_known_tags(connection, change.remove_tags).values()):
                 connection.execute(delete(image_tag).where(one_of(image_tag.c.image_id, there), image_tag.c.tag_id.in_(gone)))
-        self._changed(there)
+        self._changed(self.whose, there)
         return before
 
     def put_back(self, wanted: Iterable[Marks]) -> int:
         """Let all of these be said again, and nothing else of these pictures. Returns of how many; those that are gone are left out."""
         by_id = {int(marks.id): marks for marks in wanted}
         with self._database.writing() as connection:
-            there = [int(marks.id) for marks in _marks(connection, list(by_id))]
+            there = [int(marks.id) for marks in _marks(connection, list(by_id), self.whose)]
             if there:
                 row = {"favourite": bindparam("_favourite"), "rating": bindparam("_rating"), "note": bindparam("_note")}
                 connection.execute(
@@ -111,13 +115,14 @@ class MarkBook:
                 connection.execute(delete(image_tag).where(one_of(image_tag.c.image_id, there)))
                 numbers = _tag_ids(connection, dict.fromkeys(name for number in there for name in by_id[number].tags))
                 _put_tags(connection, [(number, numbers[name]) for number in there for name in dict.fromkeys(by_id[number].tags)])
-        self._changed(there)
+        self._changed(self.whose, there)
         return len(there)
 
 
-def _marks(connection: Connection, ids: Sequence[int]) -> list[Marks]:
+def _marks(connection: Connection, ids: Sequence[int], whose: Whose) -> list[Marks]:
     tags = tags_of(connection, ids)
-    query = select(image.c.id, image.c.favourite, image.c.rating, image.c.note).where(one_of(image.c.id, ids)).order_by(image.c.id)
+    meant = one_of(image.c.id, ids), whose.are(image)
+    query = select(image.c.id, image.c.favourite, image.c.rating, image.c.note).where(*meant).order_by(image.c.id)
     # As they were kept, so nothing is checked again.
     return [
         Marks.model_construct(id=str(row.id), favourite=row.favourite, rating=row.rating, note=row.note, tags=tags.get(row.id, []))
@@ -145,4 +150,4 @@ def _tag_ids(connection: Connection, names: Iterable[str]) -> dict[str, int]:
 def _put_tags(connection: Connection, pairs: Iterable[tuple[int, int]]) -> None:
     rows = [{"image_id": picture, "tag_id": number} for picture, number in dict.fromkeys(pairs)]
     if rows:
-        connection.execute(insert(image_tag).prefix_with("OR IGNORE"), rows)
+        connection.execute(upsert(connection, image_tag).on_conflict_do_nothing(), rows)

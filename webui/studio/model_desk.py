@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,12 @@ IN_MAIN_MEMORY = ("cpu", "fake")
 
 
 class ModelDesk:
-    """May be called from any thread. picture_path: the file of a picture of the history, by id."""
+    """May be called from any thread."""
 
-    def __init__(self, catalog: CheckpointCatalog, executor: Executor, cache: Path, picture_path: Callable[[str], Path]) -> None:
+    def __init__(self, catalog: CheckpointCatalog, executor: Executor, cache: Path) -> None:
         self._catalog = catalog
         self._executor = executor
         self._cache = cache
-        self._picture_path = picture_path
         self._thumbnails = Thumbnails(catalog.models, cache / "previews")
 
     # memory
@@ -95,9 +93,8 @@ class ModelDesk:
         model = self._catalog.models.get(model_id)
         return self._catalog.models.set_preview(model, picture_for_preview(data))
 
-    def set_preview_from(self, model_id: str, image_id: str) -> ModelFile:
-        """The same with a picture of the history. Raises also NotFound for that."""
-        path = self._picture_path(image_id)
+    def set_preview_from(self, model_id: str, path: Path) -> ModelFile:
+        """The same with a picture's file. Raises also NotFound for that."""
         try:
             data = path.read_bytes()
         except OSError as error:

@@ -31,6 +31,8 @@ from webui.studio.picture_format import FORMATS, PNG, by_suffix
 from webui.studio.source_folder import SUFFIXES
 
 DEFAULT_STYLE = OutputStyle()
+INFOTEXT = "infotext"
+"""The fact that is a picture's parameters text, where that says more than its request does."""
 LONGEST_PATH = 259 if os.name == "nt" else 4000
 """Characters (Windows, unless told otherwise) or bytes that the system takes as a path, with some to spare."""
 
@@ -73,7 +75,7 @@ def _record(request: ResolvedRequest, index: int, facts: dict[str, Any]) -> dict
 
 def _texts(request: ResolvedRequest, index: int, facts: dict[str, Any], source: dict[str, Any] | None = None) -> tuple[str, str]:
     """What goes into a file: the infotext, and our own record. source: what that says of the source of the picture."""
-    infotext = write_infotext(request.alone(index, started_from(facts)), request.image_seeds[index], __version__)
+    infotext = facts.get(INFOTEXT) or write_infotext(request.alone(index, started_from(facts)), request.image_seeds[index], __version__)
     return infotext, json.dumps(_record(request, index, facts) | (source or {}), ensure_ascii=False)
 
 
@@ -100,7 +102,7 @@ def encode(
     quality: int = DEFAULT_STYLE.quality,
     carried: Carried = NOTHING,
 ) -> PictureFile:
-    """Encode in the format of that suffix, with A1111's infotext and the whole resolved request inside.
+    """Encode in the format of that suffix, with A1111's infotext (or that of the facts) and the whole resolved request inside.
 
     quality: 1 to 100, of all but PNG. carried: what goes over from its source. Facts that have no room are left out of the file.
     Raises GenerationFailed for a picture that the format can't hold.
@@ -197,24 +199,28 @@ class PictureFolder:
         style: OutputStyle = DEFAULT_STYLE,
         wanted: str | None = None,
         carried: Carried = NOTHING,
+        below: str = "",
     ) -> dict[int, str]:
         """A fresh relative path for each picture: `txt2img-images/2026-11-22/00012-<seed>.png`.
+
+        below: a folder in which all of it lies.
 
         reserved: relative paths already promised to other jobs. wanted: relative path without an ending that is taken instead;
         further pictures of the job get a number behind it, and so does one whose name is taken. carried: what goes over from its source.
         """
         moment, suffix = self._now(), suffix_for(request, style, carried)
         if wanted is not None:
+            wanted = _within(below, wanted)
             taken = {path.casefold() for path in reserved}
             return {image: self._as_wanted(f"{wanted}-{image + 1}" if image else wanted, suffix, taken) for image in images}
-        return {image: self._fresh(_PICTURES, Subject(request, image, moment), reserved, style, suffix) for image in images}
+        return {image: self._fresh(_PICTURES, Subject(request, image, moment), reserved, style, suffix, below) for image in images}
 
-    def plan_grid(self, request: ResolvedRequest, reserved: Collection[str], style: OutputStyle = DEFAULT_STYLE) -> str:
-        """A fresh relative path for the job's grid: `txt2img-grids/2026-11-22/grid-0003-<seed>.png`."""
-        return self._fresh(_GRIDS, Subject(request, 0, self._now()), reserved, style, suffix_for(request, style))
+    def plan_grid(self, request: ResolvedRequest, reserved: Collection[str], style: OutputStyle = DEFAULT_STYLE, below: str = "") -> str:
+        """A fresh relative path for the job's grid: `txt2img-grids/2026-11-22/grid-0003-<seed>.png`. below: as in `plan`."""
+        return self._fresh(_GRIDS, Subject(request, 0, self._now()), reserved, style, suffix_for(request, style), below)
 
-    def _fresh(self, series: _Series, subject: Subject, reserved: Collection[str], style: OutputStyle, suffix: str) -> str:
-        top = f"{subject.request.kind}-{series.top}"
+    def _fresh(self, series: _Series, subject: Subject, reserved: Collection[str], style: OutputStyle, suffix: str, below: str) -> str:
+        top = _within(below, f"{subject.request.kind}-{series.top}")
         where = place(top, style, subject, number_bytes=series.most_bytes, path_bytes=self._path_bytes)
         number = self._take_number(where.folder, series, reserved)
         return where.numbered(series.numbered(number), suffix)
@@ -276,7 +282,8 @@ class PictureFolder:
         if is_imported(relative):
             return _imported(relative)
         path = self._locate(relative)
-        if not path.is_file():
+        # A link could lead to any file of this machine; Easel never makes one.
+        if path.is_symlink() or not path.is_file():
             raise NotFound("The picture's file is no longer there.", code="image_not_found", hint=f"It was outputs/{relative}.")
         return path
 
@@ -360,6 +367,10 @@ def _names_below(paths: Collection[str], folder: str) -> Iterator[str]:
         parent, _, name = path.rpartition("/")
         if parent.casefold() == folder:
             yield name
+
+
+def _within(folder: str, path: str) -> str:
+    return f"{folder}/{path}" if folder else path
 
 
 def _possible_sidecars(picture: Path) -> list[Path]:

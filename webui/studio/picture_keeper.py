@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from webui.errors import EaselError
+from webui.extensions.offers import PictureToSave
 from webui.generation.events import Picture
 from webui.generation.fingerprint import FILE
 from webui.generation.finishing import format_of
@@ -16,12 +17,13 @@ from webui.generation.request import ResolvedRequest, ResolvedUpscale
 from webui.pictures.transparency import laid_on
 from webui.settings import Settings
 from webui.studio import journal as states
+from webui.studio.add_on_saving import AddOnSaving
 from webui.studio.carried import NOTHING, Carried, read_carried
 from webui.studio.grid import encode_grid
 from webui.studio.history import History
 from webui.studio.journal import Job, Journal
 from webui.studio.naming import OutputStyle
-from webui.studio.picture_file import PictureFile, PictureFolder, encode, read_back
+from webui.studio.picture_file import INFOTEXT, PictureFile, PictureFolder, encode, read_back
 from webui.studio.picture_format import PNG, by_suffix
 
 log = logging.getLogger(__name__)
@@ -51,10 +53,17 @@ class PictureKeeper:
         pictures: PictureFolder,
         settings: Callable[[], Settings],
         source: Callable[[str], Path],
+        add_ons: AddOnSaving | None = None,
+        folder_of: Callable[[str], str] = lambda owner: "",
     ) -> None:
-        """source: the file of a picture that jobs start from, by its SHA-256."""
+        """source: the file of a picture that jobs start from, by its SHA-256. add_ons: their part in it.
+
+        folder_of: a person's own folder among the pictures.
+        """
+        self._add_ons = add_ons
         self._journal = journal
         self._source = source
+        self._folder_of = folder_of
         self._history = history
         self._pictures = pictures
         self._settings = settings
@@ -68,9 +77,10 @@ class PictureKeeper:
         if job.live:
             return {}
         reserved = self._journal.promised_paths()
-        planned = self._pictures.plan(job.resolved, images, reserved, self._style, job.wanted_path, self._carried(job))
+        below = self._folder_of(job.owner)
+        planned = self._pictures.plan(job.resolved, images, reserved, self._style, job.wanted_path, self._carried(job), below)
         if self._style.save_grids and job.resolved.picture_count > 1:
-            planned[GRID] = self._pictures.plan_grid(job.resolved, reserved, self._style)
+            planned[GRID] = self._pictures.plan_grid(job.resolved, reserved, self._style, below)
         return planned
 
     def encode(self, job: Job, event: Picture) -> PictureFile:
@@ -84,7 +94,31 @@ class PictureKeeper:
             picture = laid_on(picture, ground_of(job.resolved))
         quality = self._style.finished_by(job.resolved.finishing).quality
         facts = event.facts | {FILE: form.name if form is PNG else f"{form.name} {quality}"}
+        wanted = self._wanted(job, event, picture)
+        if wanted is not None:
+            facts |= {INFOTEXT: wanted.infotext} | ({"texts": dict(wanted.texts)} if wanted.texts else {})
         return encode(picture, job.resolved, event.image, facts, suffix, quality, self._carried(job))
+
+    def _wanted(self, job: Job, event: Picture, picture: Image.Image) -> PictureToSave | None:
+        """The picture as add-ons want it saved, its path promised anew where it is to have another name."""
+        if self._add_ons is None:
+            return None
+        planned = PurePosixPath(job.planned_paths[event.image])
+        wanted = self._add_ons.before(picture, job.resolved, event.image, str(planned), event.facts)
+        if wanted is not None and wanted.name != planned.stem:
+            reserved = self._journal.promised_paths()
+            asked = (planned.parent / wanted.name).as_posix()
+            fresh = self._pictures.plan(job.resolved, (0,), reserved, self._style, asked, self._carried(job))[0]
+            job.planned_paths[event.image] = PurePosixPath(fresh).with_suffix(planned.suffix).as_posix()
+            self._journal.promise(job.id, job.planned_paths)
+        return wanted
+
+    def saved(self, job: Job, index: int, identifier: int, record: PictureFile) -> list[str]:
+        """Tell add-ons of a picture in history. Returns what failed of them, before too, in words."""
+        if self._add_ons is None:
+            return []
+        self._add_ons.after(identifier, self._pictures.path(job.planned_paths[index]), record.sha256, job.resolved, index)
+        return self._add_ons.notes()
 
     def loses_alpha(self, job: Job, event: Picture) -> bool:
         """Whether a picture is transparent somewhere and its file can't be."""
@@ -121,11 +155,11 @@ class PictureKeeper:
             log.info("There is no thumbnail of %s yet: %s. It is made when it is looked at.", relative, problem)
 
     def _promise_anew(self, job: Job, index: int) -> None:
-        reserved = self._journal.promised_paths()
+        reserved, below = self._journal.promised_paths(), self._folder_of(job.owner)
         fresh = (
-            {GRID: self._pictures.plan_grid(job.resolved, reserved, self._style)}
+            {GRID: self._pictures.plan_grid(job.resolved, reserved, self._style, below)}
             if index == GRID
-            else self._pictures.plan(job.resolved, (index,), reserved, self._style, job.wanted_path, self._carried(job))
+            else self._pictures.plan(job.resolved, (index,), reserved, self._style, job.wanted_path, self._carried(job), below)
         )
         # The suffix stays: the picture is encoded already.
         suffix = PurePosixPath(job.planned_paths[index]).suffix

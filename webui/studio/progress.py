@@ -102,32 +102,36 @@ class PreviewBoard:
     _PREVIEWS_KEPT = 8
 
     def __init__(self) -> None:
-        self._previews: dict[int, bytes] = {}
-        self._live: dict[int, bytes] = {}
+        self._previews: dict[int, tuple[str, bytes]] = {}
+        self._live: dict[int, tuple[str, bytes]] = {}
         self._lock = threading.Lock()
 
-    def show(self, job_id: int, jpeg: bytes) -> None:
-        """Replace the job's preview."""
+    def show(self, job_id: int, owner: str, jpeg: bytes) -> None:
+        """Replace the preview of a job of that person."""
         with self._lock:
             # The newest last. Some of ended jobs stay: a page may be told of a preview and fetch it a moment later.
             self._previews.pop(job_id, None)
-            self._previews[job_id] = jpeg
+            self._previews[job_id] = owner, jpeg
             for old in list(self._previews)[: -self._PREVIEWS_KEPT]:
                 del self._previews[old]
 
-    def preview(self, job_id: int) -> bytes | None:
-        """The job's newest preview (JPEG), None when there is none."""
+    def preview(self, job_id: int, owner: str) -> bytes | None:
+        """The newest preview of a job of that person (JPEG), None when there is none."""
         with self._lock:
-            return self._previews.get(job_id)
+            return _of(self._previews.get(job_id), owner)
 
-    def keep_live(self, job_id: int, png: bytes) -> None:
-        """Hold a live picture for a while; the oldest ones go."""
+    def keep_live(self, job_id: int, owner: str, png: bytes) -> None:
+        """Hold a person's live picture for a while; the oldest ones go."""
         with self._lock:
-            self._live[job_id] = png
+            self._live[job_id] = owner, png
             for old in list(self._live)[: -self._LIVE_KEPT]:
                 del self._live[old]
 
-    def live(self, job_id: int) -> bytes | None:
-        """A live picture (PNG), None when it is gone."""
+    def live(self, job_id: int, owner: str) -> bytes | None:
+        """A live picture of that person (PNG), None when it is gone."""
         with self._lock:
-            return self._live.get(job_id)
+            return _of(self._live.get(job_id), owner)
+
+
+def _of(kept: tuple[str, bytes] | None, owner: str) -> bytes | None:
+    return kept[1] if kept is not None and kept[0] == owner else None

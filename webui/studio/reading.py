@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from webui.errors import EaselError, InvalidRequest, TooLarge
+from webui.generation.finishing import FinishingStep, UpscaleStep
 from webui.generation.infotext import PNG_TEXT_KEY, Mapped, Unmapped, map_fields, read_infotext
 from webui.generation.loopback import started_from
 from webui.generation.metadata.tools import USER_COMMENT, Told, read_text, read_texts
@@ -25,6 +26,7 @@ PARAMETERS = parameters_of(Txt2Img)
 NOTHING: Answer = {"tool": None, "exact": False, "fields": {}, "of_source": {}, "unusual": {}, "unmapped": []}
 
 NO_SUCH_UPSCALER = "There is no upscaler of that name here."
+NO_SUCH_MODEL = "The model for this is not here."
 
 _HASH_BEHIND = re.compile(r" \[[0-9a-f]{8,64}\]$")
 """AUTOMATIC1111's title of a checkpoint is its name with its short hash behind."""
@@ -35,18 +37,30 @@ def _any_name(name: str) -> bool:
     return True
 
 
-def read_picture(data: bytes, checkpoints: Iterable[str], knows_upscaler: Callable[[str], bool] = _any_name) -> Answer:
+Missing = Callable[[FinishingStep], list[str]]
+"""Which of the models of a step, that are no upscalers, aren't here."""
+
+
+def _none_missing(step: FinishingStep) -> list[str]:
+    return []
+
+
+def read_picture(
+    data: bytes, checkpoints: Iterable[str], knows_upscaler: Callable[[str], bool] = _any_name, missing: Missing = _none_missing
+) -> Answer:
     """What a picture file says. checkpoints: the names there are here. knows_upscaler: whether there is one of that name.
 
     Raises InvalidRequest or TooLarge.
     """
     told = read_texts(read_picture_texts(data))
-    return dict(NOTHING) if told is None else _answer(told, checkpoints, knows_upscaler)
+    return dict(NOTHING) if told is None else _answer(told, checkpoints, knows_upscaler, missing)
 
 
-def read_pasted(text: str, checkpoints: Iterable[str], knows_upscaler: Callable[[str], bool] = _any_name) -> Answer:
+def read_pasted(
+    text: str, checkpoints: Iterable[str], knows_upscaler: Callable[[str], bool] = _any_name, missing: Missing = _none_missing
+) -> Answer:
     """What pasted text says: infotext, another program's JSON, or just a prompt. Never raises."""
-    return _answer(read_text(text), checkpoints, knows_upscaler)
+    return _answer(read_text(text), checkpoints, knows_upscaler, missing)
 
 
 def infotext_of(data: bytes) -> str:
@@ -62,7 +76,7 @@ def infotext_of(data: bytes) -> str:
     return next((text for text in own if text and read_infotext(text) == told.infotext), told.infotext.text)
 
 
-def _answer(told: Told, checkpoints: Iterable[str], knows_upscaler: Callable[[str], bool]) -> Answer:
+def _answer(told: Told, checkpoints: Iterable[str], knows_upscaler: Callable[[str], bool], missing: Missing) -> Answer:
     exact = _exact(told.record) if told.record else None
     mapped = exact or map_fields(told.infotext)
     fields, unmapped = dict(mapped.fields), list(mapped.unmapped)
@@ -79,7 +93,7 @@ def _answer(told: Told, checkpoints: Iterable[str], knows_upscaler: Callable[[st
         elif name != PARAMETERS[field].default:
             del fields[field]
             unmapped.append(Unmapped(PARAMETERS[field].label, name, "There is no checkpoint of that name here."))
-    unmapped += _without_unknown_upscalers(fields, knows_upscaler)
+    unmapped += _without_unknown_models(fields, knows_upscaler, missing)
     of_source = dict(mapped.of_source)
     if "tiled_upscaler" in of_source and not knows_upscaler(of_source["tiled_upscaler"]):
         unmapped.append(Unmapped("SD upscale upscaler", of_source.pop("tiled_upscaler"), NO_SUCH_UPSCALER))
@@ -95,19 +109,27 @@ def _answer(told: Told, checkpoints: Iterable[str], knows_upscaler: Callable[[st
     }
 
 
-def _without_unknown_upscalers(fields: dict[str, Any], known: Callable[[str], bool]) -> list[Unmapped]:
-    """Take out of the fields the upscalers that aren't here; what was taken out."""
-    reason, gone = NO_SUCH_UPSCALER, []
+def _without_unknown_models(fields: dict[str, Any], known: Callable[[str], bool], missing: Missing) -> list[Unmapped]:
+    """Take out of the fields the upscalers, and the steps whose models, aren't here; what was taken out."""
+    gone = []
     name = str(fields.get("hires_upscaler", PARAMETERS["hires_upscaler"].default))
     if not known(name):
         del fields["hires_upscaler"]
-        gone.append(Unmapped(PARAMETERS["hires_upscaler"].label, name, reason))
-    unknown = [[name for name in step.models().values() if not known(name)] for step in fields.get("finishing", ())]
+        gone.append(Unmapped(PARAMETERS["hires_upscaler"].label, name, NO_SUCH_UPSCALER))
+
+    def unknown_of(step: FinishingStep) -> list[str]:
+        return [name for name in step.models().values() if not known(name)] if isinstance(step, UpscaleStep) else missing(step)
+
+    unknown = [unknown_of(step) for step in fields.get("finishing", ())]
     if any(unknown):
         pairs = list(zip(fields["finishing"], unknown, strict=True))
         fields["finishing"] = tuple(step for step, names in pairs if not names)
-        gone += [Unmapped(step.doing, ", ".join(names), reason) for step, names in pairs if names]
+        gone += [Unmapped(step.doing, ", ".join(names), _why(step)) for step, names in pairs if names]
     return gone
+
+
+def _why(step: FinishingStep) -> str:
+    return NO_SUCH_UPSCALER if isinstance(step, UpscaleStep) else NO_SUCH_MODEL
 
 
 def without_styles(answer: Answer, styles: Iterable[Style], how: str) -> Answer:

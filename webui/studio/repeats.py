@@ -10,6 +10,7 @@ from webui.generation.fingerprint import signatures_near
 from webui.generation.request import ResolvedRequest
 from webui.studio.database import Database
 from webui.studio.tables import generation, image
+from webui.studio.whose import EVERYBODY, Whose
 
 _MOST_FOUND = 2000
 
@@ -22,13 +23,13 @@ class Repeats:
     made: tuple[int, ...]
 
 
-def find_repeats(database: Database, request: ResolvedRequest) -> Repeats:
+def find_repeats(database: Database, request: ResolvedRequest, whose: Whose = EVERYBODY) -> Repeats:
     """The pictures of history, the trash left out, that a request would make again."""
     near = signatures_near(request)
     query = (
         select(image.c.id, image.c.idx, generation.c.signature)
         .join_from(generation, image, image.c.generation_id == generation.c.id)
-        .where(generation.c.signature.in_(list(near)), image.c.trashed.is_(None))
+        .where(generation.c.signature.in_(list(near)), whose.are(image), image.c.trashed.is_(None))
         .order_by(image.c.id.desc())
         .limit(_MOST_FOUND)
     )

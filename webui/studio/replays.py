@@ -42,6 +42,7 @@ from webui.studio.origin import REPLAY, VARIATION, BranchStep, Origin
 from webui.studio.picture_file import DEFAULT_STYLE, PictureFolder, encode
 from webui.studio.picture_keeper import ground_of
 from webui.studio.tables import generation, image, replay
+from webui.studio.whose import Kept, Whose
 
 log = logging.getLogger(__name__)
 
@@ -80,17 +81,17 @@ class Proof:
 class ReplayHands:
     """What replays ask of the studio.
 
-    prepared: a request -> a job that makes exactly that: neither styles nor add-ons change its words; raises EaselError.
+    prepared: a request -> a job that makes exactly that for whoever it is: neither styles nor add-ons change its words; raises EaselError.
     announce: jobs were taken. told: the picture of that id was compared with what the job of that id made.
     """
 
-    prepared: Callable[[GenerationRequest, Origin], NewJob]
+    prepared: Callable[[GenerationRequest, Origin, Whose], NewJob]
     announce: Callable[[Sequence[Job]], list[dict[str, Any]]]
     told: Callable[[int, int], None]
 
 
-class Replays:
-    """Makes pictures of history again. May be used from any thread."""
+class Replays(Kept):
+    """Makes pictures of history again: anybody's, or one person's (`of`). May be used from any thread."""
 
     def __init__(
         self,
@@ -153,7 +154,7 @@ class Replays:
         return self._begin([BranchStep(steps[0][0], change), *(BranchStep(step) for step, _ in steps[1:])], VARIATION, proof=False)
 
     def _branch(self, identifier: int, at: int | None) -> list[tuple[int, ResolvedRequest]]:
-        return branch_of(identifier, at, self._request, self._lineage.source_of)
+        return branch_of(identifier, at, self._request, self._lineage.of(self.whose).source_of)
 
     def _request(self, identifier: int) -> ResolvedRequest:
         """The request that makes a picture again. Raises NotFound, or Conflict for a picture of another program."""
@@ -177,8 +178,8 @@ class Replays:
 
     def _begin(self, steps: Sequence[BranchStep], relation: str, *, proof: bool) -> dict[str, Any]:
         first, *rest = steps
-        entry = self._hands.prepared(self._asked(first), Origin(relation, first.image, proof, tuple(rest)))
-        return self._hands.announce(self._journal.add([entry], self._queue_limit()))[0]
+        entry = self._hands.prepared(self._asked(first), Origin(relation, first.image, proof, tuple(rest)), self.whose)
+        return self._hands.announce(self._journal.of(self.whose).add([entry], self._queue_limit()))[0]
 
     def _asked(self, step: BranchStep, source: str = "") -> GenerationRequest:
         """The request of a step. source: SHA-256 of the picture that it is to start from, in place of its own."""
@@ -198,13 +199,14 @@ class Replays:
         source = self._history.saved_before(job.id, range(job.resolved.picture_count)) or self._original(origin.image).sha256.hex()
         step, *rest = origin.then
         try:
-            entry = self._hands.prepared(self._asked(step, source), Origin(origin.relation, step.image, origin.proof, tuple(rest)))
+            asked = self._asked(step, source)
+            entry = self._hands.prepared(asked, Origin(origin.relation, step.image, origin.proof, tuple(rest)), Whose(job.owner))
         except EaselError as problem:
             log.warning("The branch of job %s ends: %s", job.id, problem)
             self._journal.give_up_following(job, f"The branch ends here, since its next step can't be made: {problem}")
             return
-        entry = replace(entry, priority=job.priority)
-        self._hands.announce(self._journal.add([entry], _NO_LIMIT, along=lambda connection, _: self._journal.followed(connection, job)))
+        entry, journal = replace(entry, priority=job.priority, lane=job.lane), self._journal.of(Whose(job.owner))
+        self._hands.announce(journal.add([entry], _NO_LIMIT, along=lambda connection, _: journal.followed(connection, job)))
 
     # proving
 
@@ -278,7 +280,7 @@ class Replays:
 
     def _original(self, identifier: int) -> Any:
         with self._database.reading() as connection:
-            row = connection.execute(_ORIGINAL.where(image.c.id == identifier)).first()
+            row = connection.execute(_ORIGINAL.where(image.c.id == identifier, self.whose.are(image))).first()
         if row is None:
             raise NotFound("There is no picture with that id.", code="image_not_found", hint="Ids are numbers that Easel gave out.")
         return row

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from PIL import Image
 from pydantic import ValidationError
@@ -25,18 +27,22 @@ from webui.catalog.adapters import (
     what_lacks,
 )
 from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog, Example
-from webui.catalog.finishing import find_step_models, has_step_models
+from webui.catalog.finishing import find_step_models, has_step_models, missing_models
 from webui.catalog.models import ModelFile
 from webui.catalog.tokenizer import tokenizer_of
-from webui.catalog.upscalers import find_upscaler_model, knows_upscaler, upscaler_choices
+from webui.catalog.upscalers import UPSCALER, find_upscaler_model, knows_upscaler, upscaler_choices
 from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest, NotFound
 from webui.executors.base import Executor, Slot
+from webui.extensions.calling import Fault
+from webui.extensions.named import preprocess_by, preprocessor_of
+from webui.extensions.offers import FoundCheckpoint
 from webui.extensions.registry import ExtensionRegistry
 from webui.generation.adapters import NO_ADAPTERS
 from webui.generation.control import IP_ADAPTER, ControlUnit
 from webui.generation.diff import diff
-from webui.generation.finishing import kept
+from webui.generation.finishing import FinishingStep, kept
 from webui.generation.images import images_of
+from webui.generation.offered import add_on_of
 from webui.generation.prompt.explain import Explanation, Reader, explain
 from webui.generation.prompt.schedules import Steps
 from webui.generation.prompt.styles import Style
@@ -59,27 +65,36 @@ from webui.generation.request import (
     upscaler_model_of,
 )
 from webui.generation.resolve import LAST_RANDOM_SEED, CheckpointIdentity, UpscalerIdentity, resolve, resolve_upscale
-from webui.generation.samplers import find_sampler
+from webui.generation.samplers import SAMPLERS, SCHEDULE_LABELS, Sampler, find_sampler
 from webui.generation.source import source_hash
 from webui.generation.stock_pipelines import notes_for
+from webui.people import HOUSEHOLD, Person, Scope
 from webui.pictures.decoding import as_png, read_stored, read_upright, upright_size, with_alpha
 from webui.pictures.masking import as_mask, check_mask, check_region
-from webui.pictures.preprocessors import control_picture, encoder_picture
+from webui.pictures.preprocessors import PREPROCESSORS, Preprocessor, control_picture, encoder_picture
 from webui.pictures.starting import laid_under
 from webui.planning.estimate import Estimate, estimate, pace
 from webui.planning.machine import host_memory
+from webui.planning.tiles import TileAppetite
+from webui.redaction import told_again
 from webui.settings import SETTINGS_FILE_NAME, Settings
 from webui.studio import journal as states
 from webui.studio import reading
+from webui.studio.add_on_easel import AddOnEasel, StudioDoor, StyleShelf
+from webui.studio.add_on_saving import AddOnSaving
+from webui.studio.add_ons import AddOnDesk
 from webui.studio.analyst import Analyst
 from webui.studio.batch_book import BatchBook
 from webui.studio.batches import Batches, StudioHands
+from webui.studio.bulk import Bulk
 from webui.studio.completer import Completer
 from webui.studio.database import open_database
 from webui.studio.device_turn import DeviceTurn
 from webui.studio.dispatcher import Dispatcher, JobWords
 from webui.studio.event_log import EventLog
 from webui.studio.exports import Exports
+from webui.studio.field_presets import FILE_NAME as FIELD_PRESETS
+from webui.studio.field_presets import FieldPreset, FieldPresetBook, WhatIsHere
 from webui.studio.file_manager import open_folder
 from webui.studio.film_export import ExportForm, exported
 from webui.studio.films import FOLDER as FILMS
@@ -89,13 +104,18 @@ from webui.studio.ids import IdClock, time_of
 from webui.studio.image_store import FOLDER, ImageStore, is_content_hash
 from webui.studio.import_book import ImportBook
 from webui.studio.imports import Imports
-from webui.studio.journal import FOREVER_PRIORITY, LIVE_PRIORITY, NORMAL_PRIORITY, Job, Journal, NewJob, SubmissionKey, parse_id
+from webui.studio.journal import Job, Journal, NewJob, SubmissionKey, parse_id
+from webui.studio.letters import LettersIndex
+from webui.studio.line import FOREVER_PRIORITY, LIVE_PRIORITY, NORMAL_PRIORITY
 from webui.studio.lineage import Lineage, way_between
 from webui.studio.marks import MarkBook
 from webui.studio.model_desk import ModelDesk
-from webui.studio.naming import OutputStyle, Subject, check_pattern, place
+from webui.studio.naming import FOLDER_BYTES, OutputStyle, Subject, check_pattern, place, safe_name
 from webui.studio.notices import Notice, NoticeBoard
+from webui.studio.offered_names import control_with_offer, with_offers, without_gone
+from webui.studio.older_looks import OlderLooks
 from webui.studio.origin import HIRES, Origin
+from webui.studio.people_book import PeopleBook
 from webui.studio.picture_file import PictureFolder, suffix_for
 from webui.studio.picture_format import media_type
 from webui.studio.picture_keeper import PictureKeeper
@@ -106,9 +126,15 @@ from webui.studio.progress import PreviewBoard
 from webui.studio.queue_view import QueueView
 from webui.studio.repeats import Repeats, find_repeats
 from webui.studio.replays import ReplayHands, Replays
+from webui.studio.scripts.book import ScriptBook
+from webui.studio.scripts.keeping import ScriptPictures
+from webui.studio.scripts.runs import RunHands, ScriptRuns
 from webui.studio.search.desk import SearchDesk
+from webui.studio.setting_sections import sections_of
 from webui.studio.style_book import KnownStyle, StyleBook
 from webui.studio.trash import Trash
+from webui.studio.upkeep import Upkeep
+from webui.studio.whose import Whose
 
 log = logging.getLogger(__name__)
 
@@ -136,37 +162,63 @@ _SWEEP_EVERY = 7200
 _RESTART_NEEDED = Notice("restart_needed", "Easel's files changed while it runs.", "Restart Easel to use them. Waiting jobs stay.", "wait")
 
 
+def _untold(whose: Whose, ids: Sequence[int]) -> None:
+    """Nobody is told of these pictures one by one."""
+
+
 class Studio:
-    """One studio over one data folder, one executor and one set of add-ons. May be called from any thread."""
+    """One studio over one data folder, one executor and one set of add-ons, as one person has it. May be called from any thread.
+
+    It begins as the household's; `of` gives it to whoever asks. Jobs, pictures and all else that is somebody's are only there for them:
+    to anybody else an id of theirs is like one that never was.
+    """
 
     def __init__(self, settings: Settings, executor: Executor, catalog: CheckpointCatalog, extensions: ExtensionRegistry) -> None:
+        self.person = HOUSEHOLD
+        """Whose studio this is."""
         self.events = EventLog()
         self.catalog = catalog
         self.notices = NoticeBoard(self._notices_changed)
-        self.preferences = Preferences(settings, _check_settings, self._settings_changed)
+        self.preferences = Preferences(settings, _check_settings, self._settings_changed, lambda: sections_of(extensions))
         self._executor = executor
         self.extensions = extensions
-        self.database = open_database(settings.data_dir)
+        self.database = open_database(settings.data_dir, settings.database_url)
+        self.database.claim()
+        self.people = PeopleBook(self.database)
         ids = IdClock(self.database.last_id())
         self._journal = Journal(self.database, ids)
         self.films = FilmStore(
-            settings.data_dir / FILMS, lambda: self.preferences.current, lambda hashes: self.history.has_contents(hashes)
+            settings.data_dir / FILMS, lambda: self.preferences.current, lambda hashes: self._machine.history.has_contents(hashes)
         )
         self.history = History(self.database, self.films.has)
         self.styles = StyleBook(settings.style_patterns)
         self.presets = PresetBook(settings.data_dir / PRESETS)
+        self.field_presets = FieldPresetBook(settings.data_dir / FIELD_PRESETS)
         self.completer = Completer(catalog.models, self.styles, self.history, extensions)
         self._pictures = PictureFolder(settings.pictures_dir, settings.data_dir / "cache")
-        self.search = SearchDesk(self.database, self.history, ids, self.completer.used_words, lambda: self.events.publish("saved_searches"))
+        self.search = SearchDesk(
+            self.database,
+            self.history,
+            ids,
+            lambda whose: self.completer.of(whose).used_words,
+            lambda whose: self.events.publish("saved_searches", owner=whose.new),
+        )
+        letters = LettersIndex(self.database, wanted=settings.letters_index)
+        self._upkeep = Upkeep([letters.step, OlderLooks(self.database, self._pictures.path).step])
         self.marks = MarkBook(self.database, self._marks_changed)
         self.trash = Trash(self.database, ids, self._pictures, self._marks_changed)
+        # A whole search is told of as such, once for each slice of it.
+        self.bulk = Bulk(
+            self.search, MarkBook(self.database, _untold), Trash(self.database, ids, self._pictures, _untold), self._bulk_marked
+        )
         self.images = ImageStore(settings.data_dir / FOLDER, self.database, lambda: self.preferences.current, self._history_file)
         self._previews = PreviewBoard()
         self._rng = random.SystemRandom()
         self._live_lock = threading.Lock()
         self._closed = threading.Event()
         self._queue_touched = threading.Event()
-        self._told_queue: dict[str, Any] | None = None
+        self._told_queue: dict[str, tuple[dict[str, Any], float]] = {}
+        """The summary that each person was told last, and when (monotonic seconds)."""
         self.turn = DeviceTurn()
         self.lineage = Lineage(self.database)
         self.replays = Replays(
@@ -178,8 +230,13 @@ class Studio:
             self._pictures,
             self.images,
             lambda: self.preferences.current.queue_limit,
-            ReplayHands(self._prepared_again, self._announce, self._tell_replay),
+            ReplayHands(
+                lambda request, origin, whose: self.of(Person(whose.new, "", "user"))._prepared_again(request, origin),
+                self._announce,
+                self._tell_replay,
+            ),
         )
+        self._saving = AddOnSaving(extensions, lambda: self.add_ons.infotext_fields())
         self._dispatcher = Dispatcher(
             journal=self._journal,
             history=self.history,
@@ -188,7 +245,9 @@ class Studio:
                 self.history,
                 self._pictures,
                 lambda: self.preferences.current,
-                lambda digest: self.images.require(digest, "init_image"),
+                lambda digest: self._machine.images.require(digest, "init_image"),
+                self._saving,
+                self._folder_of,
             ),
             images=self.images,
             films=self.films,
@@ -198,11 +257,18 @@ class Studio:
             previews=self._previews,
             notices=self.notices,
             settings=lambda: self.preferences.current,
-            words=JobWords(view=self.job_view, seconds=self._seconds_of, successor=self._successor_of),
+            words=JobWords(
+                view=self.job_view,
+                seconds=self._seconds_of,
+                pace=self._pace,
+                successor=self._successor_of,
+                fault=self._add_on_failed,
+                took=extensions.take_worker,
+            ),
             turn=self.turn,
             replays=self.replays,
         )
-        self.queue = QueueView(self._journal, self.history, self._dispatcher, self.job_view, lambda: self.preferences.current)
+        self.queue = QueueView(self._journal, self.history, self._dispatcher, self.job_view, lambda: self.preferences.current, self._names)
         self._batch_book = BatchBook(self.database, self._journal, ids)
         self.batches = Batches(
             self._batch_book,
@@ -213,12 +279,13 @@ class Studio:
             settings.data_dir / "cache",
             StudioHands(
                 complete=self.complete,
-                prepared=self._prepared,
+                prepared=lambda request, **how: self._machine._prepared(request, **how),
                 announce=self._announce,
                 stop=self._dispatcher.stop,
                 seconds_left=self._running_seconds_left,
-                pace=lambda checkpoint: pace(self.history.speed_samples(checkpoint)),
+                pace=self._pace,
                 bytes_of_pixel=self.history.bytes_of_pixel,
+                appetite=self._tile_appetite,
                 checkpoints=lambda: [entry.name for entry in self.checkpoints()],
                 random_seed=lambda: self._rng.randint(0, LAST_RANDOM_SEED),
             ),
@@ -232,13 +299,79 @@ class Studio:
         self.exports = Exports(
             self.history,
             self.search,
-            self.picture_path,
+            self.bulk,
+            lambda image_id: self._machine.picture_path(image_id),
             lambda: (settings.data_dir, self.preferences.current.pictures_dir),
         )
-        self.models = ModelDesk(catalog, executor, settings.data_dir / "cache", self.picture_path)
+        self.models = ModelDesk(catalog, executor, settings.data_dir / "cache")
+        self.add_ons = AddOnDesk(extensions, self.easel, self._add_on_folder)
+        # What requests can name is listed on pages beside the models.
+        extensions.changed = lambda: self.events.publish("catalog")
+        script_book = ScriptBook(self.database, self._journal, ids)
+        self.scripts = ScriptRuns(
+            script_book,
+            self._journal,
+            self.add_ons,
+            extensions,
+            self.events,
+            RunHands(
+                prepared=lambda request, owner, **how: self.of(Person(owner, "", "user"))._prepared(request, **how),
+                announce=self._announce,
+                stop=self._dispatcher.stop,
+                open=lambda image, owner: self.easel("", Person(owner, "", "user")).picture(image),
+                limit=lambda: self.preferences.current.queue_limit,
+                random_seed=lambda: self._rng.randint(0, LAST_RANDOM_SEED),
+                keep=ScriptPictures(script_book, self._journal, self._pictures, lambda: self.preferences.current, self._folder_of).keep,
+                easel=self.easel,
+            ),
+        )
         self.events.listen(self._queue_touched.set)
-        catalog.on_change = lambda: self.events.publish("catalog")
+        catalog.on_change = self._catalog_changed
         self._put_standing_notices()
+        # Everybody's, for what the studio does by itself; from here on, this one is the household's.
+        self._machine: Studio = copy.copy(self)
+        self._machine._machine = self._machine
+        self._give_to(HOUSEHOLD)
+
+    def of(self, person: Person) -> Self:
+        """The same studio for somebody else. Cheap, so it is asked for with each request."""
+        view = copy.copy(self)
+        view._give_to(person)
+        return view
+
+    def _give_to(self, person: Person) -> None:
+        whose, machine = Whose(person.id), self._machine
+        self.person = person
+        self._journal = machine._journal.of(whose)
+        self._batch_book = machine._batch_book.of(whose)
+        self.history = machine.history.of(whose)
+        self.completer = machine.completer.of(whose)
+        self.search = machine.search.of(whose)
+        self.marks = machine.marks.of(whose)
+        self.trash = machine.trash.of(whose)
+        self.bulk = machine.bulk.of(whose)
+        self.images = machine.images.of(whose)
+        self.lineage = machine.lineage.of(whose)
+        self.replays = machine.replays.of(whose)
+        self.batches = machine.batches.of(whose)
+        self.batches.reads_folders = person.is_admin
+        self.scripts = machine.scripts.of(whose)
+        self.imports = machine.imports.of(whose)
+        self.analyst = machine.analyst.of(whose)
+        self.exports = machine.exports.of(whose)
+        self.queue = machine.queue.of(person)
+
+    def _names(self) -> Mapping[str, str]:
+        """What people are called, by id."""
+        return self.people.names()
+
+    def _lane(self, priority: int) -> int:
+        """What a priority raises among others' jobs: an administrator's word counts there."""
+        return priority if self.person.is_admin else 0
+
+    def _folder_of(self, owner: str) -> str:
+        """A person's own folder among the pictures; the household has none."""
+        return owner and (safe_name(self._names().get(owner, ""), FOLDER_BYTES) or owner)
 
     def start(self) -> None:
         """Start the worker, take up what a crash left behind, and begin to run jobs."""
@@ -248,11 +381,19 @@ class Studio:
         self.batches.start()
         self.imports.start()
         self.catalog.start()
+        self.add_ons.started()
+        self.scripts.start()
+        self.add_ons.checkpoints_found(self._found_checkpoints)
+        self._upkeep.start()
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
     def close(self) -> None:
         """End the worker; an unfinished job is made at the next start."""
+        if not self._closed.is_set():
+            self.add_ons.stopping()
         self._closed.set()
+        self._upkeep.close()
+        self.scripts.close()
         self.batches.close()
         self.imports.close()
         self._dispatcher.close()
@@ -349,14 +490,17 @@ class Studio:
     def _prepared(self, request: GenerationRequest, *, film: bool | None = None, **how: Any) -> NewJob:
         film = self.preferences.current.film if film is None else film
         prepared = self._worded(request)
-        notes = tuple(self.extensions.notes())
+        # What failed elsewhere (a page, a callback) is no matter of this job.
+        notes = tuple(dict.fromkeys(str(fault) for fault in self.extensions.take_faults("prepare")))
         for field, digest in images_of(request):
             self.images.require(digest, field)
         resolved, told = self._resolved(prepared)
-        return NewJob(asked=request, resolved=resolved, notes=(*notes, *told), film=film, **how)
+        lane = self._lane(how.get("priority", NORMAL_PRIORITY))
+        return NewJob(asked=request, resolved=resolved, notes=(*notes, *told), film=film, lane=lane, **how)
 
     def _worded(self, request: GenerationRequest) -> GenerationRequest:
-        """A request with the words of its styles, and as add-ons want it."""
+        """A request with the words of its styles, and as add-ons want it. Raises InvalidRequest for values that an add-on can't use."""
+        request = self.add_ons.checked(request)
         return self.extensions.prepare(request if isinstance(request, Upscale) else self.styles.apply(request))
 
     def _prepared_again(self, request: GenerationRequest, origin: Origin) -> NewJob:
@@ -366,6 +510,7 @@ class Studio:
 
     def _resolved(self, prepared: GenerationRequest) -> tuple[ResolvedRequest, tuple[str, ...]]:
         """A request as it will run, and what its maker should know."""
+        prepared = with_offers(prepared, self.extensions.offers, self._upscaler_called)
         prepared = prepared.model_copy(update={"finishing": find_step_models(self.catalog.models, prepared.finishing)})
         for field, digest in images_of(prepared):
             self.images.require(digest, field)
@@ -420,7 +565,7 @@ class Studio:
             return None
         field, name = wanted
         model = find_upscaler_model(self.catalog.models, name, field)
-        return UpscalerIdentity(model.name, self.catalog.models.hash_now(model).short, field)
+        return UpscalerIdentity(model.name, self.catalog.models.short_hash(model), field)
 
     def _further(self, field: str, name: str | None) -> CheckpointIdentity | None:
         """A checkpoint that a field of a request names beside the first one. Raises as CheckpointCatalog.find does, of that field."""
@@ -444,14 +589,14 @@ class Studio:
         if len(views) > _EACH_TOLD:
             self.events.publish("jobs")
         else:
-            for view in views:
-                self.events.publish("job", job=view)
+            for job, view in zip(jobs, views, strict=True):
+                self.events.publish("job", owner=job.owner, job=view)
         self._dispatcher.wake()
         return views
 
     def _supersede(self, earlier: Job) -> None:
         if self._journal.cancel_waiting(earlier.id):
-            self.events.publish("job", job=self.job_view(self._journal.get(earlier.id)))
+            self._publish_job(earlier.id)
             self._journal.drop_live(earlier.id)
         else:
             self._dispatcher.stop(earlier.id)
@@ -464,10 +609,52 @@ class Studio:
         if seed != RANDOM_SEED:
             seed = (seed + asked.picture_count) % (MAX_SEED + 1)
         try:
-            return self._prepared(asked.model_copy(update={"seed": seed}), priority=job.priority, forever=True, film=job.film)
+            return self._machine._prepared(asked.model_copy(update={"seed": seed}), priority=job.priority, forever=True, film=job.film)
         except EaselError as problem:
             log.warning("Job %s was to go on forever, and can't: %s", job.id, problem)
             return None
+
+    # add-ons
+
+    def easel(self, extension: str, person: Person = HOUSEHOLD) -> AddOnEasel:
+        """What an add-on is given to work with, for somebody."""
+        return AddOnEasel(extension, person, self._door_for_add_ons(), self.preferences.current.data_dir)
+
+    def _door_for_add_ons(self) -> StudioDoor:
+        return StudioDoor(
+            complete=lambda fields, person: self.of(person).complete(dict(fields)),
+            submit=lambda request, person: self.of(person).submit(request)["id"],
+            wait=lambda job, person: self.of(person).follow(job, lambda event: None),
+            search=lambda query, limit, person: list(self.of(person).search.page(query, limit=limit).items),
+            file=lambda image, person: self.of(person).image_file(image)[0],
+            infotext=lambda image, person: reading.infotext_of(self.of(person).image_file(image)[0].read_bytes()),
+            keep=lambda data, person: self.of(person).images.put(data).sha256,
+            models=lambda kind: [
+                {"name": model.name, "path": str(model.path), "family": model.kind.family} for model in self.catalog.models.select((kind,))
+            ],
+            settings=self.preferences.of_add_on,
+            styles=StyleShelf(
+                lambda: [one.style for one in self.styles.all()[0]],
+                lambda style, was: self.save_style(style, was=was).style,
+                lambda name: self.delete_style(name).style,
+                self.order_styles,
+            ),
+        )
+
+    def _add_on_folder(self, extension: str) -> Path | None:
+        manifest = self.extensions.manifest(extension)
+        return None if manifest is None else manifest.folder
+
+    def _add_on_failed(self, fault: Mapping[str, Any]) -> None:
+        """An add-on failed in a worker, which has told whose job it was."""
+        self.extensions.take(Fault(**fault), told=True)
+
+    def _found_checkpoints(self) -> tuple[FoundCheckpoint, ...]:
+        return tuple(FoundCheckpoint(one.name, one.path, one.kind.family, "" if one.usable else one.problem) for one in self.checkpoints())
+
+    def _catalog_changed(self) -> None:
+        self.events.publish("catalog")
+        self.add_ons.checkpoints_found(self._found_checkpoints)
 
     # the queue
 
@@ -496,8 +683,8 @@ class Studio:
     def skip(self, job_id: str) -> JobView:
         """End the picture being made and go on with the next one. Raises Conflict when the job is not running."""
         identifier = parse_id(job_id)
+        job = self._journal.get(identifier)
         if not self._dispatcher.skip(identifier):
-            job = self._journal.get(identifier)
             raise Conflict(f"This job is {job.status}, so there is no picture to skip.", field="id", hint="Only a running job can skip.")
         return self.job(job_id)
 
@@ -512,13 +699,50 @@ class Studio:
         return ended
 
     def pause(self, wanted: bool) -> None:
-        """Pause the queue (what runs goes on) or resume it; remembered over a restart."""
-        self._dispatcher.pause(wanted)
+        """Pause the queue (what runs goes on) or resume it; remembered over a restart.
+
+        An administrator pauses everybody's, anybody else their own line. Raises Conflict where an administrator's pause is not theirs
+        to end.
+        """
+        if self.person.is_admin:
+            self._dispatcher.pause(wanted)
+        else:
+            if not wanted and (self._dispatcher.paused or self._dispatcher.held(self.person.id)):
+                raise Conflict("An administrator paused the queue.", hint="It goes on when they say so; your jobs keep their places.")
+            self._dispatcher.hold(self.person.id, wanted, by_admin=False)
         self._queue_touched.set()
         self._tell_queue()
 
+    def pause_line_of(self, owner: str, wanted: bool) -> None:
+        """Pause or resume another person's line. Raises NotAllowed, or NotFound where nobody has that id."""
+        self._require_other(owner)
+        self._dispatcher.hold(owner, wanted, by_admin=True)
+        self._queue_touched.set()
+        self._tell_queue()
+
+    def clear_line_of(self, owner: str) -> tuple[int, str]:
+        """Cancel another person's jobs: what waits, and what runs at its next step. Returns as `clear_queue`. Raises as `pause_line_of`."""
+        self._require_other(owner)
+        theirs = self.of(Person(owner, "", "user"))
+        for job_id in self._dispatcher.running_of(owner):
+            theirs.batches.halt_for(job_id)
+            self._dispatcher.stop(job_id)
+        return theirs.clear_queue()
+
+    def restore_line_of(self, owner: str, stamp: str) -> int:
+        """Bring back what one `clear_line_of` cancelled of what waited. Returns how many. Raises as `pause_line_of`."""
+        self._require_other(owner)
+        return self.of(Person(owner, "", "user")).restore_queue(stamp)
+
+    def _require_other(self, owner: str) -> None:
+        self.person.need(Scope.ADMIN)
+        if owner not in self._names() and owner not in self._machine._journal.waiting_owners():
+            raise NotFound("There is nobody with that id.", code="person_not_found", hint="GET /api/v1/queue names those who have jobs.")
+
     def clear_queue(self) -> tuple[int, str]:
-        """Cancel all waiting jobs, and batches with them. Returns how many, and the stamp with which `restore_queue` brings them back."""
+        """Cancel all of one's waiting jobs, and batches with them. Returns how many, and the stamp with which `restore_queue` brings
+        them back.
+        """
         count, stamp = self._journal.clear(self._batch_book.halt_active)
         self.events.publish("jobs")
         self.batches.cleared(stamp)
@@ -557,7 +781,7 @@ class Studio:
             raise InvalidRequest(
                 f"The priority can't be {priority}.", field="priority", allowed=f"{lowest} to {highest}", hint=f"Use {lowest} to {highest}."
             )
-        self._journal.set_priority(parse_id(job_id), priority)
+        self._journal.set_priority(parse_id(job_id), priority, self._lane(priority))
         self.events.publish("jobs")
         self._dispatcher.wake()
         return self.job(job_id)
@@ -595,7 +819,7 @@ class Studio:
             return Repeats(request.picture_count, ())
         resolved, _ = self._resolved(self._worded(request))
         self.extensions.notes()
-        return find_repeats(self.database, resolved)
+        return find_repeats(self.database, resolved, Whose(self.person.id))
 
     def duplicates(self, request: GenerationRequest, shown: int) -> dict[str, Any]:
         """The same as page and API get it, with at most so many of the pictures."""
@@ -608,7 +832,7 @@ class Studio:
         old, new = parse_id(first), parse_id(second)
         views = self.history.item(old), self.history.item(new)
         changes = diff(self.history.request_of(old), self.history.request_of(new))
-        way = way_between(self.database, old, new, self.history.request_of)
+        way = way_between(self.database, old, new, self.history.request_of, Whose(self.person.id))
         edits = [
             {
                 "image": str(edit.image_id),
@@ -649,6 +873,14 @@ class Studio:
     def _seconds_of(self, job: Job) -> float | None:
         return self.estimate(job.resolved).seconds
 
+    def _tile_appetite(self, works_with: str, upscaler: str) -> TileAppetite | None:
+        """As the newest pictures that were made with it tell; None where none does."""
+        told = (sample.facts.get("tile_appetites", {}).get(upscaler) for sample in self.history.speed_samples(works_with))
+        return next((TileAppetite(**appetite) for appetite in told if appetite), None)
+
+    def _pace(self, checkpoint: str) -> float | None:
+        return pace(self._machine.history.speed_samples(checkpoint))
+
     def _running_seconds_left(self, job_id: int) -> float | None:
         progress = self._dispatcher.progress(job_id)
         return None if progress is None else progress.seconds_left
@@ -668,7 +900,8 @@ class Studio:
         """A job as page and API get it."""
         progress = self._dispatcher.progress(job.id)
         # A job that never began has no pictures to look for: with thousands of them that is most of the work.
-        images = [] if job.live or job.attempt == 0 else self.history.images_of_job(job.id)
+        # Whoever has the job was asked for an id already, and its pictures are of the same person.
+        images = [] if job.live or job.attempt == 0 else self._machine.history.images_of_job(job.id)
         return {
             "id": str(job.id),
             "status": job.status,
@@ -682,18 +915,19 @@ class Studio:
             "created_at": time_of(job.id).isoformat(),
             "ended_at": None if job.ended is None else time_of(job.ended).isoformat(),
             "progress": progress.as_dict() if progress else None,
-            "error": job.error,
+            "error": None if job.error is None else told_again(job.error),
             "notes": list(job.notes),
             "images": images,
             "replay": self.replays.of_job(job),
         }
 
-    def _tell_replay(self, image: int, job: int) -> None:
-        told = self.replays.of_job(self._journal.get(job))
-        self.events.publish("replay", image=str(image), replay=told)
+    def _tell_replay(self, image: int, job_id: int) -> None:
+        job = self._machine._journal.get(job_id)
+        self.events.publish("replay", owner=job.owner, image=str(image), replay=self.replays.of_job(job))
 
     def _publish_job(self, identifier: int) -> None:
-        self.events.publish("job", job=self.job_view(self._journal.get(identifier)))
+        job = self._machine._journal.get(identifier)
+        self.events.publish("job", owner=job.owner, job=self.job_view(job))
 
     def snapshot(self) -> dict[str, Any]:
         """All that a page needs to draw itself; events after its `seq` bring it up to date."""
@@ -703,7 +937,7 @@ class Studio:
         ended = [self.job_view(job) for job in self._journal.last_ended()]
         return {
             "seq": seq,
-            "queue": {name: queue[name] for name in ("total", "paused", "forever", "seconds")},
+            "queue": {name: queue[name] for name in ("total", "paused", "held", "forever", "seconds", "others", "people")},
             "jobs": [*queue["running"], *queue["waiting"], *ended],
             "worker": self.worker(),
             "notices": self.notices.all(),
@@ -758,14 +992,23 @@ class Studio:
                 self._tidy()
 
     def _tell_queue(self) -> None:
-        try:
-            summary = self.queue.summary()
-        except EaselError as problem:
-            log.debug("The queue can't be counted just now: %s", problem)
-            return
-        if summary != self._told_queue:
-            self._told_queue = summary
-            self.events.publish("queue", queue=summary)
+        """Tell everybody who follows, and the household, how the queue is for them, where that has changed."""
+        people = {person.id: person for person in (HOUSEHOLD, *self.events.followers())}
+        for owner, person in people.items():
+            try:
+                summary = self.queue.of(person).summary()
+            except EaselError as problem:
+                log.debug("The queue can't be counted just now: %s", problem)
+                return
+            now = time.monotonic()
+            before, told_at = self._told_queue.get(owner, ({}, now))
+            if summary == before:
+                continue
+            if _only_time_passed(before, summary) and now - told_at < self.events.pace(owner):
+                self._queue_touched.set()
+                continue
+            self._told_queue[owner] = summary, now
+            self.events.publish("queue", owner=owner, queue=summary)
 
     def _tidy(self) -> None:
         try:
@@ -781,16 +1024,20 @@ class Studio:
             log.debug("Pictures and films that nobody needs stay for now: %s", problem)
 
     def _history_file(self, sha256: bytes) -> Path | None:
-        relative = self.history.path_of_content(sha256)
+        relative = self._machine.history.path_of_content(sha256)
         try:
             return None if relative is None else self._pictures.path(relative)
         except NotFound:
             return None
 
-    def _marks_changed(self, ids: Sequence[int]) -> None:
-        """Tell all pages that pictures were marked, or put into the trash or out of it; where they are many, to look again."""
+    def _marks_changed(self, whose: Whose, ids: Sequence[int]) -> None:
+        """Tell their pages that pictures were marked, or put into the trash or out of it; where they are many, to look again."""
         if ids:
-            self.events.publish("marks", images=[str(number) for number in ids] if len(ids) <= _EACH_MARKED else None)
+            self.events.publish("marks", owner=whose.new, images=[str(number) for number in ids] if len(ids) <= _EACH_MARKED else None)
+
+    def _bulk_marked(self, whose: Whose, token: str) -> None:
+        """Tell their pages that much of what they show may be different; the page that did it knows its own token."""
+        self.events.publish("marks", owner=whose.new, images=None, act=token)
 
     def _put_standing_notices(self) -> None:
         if self.preferences.damage is not None:
@@ -822,17 +1069,25 @@ class Studio:
             self.catalog.use_roots(roots)
             self._executor.use_models(roots)
 
+    def use_add_ons(self, folders: Sequence[Path], site: Path | None) -> None:
+        """Have the workers load these add-ons and no others, once what runs has ended. site: the folder of their packages."""
+        self._executor.use_add_ons(folders, site)
+
+    def renew_workers(self) -> None:
+        """Have the workers load their add-ons anew, once what runs has ended."""
+        self._executor.renew()
+
     def waiting_count(self) -> int:
-        """How many jobs wait."""
-        return self._journal.waiting_count()
+        """How many jobs wait, everybody's together."""
+        return self._machine._journal.waiting_count()
 
     def preview(self, job_id: str) -> bytes:
         """The newest preview of a running job (JPEG). Raises NotFound."""
-        return self._found(self._previews.preview(parse_id(job_id)), "There is no preview of this job (any more).")
+        return self._found(self._previews.preview(parse_id(job_id), self.person.id), "There is no preview of this job (any more).")
 
     def live_picture(self, job_id: str) -> bytes:
         """A live picture (PNG). Raises NotFound when it has made room for newer ones."""
-        return self._found(self._previews.live(parse_id(job_id)), "This live picture is gone; live pictures aren't kept.")
+        return self._found(self._previews.live(parse_id(job_id), self.person.id), "This live picture is gone; live pictures aren't kept.")
 
     @staticmethod
     def _found(data: bytes | None, otherwise: str) -> bytes:
@@ -916,6 +1171,10 @@ class Studio:
         where = place(f"{request.kind}-images", style, Subject(request, 0, datetime.now().astimezone()), number_bytes=20)
         return where.numbered("00012", suffix_for(request, style))
 
+    def last_used(self) -> dict[str, int]:
+        """The newest generation of each checkpoint, whosever it is: name -> id, larger is newer."""
+        return self._machine.history.last_used()
+
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         """All checkpoints, unusable ones with their reason."""
         return self.catalog.all()
@@ -936,11 +1195,17 @@ class Studio:
     def control_preview(self, fields: Mapping[str, Any], width: int, height: int) -> bytes:
         """What any model of a control with these fields sees at that size, as PNG. Raises InvalidRequest."""
         try:
-            unit = ControlUnit.model_validate({"model": "any", **fields}).resolved("")
+            unit = ControlUnit.model_validate({"model": "any", **fields})
         except ValidationError as error:
             raise explain_validation(error, ControlUnit) from None
+        if add_on_of(unit.preprocessor):
+            offers = self.extensions.offers
+            unit = control_with_offer(unit, offers, "preprocessor").resolved("")
+            preprocess = preprocess_by(offers.find("preprocessors", unit.preprocessor), unit.threshold_a, unit.threshold_b)
+        else:
+            unit = unit.resolved("")
+            preprocess = unit.processor.with_thresholds(unit.threshold_a, unit.threshold_b)
         path = self.images.require(unit.image, "image")
-        preprocess = unit.processor.with_thresholds(unit.threshold_a, unit.threshold_b)
         picture = read_stored(path, unit.image)
         if unit.kind == IP_ADAPTER:
             seen = encoder_picture(picture, unit.resize_mode)
@@ -969,22 +1234,48 @@ class Studio:
 
     def read_picture(self, data: bytes) -> reading.Answer:
         """What a picture file says of how it was made, by whichever program. Raises InvalidRequest or TooLarge."""
-        return self._without_styles(reading.read_picture(data, [entry.name for entry in self.checkpoints()], self._knows_upscaler))
+        return self._without_styles(
+            reading.read_picture(data, [entry.name for entry in self.checkpoints()], self._knows_upscaler, self._missing)
+        )
 
     def read_pasted(self, text: str) -> reading.Answer:
         """What pasted text says of how a picture is made."""
-        return self._without_styles(reading.read_pasted(text, [entry.name for entry in self.checkpoints()], self._knows_upscaler))
+        return self._without_styles(
+            reading.read_pasted(text, [entry.name for entry in self.checkpoints()], self._knows_upscaler, self._missing)
+        )
 
     def _knows_upscaler(self, name: str) -> bool:
         return knows_upscaler(self.catalog.models, name)
 
+    def _upscaler_called(self, name: str) -> str | None:
+        model = self.catalog.models.find(name, frozenset((UPSCALER,)))
+        return None if model is None else model.name
+
+    def _missing(self, step: FinishingStep) -> list[str]:
+        return missing_models(self.catalog.models, step)
+
     def upscalers(self, *, latent: bool) -> list[str]:
-        """What enlarges, by name: built-in ones, then models. latent: whether those on latents are among them, which hires alone has."""
-        return upscaler_choices(self.catalog.models, latent=latent)
+        """What enlarges, by name: built-in ones, then models, then add-ons'. latent: those on latents, too, which hires alone has."""
+        return [*upscaler_choices(self.catalog.models, latent=latent), *self.extensions.offers.names("upscalers")]
+
+    def samplers(self) -> list[Sampler]:
+        """Easel's own, then those of add-ons."""
+        offered = self.extensions.offers.all("samplers")
+        return [*SAMPLERS, *(Sampler(offer.name, (), str(offer.value.default_schedule)) for offer in offered)]
+
+    def schedules(self) -> list[str]:
+        """Labels of Easel's own, Automatic first, then those of add-ons."""
+        return [*SCHEDULE_LABELS, *self.extensions.offers.names("schedules")]
+
+    def preprocessors(self) -> list[Preprocessor]:
+        """Easel's own, then those of add-ons, whose names are their labels."""
+        offered = self.extensions.offers.all("preprocessors")
+        return [*PREPROCESSORS, *(preprocessor_of(offer) for offer in offered)]
 
     def _without_styles(self, answer: reading.Answer) -> reading.Answer:
         known = [one.style for one in self.styles.all()[0]]
-        return reading.without_styles(answer, known, self.preferences.current.styles_on_paste)
+        told = self._saving.read(reading.without_styles(answer, known, self.preferences.current.styles_on_paste))
+        return without_gone(told, self.extensions.offers)
 
     def explain(self, fields: Any) -> dict[str, Explanation]:
         """Prompt and negative prompt of a request, explained as its checkpoint reads them.
@@ -1032,6 +1323,32 @@ class Studio:
         self.events.publish("presets")
         return gone
 
+    def what_presets_name(self) -> WhatIsHere:
+        """The models that are here, by the fields that may name them."""
+        checkpoints = [entry.name for entry in self.checkpoints() if entry.usable]
+        upscalers = self.upscalers(latent=True)
+        names = {"checkpoint": checkpoints, "hires_checkpoint": checkpoints, "refiner": checkpoints}
+        names |= {"vae": self.vae_names(), "hires_upscaler": upscalers, "tiled_upscaler": upscalers}
+        return WhatIsHere(names, lambda name: bool(knows_network(self.catalog.models, "lora", name)))
+
+    def save_field_preset(self, preset: FieldPreset, was: str | None = None) -> FieldPreset:
+        """Keep fields by name (`FieldPresetBook.save` says how), and tell all pages."""
+        saved = self.field_presets.save(preset, was)
+        self.events.publish("presets")
+        return saved
+
+    def add_field_presets(self, presets: list[FieldPreset]) -> list[FieldPreset]:
+        """Keep several (`FieldPresetBook.add` says how), and tell all pages."""
+        added = self.field_presets.add(presets)
+        self.events.publish("presets")
+        return added
+
+    def delete_field_preset(self, page: str, name: str) -> FieldPreset:
+        """Take fields kept by name away, and tell all pages. Raises NotFound or DataUnusable."""
+        gone = self.field_presets.delete(page, name)
+        self.events.publish("presets")
+        return gone
+
     def save_style(self, style: Style, **how: Any) -> KnownStyle:
         """Write a style down (`StyleBook.save` says how), and tell all pages."""
         saved = self.styles.save(style, **how)
@@ -1044,18 +1361,24 @@ class Studio:
         self.events.publish("styles")
         return gone
 
+    def order_styles(self, names: Sequence[str]) -> None:
+        """Put styles into that order (`StyleBook.order` says how), and tell all pages. Raises DataUnusable."""
+        self.styles.order(names)
+        self.events.publish("styles")
+
     def follow(self, job_id: str, on_event: Callable[[dict[str, Any]], None], *, patient: bool = True) -> JobView:
         """Wait until the job has ended, handing each of its events to `on_event`; returns the ended job.
 
         patient: wait also while the engine can't be started; otherwise GenerationFailed is raised then.
         """
+        self._journal.get(parse_id(job_id))
         seq = self.events.seq
         news = threading.Event()
         stop = self.events.listen(news.set)
         try:
             while True:
                 news.clear()
-                for event in self.events.after(seq):
+                for event in self.events.after(seq, self.person):
                     seq = event["seq"]
                     # "job" events carry the whole job, all others its id.
                     about = event.get("job")
@@ -1079,6 +1402,13 @@ class Studio:
 def _check_settings(settings: Settings) -> None:
     check_pattern(settings.folder_pattern, "folder_pattern")
     check_pattern(settings.name_pattern, "name_pattern")
+
+
+def _only_time_passed(before: Mapping[str, Any], summary: Mapping[str, Any]) -> bool:
+    """Whether two summaries of the queue differ in nothing but the seconds that are left: all the time while something runs."""
+    if before.get("seconds") is None or summary["seconds"] is None:
+        return False
+    return {**before, "seconds": 0} == {**summary, "seconds": 0}
 
 
 def _request_words(job: Job) -> dict[str, Any]:

@@ -143,6 +143,15 @@ class StyleBook:
             self._write(one.file, self._table(one.file).without(name))
             return one
 
+    def order(self, names: Sequence[str]) -> None:
+        """Put styles into that order, each within its file; those that aren't named keep their places. Raises DataUnusable."""
+        with self._lock:
+            for file in self.files():
+                table = self._table(file)
+                ordered = table.ordered(names)
+                if ordered != table:
+                    self._write(file, ordered)
+
     def _table(self, file: Path) -> StyleTable:
         """What stands in a file, with no rows where there is none. Raises DataUnusable for one that is no table of styles."""
         try:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     column,
     table,
     true,
@@ -25,6 +26,12 @@ metadata = MetaData()
 
 _ROW_ID = BigInteger().with_variant(Integer, "sqlite")
 """An id that is the number of its row: SQLite takes a column for that only where it is called INTEGER."""
+
+
+def _owner() -> Column[str]:
+    """Whose row it is: a person's id, "" for the household. Queries that somebody asks for say so by `webui.studio.whose`."""
+    return Column("owner", String(16), nullable=False, default="", server_default="")
+
 
 job = Table(
     "job",
@@ -57,22 +64,38 @@ job = Table(
     Column("wanted_path", Text),
     # `webui.studio.origin.Origin`: the picture that it makes again, and what follows it.
     Column("origin", JSON(none_as_null=True)),
+    _owner(),
+    # Higher ones go before those of other people (`webui.studio.line.lane_of`); priority orders one's own alone.
+    Column("lane", Integer, nullable=False, default=0, server_default="0"),
 )
 Index("job_origin", job.c.id, sqlite_where=job.c.origin.is_not(None))
 # Both hold all that the line and its estimate need, so that 10,000 waiting jobs are looked through without reading their rows.
-Index("job_line", job.c.status, job.c.priority.desc(), job.c.position, job.c.id, job.c.checkpoint, job.c.overtaken, job.c.work)
-Index("job_work", job.c.status, job.c.checkpoint, job.c.work)
+Index(
+    "job_line",
+    job.c.status,
+    job.c.owner,
+    job.c.priority.desc(),
+    job.c.position,
+    job.c.id,
+    job.c.checkpoint,
+    job.c.overtaken,
+    job.c.work,
+    job.c.lane,
+)
+Index("job_work", job.c.status, job.c.owner, job.c.checkpoint, job.c.work)
 Index("job_ended", job.c.ended)
+Index("job_owner_ended", job.c.owner, job.c.ended)
 
 submission = Table(
     "submission",
     metadata,
+    Column("owner", String(16), primary_key=True, default=""),
     Column("key", String(255), primary_key=True),
     Column("id", BigInteger, nullable=False, index=True),
     Column("body_sha256", LargeBinary(32), nullable=False),
     Column("jobs", JSON, nullable=False),
 )
-"""Idempotency keys of clients, the body each came with, and the jobs it made."""
+"""Idempotency keys of people's clients, the body each came with, and the jobs it made."""
 
 used_image = Table(
     "used_image",
@@ -93,7 +116,9 @@ batch = Table(
     Column("error", JSON(none_as_null=True)),
     # An id of the time when it was halted or ended. Jobs that were halted with it share it.
     Column("stamp", BigInteger),
+    _owner(),
     Index("batch_status", "status", "id"),
+    Index("batch_owner", "owner", "id"),
 )
 """Many files that are drawn on one after the other."""
 
@@ -127,6 +152,15 @@ batch_image = Table(
 )
 """Pictures of the image store that a batch needs until its jobs refer to them."""
 
+upload = Table(
+    "upload",
+    metadata,
+    Column("owner", String(16), primary_key=True),
+    Column("sha256", LargeBinary(32), primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""Who put which picture into the image store, where there are accounts: each is there only for those who had it."""
+
 remembered = Table("remembered", metadata, Column("name", String(64), primary_key=True), Column("value", JSON, nullable=False))
 """What the studio itself keeps over a restart, by name ("paused")."""
 
@@ -159,7 +193,9 @@ generation = Table(
     Column("resolved", Text, nullable=False),
     # What a replay compares: devices, versions and the like, as far as they are known.
     Column("fingerprint", JSON(none_as_null=True)),
+    _owner(),
     Index("generation_checkpoint", "checkpoint", "id"),
+    Index("generation_owner", "owner", "id"),
 )
 Index("generation_signature", generation.c.signature, sqlite_where=generation.c.signature.is_not(None))
 
@@ -187,15 +223,25 @@ image = Table(
     # `webui.pictures.looks.look_of`, by which similar pictures are found; none where it isn't known.
     Column("look", BigInteger),
     Column("facts", JSON, nullable=False),
+    _owner(),
     Index("image_generation", "generation_id", "idx", unique=True),
     Index("image_seed", "seed"),
+    Index("image_owner", "owner", "id"),
 )
-# Each in the order of pages, newest first, so that what few pictures have is found without looking at all.
+# Each in the order of somebody's pages, newest first, so that what few pictures have is found without looking at all.
 Index("image_look", image.c.id, image.c.look, sqlite_where=image.c.look.is_not(None))
-Index("image_rating", image.c.id, image.c.rating, sqlite_where=image.c.rating.is_not(None))
-Index("image_favourite", image.c.id, sqlite_where=image.c.favourite == true())
-Index("image_note", image.c.id, sqlite_where=image.c.note != "")
-Index("image_trashed", image.c.id, sqlite_where=image.c.trashed.is_not(None))
+Index("image_rating", image.c.owner, image.c.id, image.c.rating, sqlite_where=image.c.rating.is_not(None))
+Index("image_favourite", image.c.owner, image.c.id, sqlite_where=image.c.favourite == true())
+Index("image_note", image.c.owner, image.c.id, sqlite_where=image.c.note != "")
+Index("image_trashed", image.c.owner, image.c.id, sqlite_where=image.c.trashed.is_not(None))
+# The same for whoever sees all: without them each search for a mark would have to put all marked pictures in order first.
+for _name, _columns, _marked in (
+    ("image_rating_of_all", (image.c.id, image.c.rating), image.c.rating.is_not(None)),
+    ("image_favourite_of_all", (image.c.id,), image.c.favourite == true()),
+    ("image_note_of_all", (image.c.id,), image.c.note != ""),
+    ("image_trashed_of_all", (image.c.id,), image.c.trashed.is_not(None)),
+):
+    Index(_name, *_columns, sqlite_where=_marked, postgresql_where=_marked)
 
 image_fts = table("image_fts", column("rowid"), column("image_fts"))
 """The index of words (FTS5), one row for each picture under its id: prompt, negative prompt, note, and traits.
@@ -210,13 +256,16 @@ image_facet = table("image_facet", column("image_id"), column("kind"), column("v
 facet_count = Table(
     "facet_count",
     metadata,
+    Column("owner", String(16), primary_key=True, default=""),
     Column("kind", String(16), primary_key=True),
     Column("value", Text, primary_key=True),
     Column("n", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
-"""How many pictures that are not in the trash have it, kept by triggers: checkpoint, lora, sampler, kind, tool, steps, cfg, size, shape;
-rating, tag, favourite; and "picture", which all have. What is no longer there stays, with 0.
+# One row for each of the people, so that it is known at once who has pictures.
+Index("facet_count_pictures", facet_count.c.owner, facet_count.c.n, sqlite_where=facet_count.c.kind == "picture")
+"""How many of somebody's pictures that are not in the trash have it, kept by triggers: checkpoint, lora, sampler, kind, tool, steps, cfg,
+size, shape; rating, tag, favourite; and "picture", which all have. What is no longer there stays, with 0.
 """
 
 # What a generation was made from.
@@ -262,8 +311,10 @@ saved_search = Table(
     "saved_search",
     metadata,
     Column("id", _ROW_ID, primary_key=True, autoincrement=False),
-    Column("name", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
     Column("query", Text, nullable=False),
+    _owner(),
+    UniqueConstraint("owner", "name"),
 )
 
 replay = Table(
@@ -313,6 +364,7 @@ import_source = Table(
     Column("walked", Boolean, nullable=False),
     Column("error", JSON(none_as_null=True)),
     Column("ended", BigInteger),
+    _owner(),
 )
 """Folders of other programs whose pictures are taken into history."""
 
@@ -332,3 +384,97 @@ import_file = Table(
     Index("import_file_state", "source_id", "state", "path"),
 )
 """Files of imports, and what became of each: written together with the picture's own rows."""
+
+person = Table(
+    "person",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", Text, nullable=False),
+    # The name as it is compared: no two people have the same one.
+    Column("name_key", Text, nullable=False),
+    # admin or user.
+    Column("role", String(8), nullable=False),
+    # Argon2id, as its own text says; none: only tokens open the door for them.
+    Column("password", Text),
+    # These times, and those below, are seconds since 1970.
+    Column("created", BigInteger, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Index("person_name_key", "name_key", unique=True),
+)
+"""Who may come in. Without any, Easel is open to whoever is at its machine."""
+
+login = Table(
+    "login",
+    metadata,
+    # SHA-256 of the secret that the browser's cookie holds.
+    Column("hash", LargeBinary(32), primary_key=True),
+    Column("person_id", String(16), ForeignKey("person.id", ondelete="CASCADE"), nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("used", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Index("login_person", "person_id"),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    # SHA-256 of the token, which is shown once, when it is made.
+    Column("hash", LargeBinary(32), nullable=False),
+    Column("person_id", String(16), ForeignKey("person.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("used", BigInteger),
+    Index("token_hash", "hash", unique=True),
+    Index("token_person", "person_id"),
+)
+"""Keys of programs: each may do what its scopes say, as far as its person may."""
+
+script_run = Table(
+    "script_run",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("owner", String(16), nullable=False, default=""),
+    Column("extension", Text, nullable=False),
+    # `webui.studio.add_ons.script_id`.
+    Column("script", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("asked", Text, nullable=False),
+    Column("script_values", JSON, nullable=False),
+    # Of what the script draws by chance.
+    Column("seed", BigInteger, nullable=False),
+    # How many parts it said that there would be.
+    Column("expected", Integer),
+    # Names of columns, rows and sheets.
+    Column("layout", JSON(none_as_null=True)),
+    Column("error", JSON(none_as_null=True)),
+    # Pictures that the script itself made: ids of history.
+    Column("kept", JSON, nullable=False),
+    # An id of the time when it was halted or ended. Jobs that were halted with it share it.
+    Column("stamp", BigInteger),
+    Index("script_run_status", "status", "id"),
+)
+"""Runs of add-ons' scripts."""
+
+script_part = Table(
+    "script_part",
+    metadata,
+    Column("run_id", BigInteger, ForeignKey("script_run.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("at", JSON, nullable=False),
+    # Of what was asked for: when the script is run again it has to ask for the same.
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("job_id", BigInteger, nullable=False, index=True),
+)
+"""Requests that a script had drawn, each written together with its job."""
+
+script_image = Table(
+    "script_image",
+    metadata,
+    Column("run_id", BigInteger, ForeignKey("script_run.id", ondelete="CASCADE"), primary_key=True),
+    Column("sha256", LargeBinary(32), primary_key=True),
+)
+"""Pictures of the image store that a run needs."""

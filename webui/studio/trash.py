@@ -10,10 +10,11 @@ from sqlalchemy import Connection, Row, delete, exists, select, update
 
 from webui.errors import EaselError
 from webui.studio.database import Database
+from webui.studio.dialects.expressions import one_of
 from webui.studio.ids import IdClock
 from webui.studio.picture_file import PictureFolder, is_imported
-from webui.studio.search.clauses import one_of
 from webui.studio.tables import generation, image
+from webui.studio.whose import Kept, Whose
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +31,10 @@ class Emptied:
     kept: dict[int, str]
 
 
-class Trash:
-    """May be used from any thread. changed: told of the pictures' ids afterwards."""
+class Trash(Kept):
+    """Everybody's, or one person's (`of`). May be used from any thread. changed: told afterwards whose pictures, and their ids."""
 
-    def __init__(self, database: Database, ids: IdClock, pictures: PictureFolder, changed: Callable[[Sequence[int]], None]) -> None:
+    def __init__(self, database: Database, ids: IdClock, pictures: PictureFolder, changed: Callable[[Whose, Sequence[int]], None]) -> None:
         self._database = database
         self._ids = ids
         self._pictures = pictures
@@ -51,10 +52,10 @@ class Trash:
         elsewhere = image.c.trashed.is_not(None) if stamp is None else image.c.trashed.is_(None)
         with self._database.writing() as connection:
             moved = connection.execute(
-                update(image).where(one_of(image.c.id, ids), elsewhere).values(trashed=stamp).returning(image.c.id)
+                update(image).where(one_of(image.c.id, ids), self.whose.are(image), elsewhere).values(trashed=stamp).returning(image.c.id)
             ).scalars()
             found = sorted(moved)
-        self._changed(found)
+        self._changed(self.whose, found)
         return found
 
     def empty(self) -> Emptied:
@@ -76,11 +77,12 @@ class Trash:
             for grid in grids:
                 self._remove_grid(grid)
             removed += gone
-        self._changed(removed)
+        self._changed(self.whose, removed)
         return Emptied(len(removed), freed, kept)
 
     def _next(self, last: int) -> Sequence[Row[int, str, bytes]]:
-        query = select(image.c.id, image.c.path, image.c.sha256).where(image.c.trashed.is_not(None), image.c.id > last)
+        in_it = self.whose.are(image), image.c.trashed.is_not(None)
+        query = select(image.c.id, image.c.path, image.c.sha256).where(*in_it, image.c.id > last)
         with self._database.reading() as connection:
             return connection.execute(query.order_by(image.c.id).limit(_AT_ONCE)).all()
 

@@ -7,7 +7,7 @@ and scripts speak of fields by name. Labels, bounds and help come from the decla
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from gradio.blocks import Block
@@ -26,14 +26,14 @@ from webui.generation.request import (
 )
 from webui.pictures.outpainting import SIDE_FIELDS
 
-EXTENSION_SWITCHES = {"dynamic_prompts": "dynamic-prompts"}
-"""Checkboxes that switch an add-on on for one request: name on the page -> id of the add-on."""
-
 SEEDS = ("seed", "variation_seed")
 """Fields that are shown as text, empty for random, because a number field of a browser loses digits beyond 2**53."""
 
 AS_JSON = ("controls", "regions", "finishing")
 """Fields that a script of ours shows; their component holds JSON."""
+
+ADD_ON_VALUES = "extensions"
+"""So is this one, which is an object: the values of add-ons' panels."""
 
 NAMES = ("styles",)
 """Fields that are lists of names, one a line in their (hidden) component."""
@@ -70,7 +70,7 @@ def _field_of(name: str, request_type: type[GenerationRequest]) -> str | None:
     if name in hidden:
         return None
     field = OF_SOURCE.get(name, name)
-    return field if field in request_type.model_fields or name in EXTENSION_SWITCHES else None
+    return field if field in request_type.model_fields else None
 
 
 class Fields:
@@ -115,20 +115,17 @@ class Fields:
         data = {name: value for name, value in data.items() if name in request_type.model_fields}
         if over is not None and data.get("init_image") != source_of(over).get("init_image"):
             data.pop("init_name", None)  # it names the picture of before
-        switched = EXTENSION_SWITCHES.values()
-        extensions: dict[str, dict[str, Any]] = {key: value for key, value in data.get("extensions", {}).items() if key not in switched}
         for name, component in self.components.items():
             field = _field_of(name, request_type)
             value = values[component]
             if field is None:
                 continue
-            if name in EXTENSION_SWITCHES:
-                if value:
-                    extensions[EXTENSION_SWITCHES[name]] = {"enabled": True}
-            elif name in SEEDS:
+            if name in SEEDS:
                 data[field] = str(value or "").strip() or RANDOM_SEED
             elif name in AS_JSON:
                 data[field] = _parsed(name, str(value or "[]"))
+            elif name == ADD_ON_VALUES:
+                data[field] = _parsed(name, str(value or "{}"))
             elif name in NAMES:
                 data[field] = [line for line in (value or "").split("\n") if line]
             elif name == "checkpoint":
@@ -138,19 +135,18 @@ class Fields:
                 raise InvalidRequest(f"{info.label} is empty.", field=name, allowed=info.allowed, hint=f"Use {info.allowed}.")
             else:
                 data[field] = value
-        return parse_request({**data, "extensions": extensions})
+        return parse_request(data)
 
-    def show(self, request: GenerationRequest) -> dict[Component, Any]:
-        """What to set so that the page shows `request`; fields that it doesn't have stay as they are."""
+    def show(self, request: GenerationRequest, only: Collection[str] | None = None) -> dict[Component, Any]:
+        """What to set so that the page shows `request`; fields that it doesn't have stay as they are, and with `only` the others, too."""
         result: dict[Component, Any] = {}
         for name, component in self.components.items():
             field = _field_of(name, type(request))
             if field is None or (name == "checkpoint" and not getattr(request, name)):
                 continue  # no checkpoint is "the one in use": what the picker shows stays
-            if name in EXTENSION_SWITCHES:
-                result[component] = bool(request.extensions.get(EXTENSION_SWITCHES[name], {}).get("enabled"))
-            else:
-                result[component] = shown(name, getattr(request, field))
+            if only is not None and field not in only:
+                continue
+            result[component] = shown(name, getattr(request, field))
         return result
 
     def table(self) -> list[dict[str, Any]]:
@@ -176,6 +172,8 @@ def shown(name: str, value: Any) -> Any:
     if name in AS_JSON:
         listed = (each if isinstance(each, Mapping) else each.model_dump(mode="json") for each in value)
         return json.dumps(list(listed), ensure_ascii=False)
+    if name == ADD_ON_VALUES:
+        return json.dumps(value, ensure_ascii=False)
     return "\n".join(value) if name in NAMES else value
 
 

@@ -13,11 +13,30 @@ import gradio as gr
 from gradio.components import Component
 
 from webui.errors import EaselError
+from webui.people import HOUSEHOLD, Person
+from webui.redaction import told
 from webui.ui.pieces import Assets
 
 log = logging.getLogger(__name__)
 
-EVENTS = ("generate", "live", "plan", "use", "carry", "enlarge", "example", "catalog", "put", "soon", "forever", "batch", "reopen", "save")
+EVENTS = (
+    "generate",
+    "live",
+    "plan",
+    "use",
+    "carry",
+    "enlarge",
+    "example",
+    "catalog",
+    "put",
+    "soon",
+    "forever",
+    "batch",
+    "reopen",
+    "save",
+    "fields",
+    "preset",
+)
 """What scripts may ask for. Gradio takes an event name only if it stands in quotes in the script."""
 
 
@@ -34,6 +53,11 @@ def link(assets: Assets, **known: Any) -> gr.HTML:
     )
 
 
+def asker(request: gr.Request) -> Person:
+    """Who asks, of a request that the door let in; the household where nobody has to log in."""
+    return getattr(request.request.state, "person", HOUSEHOLD) if request.request else HOUSEHOLD
+
+
 def answered(name: str, receipt: Component, handler: Callable[..., dict[Any, Any]]) -> Callable[..., dict[Any, Any]]:
     """Turn what `handler` returns, or the error it raises, into a receipt; components it sets pass through.
 
@@ -46,7 +70,7 @@ def answered(name: str, receipt: Component, handler: Callable[..., dict[Any, Any
             result = dict(handler(*arguments))
             content = {**result.pop("receipt", {}), "error": None}
         except EaselError as error:
-            result, content = {}, {"error": error.as_dict()}
+            result, content = {}, {"error": told(error)}
         except Exception:
             # The last wall before the browser: a bug must reach the log and, in words, the person.
             log.exception("The page's %s handler failed.", name)

@@ -20,7 +20,7 @@ from typing import Any
 
 from webui.catalog.hashing import hash_file
 from webui.catalog.header import sniff
-from webui.errors import CheckpointUnusable, Conflict, DataUnusable, EaselError
+from webui.errors import CheckpointUnusable, Conflict, DataUnusable, EaselError, InvalidRequest
 from webui.training.recipe import Train
 from webui.workshop.converting import check_convert, plan_convert
 from webui.workshop.merging import Overflow, Parents, check_parents, plan_merge
@@ -109,6 +109,13 @@ def run(job: Job, teller: Teller) -> list[str]:
 
 def check(recipe: AnyRecipe, opened: Mapping[str, Weights]) -> None:
     """Raise InvalidRequest, by headers alone, for what can't be done with these models."""
+    for role, weights in opened.items():
+        if weights.is_packed and not isinstance(recipe, Convert):
+            raise InvalidRequest(
+                f"{weights.name} is a GGUF file, whose numbers are packed and can't be computed with.",
+                field=role,
+                hint="Convert it to fp16 first.",
+            )
     match recipe:
         case Merge():
             check_parents(Parents(opened["first"], opened["second"], opened.get("third")), recipe)

@@ -7,9 +7,12 @@ from dataclasses import replace
 
 from webui.errors import InvalidRequest
 from webui.workshop.merging import Overflow, recast
+from webui.workshop.one_file import check_one_file, plan_one_file
+from webui.workshop.packed import WRITTEN
+from webui.workshop.packing import check_packing, plan_packed
 from webui.workshop.plan import Plan, planned
 from webui.workshop.precision import aimed
-from webui.workshop.recipes import Convert
+from webui.workshop.recipes import ONE_FILE, Convert
 from webui.workshop.weights import Tensor, Weights
 
 _COUNTERS = ("decay", "num_updates")
@@ -17,11 +20,26 @@ _COUNTERS = ("decay", "num_updates")
 
 
 def check_convert(source: Weights, recipe: Convert) -> None:
-    """Raise InvalidRequest where averages are wanted that aren't there, or the kind has no such numbers."""
+    """Raise InvalidRequest where averages are wanted that aren't there, the kind has no such numbers, or it can't have that form."""
     if recipe.averages == "use" and not source.of_part("ema"):
         raise InvalidRequest(
             f"{source.name} holds no EMA weights.", field="averages", allowed="drop, keep", hint="Convert it without them."
         )
+    if recipe.precision == "as it is" and source.is_packed:
+        raise InvalidRequest(
+            f"{source.name} is a GGUF file, whose packed numbers no safetensors file holds.",
+            field="precision",
+            allowed="fp32, fp16, bf16, fp8",
+            hint="Use fp16.",
+        )
+    if source.is_packed and not source.of_part("denoiser"):
+        raise InvalidRequest(
+            f"{source.name} is a GGUF file without a denoiser, whose names no other form has.",
+            field="model",
+            hint="Take the safetensors of the same model.",
+        )
+    if recipe.precision in WRITTEN:
+        check_packing(source)
     if recipe.precision == "fp8" and not source.of_part("denoiser"):
         raise InvalidRequest(
             f"{source.name} has no denoiser, and nothing else is kept as fp8.",
@@ -29,11 +47,17 @@ def check_convert(source: Weights, recipe: Convert) -> None:
             allowed="fp32, fp16, bf16",
             hint="Use fp16.",
         )
+    if recipe.form == ONE_FILE and recipe.precision not in WRITTEN:
+        check_one_file(source)
 
 
 def plan_convert(source: Weights, recipe: Convert, metadata: Mapping[str, Mapping[str, str]]) -> tuple[Plan, Overflow]:
     """How the new file is written. Raises as `check_convert` does."""
     check_convert(source, recipe)
+    if recipe.form == ONE_FILE and recipe.precision not in WRITTEN:
+        return plan_one_file(source, recipe, metadata)
+    if recipe.precision in WRITTEN:
+        return plan_packed(source, recipe, metadata)
     overflow = Overflow()
     averages = {tensor.inner: tensor for tensor in source.of_part("ema")}
     used = 0

@@ -7,7 +7,7 @@ import binascii
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ import httpx
 
 from webui import __version__
 from webui.errors import EaselError, InvalidRequest
+from webui.guarded_network import BlockedAddress, GuardedBackend, Lookup, guarded_client, is_nobodys_own, look_up
 
 MOST_REDIRECTS = 8
 _JSON_LIMIT = 20_000_000
@@ -73,6 +74,17 @@ def checked_url(text: str, field: str = "source") -> httpx.URL:
     return url
 
 
+def leads_here(host: str) -> InvalidRequest:
+    """An address of this machine itself, or one that leads to it."""
+    return InvalidRequest(
+        f"{host} is this machine itself, which Easel doesn't download from.",
+        field="source",
+        allowed="addresses of other machines",
+        hint="Use the folder in place instead: Models, Add, Folder.",
+        code="blocked_address",
+    )
+
+
 def host_of(url: httpx.URL) -> str:
     """Whom a token is for: the host, with its port where that is not the usual one."""
     return url.netloc.decode("ascii").lower()
@@ -81,13 +93,20 @@ def host_of(url: httpx.URL) -> str:
 class Fetcher:
     """Asks servers. Without a token for a host it asks as nobody."""
 
-    def __init__(self, token_of: Callable[[str], str | None], *, read_seconds: float = 60.0) -> None:
-        """token_of: a host's token. read_seconds: longest silence in the middle of an answer."""
+    def __init__(
+        self, token_of: Callable[[str], str | None], *, read_seconds: float = 60.0, chosen: Collection[str] = (), lookup: Lookup = look_up
+    ) -> None:
+        """token_of: a host's token. read_seconds: longest silence in the middle of an answer.
+
+        chosen: hosts that the settings name. All others are asked only where their names don't lead to this machine.
+        """
         self._token_of = token_of
-        self._client = httpx.Client(
+        # A host that is written as this machine got here by the settings alone, or by a redirect of such a one.
+        backend = GuardedBackend(is_nobodys_own, lookup, trusted=lambda host: is_loopback(host) or host in chosen)
+        self._client = guarded_client(
+            backend,
             timeout=httpx.Timeout(read_seconds, connect=min(read_seconds, 20.0)),
             headers={"user-agent": f"Easel/{__version__}", "accept-encoding": "identity"},
-            follow_redirects=False,
         )
 
     def close(self) -> None:
@@ -115,6 +134,8 @@ class Fetcher:
                         yield Answer(response, seen)
                         return
                     url = _next(first, url, response.headers["location"])
+        except BlockedAddress as blocked:
+            raise leads_here(str(blocked)) from None
         except httpx.TransportError as error:
             raise Hiccup(f"{first.host} can't be reached: {_words(error)}") from error
         raise DownloadFailed(f"{first.host} redirects without end.", hint="Check the address.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from webui.catalog.usable import FAMILY_TITLES, VARIANT_TITLES
 from webui.errors import InvalidRequest
 from webui.workshop.blocks import BASE, FAMILIES, BlockNames
 from webui.workshop.numbers import cast, widened
+from webui.workshop.packed import WRITTEN, packed, packed_size
 from webui.workshop.plan import Plan, planned
 from webui.workshop.precision import aimed
 from webui.workshop.recipes import Merge
@@ -181,6 +183,9 @@ def recast(tensor: Tensor, dtype: str, overflow: Overflow) -> NewTensor:
     """A tensor in another type; its own bytes where that is the same."""
     if dtype == tensor.info.dtype:
         return NewTensor.copied(tensor)
+    if dtype in WRITTEN:
+        size = packed_size(math.prod(tensor.info.shape), dtype)
+        return NewTensor(tensor.name, dtype, tensor.info.shape, size, lambda: (packed(piece, dtype).data for piece in tensor.pieces()))
     return NewTensor.computed(tensor.name, dtype, tensor.info.shape, lambda: _recast_pieces(tensor, dtype, overflow))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from webui.durable import flush, rename_to_new
 from webui.errors import DiskFull
+from webui.workshop.packed import write_gguf
 from webui.workshop.weights import WHOLE, NewTensor, Weights, file_size, in_order, write_weights
 
 ROOM_LEFT = 512 * 1024**2
@@ -21,15 +22,24 @@ LEFT_OUT = ("examples", "samples.png", "README.md", OWN_FILE)
 
 @dataclass(frozen=True)
 class NewFile:
-    """One safetensors file."""
+    """One safetensors file. architecture: of a GGUF file, which it is then."""
 
     tensors: Sequence[NewTensor]
     metadata: Mapping[str, str] = field(default_factory=dict)
+    architecture: str = ""
 
     @property
     def nbytes(self) -> int:
-        """Its size."""
+        """Its size, nearly so of a GGUF file."""
         return file_size(self.tensors, self.metadata)
+
+    def write(self, path: Path, advance: Callable[[int], None]) -> None:
+        """Write it and flush it to disk. advance: told of the bytes of each block. Raises OSError and what reading raises."""
+        if self.architecture:
+            entries = [(tensor.name, tensor.dtype, tensor.shape, tensor.nbytes, tensor.blocks) for tensor in self.tensors]
+            write_gguf(path, self.architecture, self.metadata, entries, advance)
+        else:
+            write_weights(path, self.tensors, self.metadata, advance)
 
 
 @dataclass(frozen=True)
@@ -92,8 +102,7 @@ def carry_out(plan: Plan, part: Path, target: Path, advance: Callable[[int], Non
     check_room(part.parent, plan.nbytes, target.name)
     part.parent.mkdir(parents=True, exist_ok=True)
     if WHOLE in plan.files:
-        file = plan.files[WHOLE]
-        write_weights(part, file.tensors, file.metadata, advance)
+        plan.files[WHOLE].write(part, advance)
     else:
         _write_folder(plan, part, advance)
     rename_to_new(part, target)
@@ -103,7 +112,7 @@ def _write_folder(plan: Plan, part: Path, advance: Callable[[int], None]) -> Non
     assert plan.extras_of is not None
     for name, file in plan.files.items():
         (part / name).parent.mkdir(parents=True, exist_ok=True)
-        write_weights(part / name, file.tensors, file.metadata, advance)
+        file.write(part / name, advance)
     for relative in plan.extras:
         (part / relative).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(plan.extras_of / relative, part / relative)

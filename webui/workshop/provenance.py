@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from webui.workshop.recipes import AnyRecipe, BakeVae, Convert, ExtractVae, Merge
+from webui.workshop.recipes import ONE_FILE, AnyRecipe, BakeVae, Convert, ExtractVae, Merge
 from webui.workshop.weights import WHOLE, Weights
 
 RECIPE_KEY = "easel_recipe"
 
-_STALE = ("hash", "thumbnail", "sd_merge", "easel_recipe")
+_STALE = ("hash", "thumbnail", "sd_merge", "easel_recipe", "comfy.gguf", "general.quantization_version", "general.file_type")
 """Words in the names of metadata that are true of the parent alone."""
 
 _METHODS = {"weighted sum": "Weighted sum", "add difference": "Add difference"}
@@ -78,6 +78,7 @@ def in_words(recipe: AnyRecipe, names: Mapping[str, str]) -> str:
             how = f"Merged: {names['first']} + {recipe.share:g} x ({names['second']} - {names['third']})"
         case Convert():
             how = f"{names['model']} as {recipe.precision}" if recipe.precision != "as it is" else f"{names['model']}, written anew"
+            how += ", as a single file" if recipe.form == ONE_FILE else ""
         case BakeVae():
             how = f"{names['model']} with the VAE {names['vae']}"
         case ExtractVae():

@@ -19,8 +19,14 @@ RECIPE_VERSION = 1
 
 Precision = Literal["as it is", "fp32", "fp16", "bf16", "fp8"]
 Take = Literal["merge", "first", "second"]
+NewPrecision = Literal["as it is", "fp32", "fp16", "bf16", "fp8", "Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0"]
+"""Those of packed.WRITTEN make a GGUF file."""
+Form = Literal["as it is", "single file"]
 Averages = Literal["drop", "use", "keep"]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+ONE_FILE = "single file"
+"""The form of a checkpoint as it is published, which a diffusers folder can be written in."""
 
 _NAME = 200
 _MODEL_HELP = "Name, title or hash of a model, as the list of models has it."
@@ -39,6 +45,9 @@ _PRECISION_HELP = (
     "Numbers of the new file: fp32, fp16, bf16, or fp8 (the denoiser's matrices as float8 e4m3fn, all else fp16). "
     "'as it is': each tensor as in the first model."
 )
+
+
+_PACKED_HELP = "Q8_0 to Q4_0: the denoiser of SD 3 or FLUX alone, its matrices packed in 8 to 4 bits, as a GGUF file."
 
 
 class Recipe(BaseModel):
@@ -105,15 +114,21 @@ _NAMES_OF_LISTS: Mapping[int, list[str]] = {
 
 
 class Convert(Recipe):
-    """Write a model anew: as safetensors, in other numbers, with or without the averages that training keeps."""
+    """Write a model anew: as safetensors, in other numbers, as a single file, with or without the averages that training keeps."""
 
     kind: Literal["convert"] = "convert"
     model: str = _text("Model", _MODEL_HELP, min_length=1)
-    precision: Precision = _choice("Precision", _PRECISION_HELP, "fp16")
+    precision: NewPrecision = _choice("Precision", f"{_PRECISION_HELP} {_PACKED_HELP}", "fp16")
     averages: Averages = _choice(
         "EMA weights",
         "Averages of the weights that training keeps beside them: drop them, use them in place of the weights, or keep both.",
         "drop",
+    )
+    form: Form = _choice(
+        "Form",
+        "A diffusers folder of Stable Diffusion 1, 2 or XL stays one, or becomes a single file in the names in which checkpoints "
+        "are published, which other programs read too.",
+        "as it is",
     )
     name: str = _text("Name", _NAME_HELP, "")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
@@ -16,12 +16,15 @@ from webui.catalog.detect import UNKNOWN, Kind, ModelKind, identify
 from webui.catalog.header import SNIFFED, format_of, header_in, readable, safetensors_length
 from webui.catalog.roots import MODEL_SUFFIXES
 from webui.errors import InvalidRequest
+from webui.guarded_network import is_nobodys_own_name
 from webui.studio.naming import safe_name
-from webui.workshop.fetching import DownloadFailed, Fetcher, Hiccup, checked_url
+from webui.workshop.fetching import DownloadFailed, Fetcher, Hiccup, checked_url, is_loopback, leads_here
+from webui.workshop.model_sources import Resolved
 from webui.workshop.recipes import Download
 from webui.workshop.repository_folder import INDEX, RemoteFile, files_needed, whole_size
 
 _REPOSITORY = re.compile(r"[a-z0-9][\w.-]{0,95}/[a-z0-9][\w.-]{0,95}", re.IGNORECASE | re.ASCII)
+_OF_THE_WEB = re.compile(r"https?:", re.IGNORECASE)
 _PEEK = 1 << 16
 _HEADER_WORTH = 32_000_000
 """Headers longer than this are not fetched beforehand."""
@@ -40,6 +43,7 @@ FOLDER_OF: Mapping[str, str] = {
     "ip_adapter": "ip_adapter",
     "image_encoder": "clip_vision",
     "upscaler": "upscalers",
+    "face_restorer": "face_restorers",
     "cut_out": "cut_out",
     "hypernetwork": "hypernetworks",
 }
@@ -64,6 +68,11 @@ class Hosts:
 
     hugging_face: str = "https://huggingface.co"
     civitai: str = "https://civitai.com"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of both."""
+        return frozenset(httpx.URL(url).host for url in (self.hugging_face, self.civitai))
 
 
 @dataclass(frozen=True)
@@ -121,18 +130,41 @@ class Offer:
         }
 
 
-def check_source(recipe: Download) -> None:
+Resolve = Callable[[str], Resolved | None]
+"""What an add-on makes of an address; None where none knows it."""
+
+
+def check_source(recipe: Download, hosts: Hosts, resolve: Resolve) -> None:
     """Raise InvalidRequest for an address that would not be asked, before it is written down: it may hold a secret."""
-    if not _REPOSITORY.fullmatch(recipe.source.strip()):
-        checked_url(recipe.source.strip())
+    text = recipe.source.strip()
+    if _REPOSITORY.fullmatch(text):
+        return
+    try:
+        _named_by_somebody(text, hosts)
+    except InvalidRequest:
+        # One that begins as those of the web is none of an add-on's own making.
+        if _OF_THE_WEB.match(text) or resolve(text) is None:
+            raise
 
 
-def look_up(recipe: Download, fetcher: Fetcher, hosts: Hosts) -> Offer:
+def _named_by_somebody(text: str, hosts: Hosts) -> httpx.URL:
+    """An address that leads to another machine, or to a host that the settings name. Raises InvalidRequest."""
+    url = checked_url(text)
+    if url.netloc in (httpx.URL(hosts.hugging_face).netloc, httpx.URL(hosts.civitai).netloc):
+        return url
+    if is_loopback(url.host) or not is_nobodys_own_name(url.host):
+        raise leads_here(url.host)
+    return url
+
+
+def look_up(recipe: Download, fetcher: Fetcher, hosts: Hosts, resolve: Resolve) -> Offer:
     """What there is to be fetched, from its source and the file's own beginning; the weights stay where they are.
+
+    resolve: asked for addresses that lead neither to Hugging Face nor to civitai.
 
     Raises InvalidRequest, DownloadFailed, CheckpointUnusable where it is no model file.
     """
-    offer = _ask_source(recipe, fetcher, hosts)
+    offer = _ask_source(recipe, fetcher, hosts, resolve)
     if not offer.url:
         return offer
     if offer.files:
@@ -156,18 +188,38 @@ def _named(stem: str, suffix: str) -> str:
     return f"{safe_name(stem, _NAME_BYTES) or 'model'}{suffix.lower()}"
 
 
-def _ask_source(recipe: Download, fetcher: Fetcher, hosts: Hosts) -> Offer:
+def _ask_source(recipe: Download, fetcher: Fetcher, hosts: Hosts, resolve: Resolve) -> Offer:
     text = recipe.source.strip()
     if _REPOSITORY.fullmatch(text):
         return _hugging_face(text, recipe.revision, recipe.file, fetcher, httpx.URL(hosts.hugging_face))
-    url = checked_url(text)
+    if not _OF_THE_WEB.match(text) and (resolved := resolve(text)):
+        return _of_add_on(resolved, recipe, hosts)
+    url = _named_by_somebody(text, hosts)
     hub, civitai = httpx.URL(hosts.hugging_face), httpx.URL(hosts.civitai)
     if url.netloc == hub.netloc and (found := _HUB_PATH.fullmatch(url.path)):
         revision = recipe.revision or found["revision"] or ""
         return _hugging_face(found["repository"], revision, recipe.file or found["file"] or "", fetcher, hub)
     if url.netloc == civitai.netloc and (version := _civitai_version(url, fetcher, civitai)):
         return _civitai(version, recipe.file, fetcher, civitai)
+    if url.netloc not in (hub.netloc, civitai.netloc) and (resolved := resolve(text)):
+        return _of_add_on(resolved, recipe, hosts)
     return Offer(url=str(url), name=_last_part(url), page=str(url.copy_with(query=None, fragment=None)))
+
+
+def _of_add_on(resolved: Resolved, recipe: Download, hosts: Hosts) -> Offer:
+    """What an add-on says where a file is, which is asked as any other address is."""
+    by_name = {file.name: file for file in resolved.files}
+    if not recipe.file and len(by_name) > 1:
+        return Offer(page=resolved.source, choices=tuple(Listed(name, None) for name in list(by_name)[:_SHOWN_FILES]))
+    file = by_name.get(recipe.file or resolved.files[0].name)
+    if file is None:
+        names = ", ".join(list(by_name)[:20])
+        raise InvalidRequest(
+            f"{resolved.source} has no {recipe.file[:80]!r} there.", field="file", allowed=names, hint="Choose one of these."
+        )
+    url = _named_by_somebody(file.url, hosts)
+    facts = {"add_on": resolved.extension}
+    return Offer(url=str(url), name=file.name or _last_part(url), sha256=file.sha256, kind=file.kind, page=resolved.source, facts=facts)
 
 
 def _last_part(url: httpx.URL) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from webui.catalog.detect import Part
+from webui.catalog.header import Shape
 from webui.errors import InvalidRequest
 from webui.workshop.merging import what_is
 from webui.workshop.plan import Plan, planned
@@ -42,17 +43,21 @@ def original_name(inner: str, levels: int) -> str:
     return inner
 
 
-def _as_original(tensors: Sequence[Tensor]) -> dict[str, NewTensor]:
-    """Tensors by their original names and in the original shapes: attention by 1 x 1 convolutions."""
+def original_vae(tensors: Sequence[Tensor]) -> dict[str, tuple[Tensor, Shape]]:
+    """A VAE's tensors by their original names, and in the original shapes: attention by 1 x 1 convolutions."""
     levels = 1 + max((int(found[3]) for tensor in tensors if (found := _LEVEL.match(tensor.inner)) and found[2] == "up"), default=0)
-    renamed: dict[str, NewTensor] = {}
+    renamed: dict[str, tuple[Tensor, Shape]] = {}
     for tensor in tensors:
         name = original_name(tensor.inner, levels) if tensor.layout == "diffusers" else tensor.inner
         shape = tensor.info.shape
         if _ATTENTION.search(name) and len(shape) == 2:
             shape = (*shape, 1, 1)
-        renamed[name] = NewTensor.copied(tensor, name, shape)
+        renamed[name] = tensor, shape
     return renamed
+
+
+def _as_original(tensors: Sequence[Tensor]) -> dict[str, NewTensor]:
+    return {name: NewTensor.copied(tensor, name, shape) for name, (tensor, shape) in original_vae(tensors).items()}
 
 
 def check_bake(checkpoint: Weights, vae: Weights) -> None:

@@ -16,10 +16,11 @@ from typing import BinaryIO
 import numpy as np
 
 from webui.catalog.detect import ModelKind, identify
-from webui.catalog.header import Shape, TensorInfo, open_model, read_safetensors, sniff
+from webui.catalog.header import Header, Shape, TensorInfo, open_model, read_gguf, read_safetensors, sniff
 from webui.catalog.pipelines import identify_folder
 from webui.errors import CheckpointUnusable, InvalidRequest
 from webui.workshop.numbers import FLOATS, PIECE
+from webui.workshop.packed import block_of, is_packed, unpacked
 
 WHOLE = ""
 """Name of the one file of a model that is no folder."""
@@ -49,10 +50,23 @@ class Tensor:
     @property
     def is_float(self) -> bool:
         """Whether it can be computed with."""
-        return self.info.dtype in FLOATS
+        return self.info.dtype in FLOATS or self.is_packed
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether its numbers share scales, as those of GGUF files do: they can be read, but not written as they are."""
+        return self.info.dtype not in FLOATS and is_packed(self.info.dtype)
 
     def pieces(self) -> Iterator[np.ndarray]:
-        """Its numbers in the file's type, one-dimensional, a piece at a time. Raises CheckpointUnusable when the file is cut off."""
+        """Its numbers in the file's type (fp32 where they are packed), one-dimensional, a piece at a time.
+
+        Raises CheckpointUnusable when the file is cut off.
+        """
+        if self.is_packed:
+            block, size = block_of(self.info.dtype)
+            for data in self.raw(PIECE // block * size):
+                yield unpacked(data, self.info.dtype)
+            return
         dtype = FLOATS[self.info.dtype]
         for data in self.raw(PIECE * dtype.itemsize):
             yield np.frombuffer(data, dtype)
@@ -95,6 +109,11 @@ class Weights:
             for tensor in tensors.values():
                 yield file, tensor
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether it is a GGUF file."""
+        return any(tensor.is_packed for _, tensor in self.tensors())
+
     def of_part(self, part: str) -> list[Tensor]:
         """The tensors of one part."""
         return [tensor for _, tensor in self.tensors() if tensor.part == part]
@@ -103,22 +122,33 @@ class Weights:
 def open_weights(path: Path, name: str, lies_at: Path | None = None) -> Weights:
     """A model's tensors, from its header(s). lies_at: the safetensors file that was made of `path`, if it is an old pickle.
 
-    Raises CheckpointUnusable for damaged files, InvalidRequest for forms whose numbers can't be computed with (GGUF).
+    Raises CheckpointUnusable for damaged files, InvalidRequest for forms whose numbers can't be read.
     """
     return _open_folder(path, name) if path.is_dir() else _open_file(path, name, lies_at or path)
 
 
 def _open_file(path: Path, name: str, lies_at: Path) -> Weights:
-    found = sniff(lies_at)
-    if found != "safetensors":
+    read = _READERS.get(sniff(lies_at))
+    if read is None:
+        raise InvalidRequest(f"{name} is no safetensors or GGUF file.", hint="Take the safetensors of the same model.")
+    header = read(lies_at)
+    unknown = sorted({info.dtype for info in header.tensors.values() if header.format == "gguf" and not _can_be_read(info.dtype)})
+    if unknown:
         raise InvalidRequest(
-            f"{name} is a {found} file, whose numbers are packed and can't be computed with.",
-            hint="Take the safetensors of the same model.",
+            f"{name} holds numbers of the type {', '.join(unknown)}, which Easel can't read.", hint="Get a Q8_0, Q5_K or Q4_K file of it."
         )
-    header = read_safetensors(lies_at)
     kind = identify(header)
     tensors = {key: _placed(Tensor(key, lies_at, info), key, kind) for key, info in header.tensors.items()}
     return Weights(name, path, kind, {WHOLE: tensors}, {WHOLE: header.metadata})
+
+
+_WHOLE_NUMBERS = ("I8", "I16", "I32", "I64")
+
+_READERS: Mapping[str, Callable[[Path], Header]] = {"safetensors": read_safetensors, "gguf": read_gguf}
+
+
+def _can_be_read(dtype: str) -> bool:
+    return dtype in FLOATS or dtype in _WHOLE_NUMBERS or is_packed(dtype)
 
 
 def _open_folder(path: Path, name: str) -> Weights:

@@ -35,12 +35,14 @@ from webui.workshop.child import Job, check
 from webui.workshop.download import Fetched, Told, Transfer, aim, require_free
 from webui.workshop.fetching import Fetcher
 from webui.workshop.folder_download import FolderTransfer
+from webui.workshop.model_sources import ModelSources
 from webui.workshop.order_book import Order, OrderBook
+from webui.workshop.packed import WRITTEN
 from webui.workshop.plan import remove
 from webui.workshop.process import Cancelled, ChildProcess, WorkFailed, parts_of
 from webui.workshop.progress import Gauge
 from webui.workshop.provenance import in_words
-from webui.workshop.recipes import AnyRecipe, BakeVae, Convert, Download, ExtractVae, Merge, parse_recipe
+from webui.workshop.recipes import ONE_FILE, AnyRecipe, BakeVae, Convert, Download, ExtractVae, Merge, parse_recipe
 from webui.workshop.repository_folder import INDEX
 from webui.workshop.sources import FOLDER_OF, Hosts, Offer, check_source, look_up
 from webui.workshop.training import DRAWING, TrainingProcess, check_checkpoint, default_name, run_view, sample_file
@@ -105,6 +107,7 @@ class Workshop:
         self._studio = studio
         self._hosts = hosts or Hosts(settings.hugging_face_url, settings.civitai_url)
         self._read_seconds = read_seconds
+        self.sources = ModelSources(studio.extensions, lambda: studio.add_ons.model_sources(), tuple(FOLDER_OF))
         self._book = OrderBook(studio.database)
         self._closing = threading.Event()
         self._lock = threading.Lock()
@@ -145,7 +148,7 @@ class Workshop:
         recipe = parse_recipe(fields)
         match recipe:
             case Download():
-                check_source(recipe)
+                check_source(recipe, self._hosts, self.sources.resolve)
             case Train():
                 self._check_training(recipe)
             case _:
@@ -215,13 +218,16 @@ class Workshop:
             "ended_at": None if order.ended is None else time_of(order.ended).isoformat(),
         }
 
+    def _fetcher(self) -> Fetcher:
+        return Fetcher(self.tokens.of, read_seconds=self._read_seconds, chosen=self._hosts.names)
+
     def look_up(self, fields: Mapping[str, Any]) -> Offer:
         """What a download would fetch, asked of its source now. Raises InvalidRequest, DownloadFailed, CheckpointUnusable."""
         recipe = parse_recipe({**fields, "kind": "download"})
         assert isinstance(recipe, Download)
-        fetcher = Fetcher(self.tokens.of, read_seconds=self._read_seconds)
+        fetcher = self._fetcher()
         try:
-            return look_up(recipe, fetcher, self._hosts)
+            return look_up(recipe, fetcher, self._hosts, self.sources.resolve)
         finally:
             fetcher.close()
 
@@ -315,10 +321,10 @@ class Workshop:
             place=lambda done: move(lambda: gauge.reach(done)),
             keep=lambda state: self._book.note_state(order.id, state),
         )
-        fetcher = Fetcher(self.tokens.of, read_seconds=self._read_seconds)
+        fetcher = self._fetcher()
         try:
             told.stage("Asking the source", 0, 0)
-            offer = look_up(recipe, fetcher, self._hosts)
+            offer = look_up(recipe, fetcher, self._hosts, self.sources.resolve)
             aimed = self._aimed(order, offer)
             begun = order.state if order.state.get("url") == aimed.url else {}
             told.keep({**begun, **aimed.as_state()})
@@ -524,7 +530,7 @@ class Workshop:
         first = next(iter(sources.values()))
         kind = "vae" if isinstance(recipe, ExtractVae) else first.role
         folder = self.models_folder / FOLDER_OF.get(kind, "checkpoints")
-        suffix = "" if first.is_folder and not isinstance(recipe, ExtractVae) else ".safetensors"
+        suffix = "" if first.is_folder and _keeps_form(recipe) else ".gguf" if _packs(recipe) else ".safetensors"
         wanted = getattr(recipe, "name", "")
         stem = safe_name(wanted or _usual_name(recipe, sources), _NAME_BYTES) or "model"
         target = folder / f"{stem}{suffix}"
@@ -572,13 +578,24 @@ def _numbered(target: Path, suffix: str = ".safetensors") -> Path:
     return target
 
 
+def _keeps_form(recipe: AnyRecipe) -> bool:
+    """Whether what is made of a folder is a folder again."""
+    return not (isinstance(recipe, ExtractVae) or (isinstance(recipe, Convert) and recipe.form == ONE_FILE))
+
+
+def _packs(recipe: AnyRecipe) -> bool:
+    """Whether a GGUF file is made."""
+    return isinstance(recipe, Convert) and recipe.precision in WRITTEN
+
+
 def _usual_name(recipe: AnyRecipe, sources: Mapping[str, ModelFile]) -> str:
     first = next(iter(sources.values())).name
     match recipe:
         case Merge():
             return f"{first}-{sources['second'].name}-{recipe.share:g}"
         case Convert():
-            return f"{first}-{recipe.precision}" if recipe.precision != "as it is" else f"{first}-pruned"
+            same = "pruned" if _keeps_form(recipe) else "single"
+            return f"{first}-{same if recipe.precision == 'as it is' else recipe.precision}"
         case BakeVae():
             return f"{first}-{sources['vae'].name}"
         case _:

@@ -17,28 +17,32 @@ from webui.engine.adapters.ip_adapter import PictureInPrompt, looking_at
 from webui.engine.adapters.picture_prompts import LoadBeside, PicturePrompts
 from webui.engine.context import DenoiseContext
 from webui.engine.families.base import Family
+from webui.engine.hooks import EngineHooks
+from webui.engine.memory.exhaustion import is_out_of_memory
 from webui.engine.precision import HALF, in_float32
 from webui.errors import AdapterUnusable
+from webui.extensions.named import preprocess_by
 from webui.generation.control import BALANCED, CONTROL_FIRST, CONTROLNET, IP_ADAPTER, ControlUnit
 from webui.generation.job import ControlUse, JobSpec
+from webui.generation.offered import add_on_of
 from webui.pictures.boxes import Box
 from webui.pictures.decoding import read_stored
-from webui.pictures.preprocessors import control_picture
+from webui.pictures.preprocessors import Preprocess, control_picture
 
 
 @dataclass(frozen=True)
 class FittedControl:
-    """One ControlNet. picture: upright RGB, of the size that it came in."""
+    """One ControlNet. picture: upright RGB, of the size that it came in. preprocess: what it sees of that."""
 
     unit: ControlUnit
     model: Any
     picture: Image.Image = field(repr=False)
+    preprocess: Preprocess
 
     def at(self, width: int, height: int) -> torch.Tensor:
         """What the model sees: (1, 3, height, width) in 0..1."""
         unit = self.unit
-        preprocess = unit.processor.with_thresholds(unit.threshold_a, unit.threshold_b)
-        seen = np.array(control_picture(self.picture, width, height, unit.resize_mode, preprocess, unit.processor_res))
+        seen = np.array(control_picture(self.picture, width, height, unit.resize_mode, self.preprocess, unit.processor_res))
         return torch.from_numpy(seen).permute(2, 0, 1)[None].float() / 255
 
 
@@ -114,7 +118,14 @@ class _Wanted:
         return f"controls[{self.number}].model"
 
 
-def fit_controls(job: JobSpec, family: Family, beside: LoadBeside, prompts: PicturePrompts) -> ControlSet:
+def _preprocess(unit: ControlUnit, hooks: EngineHooks) -> Preprocess:
+    """What a unit's preprocessor makes of pixels. Raises InvalidRequest, AddOnFailed for one of an add-on."""
+    if add_on_of(unit.preprocessor):
+        return preprocess_by(hooks.offered("preprocessors", unit.preprocessor), unit.threshold_a, unit.threshold_b, is_out_of_memory)
+    return unit.processor.with_thresholds(unit.threshold_a, unit.threshold_b)
+
+
+def fit_controls(job: JobSpec, family: Family, beside: LoadBeside, prompts: PicturePrompts, hooks: EngineHooks) -> ControlSet:
     """The job's controls that have a weight, each with its model and picture. Raises AdapterUnusable, InvalidRequest.
 
     beside: loads their models. prompts: makes and keeps what IP-Adapters make of pictures.
@@ -131,10 +142,12 @@ def fit_controls(job: JobSpec, family: Family, beside: LoadBeside, prompts: Pict
     )
     # Last, since whatever else was loaded beside the checkpoint is let go of.
     models = beside([("controlnet", Path(one.use.path)) for one in by_kind[CONTROLNET]])
-    return ControlSet(_fitted(by_kind[CONTROLNET], models, job, family), pictures)
+    return ControlSet(_fitted(by_kind[CONTROLNET], models, job, family, hooks), pictures)
 
 
-def _fitted(wanted: Sequence[_Wanted], models: Sequence[Any], job: JobSpec, family: Family) -> tuple[FittedControl, ...]:
+def _fitted(
+    wanted: Sequence[_Wanted], models: Sequence[Any], job: JobSpec, family: Family, hooks: EngineHooks
+) -> tuple[FittedControl, ...]:
     for one, model in zip(wanted, models, strict=True):
         try:
             require_fit(family.modules["denoiser"], model)
@@ -142,7 +155,7 @@ def _fitted(wanted: Sequence[_Wanted], models: Sequence[Any], job: JobSpec, fami
             error.field = one.field
             raise
     return tuple(
-        FittedControl(one.unit, model, read_stored(Path(job.image_paths[one.unit.image]), one.unit.image))
+        FittedControl(one.unit, model, read_stored(Path(job.image_paths[one.unit.image]), one.unit.image), _preprocess(one.unit, hooks))
         for one, model in zip(wanted, models, strict=True)
     )
 

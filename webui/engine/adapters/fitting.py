@@ -12,6 +12,7 @@ from webui.engine.adapters.lora import DENOISER, Loras, LoraSet
 from webui.engine.adapters.picture_prompts import LoadBeside, PicturePrompts
 from webui.engine.context import DenoiseContext
 from webui.engine.families.base import Family
+from webui.engine.hooks import EngineHooks, NoHooks
 from webui.errors import AdapterUnusable, InvalidRequest, LoraDoesNotFit
 from webui.generation.job import JobSpec, LoraUse
 from webui.planning.peaks import DECODE, DENOISE, ENCODE
@@ -54,7 +55,9 @@ class Adapters:
 class AdapterShelf:
     """Reads adapters and fits them to checkpoints; what was read and computed is kept for the next job."""
 
-    def __init__(self) -> None:
+    def __init__(self, hooks: EngineHooks | None = None) -> None:
+        """hooks: knows the preprocessors of add-ons."""
+        self._hooks = hooks or NoHooks()
         self._loras = Loras()
         self._embeddings = Embeddings()
         self._pictures = PicturePrompts()
@@ -81,5 +84,5 @@ class AdapterShelf:
         return Adapters(
             self._loras.fit(job.loras, family.modules if job.loras else {}, family.content, note),
             self._embeddings.fit(job.embeddings, family.text_encoders, note),
-            fit_controls(job, family, beside, self._pictures),
+            fit_controls(job, family, beside, self._pictures, self._hooks),
         )

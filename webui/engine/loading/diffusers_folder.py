@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from webui.catalog.diffusers_folder import COPY_AGAIN, read_json
+from webui.catalog.diffusers_folder import COPY_AGAIN, VOLATILE, read_json
 from webui.engine.device import Device
 from webui.engine.families.base import Family
 from webui.engine.families.flux import Flux
@@ -125,9 +125,6 @@ class Folder:
         """Take the VAE."""
         self.take("vae", "vae", "vae", lambda file: diffusers_vae_layout(file.shapes))
 
-
-VOLATILE = {"_class_name", "_diffusers_version", "_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
-"""What configs say that doesn't change how a module is built."""
 
 Make = Callable[[str, str, Mapping[ComponentKind, Any], Device], Family]
 """(name, content, modules, device) -> the family."""

@@ -39,9 +39,9 @@ def _compiled(table: Sequence[Rename]) -> list[tuple[re.Pattern[str], str]]:
 
 def _renamed(name: str, table: Sequence[tuple[re.Pattern[str], str]]) -> str | None:
     for pattern, becomes in table:
-        match = pattern.match(name)
-        if match:
-            return match.expand(becomes) + name[match.end() :]
+        if pattern.match(name):
+            # Not match.expand, which reads what it becomes anew each time.
+            return pattern.sub(becomes, name, count=1)
     return None
 
 

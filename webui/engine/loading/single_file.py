@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from webui.catalog.detect import V_SPREAD, ModelKind, identify
+from webui.catalog.diffusers_folder import FILES_KEY, TOKENIZER_FILES
 from webui.catalog.header import Header, TensorInfo
 from webui.engine.device import Device
 from webui.engine.families.base import Family
@@ -36,16 +37,10 @@ from webui.engine.loading.layouts import (
 )
 from webui.engine.loading.loose_parts import LoosePart
 from webui.engine.loading.tensors import Layout, Shape, TensorSource, shapes_of
-from webui.engine.loading.tokenizers import OPEN_CLIP_PAD, OPENAI_PAD, TOKENIZER_FILES, clip_tokenizer, t5_tokenizer, tokenizer_of
+from webui.engine.loading.tokenizers import OPEN_CLIP_PAD, OPENAI_PAD, clip_tokenizer, t5_tokenizer, tokenizer_of
 from webui.engine.schedules import flow_sigmas, model_sigmas
 from webui.engine.text_encoders import ClipText, T5Text
 from webui.errors import CheckpointUnusable
-
-FILES_KEY = "easel.files"
-"""Metadata of a safetensors file: the small files of the diffusers folder it was made from, {"unet/config.json": {...}, ...} as JSON.
-
-They say what shapes don't, and win over what shapes say.
-"""
 
 SD_BETAS = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "num_train_timesteps": 1000}
 """Of all Stable Diffusion models before SD3."""

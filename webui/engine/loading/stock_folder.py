@@ -62,7 +62,7 @@ class StockSource:
     def load(self, device: Device) -> StockPipeline:
         """The pipeline in main memory, in the numbers that the device computes with. Raises CheckpointUnusable."""
         with _told_in_words(self.path):
-            return StockPipeline(self, _from_folder(self.path, self.pipeline, device.dtype))
+            return StockPipeline(self, pipeline_from_folder(self.path, self.pipeline, device.dtype))
 
 
 def open_stock_folder(path: Path) -> StockSource:
@@ -105,7 +105,8 @@ class StockPipeline:
         )
 
 
-def _from_folder(path: Path, pipeline: str, dtype: torch.dtype) -> Any:
+def pipeline_from_folder(path: Path, pipeline: str, dtype: torch.dtype) -> Any:
+    """The pipeline of that class, its modules in main memory and in eval mode. Whatever diffusers raises comes as it is."""
     import diffusers
 
     kind = getattr(diffusers, pipeline)

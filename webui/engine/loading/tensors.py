@@ -112,6 +112,10 @@ class RenamedTensors(Mapping[str, torch.Tensor]):
         tensor = self._file.tensor(origin.name)
         return origin.read(tensor) if origin.read else tensor
 
+    def __contains__(self, name: object) -> bool:
+        # Not by trying, as a mapping would by itself: that looks the tensor up.
+        return name in self._layout
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._layout)
 

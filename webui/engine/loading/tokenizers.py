@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import tempfile
@@ -32,15 +33,17 @@ def _data(folder: str) -> Path:
     return path
 
 
+@functools.cache
 def clip_tokenizer(pad: str) -> Any:
-    """CLIP's tokenizer, the same for all checkpoints but for its padding token."""
+    """CLIP's tokenizer, the same for all checkpoints but for its padding token; read once, since reading it takes a fifth of a second."""
     from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
     return CLIPTokenizer.from_pretrained(_data(_CLIP), local_files_only=True, pad_token=pad, model_max_length=CLIP_LENGTH)
 
 
+@functools.cache
 def t5_tokenizer() -> Any:
-    """T5's tokenizer."""
+    """T5's tokenizer, read once."""
     from transformers.models.t5.tokenization_t5 import T5Tokenizer
 
     return T5Tokenizer.from_pretrained(_data(_T5), local_files_only=True)
@@ -59,10 +62,6 @@ def tokenizer_from(folder: Path, kind: str, shown: str) -> Any:
         raise CheckpointUnusable(
             f"The tokenizer of {shown} cannot be read ({detail}).", hint="Copy or download the whole checkpoint again."
         ) from error
-
-
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "special_tokens_map.json")
-"""What a tokenizer folder may hold."""
 
 
 def tokenizer_of(files: Mapping[str, Any], shown: str) -> Any:

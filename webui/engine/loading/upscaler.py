@@ -1,4 +1,4 @@
-"""Upscalers and other models from picture to picture: any file that spandrel knows -> the model, ready to be asked.
+"""Upscalers and other models from picture to picture: any file that spandrel knows, and diffusers folders of those that draw -> the model.
 
 The numbers are read by Easel's own readers (safetensors mapped, old pickles converted by a child that runs nothing in them); spandrel
 gets a table of tensors, never a file. Architectures: github.com/chaiNNer-org/spandrel, and its extra ones.
@@ -6,9 +6,7 @@ gets a table of tensors, never a file. Architectures: github.com/chaiNNer-org/sp
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,18 +19,13 @@ from torch.utils._pytree import tree_leaves
 from webui.engine.loading.adapter_file import told_of_adapter
 from webui.engine.loading.checkpoint import open_file
 from webui.engine.loading.component import fingerprint_of
+from webui.engine.loading.diffusion_upscaler import DiffusionUpscaler, DiffusionUpscalerSource, StepDone, open_diffusion_upscaler
+from webui.engine.loading.spandrel_file import described, require_sane_names, told_in_words
 from webui.engine.loading.tensors import TensorSource
 from webui.errors import AdapterUnusable
 
 PICK_ANOTHER = "Pick another upscaler."
 
-_TABLES = ("params_ema.", "params-ema.", "params.", "model_state_dict.", "state_dict.", "model.", "net.")
-"""What training programs call the table of weights, the averaged ones first; names in it have this before them here."""
-
-_MOST_IN_A_ROW = 1024
-"""Layers of one kind, one after the other; a larger number in a name is no number of a layer."""
-
-_NUMBER = re.compile(r"\.(\d+)\.")
 _COLOURS = 3
 _PROBE = 64
 """Side in pixels of the picture by which a model's need of memory is found out."""
@@ -43,7 +36,7 @@ _TENSORS_AT_A_TIME = 4
 
 @dataclass(frozen=True, eq=False)
 class UpscalerModel:
-    """A model at work. descriptor: spandrel's; its module is in eval mode, in fp32, in main memory."""
+    """A model at work. descriptor: spandrel's, or a DiffusionUpscaler; its module is in eval mode, in fp32, in main memory."""
 
     name: str
     descriptor: Any = field(repr=False)
@@ -69,6 +62,22 @@ class UpscalerModel:
         return str(self.descriptor.tiling.name)
 
     @property
+    def steps(self) -> int:
+        """In how many it makes a tile: 1, or as many as one that draws takes."""
+        return self.descriptor.steps if isinstance(self.descriptor, DiffusionUpscaler) else 1
+
+    @property
+    def largest_tile(self) -> int:
+        """Side in pixels of the largest that it does well with, 0 for any."""
+        return self.descriptor.largest_tile if isinstance(self.descriptor, DiffusionUpscaler) else 0
+
+    def asked(self, picture: torch.Tensor, step_done: StepDone) -> torch.Tensor:
+        """What it makes of (1, channels, height, width) in 0..1. step_done: called between steps; may raise to end it."""
+        if isinstance(self.descriptor, DiffusionUpscaler):
+            return self.descriptor(picture, step_done)
+        return self.descriptor(picture)
+
+    @property
     def tensors(self) -> Mapping[str, torch.Tensor]:
         """Its weights and buffers by name."""
         module = self.descriptor.model
@@ -80,8 +89,8 @@ class UpscalerModel:
         side = max(_PROBE, int(self.descriptor.size_requirements.minimum))
         side = -(-side // self.multiple) * self.multiple
         grey = torch.full((1, self.colours, side, side), 0.5, dtype=self.descriptor.dtype, device=self.descriptor.device)
-        with _LargestTensor() as seen:
-            self.descriptor(grey)
+        with _LargestTensor() as seen, torch.inference_mode():
+            (self.descriptor.probe if isinstance(self.descriptor, DiffusionUpscaler) else self.descriptor)(grey)
         return max(1, _TENSORS_AT_A_TIME * seen.nbytes // side**2)
 
 
@@ -113,39 +122,58 @@ class UpscalerSource:
 
     def load(self) -> UpscalerModel:
         """The model in main memory, in fp32. Raises AdapterUnusable."""
-        with told_of_adapter(self.path), _told_in_words(self.path):
+        with told_of_adapter(self.path), told_in_words(self.path):
             descriptor = _described(self.path, {name: self.file.tensor(name) for name in self.file.shapes})
             descriptor.eval()
             descriptor.model.requires_grad_(False)
         return UpscalerModel(self.path.stem, descriptor)
 
 
-def open_upscaler(path: Path, cache: Path | None = None) -> UpscalerSource:
+@dataclass(frozen=True)
+class DrawingUpscalerSource:
+    """The folder of an upscaler that draws, not loaded yet."""
+
+    source: DiffusionUpscalerSource
+
+    @property
+    def content(self) -> str:
+        """Changes when a file in the folder does."""
+        return self.source.content
+
+    @property
+    def shown(self) -> str:
+        """What to call it in a list."""
+        return self.source.shown
+
+    def load(self) -> UpscalerModel:
+        """The model in main memory, in fp32. Raises AdapterUnusable."""
+        path = self.source.path
+        with told_of_adapter(path), told_in_words(path):
+            return UpscalerModel(path.name, self.source.load())
+
+
+def open_upscaler(path: Path, cache: Path | None = None) -> UpscalerSource | DrawingUpscalerSource:
     """Look at an upscaler: its header only, but for old pickles, which are converted first. Raises AdapterUnusable.
 
     cache: folder to keep converted pickles in.
     """
+    if path.is_dir():
+        with told_of_adapter(path):
+            return DrawingUpscalerSource(open_diffusion_upscaler(path))
     with told_of_adapter(path):
         file = open_file(path, cache)
         content = f"upscaler|{fingerprint_of(*file.paths)}"
-    if any(int(number) > _MOST_IN_A_ROW for name in file.shapes for number in _NUMBER.findall(f".{name}.")):
-        raise AdapterUnusable(f"{path.name} is not an upscaler that Easel knows.", hint=PICK_ANOTHER)
+    require_sane_names(path, file.shapes, "an upscaler", PICK_ANOTHER)
     return UpscalerSource(path, content, file)
 
 
 def _described(path: Path, tensors: Mapping[str, torch.Tensor]) -> Any:
     import spandrel
-    from spandrel_extra_arches import EXTRA_REGISTRY
 
-    registry = spandrel.MAIN_REGISTRY.copy()
-    registry.add(*EXTRA_REGISTRY)
-    for table in _tables(tensors):
-        try:
-            descriptor = registry.load(table)
-        except spandrel.UnsupportedModelError:
-            continue
-        return _fitting(path, descriptor, spandrel.ImageModelDescriptor)
-    raise AdapterUnusable(f"{path.name} is not an upscaler that Easel knows.", hint=PICK_ANOTHER)
+    descriptor = described(tensors)
+    if descriptor is None:
+        raise AdapterUnusable(f"{path.name} is not an upscaler that Easel knows.", hint=PICK_ANOTHER)
+    return _fitting(path, descriptor, spandrel.ImageModelDescriptor)
 
 
 def _fitting(path: Path, descriptor: Any, wanted: type) -> Any:
@@ -153,29 +181,9 @@ def _fitting(path: Path, descriptor: Any, wanted: type) -> Any:
     if not isinstance(descriptor, wanted):
         raise AdapterUnusable(f"{path.name} ({name}) fills in what a mask covers; it enlarges nothing.", hint=PICK_ANOTHER)
     if descriptor.purpose == "FaceSR":
-        raise AdapterUnusable(f"{path.name} ({name}) knows faces alone; it can't enlarge a picture.", hint=PICK_ANOTHER)
+        hint = "Use it in a step that restores faces, or pick another upscaler."
+        raise AdapterUnusable(f"{path.name} ({name}) knows faces alone; it can't enlarge a picture.", hint=hint)
     if descriptor.input_channels not in (1, _COLOURS, _COLOURS + 1) or descriptor.output_channels not in (1, _COLOURS, _COLOURS + 1):
         channels = f"{descriptor.input_channels} to {descriptor.output_channels}"
         raise AdapterUnusable(f"{path.name} ({name}) works on other channels than colours ({channels}).", hint=PICK_ANOTHER)
     return descriptor
-
-
-def _tables(tensors: Mapping[str, torch.Tensor]) -> Iterator[dict[str, torch.Tensor]]:
-    """What may be the weights: all there is, or one of the tables in it."""
-    yield dict(tensors)
-    for table in _TABLES:
-        inner = {name.removeprefix(table): tensor for name, tensor in tensors.items() if name.startswith(table)}
-        if inner:
-            yield inner
-
-
-@contextmanager
-def _told_in_words(path: Path) -> Iterator[None]:
-    """What spandrel and its architectures raise about weights that don't fit, as AdapterUnusable; no memory stays what it is."""
-    try:
-        yield
-    except (AdapterUnusable, MemoryError, torch.OutOfMemoryError):
-        raise
-    except (RuntimeError, ValueError, TypeError, AssertionError, KeyError, IndexError, AttributeError, ZeroDivisionError) as error:
-        detail = " ".join(str(error).split())[:200] or type(error).__name__
-        raise AdapterUnusable(f"{path.name} can't be loaded: {detail}", hint="Download it again, or pick another one.") from error

@@ -36,6 +36,8 @@ def _place(plan: Plan, kinds: tuple[str, ...], loaded: Loaded, device: Device, s
         loaded.place(tuple(loaded.parts))
     elif plan.residency == SEQUENTIAL or (plan.residency == PARTIAL and DENOISER in kinds):
         loaded.place(())
+        # Each step fetches them anew.
+        loaded.lock(kinds)
         for kind in kinds:
             stack.enter_context(streamed(loaded.parts[kind], partial(device.upload, kind=kind), plan.resident_bytes))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
@@ -103,4 +104,10 @@ def _settings_of(thing: Any) -> list[str]:
 def _tokenizer_digest(tokenizer: Any, family: Family) -> str:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     # One that can't be looked into is shared with nobody.
-    return family.content if backend is None else hashlib.sha256(backend.to_str().encode("utf-8", "replace")).hexdigest()
+    return family.content if backend is None else _digest_of_backend(backend)
+
+
+@functools.lru_cache(maxsize=8)
+def _digest_of_backend(backend: Any) -> str:
+    # Written out it has megabytes; the same object is the same tokenizer, since nobody here changes one.
+    return hashlib.sha256(backend.to_str().encode("utf-8", "replace")).hexdigest()

@@ -25,14 +25,15 @@ class Loaded:
     """A checkpoint at work. architecture: of its denoiser; equal ones need equally much memory.
     text_identity: of what makes conditioning of words; equal ones make the same.
 
-    place: puts the parts of these kinds on the device, and takes the others off it. held: bytes of memory that its weights
-    keep from being free now.
+    place: puts the parts of these kinds on the device, and takes the others off it. lock: has the parts of these kinds where the
+    device fetches them quickly, if there is room. held: bytes of memory that its weights keep from being free now.
     """
 
     family: Family
     architecture: str
     text_identity: str
     place: Callable[[Collection[str]], None] = field(default=_nowhere_else, repr=False)
+    lock: Callable[[Collection[str]], None] = field(default=_nowhere_else, repr=False)
     held: Callable[[], int] = field(default=lambda: 0, repr=False)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ from webui.engine.families.base import Family
 from webui.engine.loading.checkpoint import open_checkpoint
 from webui.engine.loading.component import CheckpointSource, ComponentKind, ComponentSource, stored_as
 from webui.engine.loading.controlnet import open_controlnet
+from webui.engine.loading.face_restorer import FaceRestorer, FaceRestorerSource, open_face_restorer
 from webui.engine.loading.ip_adapter import open_image_encoder, open_ip_adapter
 from webui.engine.loading.stock_folder import StockPipeline, StockSource, open_stock_folder
 from webui.engine.loading.subject import load_subject_model, open_subject_model
-from webui.engine.loading.upscaler import UpscalerModel, UpscalerSource, open_upscaler
+from webui.engine.loading.upscaler import DrawingUpscalerSource, UpscalerModel, UpscalerSource, open_upscaler
 from webui.engine.memory.cast_cache import CastCache, Numbers
 from webui.engine.memory.identity import Identities, text_identity
 from webui.engine.memory.loaded import DENOISER, VAE, Loaded
@@ -77,6 +79,10 @@ class Checkpoints(Protocol):
         """The network in the file at `path` that finds subjects, in main memory; what draws stays as it is. Raises AdapterUnusable."""
         ...
 
+    def get_face_restorer(self, path: Path, loading: Callable[[], None]) -> FaceRestorer:
+        """The face restorer in the file at `path`, likewise. Raises AdapterUnusable."""
+        ...
+
     def unload(self, path: Path | None = None) -> None:
         """Let go of all weights, or of those that only the checkpoint at `path` has. The next picture loads what it needs."""
         ...
@@ -92,6 +98,12 @@ class _Known:
 
     source: CheckpointSource
     loaded: Loaded | None = None
+
+
+def _loaded_whole(source: UpscalerSource | DrawingUpscalerSource | FaceRestorerSource) -> Weights:
+    """A model that wears no skeleton of ours, in main memory."""
+    model = source.load()
+    return Weights(source.content, source.shown, model.tensors, RAM, worn_by=model)
 
 
 class ModelManager:
@@ -117,8 +129,8 @@ class ModelManager:
         self._brought: dict[str, tuple[str, set[Path]]] = {}
         """Identity of weights -> kind of part, and the checkpoints that they were brought in for."""
         self._pipeline: Weights | None = None
-        self._upscaler: Weights | None = None
-        self._cut_out: Weights | None = None
+        self._of_steps: dict[str, Weights] = {}
+        """Kind of model -> the one that a step of a finishing chain has used last."""
 
     def get(self, path: Path, loading: Callable[[], None], vae: Path | None = None, storage: str = AS_COMPUTED) -> Loaded:
         """The checkpoint at `path`. If it is not the current one, or its files have changed, `loading` is called and it is put on.
@@ -135,12 +147,19 @@ class ModelManager:
         source = known.source
         skeletons = {kind: self._skeleton(source, kind) for kind in source.components}
         # All weights are there before the first one moves: whatever fails, fails before the switch.
-        weights = {kind: self._weights(path, source, kind, skeletons[kind]) for kind in source.components}
+        weights: dict[Any, Weights] = {}
+        reading: threading.Thread | None = None
+        # The denoiser's first, so that the disk is at work while the rest is looked for.
+        for kind in sorted(source.components, key=lambda kind: kind != DENOISER):
+            weights[kind] = self._weights(path, source, kind, skeletons[kind])
+            # The text encoder may not be asked at all; the VAE is the last one to be.
+            if kind in (DENOISER, VAE) and weights[kind].state == MAPPED:
+                at_home = weights[kind].at_home
+                reading = read_ahead([at_home[name] for name in in_order_of_use(at_home)], after=reading)
         modules: dict[Any, torch.nn.Module] = {kind: skeleton.module for kind, skeleton in skeletons.items()}
         family = known.loaded.family if known.loaded else source.assemble(modules, self._device)
         self._put_on({skeletons[kind]: weights[kind] for kind in skeletons})
         self._pipeline = None
-        self._read_ahead(weights)
         if known.loaded is None:
             encoders = [part.identity for kind, part in weights.items() if kind.startswith("text_encoder")]
             known.loaded = self._loaded(source, family, text_identity(family, source.family, encoders), skeletons)
@@ -226,26 +245,26 @@ class ModelManager:
     def get_upscaler(self, path: Path, loading: Callable[[], None]) -> UpscalerModel:
         """The upscaler in the file at `path`, kept while there is room; what draws stays as it is. Raises AdapterUnusable."""
         source = open_upscaler(path, self._cache)
-        if all(weights.identity != source.content for weights in self._store.kept):
-            loading()
-        self._upscaler = self._store.hold(source.content, lambda: self._load_upscaler(source))
-        self._note_brought(self._upscaler, "upscaler", path)
-        self._store.keep_within_budget(self._leased)
-        return self._upscaler.worn_by
+        return self._of_step("upscaler", path, source.content, loading, lambda: _loaded_whole(source))
 
-    def _load_upscaler(self, source: UpscalerSource) -> Weights:
-        model = source.load()
-        return Weights(source.content, source.shown, model.tensors, RAM, worn_by=model)
+    def get_face_restorer(self, path: Path, loading: Callable[[], None]) -> FaceRestorer:
+        """The face restorer in the file at `path`, kept while there is room; what draws stays as it is. Raises AdapterUnusable."""
+        source = open_face_restorer(path, self._cache)
+        return self._of_step("face_restorer", path, source.content, loading, lambda: _loaded_whole(source))
 
     def get_cut_out(self, path: Path, loading: Callable[[], None]) -> SubjectNetwork:
         """The network in the file at `path` that finds subjects, kept while there is room. Raises AdapterUnusable."""
         source = open_subject_model(path, self._cache)
-        if all(weights.identity != source.content_id for weights in self._store.kept):
+        return self._of_step(source.kind, path, source.content_id, loading, lambda: self._load_cut_out(source))
+
+    def _of_step(self, kind: str, path: Path, content: str, loading: Callable[[], None], load: Callable[[], Weights]) -> Any:
+        """What wears the weights of that content, which a step of a finishing chain asks for."""
+        if all(weights.identity != content for weights in self._store.kept):
             loading()
-        self._cut_out = self._store.hold(source.content_id, lambda: self._load_cut_out(source))
-        self._note_brought(self._cut_out, source.kind, path)
+        held = self._of_steps[kind] = self._store.hold(content, load)
+        self._note_brought(held, kind, path)
         self._store.keep_within_budget(self._leased)
-        return self._cut_out.worn_by
+        return held.worn_by
 
     def _load_cut_out(self, source: ComponentSource) -> Weights:
         network = load_subject_model(source)
@@ -254,7 +273,7 @@ class ModelManager:
     @property
     def _leased(self) -> list[Weights]:
         """What is at work."""
-        return [*self._worn.values(), *(weights for weights in (self._pipeline, self._upscaler, self._cut_out) if weights)]
+        return [*self._worn.values(), *([self._pipeline] if self._pipeline else []), *self._of_steps.values()]
 
     def unload(self, path: Path | None = None) -> None:
         """Let go of all weights, or of those that only the checkpoint at `path` has. The next picture loads what it needs."""
@@ -269,10 +288,7 @@ class ModelManager:
         self._beside = tuple(skeleton for skeleton in self._beside if skeleton in self._worn)
         if self._pipeline is not None and self._pipeline.identity in gone:
             self._pipeline = None
-        if self._upscaler is not None and self._upscaler.identity in gone:
-            self._upscaler = None
-        if self._cut_out is not None and self._cut_out.identity in gone:
-            self._cut_out = None
+        self._of_steps = {kind: weights for kind, weights in self._of_steps.items() if weights.identity not in gone}
         self._store.drop(gone)
         # They hold their files open.
         for known in [known for known in self._known if path in (None, known[0])]:
@@ -336,18 +352,13 @@ class ModelManager:
             skeleton.wear(weights.tensors, weights.storage)
             self._worn[skeleton] = weights
 
-    def _read_ahead(self, weights: Mapping[Any, Weights]) -> None:
-        # The text encoder may not be asked at all; the VAE is the last one to be.
-        wanted = [weights[kind] for kind in (DENOISER, VAE) if kind in weights]
-        mapped = [part.tensors for part in wanted if part.state == MAPPED]
-        read_ahead([tensors[name].data for tensors in mapped for name in in_order_of_use(tensors)])
-
     def _loaded(self, source: CheckpointSource, family: Family, text: str, skeletons: Mapping[Any, Skeleton]) -> Loaded:
         return Loaded(
             family,
             source.components[DENOISER].architecture,
             text,
             place=lambda kinds: self._place({str(kind): skeleton for kind, skeleton in skeletons.items()}, kinds),
+            lock=lambda kinds: self._lock([skeletons[kind] for kind in kinds]),
             held=self._held,
         )
 
@@ -356,6 +367,12 @@ class ModelManager:
         if self._device.copies:
             return sum(tensor.nbytes for skeleton, moved in self._on_device.items() if skeleton not in self._beside for tensor, _ in moved)
         return sum(weights.private_bytes for skeleton, weights in self._worn.items() if skeleton not in self._beside)
+
+    def _lock(self, skeletons: Collection[Skeleton]) -> None:
+        """Have the weights of these where the card fetches them quickly. Untested on hardware."""
+        if self._device.lock is not None:
+            for skeleton in skeletons:
+                self._store.pin(self._worn[skeleton], self._device.lock, self._leased)
 
     def _place(self, skeletons: Mapping[str, Skeleton], kinds: Collection[str]) -> None:
         """Only these kinds on the device. Untested on hardware."""
@@ -366,6 +383,11 @@ class ModelManager:
     def _take_up(self, skeleton: Skeleton, kind: str) -> None:
         if skeleton in self._on_device:
             return
+        weights = self._worn[skeleton]
+        if weights.fetched:
+            # They come and go; what goes up once doesn't earn a copy.
+            self._lock([skeleton])
+        weights.fetched += 1
         moved = self._on_device[skeleton] = []
         for tensor in (*skeleton.module.parameters(), *skeleton.module.buffers()):
             moved.append((tensor, tensor.data))

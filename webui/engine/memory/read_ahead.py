@@ -50,16 +50,21 @@ def ranges_of(tensors: Iterable[torch.Tensor]) -> list[tuple[int, int]]:
     return joined
 
 
-def read_ahead(tensors: Sequence[torch.Tensor]) -> threading.Thread | None:
-    """Begin to bring in mapped tensors in that order; returns the thread that does, None where the system has no such call (Linux has)."""
+def read_ahead(tensors: Sequence[torch.Tensor], after: threading.Thread | None = None) -> threading.Thread | None:
+    """Begin to bring in mapped tensors in that order; returns the thread that does, None where the system has no such call (Linux has).
+
+    after: one that has to be done with its own first.
+    """
     if sys.platform != "linux":
         return None
-    thread = threading.Thread(target=_bring_in, args=(tensors,), name="read ahead", daemon=True)
+    thread = threading.Thread(target=_bring_in, args=(tensors, after), name="read ahead", daemon=True)
     thread.start()
     return thread
 
 
-def _bring_in(tensors: Sequence[torch.Tensor]) -> None:
+def _bring_in(tensors: Sequence[torch.Tensor], after: threading.Thread | None) -> None:
+    if after is not None:
+        after.join()
     # Holding the tensors keeps them mapped while this goes on. What is there already costs next to nothing.
     libc = ctypes.CDLL(None, use_errno=True)
     way, room = _POPULATE_READ, host_memory().available

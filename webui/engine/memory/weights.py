@@ -23,11 +23,15 @@ from webui.engine.memory.skeleton import Slot, as_worn
 from webui.errors import CheckpointUnusable
 from webui.generation.weight_storage import AS_COMPUTED
 from webui.planning.machine import HostMemory, host_memory
+from webui.planning.pinning import may_lock
 
 log = logging.getLogger(__name__)
 
-MAPPED, RAM = "mapped", "RAM"
-"""Where weights are: in the system's file cache, or in memory of our own."""
+MAPPED, RAM, PINNED = "mapped", "RAM", "pinned"
+"""Where weights are: in the system's file cache, in memory of our own, or in memory of our own that is locked for a card to fetch from."""
+
+Lock = Callable[[torch.Tensor], torch.Tensor]
+"""A tensor -> a copy of it in locked memory. Raises RuntimeError where there is none."""
 
 MOST_MAPPED = 64
 """Parts that are mapped at a time; each holds a file open."""
@@ -39,9 +43,9 @@ _OTHERS_NEED = 4 * 1024**3
 class Weights:
     """The tensors of one part, ready to be put on.
 
-    identity: of their content. tensors: by name. state: MAPPED or RAM. file: the cast they are mapped from. valid: whether
+    identity: of their content. tensors: by name. state: MAPPED, RAM or PINNED. file: the cast they are mapped from. valid: whether
     the checkpoint's own file, if they are mapped from that, is still as it was. worn_by: what has them on for good, where no
-    skeleton does. storage: see webui.generation.weight_storage.
+    skeleton does. storage: see webui.generation.weight_storage. fetched: how often a card has had them.
     """
 
     identity: str
@@ -52,6 +56,29 @@ class Weights:
     valid: Callable[[], bool] = field(default=lambda: True, repr=False)
     worn_by: Any = field(default=None, repr=False)
     storage: str = AS_COMPUTED
+    fetched: int = 0
+
+    def __post_init__(self) -> None:
+        self.at_home = {name: tensor.data for name, tensor in self.tensors.items()} if self.state == MAPPED else {}
+        """Mapped tensors as they came, whatever stands in for them: a card's copies, locked ones, or the same in fp32."""
+
+    def pin(self, lock: Lock) -> None:
+        """Have mapped ones in locked memory from now on, all or none. Raises what `lock` raises.
+
+        Not while something else stands in for their numbers: a card's copies, or the same in fp32.
+        """
+        if self.state != MAPPED or any(tensor.data_ptr() != self.at_home[name].data_ptr() for name, tensor in self.tensors.items()):
+            return
+        locked = {name: lock(tensor.data) for name, tensor in self.tensors.items()}
+        for name, tensor in self.tensors.items():
+            tensor.data = locked[name]
+        self.state = PINNED
+
+    def unpin(self) -> None:
+        """Have them mapped again; the locked memory is free then. They must not be at work."""
+        for name, tensor in self.tensors.items():
+            tensor.data = self.at_home[name]
+        self.state = MAPPED
 
     @property
     def nbytes(self) -> int:
@@ -61,7 +88,7 @@ class Weights:
     @property
     def private_bytes(self) -> int:
         """How much memory of our own they take."""
-        return self.nbytes if self.state == RAM else 0
+        return 0 if self.state == MAPPED else self.nbytes
 
 
 def private_budget(machine: HostMemory, held: int) -> int:
@@ -88,6 +115,7 @@ class WeightStore:
         self._casts = casts
         self._machine = machine
         self._kept: OrderedDict[str, Weights] = OrderedDict()
+        self._locks = True
 
     def get(
         self, source: ComponentSource, slots: Mapping[str, Slot], unchanged: Callable[[], bool], leased: Collection[Weights] = ()
@@ -117,10 +145,33 @@ class WeightStore:
         """Let go of what is too much, least recently used first; never of what is leased."""
         budget = private_budget(self._machine(), self.private_bytes)
         for identity, weights in list(self._kept.items()):
-            too_much = self.private_bytes > budget and weights.state == RAM
-            too_many = len(self._kept) > MOST_MAPPED
-            if (too_much or too_many) and weights not in leased:
+            if weights in leased:
+                continue
+            too_much = self.private_bytes > budget
+            if too_much and weights.state == PINNED:
+                weights.unpin()
+            if (too_much and weights.state == RAM) or len(self._kept) > MOST_MAPPED:
                 del self._kept[identity]
+
+    def pin(self, weights: Weights, lock: Lock, leased: Collection[Weights] = ()) -> None:
+        """Have weights where a card fetches them quickly, if there is room. Locked ones that aren't leased make it, the oldest first."""
+        if not self._locks or weights.state != MAPPED:
+            return
+        idle = [other for other in self.kept if other.state == PINNED and other not in leased]
+        while not may_lock(weights.nbytes, self._locked_bytes, self._machine()):
+            if not idle:
+                return
+            idle.pop(0).unpin()
+        try:
+            weights.pin(lock)
+        except RuntimeError as problem:
+            # Such as a limit of the system's; that won't be another one in a minute.
+            self._locks = False
+            log.info("No memory is locked for the card: %s", problem)
+
+    @property
+    def _locked_bytes(self) -> int:
+        return sum(weights.nbytes for weights in self._kept.values() if weights.state == PINNED)
 
     def drop(self, identities: Collection[str]) -> None:
         """Let go of these."""
@@ -146,6 +197,10 @@ class WeightStore:
         leased: Collection[Weights],
     ) -> Weights:
         numbers, form = self._numbers(source.kind), FORMS.get(source.storage)
+        casts = None if form is None and self._as_in_file else self._casts
+        # There is a cast of what needed one only, and it was found complete when it was made.
+        if casts is not None and (cast := casts.find(identity, numbers, slots)):
+            return self._ready(identity, source, cast, slots, MAPPED, casts.path(identity, numbers))
         tensors = source.tensors() if form is None else Narrowed(source.tensors(), slots, form, numbers.dtype)
         require_all(source, slots, tensors)
 
@@ -165,12 +220,12 @@ class WeightStore:
         right = form is None and all(tensor.dtype == numbers.of(slots[name]) for name, tensor in as_they_are.items())
         if right or (form is None and self._as_in_file):
             return self._ready(identity, source, as_they_are, slots, MAPPED, valid=lambda: _holds(unchanged))
-        if self._casts is not None:
+        if casts is not None:
             used = [weights.file for weights in leased if weights.file is not None]
-            cast = self._casts.find(identity, numbers, slots) or self._casts.make(identity, numbers, slots, at_hand, used)
+            cast = casts.make(identity, numbers, slots, at_hand, used)
             self._let_go_of_removed_casts(leased)
             if cast is not None:
-                return self._ready(identity, source, cast, slots, MAPPED, self._casts.path(identity, numbers))
+                return self._ready(identity, source, cast, slots, MAPPED, casts.path(identity, numbers))
         copies = {name: _cast(at_hand(name), slot, numbers) for name, slot in slots.items()}
         return self._ready(identity, source, copies, slots, RAM)
 

@@ -12,6 +12,7 @@ import torch
 from webui.engine.device import Device
 from webui.engine.families.sd import UNetModel
 from webui.engine.loading.component import CheckpointSource, ComponentKind, realise
+from webui.engine.loading.face_restorer import FaceRestorer
 from webui.engine.loading.stock_folder import StockPipeline
 from webui.engine.loading.upscaler import UpscalerModel
 from webui.engine.memory.loaded import DENOISER, Loaded
@@ -100,6 +101,10 @@ class Bench:
         raise AssertionError("previews have no finishing chain")
 
     def get_cut_out(self, path: Path, loading: Callable[[], None]) -> SubjectNetwork:
+        """Previews have no finishing chain."""
+        raise AssertionError("previews have no finishing chain")
+
+    def get_face_restorer(self, path: Path, loading: Callable[[], None]) -> FaceRestorer:
         """Previews have no finishing chain."""
         raise AssertionError("previews have no finishing chain")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 PLACE = "{prompt}"
@@ -124,6 +124,15 @@ class StyleTable:
     def _missing(self, style: Style) -> tuple[str, ...]:
         prompt = () if {"prompt", _OLD_PROMPT} & {*self.columns} else ("prompt",)
         return (*prompt, *(("negative_prompt",) if style.negative_prompt else ()))
+
+    def ordered(self, names: Sequence[str]) -> StyleTable:
+        """The table with the rows of those styles in that order, in the places that they have together; all others stay where they are."""
+        place_of = {row.style.name: row.place for row in self.styles()}
+        wanted = [name for name in dict.fromkeys(names) if name in place_of]
+        rows = list(self.rows)
+        for place, name in zip(sorted(place_of[name] for name in wanted), wanted, strict=True):
+            rows[place] = self.rows[place_of[name]]
+        return replace(self, rows=tuple(rows))
 
     def without(self, name: str) -> StyleTable:
         """The table without the rows of that style."""

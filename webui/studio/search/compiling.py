@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from sqlalchemy import ColumnElement, not_
+from sqlalchemy import ColumnElement, and_, not_, true
 
 from webui.errors import InvalidRequest
 from webui.studio.search.clauses import ALL, SOME, Clause, Few, any_trait, as_check
 from webui.studio.search.fields import Place, clause_of
+from webui.studio.search.known import Known
 from webui.studio.search.terms import Term, read_terms
 from webui.studio.search.values import BadValue
+from webui.studio.search.wording import Every, Except, Wording
 from webui.studio.tables import image
 
 _HINT = "Write another value, or leave the term out."
@@ -19,9 +21,12 @@ _HINT = "Write another value, or leave the term out."
 
 @dataclass(frozen=True)
 class Question:
-    """All that a picture has to be. The parts are those of a Clause; few: the best of them. everything: nothing was asked for."""
+    """All that a picture has to be. The parts are those of a Clause; few: the best of them. everything: nothing was asked for.
 
-    words: str = ""
+    mine: whose it has to be.
+    """
+
+    words: Wording | None = None
     since: int | None = None
     before: int | None = None
     checks: tuple[ColumnElement[bool], ...] = ()
@@ -29,6 +34,12 @@ class Question:
     trash: bool = False
     nothing: bool = False
     everything: bool = False
+    mine: ColumnElement[bool] = field(default_factory=true)
+
+    @property
+    def conditions(self) -> tuple[ColumnElement[bool], ...]:
+        """All that holds for a picture's row beside words and bounds."""
+        return (self.mine, image.c.trashed.is_not(None) if self.trash else image.c.trashed.is_(None), *self.checks)
 
 
 @dataclass(frozen=True)
@@ -64,38 +75,42 @@ def read_search(text: str, place: Place) -> Reading:
             told.append(ReadTerm(term))
         except BadValue as problem:
             told.append(ReadTerm(term, str(problem)))
-    return Reading(tuple(told), _joined(clauses))
+    return Reading(tuple(told), _joined(clauses, place.known))
 
 
-def _joined(clauses: Sequence[tuple[Clause, bool]]) -> Question:
-    """All of these at once; those that are negated hold for none."""
+def _joined(clauses: Sequence[tuple[Clause, bool]], known: Known) -> Question:
+    """All of these at once, of whose pictures are known; those that are negated hold for none."""
+    mine = known.whose.are(image)
     asked = [clause for clause, negated in clauses if not negated]
     refused = [clause for clause, negated in clauses if negated and clause is not ALL and not clause.nothing]
     # Not to be in the trash is what every search asks for.
     refused = [clause for clause in refused if not clause.trash]
-    bounds = [clause for clause in asked if clause.words == "" and clause.check is None]
+    bounds = [clause for clause in asked if clause.words is None and clause.check is None]
     ways = [clause.few for clause in asked if clause.few is not None]
     if trash := any(clause.trash for clause in asked):
-        ways.append(Few(image.c.trashed.is_not(None), "image_trashed", SOME))
+        ways.append(Few(image.c.trashed.is_not(None), SOME))
+    ways = [replace(way, where=and_(mine, way.where)) for way in ways]
+    if known.whose.owner is not None and known.others():
+        ways.append(Few(mine, known.count("picture")))
     return Question(
         words=_words_of(asked, refused),
         since=max((clause.since for clause in bounds if clause.since is not None), default=None),
         before=min((clause.before for clause in bounds if clause.before is not None), default=None),
         checks=(
-            *(as_check(replace(clause, words="")) for clause in asked if clause.check is not None),
-            *(not_(as_check(clause)) for clause in refused if not clause.words or clause.check is not None),
+            *(as_check(replace(clause, words=None)) for clause in asked if clause.check is not None),
+            *(not_(as_check(clause)) for clause in refused if clause.words is None or clause.check is not None),
         ),
         few=min(ways, key=lambda way: way.about, default=None),
         trash=trash,
         nothing=any(clause.nothing for clause in asked),
         everything=all(clause is ALL for clause in asked) and not refused,
+        mine=mine,
     )
 
 
-def _words_of(asked: Sequence[Clause], refused: Sequence[Clause]) -> str:
-    """One question to the index, empty where nothing is asked of it."""
-    wanted = [f"({clause.words})" for clause in asked if clause.words]
-    unwanted = [f"({clause.words})" for clause in refused if clause.words and clause.check is None]
-    if not unwanted:
-        return " AND ".join(wanted)
-    return f"({' AND '.join(wanted) or any_trait()}) NOT ({' OR '.join(unwanted)})"
+def _words_of(asked: Sequence[Clause], refused: Sequence[Clause]) -> Wording | None:
+    """All of it as one question to the index, None where nothing is asked of it."""
+    wanted = tuple(clause.words for clause in asked if clause.words is not None)
+    unwanted = tuple(clause.words for clause in refused if clause.words is not None and clause.check is None)
+    together = wanted[0] if len(wanted) == 1 else Every(wanted) if wanted else None
+    return Except(together or any_trait(), unwanted) if unwanted else together

@@ -11,11 +11,14 @@ from typing import Protocol
 
 from sqlalchemy import exists, or_, select, true, union
 
-from webui.studio.search.clauses import ALL, MOST_TRAITS, NOTHING, SHAPES, SOME, Clause, Few, as_check, marked, pictures, quoted, trait
+from webui.studio.dialects.sqlite_search import letters_way
+from webui.studio.search.clauses import ALL, MOST_TRAITS, NOTHING, SHAPES, SOME, Clause, Few, as_check, marked, pictures, trait
 from webui.studio.search.known import OWN_TOOL, Known
 from webui.studio.search.terms import Term, Text
 from webui.studio.search.values import BadValue, read_id, read_numbers, read_period, read_ratio, read_seed, read_size
+from webui.studio.search.wording import ANYWHERE, Either, Said
 from webui.studio.tables import generation, image, image_tag, parent
+from webui.studio.whose import Whose
 
 LEAST_LETTERS = 2
 """Of the beginning of a word: half of all words begin with one of some letters."""
@@ -24,8 +27,8 @@ LEAST_LETTERS = 2
 class Looks(Protocol):
     """Finds pictures that look alike."""
 
-    def like(self, image_id: int) -> list[int] | None:
-        """The pictures that look like that one, itself among them; None where it isn't known what that looks like."""
+    def like(self, image_id: int, whose: Whose) -> list[int] | None:
+        """The pictures that look like that one of theirs, itself among them; None where it isn't known what that looks like."""
         ...
 
 
@@ -60,7 +63,7 @@ class Field:
 # --- words ---
 
 
-def _words(text: Text, _operator: str, _place: Place, columns: str = "{prompt note}") -> Clause:
+def _words(text: Text, _operator: str, place: Place, columns: tuple[str, ...] = ANYWHERE) -> Clause:
     words = text.text
     begins = words.endswith("*") and not text.quoted
     inside = begins and words.startswith("*")
@@ -68,12 +71,12 @@ def _words(text: Text, _operator: str, _place: Place, columns: str = "{prompt no
     if not any(map(_is_letter, words)):
         return ALL  # a comma, a bracket: nothing that the index knows
     if inside or any(map(_runs_on, words)):
-        return _within(words, columns)
+        return _within(words, columns, place)
     if not begins:
-        return Clause(words=f"{columns} : {quoted(words)}")
+        return Clause(words=Said(words, columns))
     if len(_last_word(words)) < LEAST_LETTERS:
         raise BadValue(f"Before * {LEAST_LETTERS} letters are needed: too many words begin with one.")
-    return Clause(words=f"{columns} : {quoted(words)} *")
+    return Clause(words=Said(words, columns, begins=True))
 
 
 def _is_letter(sign: str) -> bool:
@@ -94,16 +97,15 @@ def _runs_on(sign: str) -> bool:
     return sign > "\u0e00" and unicodedata.name(sign, "").startswith(_RUN_ON)
 
 
-def _within(words: str, columns: str) -> Clause:
+def _within(words: str, columns: tuple[str, ...], place: Place) -> Clause:
     """Pictures whose words have that anywhere."""
     texts = {
         "prompt": select(generation.c.prompt).where(generation.c.id == image.c.generation_id).scalar_subquery(),
         "negative_prompt": select(generation.c.negative_prompt).where(generation.c.id == image.c.generation_id).scalar_subquery(),
         "note": image.c.note,
     }
-    return Clause(
-        check=or_(*(text.icontains(words, autoescape=True) for name, text in texts.items() if name in columns.strip("{}").split()))
-    )
+    check = or_(*(text.icontains(words, autoescape=True) for name, text in texts.items() if name in columns))
+    return Clause(check=check, few=letters_way(place.known, words))
 
 
 # --- names, numbers ---
@@ -144,7 +146,7 @@ def _ratio(text: Text, compared: str, place: Place) -> Clause:
 
 
 def _seed(text: Text, _compared: str, _place: Place) -> Clause:
-    return marked(image.c.seed == read_seed(text.text), "image_seed", SOME)
+    return marked(image.c.seed == read_seed(text.text), SOME)
 
 
 # --- days ---
@@ -173,38 +175,40 @@ def _rated(text: Text, compared: str, place: Place) -> Clause:
     ratings = [rating for rating in range(1, 6) if rating in numbers]
     if not ratings:
         raise BadValue("Ratings are 1 to 5.")
-    return marked(image.c.rating.in_(ratings), "image_rating", place.known.count("rating", map(str, ratings)))
+    return marked(image.c.rating.in_(ratings), place.known.count("rating", map(str, ratings)))
 
 
 def _tagged(text: Text, compared: str, place: Place) -> Clause:
     names = place.known.named("tag", text.text, exactly=compared == "=")
     if not names:
         raise BadValue(f'No picture has a tag "{text.text[:60]}".')
-    with_tag = select(image_tag.c.image_id).where(image_tag.c.tag_id.in_(place.known.tags(names)))
-    check = exists().where(image_tag.c.image_id == image.c.id, image_tag.c.tag_id.in_(place.known.tags(names)))
-    return Clause(check=check, few=Few(image.c.id.in_(with_tag), "", place.known.count("tag", names)))
+    tagged_so = image_tag.c.tag_id.in_(place.known.tags(names))
+    few = Few(
+        image.c.id.in_(select(image_tag.c.image_id).where(tagged_so)), place.known.count("tag", names), image_tag.c.image_id, tagged_so
+    )
+    return Clause(check=exists().where(image_tag.c.image_id == image.c.id, tagged_so), few=few)
 
 
 def _favourite(place: Place) -> Clause:
-    return marked(image.c.favourite == true(), "image_favourite", place.known.count("favourite"))
+    return marked(image.c.favourite == true(), place.known.count("favourite"))
 
 
 def _has_rating(place: Place) -> Clause:
-    return marked(image.c.rating.is_not(None), "image_rating", place.known.count("rating", map(str, range(1, 6))))
+    return marked(image.c.rating.is_not(None), place.known.count("rating", map(str, range(1, 6))))
 
 
 def _has_note(_place: Place) -> Clause:
-    return marked(image.c.note != "", "image_note", SOME)
+    return marked(image.c.note != "", SOME)
 
 
 def _has_tag(place: Place) -> Clause:
     names = place.known.counts("tag")
     check = exists().where(image_tag.c.image_id == image.c.id)
-    return Clause(check=check, few=Few(image.c.id.in_(select(image_tag.c.image_id)), "", sum(names.values())))
+    return Clause(check=check, few=Few(image.c.id.in_(select(image_tag.c.image_id)), sum(names.values())))
 
 
 def _has_mask(_place: Place) -> Clause:
-    return trait("kind", ["inpaint"])
+    return trait("with", ["mask"])
 
 
 def _has_lora(_place: Place) -> Clause:
@@ -243,18 +247,18 @@ def _told(text: Text, _compared: str, place: Place, states: dict[str, Callable[[
 
 def _made_from(text: Text, _compared: str, place: Place) -> Clause:
     number = read_id(text.text)
-    by_content = select(image.c.sha256).where(image.c.id == number).scalar_subquery()
+    by_content = select(image.c.sha256).where(image.c.id == number, place.known.whose.are(image)).scalar_subquery()
     made = union(
         select(parent.c.generation_id).where(parent.c.image_id == number),
         select(parent.c.generation_id).where(parent.c.sha256 == by_content),
     )
     where = image.c.generation_id.in_(made)
-    return Clause(check=where, few=Few(where, "image_generation", 1))
+    return Clause(check=where, few=Few(where, 1))
 
 
 def _alike(text: Text, _compared: str, place: Place) -> Clause:
     number = read_id(text.text)
-    alike = place.looks.like(number)
+    alike = place.looks.like(number, place.known.whose)
     if alike is None:
         raise BadValue("It isn't known what that picture looks like. It may be gone; choose another one.")
     return pictures(alike)
@@ -293,9 +297,9 @@ FIELDS: dict[str, Field] = {
         Field("has", "Something it has", "note", partial(_told, states=_HAS, name="has"), tuple(_HAS)),
         Field("from", "Made from a picture, by its id", "1885400000000000", _made_from),
         Field("similar", "Looks like a picture, by its id", "1885400000000000", _alike),
-        Field("prompt", "Words of the prompt alone", "castle", partial(_words, columns="prompt")),
-        Field("negative", "Words of the negative prompt", "blurry", partial(_words, columns="negative_prompt")),
-        Field("note", "Words of your note", "print", partial(_words, columns="note")),
+        Field("prompt", "Words of the prompt alone", "castle", partial(_words, columns=("prompt",))),
+        Field("negative", "Words of the negative prompt", "blurry", partial(_words, columns=("negative_prompt",))),
+        Field("note", "Words of your note", "print", partial(_words, columns=("note",))),
     )
 }
 """By name, in the order in which they are offered."""
@@ -323,10 +327,11 @@ def _any_of(found: list[Clause]) -> Clause:
     found = [one for one in found if not one.nothing]
     if not found:
         return NOTHING
-    if all(one.words and one.check is None for one in found):
-        return Clause(words=" OR ".join(f"({one.words})" for one in found))
+    words = tuple(one.words for one in found if one.words is not None and one.check is None)
+    if len(words) == len(found):
+        return Clause(words=Either(words))
     if any(one is ALL or one.trash for one in found):
         raise BadValue("These can't be alternatives. Write each as a term of its own.")
     ways = [one.few for one in found if one.few is not None]
-    few = Few(or_(*(way.where for way in ways)), "", sum(way.about for way in ways)) if len(ways) == len(found) else None
+    few = Few(or_(*(way.where for way in ways)), sum(way.about for way in ways)) if len(ways) == len(found) else None
     return Clause(check=or_(*(as_check(one) for one in found)), few=few)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, case, func, select
+from sqlalchemy import Connection, case, func, select
 
-from webui.studio.search.clauses import has_words, one_of
+from webui.studio.dialects.expressions import one_of
+from webui.studio.dialects.walking import walk_through
 from webui.studio.search.compiling import Question
 from webui.studio.search.known import OWN_TOOL, Known
-from webui.studio.tables import generation, image, image_fts, image_tag, lora_use, tag
+from webui.studio.tables import generation, image, image_tag, lora_use, tag
+from webui.studio.whose import EVERYBODY, Whose
 
 FIRST_SECONDS, FURTHER_SECONDS = 0.08, 0.5
 """Time for a first page, and for one that somebody asked to go on with: a page that isn't full then says so."""
@@ -22,12 +21,6 @@ FACET_SECONDS = 0.3
 MOST_COUNTED = 1000
 NEWEST_OF_FACETS = 10_000
 FACETS = ("checkpoint", "lora", "kind", "rating", "tag", "sampler", "tool")
-
-_FEW = 300
-"""So many pictures are looked at one by one: to ask the index about a single one takes a tenth of a millisecond."""
-_AT_ONCE = 64
-"""Rows between two looks at the clock."""
-
 
 # What `image_facet` counts, but with one look at each picture.
 _OF_EACH = (
@@ -68,50 +61,53 @@ class Facets:
 
 
 class Finder:
-    """Answers questions on one connection."""
+    """Answers questions on one connection. whose: of those who asked, as the questions were read."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, whose: Whose = EVERYBODY) -> None:
         self._connection = connection
-        self._out_of_time = False
+        self._known = Known(connection, whose)
 
     def page(self, question: Question, limit: int, below: int | None, seconds: float) -> Found:
         """At most so many pictures whose ids are below that one."""
         ids: list[int] = []
         seen: int | None = None
-        for seen, fits in self._look_through(question, below, seconds):
+        walk = walk_through(self._connection, question, below, seconds, limit + 1)
+        for seen, fits in walk:
             if fits and len(ids) == limit:
                 return Found(ids, ids[-1], partial=False, searched_to=ids[-1])
             if fits:
                 ids.append(seen)
-        # The generator ends early only when the time is used up; its last picture was looked at.
-        if self._out_of_time:
+        # It ends early only when the time is used up; its last picture was looked at.
+        if walk.out_of_time:
             return Found(ids, seen, partial=True, searched_to=seen)
         return Found(ids, None, partial=False, searched_to=None)
 
     def count(self, question: Question, seconds: float = FIRST_SECONDS) -> tuple[int, bool]:
         """How many pictures there are, up to MOST_COUNTED; and whether there may be more."""
         if question.everything and not question.trash:
-            return Known(self._connection).count("picture"), False
+            return self._known.count("picture"), False
         n = 0
-        for _, fits in self._look_through(question, None, seconds):
+        walk = walk_through(self._connection, question, None, seconds, MOST_COUNTED + 1)
+        for _, fits in walk:
             if fits and n == MOST_COUNTED:
                 return n, True
             n += fits
-        return n, self._out_of_time
+        return n, walk.out_of_time
 
     def facets(self, question: Question) -> Facets:
         """What the newest pictures have, the most frequent first; of all pictures where nothing was asked for."""
         if question.everything and not question.trash:
-            known = Known(self._connection)
+            known = self._known
             counts = {kind: Counter({value: n for value, n in known.counts(kind).items() if n}) for kind in FACETS}
             return Facets(known.count("picture"), True, {kind: found.most_common() for kind, found in counts.items()})
         ids = []
-        for identifier, fits in self._look_through(question, None, FACET_SECONDS):
+        walk = walk_through(self._connection, question, None, FACET_SECONDS, NEWEST_OF_FACETS + 1)
+        for identifier, fits in walk:
             if fits and len(ids) == NEWEST_OF_FACETS:
                 return Facets(len(ids), False, self._facets_of(ids))
             if fits:
                 ids.append(identifier)
-        return Facets(len(ids), not self._out_of_time, self._facets_of(ids))
+        return Facets(len(ids), not walk.out_of_time, self._facets_of(ids))
 
     def _facets_of(self, ids: list[int]) -> dict[str, list[tuple[str, int]]]:
         counts: dict[str, Counter[Any]] = {kind: Counter() for kind in FACETS}
@@ -122,37 +118,3 @@ class Finder:
                 for kind in counts.keys() & row.keys():
                     counts[kind][row[kind]] += row["n"]
         return {kind: [(str(value), n) for value, n in found.most_common() if value not in (None, "")] for kind, found in counts.items()}
-
-    def _look_through(self, question: Question, below: int | None, seconds: float) -> Iterator[tuple[int, bool]]:
-        """The pictures that may be meant, newest first, and whether they are. Ends early when the time is used up."""
-        self._out_of_time = False
-        if question.nothing:
-            return
-        until = time.monotonic() + seconds
-        with closing(self._connection.execute(_walk(question, below))) as rows:
-            for part in rows.partitions(_AT_ONCE):
-                yield from ((row[0], bool(row[1])) for row in part)
-                if time.monotonic() > until and len(part) == _AT_ONCE:
-                    self._out_of_time = True
-                    return
-
-
-def _walk(question: Question, below: int | None) -> Select[Any, bool]:
-    """The query behind a question: ids downwards, and whether all else holds, which is told and not asked so that the clock is seen."""
-    by_one = question.few is not None and (not question.words or question.few.about <= _FEW)
-    by_words = bool(question.words) and not by_one
-    ids = image_fts.c.rowid if by_words else image.c.id
-    top = min((bound for bound in (question.before, below) if bound is not None), default=None)
-    where = [] if top is None else [ids < top]
-    if question.since is not None:
-        where.append(ids >= question.since)
-    fits = [image.c.trashed.is_not(None) if question.trash else image.c.trashed.is_(None), *question.checks]
-    if by_words:
-        # A left join is walked in this order for certain.
-        found = select(ids, and_(*fits)).select_from(image_fts.outerjoin(image, image.c.id == ids))
-        return found.where(image_fts.c.image_fts.op("MATCH")(question.words), *where).order_by(ids.desc())
-    if question.words:
-        fits.append(has_words(question.words))
-    if by_one and question.few is not None:
-        where.append(question.few.where)
-    return select(ids, and_(*fits)).where(*where).order_by(ids.desc())

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from webui.studio.tables import facet_count, tag
+from webui.studio.whose import EVERYBODY, Whose
 
 OWN_TOOL = "Easel"
 """The program of what no other one made."""
@@ -34,15 +35,22 @@ def trait_word(kind: str, value: str) -> str:
 
 
 class Known:
-    """Looked up on one connection, each kind once."""
+    """Looked up on one connection, each kind once; of everybody's pictures, or of one person's."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, whose: Whose = EVERYBODY) -> None:
         self._connection = connection
+        self.whose = whose
         self.counts: Callable[[str], dict[str, int]] = cache(self._counts)
 
     def _counts(self, kind: str) -> dict[str, int]:
-        rows = self._connection.execute(select(facet_count.c.value, facet_count.c.n).where(facet_count.c.kind == kind))
-        return {row.value: row.n for row in rows}
+        mine = facet_count.c.kind == kind, self.whose.are(facet_count)
+        rows = self._connection.execute(select(facet_count.c.value, func.sum(facet_count.c.n)).where(*mine).group_by(facet_count.c.value))
+        return {row[0]: row[1] for row in rows}
+
+    def others(self) -> bool:
+        """Whether somebody else has pictures, too."""
+        shown = facet_count.c.kind == "picture", facet_count.c.n > 0, facet_count.c.owner != (self.whose.owner or "")
+        return self._connection.execute(select(facet_count.c.owner).where(*shown).limit(1)).first() is not None
 
     def count(self, kind: str, values: Iterable[str] = ("",)) -> int:
         """How many pictures have one of these, at most."""

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select
 from webui.pictures.looks import unlikeness
 from webui.studio.database import Database
 from webui.studio.tables import image
+from webui.studio.whose import EVERYBODY, Whose
 
 MOST_UNLIKE = 10
 """Of 64 bits. Pictures that have nothing to do with each other differ in about 32."""
@@ -25,10 +26,13 @@ class LookIndex:
         self._ids: NDArray[np.int64] = np.empty(0, np.int64)
         self._looks: NDArray[np.int64] = np.empty(0, np.int64)
 
-    def like(self, image_id: int) -> list[int] | None:
-        """The pictures that look like that one, itself among them; None where it isn't known what that looks like."""
+    def like(self, image_id: int, whose: Whose = EVERYBODY) -> list[int] | None:
+        """The pictures, also others', that look like that one, itself among them; None where it isn't known what that looks like.
+
+        whose: that one is looked for among these.
+        """
         with self._database.reading() as connection:
-            look = connection.execute(select(image.c.look).where(image.c.id == image_id)).scalar()
+            look = connection.execute(select(image.c.look).where(image.c.id == image_id, whose.are(image))).scalar()
         if look is None:
             return None
         ids, looks = self._all()

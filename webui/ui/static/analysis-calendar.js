@@ -3,13 +3,13 @@
 import { card } from "./analysis-card.js";
 import { chart, findLink } from "./charts.js";
 import { icon } from "./icons.js";
+import { language, t, tn } from "./language.js";
 import { h } from "./markup.js";
-import { count } from "./words.js";
 
 const LABELS = 34; // px, left of the first week
 const SQUARE = { least: 13, most: 20 };
 const DAY_MS = 86_400_000;
-const WEEKDAYS = ["Mon", "", "Wed", "", "Fri", "", ""];
+const WEEKDAYS = [t("Mon"), "", t("Wed"), "", t("Fri"), "", ""];
 
 export function calendar(Plot, days, follow) {
   const known = new Map(days.map((entry) => [entry.day, entry]));
@@ -41,7 +41,7 @@ export function calendar(Plot, days, follow) {
       x: { domain: range(weeks), axis: null, padding: 0.14 },
       y: { domain: range(7), axis: null, padding: 0.14 },
       opacity: { type: "identity" },
-      ariaLabel: `Pictures by day, ${spoken(from)} to ${spoken(addDays(last, 6))}`,
+      ariaLabel: t("Pictures by day, {from} to {last}", { from: spoken(from), last: spoken(addDays(last, 6)) }),
       marks: [
         Plot.cell(cells, { x: "week", y: "weekday", fill: "var(--ez-field-hover)", rx: 3 }),
         Plot.cell(made, {
@@ -56,7 +56,7 @@ export function calendar(Plot, days, follow) {
           title: told,
         }),
         Plot.text(range(7), { x: () => 0, y: (day) => day, text: (day) => WEEKDAYS[day], dx: -square / 2 - 6, textAnchor: "end", fill: "var(--ez-text-3)", fontSize: 12 }),
-        Plot.text(months(cells), { x: "week", y: () => 0, text: "words", dy: -square / 2 - 9, dx: -square / 2, textAnchor: "start", fill: "var(--ez-text-3)", fontSize: 12 }),
+        Plot.text(months(cells), { x: "week", y: () => 0, text: t("words"), dy: -square / 2 - 9, dx: -square / 2, textAnchor: "start", fill: "var(--ez-text-3)", fontSize: 12 }),
       ],
     });
   };
@@ -66,11 +66,11 @@ export function calendar(Plot, days, follow) {
     if (last > today) last = today;
     body.redraw();
   };
-  const earlier = arrow("previous", "Earlier", () => move(-1));
-  const later = arrow("next", "Later", () => move(1));
+  const earlier = arrow("previous", t("Earlier"), () => move(-1));
+  const later = arrow("next", t("Later"), () => move(1));
   const total = days.reduce((sum, { pictures }) => sum + pictures, 0);
-  const note = `${count(days.length, "day")} with pictures, ${Math.round(total / days.length).toLocaleString("en")} on such a day, at most ${most.toLocaleString("en")}.`;
-  return card({ title: "Activity", note, controls: [earlier, later], body, wide: true });
+  const note = t("{count} with pictures, {days} on such a day, at most {most}.", { count: tn("{n} day", "{n} days", days.length), days: Math.round(total / days.length).toLocaleString(language), most: most.toLocaleString(language) });
+  return card({ title: t("Activity"), note, controls: [earlier, later], body, wide: true });
 }
 
 function arrow(drawing, words, onclick) {
@@ -78,7 +78,7 @@ function arrow(drawing, words, onclick) {
 }
 
 function told({ date, pictures, good }) {
-  return `${spoken(date)}: ${count(pictures, "picture")}${good ? `, ${good.toLocaleString("en")} of them favourites or with four stars` : ""}`;
+  return `${spoken(date)}: ${tn("{n} picture", "{n} pictures", pictures)}${good ? t(", {good} of them favourites or with four stars", { good: good.toLocaleString(language) }) : ""}`;
 }
 
 function months(cells) {

@@ -2,23 +2,23 @@
 
 import { card } from "./analysis-card.js";
 import { chart } from "./charts.js";
+import { t, tn } from "./language.js";
 import { h } from "./markup.js";
 import { look } from "./rest.js";
 import { recall, remember } from "./storage.js";
-import { count } from "./words.js";
 import { view } from "./viewer.js";
 
 const HEIGHT = 420;
 const THUMBNAIL = 44; // px
 const FEW_VALUES = 16;
 const NUMBERS = {
-  steps: { words: "Steps" },
-  cfg: { words: "CFG scale" },
-  at: { words: "Time", read: (point) => new Date(point.at) },
-  megapixels: { words: "Megapixels" },
-  ratio: { words: "Width / height" },
-  rating: { words: "Stars" },
-  words: { words: "Words in the prompt" },
+  steps: { words: t("Steps") },
+  cfg: { words: t("CFG scale") },
+  at: { words: t("Time"), read: (point) => new Date(point.at) },
+  megapixels: { words: t("Megapixels") },
+  ratio: { words: t("Width / height") },
+  rating: { words: t("Stars") },
+  words: { words: t("Words in the prompt") },
 };
 
 export function scatter(Plot, points) {
@@ -27,7 +27,7 @@ export function scatter(Plot, points) {
     const shown = points
       .map((point) => ({ ...point, x: value(point, axes.x), y: value(point, axes.y) }))
       .filter(({ x, y }) => x !== null && y !== null);
-    if (!shown.length) return h("p", { class: "dim s" }, "No picture has both numbers.");
+    if (!shown.length) return h("p", { class: "dim s" }, t("No picture has both numbers."));
     return plot(Plot, spread(spread(shown, "x", 13), "y", 29), width, axes);
   };
   const body = chart(draw, () => {});
@@ -59,8 +59,8 @@ export function scatter(Plot, points) {
         Object.entries(NUMBERS).map(([name, entry]) => h("option", { value: name, selected: name === axes[axis] }, entry.words)),
       ),
     );
-  const note = `${count(points.length, "picture")}, evenly over time, of good ones more. A ring stands for a picture, a filled one for a good one; thumbnails where there is room. Where many share a number each is put a little beside it.`;
-  return card({ title: "Numbers", note, controls: [select("x", "Across"), select("y", "Up")], body, wide: true });
+  const note = t("{count}, evenly over time, of good ones more. A ring stands for a picture, a filled one for a good one; thumbnails where there is room. Where many share a number each is put a little beside it.", { count: tn("{n} picture", "{n} pictures", points.length) });
+  return card({ title: t("Numbers"), note, controls: [select("x", t("Across")), select("y", t("Up"))], body, wide: true });
 }
 
 // Most pictures share a few numbers: there each is put a little beside its number, always to the same place.
@@ -102,7 +102,7 @@ function plot(Plot, shown, width, axes) {
   const drawn = Plot.plot({
     ...options,
     ...scales,
-    ariaLabel: `Pictures by ${NUMBERS[axes.x].words} and ${NUMBERS[axes.y].words}`,
+    ariaLabel: t("Pictures by {words} and {words2}", { words: NUMBERS[axes.x].words, words2: NUMBERS[axes.y].words }),
     marks: [
       Plot.gridX({ stroke: "var(--ez-line)", strokeOpacity: 1 }),
       Plot.gridY({ stroke: "var(--ez-line)", strokeOpacity: 1 }),
@@ -120,7 +120,7 @@ function named(points) {
     [...group.children].forEach((mark, at) => {
       const point = points[index[at]];
       mark.dataset.image = point.image;
-      const words = `${point.checkpoint}, ${point.sampler}, ${point.steps ?? "?"} steps, CFG ${point.cfg ?? "?"}${point.good ? ", a good one" : ""}`;
+      const words = t("{checkpoint}, {sampler}, {steps} steps, CFG {cfg}{good}", { checkpoint: point.checkpoint, sampler: point.sampler, steps: point.steps ?? "?", cfg: point.cfg ?? "?", good: point.good ? t(", a good one") : "" });
       const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
       title.textContent = words;
       mark.append(title);

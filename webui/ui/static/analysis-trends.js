@@ -1,6 +1,7 @@
 // Words and pairs over time: one row each, with its curve.
 
 import { card, choice } from "./analysis-card.js";
+import { language, t } from "./language.js";
 import { fill, h } from "./markup.js";
 
 const ROWS = 14;
@@ -18,21 +19,21 @@ export function trends(Plot, data, follow) {
   const list = h("ul", { class: "ez-terms" });
   const draw = () => {
     const terms = data[which].filter(FITS[order]).sort(ORDERS[order]).slice(0, ROWS);
-    fill(list, terms.length ? terms.map((term) => row(Plot, term, data, follow)) : h("li", { class: "dim s" }, "None."));
+    fill(list, terms.length ? terms.map((term) => row(Plot, term, data, follow)) : h("li", { class: "dim s" }, t("None.")));
   };
   const controls = [
-    choice("What", [["words", "Words"], ["pairs", "Pairs"]], which, (value) => ((which = value), draw())),
-    choice("Order", [["used", "Most used"], ["rising", "Rising"], ["fading", "Fading"]], order, (value) => ((order = value), draw())),
+    choice(t("What"), [["words", t("Words")], ["pairs", t("Pairs")]], which, (value) => ((which = value), draw())),
+    choice(t("Order"), [["used", t("Most used")], ["rising", t("Rising")], ["fading", t("Fading")]], order, (value) => ((order = value), draw())),
   ];
   draw();
-  const note = data.starts.length > 1 ? `Of a hundred generations each ${data.span}, so many have it; at the right, how that changed from the first third of the time to the last.` : "How many generations have it.";
-  return card({ title: "Words over time", note, controls, body: list });
+  const note = data.starts.length > 1 ? t("Of a hundred generations each {span}, so many have it; at the right, how that changed from the first third of the time to the last.", { span: data.span }) : t("How many generations have it.");
+  return card({ title: t("Words over time"), note, controls, body: list });
 }
 
 function row(Plot, term, data, follow) {
   const change = Math.round(term.change);
   const changed = change > 0 ? `+${change}` : change < 0 ? `\u2212${-change}` : "\u00b10";
-  const words = `${term.text}: ${term.n.toLocaleString("en")} generations, ${changed} in a hundred`;
+  const words = t("{text}: {term} generations, {changed} in a hundred", { text: term.text, term: term.n.toLocaleString(language), changed });
   return h(
     "li",
     {},
@@ -41,7 +42,7 @@ function row(Plot, term, data, follow) {
       { type: "button", title: words, "aria-label": words, onclick: () => follow(term.query) },
       h("span", { class: "cut" }, term.text),
       data.starts.length > 1 ? curve(Plot, term, data) : h("span"),
-      h("span", { class: "num dim" }, term.n.toLocaleString("en")),
+      h("span", { class: "num dim" }, term.n.toLocaleString(language)),
       h("span", { class: `num ${change > 0 ? "ok" : change < 0 ? "bad" : "dim"}` }, changed),
     ),
   );

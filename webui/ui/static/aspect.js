@@ -2,6 +2,7 @@
 
 import { defaultsOf } from "./checkpoint.js";
 import { onChange, put, row, values } from "./fields.js";
+import { t } from "./language.js";
 import { fill, h, roving } from "./markup.js";
 
 const SHAPES = [
@@ -35,8 +36,8 @@ export function mount(element) {
       shape.name,
     ),
   );
-  const group = h("div", { class: "ez-seg", role: "radiogroup", "aria-label": "Aspect" }, buttons);
-  fill(element, h("div", { class: "ez-label" }, "Size"), group);
+  const group = h("div", { class: "ez-seg", role: "radiogroup", "aria-label": t("Aspect") }, buttons);
+  fill(element, h("div", { class: "ez-label" }, t("Size")), group);
   const stop = roving(group, "button");
   const show = () => {
     let chosen = -1;

@@ -2,6 +2,7 @@
 
 import { icon } from "./icons.js";
 import { known, on } from "./jobs.js";
+import { t } from "./language.js";
 import { fill, h } from "./markup.js";
 import { open } from "./pages.js";
 import { pause } from "./queue-acts.js";
@@ -10,10 +11,11 @@ import { change } from "./rest.js";
 // A restart or a short pause of the network is over before anyone reads about it.
 const PATIENCE_MS = 400;
 const WAYS = {
-  storage: { words: "Show folder", run: () => change("/pictures/open-folder") },
-  settings_damaged: { words: "Settings", run: () => open("settings") },
-  worker: { words: "System", run: () => open("system") },
-  paused: { words: "Resume", run: () => pause(false) },
+  safe_mode: { words: t("Extensions"), run: () => open("extensions") },
+  storage: { words: t("Show folder"), run: () => change("/pictures/open-folder") },
+  settings_damaged: { words: t("Settings"), run: () => open("settings") },
+  worker: { words: t("System"), run: () => open("system") },
+  paused: { words: t("Resume"), run: () => pause(false) },
 };
 
 const since = new Map(); // code -> when it began, for what is shown with patience
@@ -30,16 +32,16 @@ export function mountBanners(element) {
 
 function standing() {
   // Nothing else is sure while nobody answers.
-  if (!known.connected) return [{ code: "connection", kind: "wait", message: "Reconnecting.", hint: "Jobs go on; nothing is lost.", patient: true }];
+  if (!known.connected) return [{ code: "connection", kind: "wait", message: t("Reconnecting."), hint: t("Jobs go on; nothing is lost."), patient: true }];
   const banners = [...known.notices];
   if (known.worker.state === "lost") banners.push({ code: "worker", kind: "wait", ...worker(), patient: true });
-  if (known.queue.paused) banners.push({ code: "paused", kind: "wait", message: "The queue is paused.", hint: "New jobs wait, too." });
+  if (known.queue.paused) banners.push({ code: "paused", kind: "wait", message: t("The queue is paused."), hint: t("New jobs wait, too.") });
   return banners;
 }
 
 function worker() {
-  const message = known.worker.message || "The worker stopped and is starting again.";
-  return { message, hint: "Jobs wait and go on by themselves." };
+  const message = known.worker.message || t("The worker stopped and is starting again.");
+  return { message, hint: t("Jobs wait and go on by themselves.") };
 }
 
 function show() {

@@ -1,5 +1,6 @@
 // Files for a batch as they come from the browser: dropped, a whole folder among them, or chosen; and how they get to the server.
 
+import { t } from "./language.js";
 import { h } from "./markup.js";
 import { upload } from "./uploads.js";
 
@@ -71,7 +72,7 @@ async function uploadOne(file) {
   try {
     return { name: file.name, image: await upload(file) };
   } catch (error) {
-    if (error instanceof DOMException) return { name: file.name, problem: "The browser can't read this file." };
+    if (error instanceof DOMException) return { name: file.name, problem: t("The browser can't read this file.") };
     if (!OF_THE_FILE.has(error.code)) throw error;
     return { name: file.name, problem: error.message };
   }

@@ -4,6 +4,7 @@ import { batchForm, draftOf } from "./batch-form.js";
 import { actsOf, batchById, batchesOf, doneWords, onBatches, share, stateWords } from "./batches.js";
 import { icon } from "./icons.js";
 import { on } from "./jobs.js";
+import { t } from "./language.js";
 import { fill, h, roving } from "./markup.js";
 import { kindOf } from "./source.js";
 import { look } from "./rest.js";
@@ -14,9 +15,9 @@ const NAME = "batch";
 const AT_ONCE = 60;
 const LOOK_MS = 400; // least time between two looks at the files
 const SETTLED = new Set(["done", "failed"]);
-const WORDS = { waiting: "Waiting", running: "Being drawn", done: "Done", failed: "Failed", cancelled: "Cancelled" };
+const WORDS = { waiting: t("Waiting"), running: t("Being drawn"), done: t("Done"), failed: t("Failed"), cancelled: t("Cancelled") };
 const ICONS = { done: "ok", failed: "bad", cancelled: "close" };
-const FILTERS = [["", "All"], ["done", "Done"], ["failed", "Failed"]];
+const FILTERS = [["", t("All")], ["done", t("Done")], ["failed", t("Failed")]];
 
 let shown = null; // what the open sheet shows of a batch: {id, filter, tiles, …}; null for a new one, or while it is closed
 let expected = null; // the id of a batch that was taken and is to be shown once it is told of
@@ -42,20 +43,20 @@ function showForm(kind) {
     if (batchById(id)) showBatch(id);
     else expected = id;
   });
-  showSheet(NAME, kind === "inpaint" ? "Inpaint many files" : "Draw on many files", body);
+  showSheet(NAME, kind === "inpaint" ? t("Inpaint many files") : t("Draw on many files"), body);
 }
 
 function showBatch(id) {
   expected = null;
   const batch = batchById(id);
   const head = h("div", { class: "ez-batch-head" });
-  const filters = h("div", { class: "ez-seg", role: "radiogroup", "aria-label": "Files" });
-  const grid = h("div", { class: "ez-batch-grid", role: "list", "aria-label": "Files" });
-  const more = h("button", { class: "ez-link s ez-earlier", type: "button", hidden: true, onclick: () => load({ more: true }) }, "More");
+  const filters = h("div", { class: "ez-seg", role: "radiogroup", "aria-label": t("Files") });
+  const grid = h("div", { class: "ez-batch-grid", role: "list", "aria-label": t("Files") });
+  const more = h("button", { class: "ez-link s ez-earlier", type: "button", hidden: true, onclick: () => load({ more: true }) }, t("More"));
   const body = h("div", { class: "ez-sheet-body ez-batch-body" }, head, filters, grid, more);
   shown = { id, filter: "", head, filters, grid, more, pages: [], lookedAt: 0, timer: null, stop: roving(grid, "button", { rows: true }) };
-  const anew = h("button", { class: "ez-btn ghost s icon", type: "button", "aria-label": "New batch", title: "New batch", onclick: () => showForm(batch.kind) }, icon("add"));
-  showSheet(NAME, "Batch", body, { note: h("span", { class: "ez-count" }, batch.kind === "inpaint" ? "Inpaint" : "img2img"), actions: anew });
+  const anew = h("button", { class: "ez-btn ghost s icon", type: "button", "aria-label": t("New batch"), title: t("New batch"), onclick: () => showForm(batch.kind) }, icon("add"));
+  showSheet(NAME, t("Batch"), body, { note: h("span", { class: "ez-count" }, batch.kind === "inpaint" ? t("Inpaint") : t("img2img")), actions: anew });
   drawHead(batch);
   load();
 }
@@ -77,9 +78,9 @@ function drawHead(batch) {
     head,
     h("p", { class: "b num" }, doneWords(batch)),
     h("div", { class: "ez-bar" }, h("i", { style: { "--v": `${share(batch) * 100}%` } })),
-    h("p", { class: "mid s num" }, [stateWords(batch), batch.prompt].filter(Boolean).join(" · ") || "Without words"),
+    h("p", { class: "mid s num" }, [stateWords(batch), batch.prompt].filter(Boolean).join(" · ") || t("Without words")),
     batch.error && h("p", { class: "ez-note bad", role: "alert" }, icon("bad"), h("span", {}, batch.error.message, " ", batch.error.hint)),
-    batch.output_folder && h("p", { class: "dim xs" }, `Saved as ${batch.kind}-images/${batch.output_folder}, with the names of the files.`),
+    batch.output_folder && h("p", { class: "dim xs" }, t("Saved as {kind}-images/{output_folder}, with the names of the files.", { kind: batch.kind, output_folder: batch.output_folder })),
     h(
       "div",
       { class: "row wrap" },
@@ -152,7 +153,7 @@ function drawTiles(files) {
     const element = old.get(String(file.number));
     return element?.dataset.key === key ? element : tile(file, key);
   });
-  fill(grid, wanted.length ? wanted : h("p", { class: "dim s" }, "None."));
+  fill(grid, wanted.length ? wanted : h("p", { class: "dim s" }, t("None.")));
   const stop = [...grid.children].find((element) => element.dataset.number === focused)?.querySelector("button");
   shown.stop(stop ?? grid.querySelector("button"));
   stop?.focus({ preventScroll: true });

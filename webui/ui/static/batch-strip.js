@@ -4,6 +4,7 @@ import { openBatchSheet } from "./batch-sheet.js";
 import { actsOf, batchesOf, doneWords, onBatches, share, stateWords } from "./batches.js";
 import { icon } from "./icons.js";
 import { on } from "./jobs.js";
+import { t } from "./language.js";
 import { fill, h } from "./markup.js";
 
 /** The batches of `page` at `element`. */
@@ -36,15 +37,15 @@ function keyOf({ status, failed }) {
 
 function rowOf(batch) {
   const small = ({ name, icon: drawing, words, run }) =>
-    h("button", { class: "ez-btn s", type: "button", "data-act": name, title: words, "aria-label": `${words}: batch`, onclick: run }, icon(drawing), h("span", { class: "only-wide" }, words));
+    h("button", { class: "ez-btn s", type: "button", "data-act": name, title: words, "aria-label": t("{words}: batch", { words }), onclick: run }, icon(drawing), h("span", { class: "only-wide" }, words));
   return h(
     "div",
-    { class: "ez-batch", role: "group", "aria-label": "Batch", "data-batch": batch.id, "data-key": keyOf(batch) },
+    { class: "ez-batch", role: "group", "aria-label": t("Batch"), "data-batch": batch.id, "data-key": keyOf(batch) },
     icon("folder"),
-    h("span", { class: "b only-wide" }, "Batch"),
+    h("span", { class: "b only-wide" }, t("Batch")),
     h("span", { class: "cut grow num s", role: "status" }),
-    h("div", { class: "ez-bar thin", role: "progressbar", "aria-label": "Batch", "aria-valuemin": "0", "aria-valuemax": "100" }, h("i", {})),
-    small({ name: "files", icon: "grid", words: "Files", run: () => openBatchSheet(batch.kind, { batch: batch.id }) }),
+    h("div", { class: "ez-bar thin", role: "progressbar", "aria-label": t("Batch"), "aria-valuemin": "0", "aria-valuemax": "100" }, h("i", {})),
+    small({ name: "files", icon: "grid", words: t("Files"), run: () => openBatchSheet(batch.kind, { batch: batch.id }) }),
     actsOf(batch).map(small),
   );
 }

@@ -1,12 +1,15 @@
 // What this page knows of batches: many files that are drawn on one after the other. They go on when the page is closed.
 
 import { known, on, tellJob } from "./jobs.js";
+import { t, tn } from "./language.js";
 import { change, look } from "./rest.js";
 import { toast } from "./toasts.js";
-import { about, count } from "./words.js";
+import { about } from "./words.js";
 
 export const GOES_ON = new Set(["active", "paused"]);
-const STATES = ["done", "failed", "cancelled"];
+// What became of files that were not made.
+const ENDED = { failed: (n) => tn("{n} failed", "{n} failed", n), cancelled: (n) => tn("{n} cancelled", "{n} cancelled", n) };
+const STATES = ["done", ...Object.keys(ENDED)];
 
 const batches = new Map(); // id -> Batch
 const listeners = new Set();
@@ -49,15 +52,15 @@ export function batchesOf(kind) {
 
 /** "12 of 37 done, 2 failed" */
 export function doneWords(batch) {
-  return [`${batch.done} of ${count(batch.total, "file")} done`, ...STATES.slice(1).map((state) => batch[state] && `${batch[state]} ${state}`)].filter(Boolean).join(", ");
+  return [t("{done} of {count} done", { done: batch.done, count: tn("{n} file", "{n} files", batch.total) }), ...Object.entries(ENDED).map(([state, words]) => batch[state] && words(batch[state]))].filter(Boolean).join(", ");
 }
 
 /** How it stands, beyond its numbers: "about 3 min left", "paused", "waits for the queue". */
 export function stateWords(batch) {
-  if (batch.status === "paused") return "paused";
-  if (batch.status !== "active") return batch.status === "cancelled" ? "ended early" : "";
-  if (known.queue.paused) return "the queue is paused";
-  return batch.seconds_left === null ? "" : `${about(batch.seconds_left)} left`;
+  if (batch.status === "paused") return t("paused");
+  if (batch.status !== "active") return batch.status === "cancelled" ? t("ended early") : "";
+  if (known.queue.paused) return t("the queue is paused");
+  return batch.seconds_left === null ? "" : t("{time} left", { time: about(batch.seconds_left) });
 }
 
 /** Share of its files that are through. */
@@ -85,7 +88,7 @@ export function retryBatch(batch) {
 
 export async function cancelBatch(batch) {
   const ended = await change(`/batches/${batch.id}/cancel`, {}, { but: 409 });
-  if (ended) toast({ icon: "ok", title: "Batch cancelled", text: `${doneWords(ended)}. Finished pictures stay.`, undo: () => resumeBatch(ended) });
+  if (ended) toast({ icon: "ok", title: t("Batch cancelled"), text: t("{doneWords}. Finished pictures stay.", { doneWords: doneWords(ended) }), undo: () => resumeBatch(ended) });
 }
 
 /** Lets go of a batch that has ended; its pictures stay. */
@@ -96,11 +99,11 @@ export function closeBatch(batch) {
 /** What can be done with a batch now, in order: {name, icon, words, run}. */
 export function actsOf(batch) {
   const acts = {
-    pause: { icon: "pause", words: "Pause", run: () => pauseBatch(batch) },
-    resume: { icon: "play", words: "Resume", run: () => resumeBatch(batch) },
-    cancel: { icon: "close", words: "Cancel", run: () => cancelBatch(batch) },
-    retry: { icon: "restore", words: "Try again", run: () => retryBatch(batch) },
-    close: { icon: "close", words: "Close", run: () => closeBatch(batch) },
+    pause: { icon: "pause", words: t("Pause"), run: () => pauseBatch(batch) },
+    resume: { icon: "play", words: t("Resume"), run: () => resumeBatch(batch) },
+    cancel: { icon: "close", words: t("Cancel"), run: () => cancelBatch(batch) },
+    retry: { icon: "restore", words: t("Try again"), run: () => retryBatch(batch) },
+    close: { icon: "close", words: t("Close"), run: () => closeBatch(batch) },
   };
   const names = { active: ["pause", "cancel"], paused: ["resume", "cancel"], cancelled: ["resume", "close"], done: [batch.failed > 0 && "retry", "close"] }[batch.status];
   return names.filter(Boolean).map((name) => ({ name, ...acts[name] }));

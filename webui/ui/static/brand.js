@@ -1,5 +1,6 @@
 // The name at the left of the bar.
 
+import { t } from "./language.js";
 import { fill, h, shape } from "./markup.js";
 
 export function mount(element) {
@@ -10,5 +11,5 @@ export function mount(element) {
     shape("rect", { x: "3", y: "4", width: "18", height: "12", rx: "2.2", fill: "var(--ez-accent-fill)" }),
     shape("path", { d: "M7 12c1.6-3.6 3.4-4.4 4.7-2.2 1.2 2 2.8 1.8 5.3-1.6", stroke: "#fff", "stroke-width": "1.9" }),
   );
-  fill(element, h("a", { class: "ez-brand", href: "#txt2img", "aria-label": "Easel" }, mark, h("span", {}, "Easel")));
+  fill(element, h("a", { class: "ez-brand", href: "#txt2img", "aria-label": t("Easel") }, mark, h("span", {}, t("Easel"))));
 }

@@ -7,6 +7,7 @@ import { Rectangle } from "./canvas/shapes.js";
 import { put, values } from "./fields.js";
 import { icon } from "./icons.js";
 import { known, newestPicture, on } from "./jobs.js";
+import { t } from "./language.js";
 import { linked, told } from "./link.js";
 import { fill, h } from "./markup.js";
 import { fetched, putIn, putMade, takePictures } from "./put-in.js";
@@ -23,8 +24,8 @@ export function mount(element, { page, extension }) {
   const empty = h("div", { class: "ez-canvas-empty" });
   const results = h("div", { class: "ez-results" });
   const batches = h("div", { class: "ez-batches", hidden: true });
-  const side = h("aside", { class: "ez-side", "aria-label": "Layers", hidden: !canvas.hasMask });
-  fill(element, h("div", { class: `ez-paint ${canvas.hasMask ? "has-layers" : ""}` }, h("section", { class: "ez-stage", "aria-label": "Canvas" }, place, batches, results), side));
+  const side = h("aside", { class: "ez-side", "aria-label": t("Layers"), hidden: !canvas.hasMask });
+  fill(element, h("div", { class: `ez-paint ${canvas.hasMask ? "has-layers" : ""}` }, h("section", { class: "ez-stage", "aria-label": t("Canvas") }, place, batches, results), side));
   const mounted = canvas.mount(place, side);
   place.append(empty);
   takePictures(place, page, { one: (...given) => putIn(canvas, ...given), many: (files) => openBatchSheet(page, { files }) });
@@ -47,15 +48,15 @@ function welcome(canvas, page) {
     "div",
     { class: "ez-empty" },
     icon("pictures"),
-    h("p", {}, page === "inpaint" ? "Put a picture in, paint over what should change, and say what should be there." : "Put a picture in, and say what it should become."),
+    h("p", {}, page === "inpaint" ? t("Put a picture in, paint over what should change, and say what should be there.") : t("Put a picture in, and say what it should become.")),
     h(
       "div",
       { class: "row wrap" },
-      h("button", { class: "ez-btn", type: "button", onclick: () => chooseFile(canvas) }, "Choose a file"),
-      newestPicture() && h("button", { class: "ez-btn", type: "button", onclick: () => putMade(canvas, newestPicture()) }, "The last picture"),
-      example && h("button", { class: "ez-btn", type: "button", onclick: () => tryOut(canvas, example) }, "Try it with an example"),
+      h("button", { class: "ez-btn", type: "button", onclick: () => chooseFile(canvas) }, t("Choose a file")),
+      newestPicture() && h("button", { class: "ez-btn", type: "button", onclick: () => putMade(canvas, newestPicture()) }, t("The last picture")),
+      example && h("button", { class: "ez-btn", type: "button", onclick: () => tryOut(canvas, example) }, t("Try it with an example")),
     ),
-    h("p", { class: "dim s" }, "Or drop one here, or paste one. ", h("button", { class: "ez-link", type: "button", onclick: () => openBatchSheet(page) }, "Draw on many files")),
+    h("p", { class: "dim s" }, t("Or drop one here, or paste one. "), h("button", { class: "ez-link", type: "button", onclick: () => openBatchSheet(page) }, t("Draw on many files"))),
     recent.length > 1 &&
       h(
         "div",
@@ -63,7 +64,7 @@ function welcome(canvas, page) {
         recent.map((image) =>
           h(
             "button",
-            { class: "pic", type: "button", title: nameOf(image), "aria-label": `Put in: ${nameOf(image)}`, onclick: () => putMade(canvas, image) },
+            { class: "pic", type: "button", title: nameOf(image), "aria-label": t("Put in: {nameOf}", { nameOf: nameOf(image) }), onclick: () => putMade(canvas, image) },
             h("img", { src: image.thumbnail, alt: "", loading: "lazy" }),
           ),
         ),
@@ -87,7 +88,7 @@ async function tryOut(canvas, example) {
   const { width, height } = painting;
   painting.begin(canvas.brush.ink());
   painting.cover(new Rectangle({ left: Math.round(width / 4), top: Math.round(height / 4), right: Math.round((width * 3) / 4), bottom: Math.round((height * 3) / 4) }));
-  painting.keep("Example");
+  painting.keep(t("Example"));
 }
 
 // What another example shows, on the ground of this one.

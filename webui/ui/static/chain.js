@@ -1,6 +1,7 @@
 // The editor of a finishing chain: an ordered list of steps; each opens in place.
 
 import { icon } from "./icons.js";
+import { t } from "./language.js";
 import { fill, h } from "./markup.js";
 import { toggleMenu } from "./menu.js";
 import { openPresets } from "./presets.js";
@@ -78,16 +79,16 @@ export class Chain {
       "button",
       { class: "ez-btn s", type: "button", "aria-haspopup": "menu", "aria-expanded": "false", "data-chain": "add", onclick: () => this.#offer(add) },
       icon("add"),
-      "Add step",
+      t("Add step"),
     );
-    const presets = h("button", { class: "ez-btn ghost s", type: "button", "data-chain": "presets", onclick: () => openPresets(this) }, "Presets");
-    const keep = h("button", { class: "ez-link xs end", type: "button", "data-chain": "keep", onclick: () => openPresets(this, { saving: true }) }, "Save as preset");
+    const presets = h("button", { class: "ez-btn ghost s", type: "button", "data-chain": "presets", onclick: () => openPresets(this) }, t("Presets"));
+    const keep = h("button", { class: "ez-link xs end", type: "button", "data-chain": "keep", onclick: () => openPresets(this, { saving: true }) }, t("Save as preset"));
     fill(
       this.place,
       this.title && h("div", { class: "ez-label" }, this.title),
       this.steps.length
-        ? h("ol", { class: "ez-chain", "aria-label": "Finishing chain" }, [...this.lines.values()])
-        : h("p", { class: "dim s" }, "What is done to each picture at the end: enlarge it, sharpen it, cut out its background, save it as another format."),
+        ? h("ol", { class: "ez-chain", "aria-label": t("Finishing chain") }, [...this.lines.values()])
+        : h("p", { class: "dim s" }, t("What is done to each picture at the end: enlarge it, sharpen it, cut out its background, save it as another format.")),
       h("div", { class: "ez-chain-foot" }, this.steps.length < mostSteps() && add, presets, this.steps.length > 0 && keep),
       this.said,
     );
@@ -107,8 +108,8 @@ export class Chain {
       {
         class: "ez-grip",
         type: "button",
-        title: "Drag, or arrow keys",
-        "aria-label": `Move ${name}, step ${place + 1} of ${this.steps.length}`,
+        title: t("Drag, or arrow keys"),
+        "aria-label": t("Move {name}, step {value} of {length}", { name, value: place + 1, length: this.steps.length }),
         "data-chain": `${place}-grip`,
         disabled: this.steps.length < 2 || Boolean(kindOf(step)?.last),
         onpointerdown: (event) => this.#drag(event, step),
@@ -126,7 +127,7 @@ export class Chain {
         h("span", {}, name),
         words,
       ),
-      h("button", { class: "ez-btn ghost s icon", type: "button", "aria-label": `Remove ${name}`, title: "Remove", "data-chain": `${place}-remove`, onclick: () => this.#remove(step) }, icon("close")),
+      h("button", { class: "ez-btn ghost s icon", type: "button", "aria-label": t("Remove {name}", { name }), title: t("Remove"), "data-chain": `${place}-remove`, onclick: () => this.#remove(step) }, icon("close")),
     );
     return h("li", { class: open ? "is-open" : "" }, head, open && this.#fields(step, words));
   }
@@ -141,7 +142,7 @@ export class Chain {
 
   #fields(step, words) {
     const kind = kindOf(step);
-    if (!kind) return h("p", { class: "dim s" }, "This server doesn't know this step.");
+    if (!kind) return h("p", { class: "dim s" }, t("This server doesn't know this step."));
     const shown = kind.fields.map((field) => [field, this.#fieldOf(field, step, (value) => set(field, value))]);
     const show = () => {
       for (const [field, element] of shown) element.hidden = !counts(field, step);
@@ -163,8 +164,8 @@ export class Chain {
     const value = step[field.name];
     if (lacks) return h("div", { class: "ez-note warn is-wide", role: "note" }, icon("info"), h("p", {}, lacks));
     if (kind === "choice") {
-      const rows = field.choices.map((name) => [name, name || "The first one"]);
-      if (!field.choices.includes(value)) rows.unshift([value, `${value} (not here)`]);
+      const rows = field.choices.map((name) => [name, name || t("The first one")]);
+      if (!field.choices.includes(value)) rows.unshift([value, t("{value} (not here)", { value })]);
       return select(label, attributes, value, rows, take, { help });
     }
     if (kind === "switch") return toggle(label, attributes, value, take, help);
@@ -181,7 +182,7 @@ export class Chain {
 
   #offer(button) {
     const items = allSteps().map((kind) => ({ words: kind.label, icon: ICONS[kind.step] ?? "add", run: () => this.#add(kind) }));
-    toggleMenu(button, "Add step", items, () => this.place.querySelector('[data-chain="add"]'));
+    toggleMenu(button, t("Add step"), items, () => this.place.querySelector('[data-chain="add"]'));
   }
 
   #add(kind) {
@@ -207,7 +208,7 @@ export class Chain {
     const place = before.indexOf(step);
     this.#set(before.filter((other) => other !== step));
     this.#focus(`${Math.min(place, before.length - 2)}-remove`);
-    toast({ icon: "ok", title: `${nameOf(step)} removed`, undo: () => this.#set(before) });
+    toast({ icon: "ok", title: t("{nameOf} removed", { nameOf: nameOf(step) }), undo: () => this.#set(before) });
   }
 
   #mayPass(step, other) {
@@ -228,7 +229,7 @@ export class Chain {
   }
 
   #say(step) {
-    this.said.textContent = `${nameOf(step)} is step ${this.steps.indexOf(step) + 1} of ${this.steps.length}.`;
+    this.said.textContent = t("{nameOf} is step {value} of {length}.", { nameOf: nameOf(step), value: this.steps.indexOf(step) + 1, length: this.steps.length });
   }
 
   #drag(event, step) {

@@ -2,6 +2,7 @@
 
 import { onChange, put, snapshot, values } from "./fields.js";
 import { known, on } from "./jobs.js";
+import { t } from "./language.js";
 import { ask, linked, onReceipt, told } from "./link.js";
 import { whenThere } from "./markup.js";
 import { isSameChain, listed, tellSteps } from "./steps.js";
@@ -50,14 +51,14 @@ function takeDefaults(name, before) {
   // A chain that somebody has changed is theirs, whatever draws.
   const chain = isSameChain(before.finishing, chainOf(before.checkpoint)) ? chainOf(name) : before.finishing;
   put({ ...defaults, finishing: chain });
-  const said = [Object.keys(defaults).length > 0 && "Size, steps, CFG scale and sampler are now the ones it draws best with.", newChain(before.finishing, chain)];
-  toast({ icon: "ok", title: `Drawing with ${name}`, text: said.filter(Boolean).join(" "), undo: () => put(before) });
+  const said = [Object.keys(defaults).length > 0 && t("Size, steps, CFG scale and sampler are now the ones it draws best with."), newChain(before.finishing, chain)];
+  toast({ icon: "ok", title: t("Drawing with {name}", { name }), text: said.filter(Boolean).join(" "), undo: () => put(before) });
 }
 
 function newChain(before, after) {
   if (isSameChain(before, after)) return "";
   const steps = tellSteps(listed(after));
-  return steps ? `Its pictures are finished by ${steps}.` : "Nothing is done to its pictures at the end.";
+  return steps ? t("Its pictures are finished by {steps}.", { steps }) : t("Nothing is done to its pictures at the end.");
 }
 
 on("catalog", () => ask("catalog"));
@@ -71,9 +72,9 @@ function showWorker() {
 
 function mark(picker) {
   const { state, device, dtype, message } = known.worker;
-  const words = { starting: "Starting the worker", ready: `Ready on ${device}, ${dtype}`, lost: "The worker stopped and is being restarted" };
+  const words = { starting: t("Starting the worker"), ready: t("Ready on {device}, {dtype}", { device, dtype }), lost: t("The worker stopped and is being restarted") };
   picker.dataset.worker = state;
-  picker.title = `Checkpoint: ${values.checkpoint ?? "none"}. ${message || words[state] || state}.`;
+  picker.title = t("Checkpoint: {value}. {value2}.", { value: values.checkpoint ?? t("none"), value2: message || words[state] || state });
 }
 on("worker", showWorker);
 on("snapshot", showWorker);

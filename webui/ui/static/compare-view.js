@@ -2,6 +2,7 @@
 
 import { beforeAfter } from "./before-after.js";
 import { icon } from "./icons.js";
+import { t, tn } from "./language.js";
 import { fill, h, roving } from "./markup.js";
 import { toggleMenu } from "./menu.js";
 import { useParameters } from "./picture.js";
@@ -10,17 +11,17 @@ import { change, look } from "./rest.js";
 import { sideBySide } from "./side-by-side.js";
 import { recall, remember } from "./storage.js";
 import { toast } from "./toasts.js";
-import { count, moment, nameOf, number, seconds } from "./words.js";
+import { moment, nameOf, number, seconds } from "./words.js";
 
 const FLICKER_MS = 700;
 const LETTERS = ["A", "B"];
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 const MODES = [
-  ["side", "Side by side"],
-  ["slider", "Slider"],
-  ["flicker", "Flicker"],
-  ["difference", "Difference"],
+  ["side", t("Side by side")],
+  ["slider", t("Slider")],
+  ["flicker", t("Flicker")],
+  ["difference", t("Difference")],
 ];
 
 /** Elements that show two pictures, A and B, and what is different between them. */
@@ -33,7 +34,7 @@ export function pairView(images) {
   const buttons = MODES.map(([name, words]) =>
     h("button", { type: "button", role: "radio", "data-mode": name, onclick: () => choose(name) }, words),
   );
-  const modes = h("div", { class: "ez-seg end", role: "radiogroup", "aria-label": "View" }, buttons);
+  const modes = h("div", { class: "ez-seg end", role: "radiogroup", "aria-label": t("View") }, buttons);
   const place = roving(modes, "[role=radio]");
   const difference = differenceOf(...images.map((image) => image.url));
 
@@ -57,7 +58,7 @@ export function pairView(images) {
   draw();
   drawDifferences(told, way, images, difference);
   return [
-    h("div", { class: "row wrap ez-pair-head" }, h("h1", { class: "ez-title" }, "Compare two pictures"), modes),
+    h("div", { class: "row wrap ez-pair-head" }, h("h1", { class: "ez-title" }, t("Compare two pictures")), modes),
     h("div", { class: "ez-pair" }, stage, told, way),
   ];
 }
@@ -72,7 +73,7 @@ function entry(image, index) {
     under: [
       h("span", { class: "ez-badge" }, LETTERS[index]),
       h("span", { class: "grow cut mid", title: nameOf(image) }, moment(image.created_at)),
-      h("button", { class: "ez-btn s", type: "button", onclick: () => useParameters(image) }, "Use parameters"),
+      h("button", { class: "ez-btn s", type: "button", onclick: () => useParameters(image) }, t("Use parameters")),
     ],
   };
 }
@@ -90,7 +91,7 @@ const SHOW = {
 
   flicker(stage, images) {
     let at = 0;
-    const { element } = sideBySide([{ ...entry(images[0], 0), alt: "A and B in turn", under: [] }]);
+    const { element } = sideBySide([{ ...entry(images[0], 0), alt: t("A and B in turn"), under: [] }]);
     const picture = element.querySelector("img");
     const second = h("img", { src: images[1].url, alt: "", hidden: true }); // fetched before it is its turn
     const lamp = h("span", { class: "ez-badge", role: "status" }, "A");
@@ -103,16 +104,16 @@ const SHOW = {
     const run = h("button", { class: "ez-btn s", type: "button", onclick: () => (timer ? pause() : go()) });
     const go = () => {
       timer = setInterval(turn, FLICKER_MS);
-      fill(run, icon("pause"), "Pause");
+      fill(run, icon("pause"), t("Pause"));
     };
     const pause = () => {
       clearInterval(timer);
       timer = null;
-      fill(run, icon("play"), "Flicker");
+      fill(run, icon("play"), t("Flicker"));
     };
     pause();
     if (!still.matches) go();
-    const other = h("button", { class: "ez-btn s", type: "button", onclick: () => (pause(), turn()) }, icon("swap"), "Other one");
+    const other = h("button", { class: "ez-btn s", type: "button", onclick: () => (pause(), turn()) }, icon("swap"), t("Other one"));
     fill(stage, element, second, h("div", { class: "row s" }, lamp, h("span", { class: "end row" }, other, run)));
     return pause;
   },
@@ -120,7 +121,7 @@ const SHOW = {
   difference(stage, images, difference) {
     let gone = false;
     let address = null;
-    fill(stage, h("p", { class: "mid s", role: "status" }, "Comparing pixels"));
+    fill(stage, h("p", { class: "mid s", role: "status" }, t("Comparing pixels")));
     const show = async () => {
       const found = await difference;
       if (gone) return;
@@ -129,17 +130,17 @@ const SHOW = {
       const view = h("div", {});
       const draw = async (times) => {
         strength.style.setProperty("--v", `${(Number(strength.value) / 6) * 100}%`);
-        words.textContent = times === 1 ? "as it is" : `${times} times as strong`;
+        words.textContent = times === 1 ? t("as it is") : t("{times} times as strong", { times });
         const map = await found.map(times);
         if (gone) return;
         if (address) URL.revokeObjectURL(address);
         address = URL.createObjectURL(map);
         const old = view.querySelector("img");
         if (old) old.src = address;
-        else fill(view, sideBySide([{ src: address, alt: "Where A and B differ: black where they don't", under: [] }]).element);
+        else fill(view, sideBySide([{ src: address, alt: t("Where A and B differ: black where they don't"), under: [] }]).element);
       };
-      const strength = h("input", { class: "ez-slider", type: "range", min: "0", max: "6", value: "2", "aria-label": "Strength", oninput: () => draw(2 ** Number(strength.value)) });
-      fill(stage, view, h("div", { class: "row s ez-pair-strength" }, h("span", { class: "mid" }, "Strength"), strength, words, h("span", { class: "end mid num" }, found.words)));
+      const strength = h("input", { class: "ez-slider", type: "range", min: "0", max: "6", value: "2", "aria-label": t("Strength"), oninput: () => draw(2 ** Number(strength.value)) });
+      fill(stage, view, h("div", { class: "row s ez-pair-strength" }, h("span", { class: "mid" }, t("Strength")), strength, words, h("span", { class: "end mid num" }, found.words)));
       draw(4);
     };
     show();
@@ -159,8 +160,8 @@ function below(images) {
 async function drawDifferences(told, way, images, difference) {
   const [a, b] = images.map((image) => image.id);
   const answer = await look(`/history/diff?a=${a}&b=${b}`);
-  if (!answer) return fill(told, h("p", { class: "mid s" }, "What is different can't be had just now."));
-  const pixels = h("span", { class: "end mid num", role: "status" }, "Comparing pixels");
+  if (!answer) return fill(told, h("p", { class: "mid s" }, t("What is different can't be had just now.")));
+  const pixels = h("span", { class: "end mid num", role: "status" }, t("Comparing pixels"));
   difference.then((found) => (pixels.textContent = found.words));
   fill(told, answer.prompts.map(promptCard), tableCard(answer.parameters, pixels), replayButton(answer, images));
   if (answer.way.length > 1) drawWay(way, answer);
@@ -176,9 +177,9 @@ function promptCard({ label, runs, added, removed, reweighted }) {
   return h(
     "div",
     { class: "ez-card ez-pair-card" },
-    h("div", { class: "ez-label" }, `${label}, from A to B`),
+    h("div", { class: "ez-label" }, t("{label}, from A to B", { label })),
     words,
-    h("div", { class: "row wrap xs" }, numbers.length ? numbers.map(([number, kind, name]) => h("span", { class: kind }, `${number} ${name}`)) : h("span", { class: "dim" }, "The same")),
+    h("div", { class: "row wrap xs" }, numbers.length ? numbers.map(([number, kind, name]) => h("span", { class: kind }, `${number} ${name}`)) : h("span", { class: "dim" }, t("The same"))),
   );
 }
 
@@ -187,7 +188,7 @@ const TAGS = { added: "ins", removed: "del", reweighted: "mark" };
 /** The words of a prompt as nodes, changed ones marked. only: nothing but those. */
 export function diffWords(runs, { only = false } = {}) {
   const shown = runs.filter((run) => !only || run.kind !== "same");
-  return shown.map((run, index) => [index && (run.spaced || only) ? " " : "", run.kind === "same" ? weighed(run) : h(TAGS[run.kind], { title: run.when ? `Asked for ${run.when}` : null }, weighed(run))]);
+  return shown.map((run, index) => [index && (run.spaced || only) ? " " : "", run.kind === "same" ? weighed(run) : h(TAGS[run.kind], { title: run.when ? t("Asked for {when}", { when: run.when }) : null }, weighed(run))]);
 }
 
 // "1.0", "1.2", "0.95": never without a point, so that it is seen to be a weight.
@@ -214,15 +215,15 @@ function tableCard(parameters, pixels) {
     fill(
       rows,
       seen.map(({ label, before, after, changed }) => h("tr", { class: changed ? "ch" : "" }, h("td", {}, label), h("td", {}, before), h("td", {}, after))),
-      !seen.length && h("tr", {}, h("td", { colspan: "3" }, "All parameters are the same.")),
+      !seen.length && h("tr", {}, h("td", { colspan: "3" }, t("All parameters are the same."))),
     );
   };
   draw(only);
   return h(
     "div",
     { class: "ez-card ez-pair-card" },
-    h("table", { class: "ez-table" }, h("thead", {}, h("tr", {}, ["Parameter", ...LETTERS].map((words) => h("th", { scope: "col" }, words)))), rows),
-    h("div", { class: "row s" }, h("label", { class: "row ez-pair-only" }, box, "Only differences"), pixels),
+    h("table", { class: "ez-table" }, h("thead", {}, h("tr", {}, [t("Parameter"), ...LETTERS].map((words) => h("th", { scope: "col" }, words)))), rows),
+    h("div", { class: "row s" }, h("label", { class: "row ez-pair-only" }, box, t("Only differences")), pixels),
   );
 }
 
@@ -231,12 +232,12 @@ function replayButton(answer, [first]) {
   const changes = [...answer.prompts.filter((one) => one.added || one.removed || one.reweighted), ...answer.parameters.filter((one) => one.changed)];
   const offered = [...new Map(changes.filter((one) => one.change).map((one) => [JSON.stringify(one.change), one])).values()];
   if (!offered.length || (first.tool && first.tool !== "Easel")) return null;
-  const items = offered.map((one) => ({ words: one.after === undefined ? `${one.label} of B` : `${one.label}: ${one.after}`, icon: "apply", run: () => make(one) }));
+  const items = offered.map((one) => ({ words: one.after === undefined ? t("{label} of B", { label: one.label }) : `${one.label}: ${one.after}`, icon: "apply", run: () => make(one) }));
   const make = async (one) => {
     const job = await change(`/history/${first.id}/branch`, { change: one.change });
-    if (job) toast({ icon: "ok", title: `A is made again with B's ${one.label}`, text: "It appears in History when it is done." });
+    if (job) toast({ icon: "ok", title: t("A is made again with B's {label}", { label: one.label }), text: t("It appears in History when it is done.") });
   };
-  const button = h("button", { class: "ez-btn", type: "button", "aria-haspopup": "menu", "aria-expanded": "false", onclick: () => toggleMenu(button, "One change of B", items, () => button) }, "Replay A with one change of B…");
+  const button = h("button", { class: "ez-btn", type: "button", "aria-haspopup": "menu", "aria-expanded": "false", onclick: () => toggleMenu(button, t("One change of B"), items, () => button) }, t("Replay A with one change of B…"));
   return h("div", { class: "row" }, button);
 }
 
@@ -251,6 +252,6 @@ function drawWay(place, { before, way }) {
     }),
   ];
   for (const step of steps.flat()) step.title = step.textContent.trim();
-  fill(place, h("div", { class: "ez-card ez-pair-card" }, h("div", { class: "ez-label" }, `On the way from A to B: ${count(way.length, "edit")} in ${seconds(Math.max(1, time))}`), h("ol", { tabindex: "0", "aria-label": "On the way from A to B" }, steps)));
+  fill(place, h("div", { class: "ez-card ez-pair-card" }, h("div", { class: "ez-label" }, t("On the way from A to B: {count} in {seconds}", { count: tn("{n} edit", "{n} edits", way.length), seconds: seconds(Math.max(1, time)) })), h("ol", { tabindex: "0", "aria-label": t("On the way from A to B") }, steps)));
   place.hidden = false;
 }

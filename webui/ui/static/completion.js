@@ -1,16 +1,16 @@
 // A list at the caret with ways on for what is being typed in a prompt. Typing is never disturbed: keys mean what they always mean
 // until one of the list is marked. In a tag or a wildcard the first one is; among words only once an arrow key was pressed.
 
+import { t, tn } from "./language.js";
 import { h, fill, whenThere } from "./markup.js";
 import { promptAt } from "./prompt-keys.js";
 import { caretBox, written } from "./prompt-text.js";
-import { count } from "./words.js";
 
 const ASK_AFTER_MS = 80;
 const MOST_CHARACTERS = 300;
 const GAP = 4; // px between the line of the caret and the list, and to the window's edge
 const NAMED = ["lora", "wildcard"]; // kinds that are begun with a mark of their own
-const KINDS = { lora: "LoRA", embedding: "Embedding", style: "Style", wildcard: "Wildcard", history: "" };
+const KINDS = { lora: "LoRA", embedding: t("Embedding"), style: t("Style"), wildcard: t("Wildcard"), history: "" };
 
 const TYPING = ["insertText", "insertCompositionText", "deleteContentBackward"];
 const touch = matchMedia("(pointer: coarse)"); // keyboards on glass compose every word
@@ -30,7 +30,7 @@ const takers = new Map(); // kind -> what is done instead of writing
 
 export function mountCompletion(element) {
   voice = h("div", { class: "ez-voice", role: "status", "aria-live": "polite" });
-  place = h("div", { class: "ez-ways-on", id: "ez-ways-on", role: "listbox", "aria-label": "Ways on", hidden: true });
+  place = h("div", { class: "ez-ways-on", id: "ez-ways-on", role: "listbox", "aria-label": t("Ways on"), hidden: true });
   fill(element, place, voice);
   // The focus stays in the field.
   place.addEventListener("pointerdown", (event) => event.preventDefault());
@@ -118,7 +118,7 @@ function show(field, found, start) {
   mark(NAMED.includes(items[0].kind) ? 0 : -1);
   put();
   field.setAttribute("aria-controls", place.id);
-  if (opened) voice.textContent = count(items.length, "way on", "ways on");
+  if (opened) voice.textContent = tn("{n} way on", "{n} ways on", items.length);
 }
 
 function option(item, index) {
@@ -130,7 +130,7 @@ function option(item, index) {
     picture,
     h("span", { class: "grow cut", title: item.label }, emphasised(item)),
     note && h("span", { class: "dim xs cut" }, note),
-    item.uses > 0 && h("span", { class: "dim xs num", title: `In ${count(item.uses, "job")}` }, `${item.uses}×`),
+    item.uses > 0 && h("span", { class: "dim xs num", title: t("In {count}", { count: tn("{n} job", "{n} jobs", item.uses) }) }, `${item.uses}×`),
   );
 }
 

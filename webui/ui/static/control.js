@@ -4,6 +4,7 @@ import { isDrawing } from "./ask.js";
 import { onChange, values } from "./fields.js";
 import { icon } from "./icons.js";
 import { on } from "./jobs.js";
+import { t } from "./language.js";
 import { linked } from "./link.js";
 import { listField } from "./list-field.js";
 import { fill, h, roving, whenThere } from "./markup.js";
@@ -19,8 +20,8 @@ const CONTROLNET = "controlnet";
 const IP_ADAPTER = "ip_adapter";
 const KINDS = { [CONTROLNET]: "ControlNet", [IP_ADAPTER]: "IP-Adapter" };
 const KIND_HELP = {
-  [CONTROLNET]: "What goes where: edges, strokes, poses, colours.",
-  [IP_ADAPTER]: "What it shows, as a part of the prompt: subject, style, colours.",
+  [CONTROLNET]: t("What goes where: edges, strokes, poses, colours."),
+  [IP_ADAPTER]: t("What it shows, as a part of the prompt: subject, style, colours."),
 };
 const FRESH = {
   kind: CONTROLNET,
@@ -113,7 +114,7 @@ async function lookForChoices() {
 // ---- pictures
 
 async function takeFile(unit, file) {
-  if (!PICTURES.includes(file.type)) return toast({ icon: "info", title: "This is not a picture", text: "PNG, JPEG, WebP, AVIF, GIF and BMP are taken." });
+  if (!PICTURES.includes(file.type)) return toast({ icon: "info", title: t("This is not a picture"), text: t("PNG, JPEG, WebP, AVIF, GIF and BMP are taken.") });
   try {
     takeHash(unit, await upload(file));
   } catch (error) {
@@ -140,7 +141,7 @@ async function takeDropped(unit, data) {
 
 /** Lets a picture of the session or of history steer. Returns nothing; a toast says so, with Undo. */
 export function steerWith(image) {
-  if (!image.sha256) return toast({ icon: "info", title: "A live picture isn't kept", text: "Generate it first." });
+  if (!image.sha256) return toast({ icon: "info", title: t("A live picture isn't kept"), text: t("Generate it first.") });
   const before = JSON.stringify(units);
   let unit = units.find((other) => !other.image || other.gone);
   if (!unit) units.push((unit = unitOf({})));
@@ -150,8 +151,8 @@ export function steerWith(image) {
   openSection();
   toast({
     icon: "ok",
-    title: "Sent to Control",
-    text: unit.model ? "" : "Choose a model for it.",
+    title: t("Sent to Control"),
+    text: unit.model ? "" : t("Choose a model for it."),
     undo: () => {
       units = JSON.parse(before).map(unitOf);
       draw();
@@ -199,9 +200,9 @@ function draw() {
     place,
     units.map(unitElement),
     choices && !choices.models.length && !units.length
-      ? h("p", { class: "ez-control-none dim s" }, "No ControlNet or IP-Adapter fits this checkpoint yet. Put one into models/controlnet or models/ip_adapter; it appears here by itself.")
+      ? h("p", { class: "ez-control-none dim s" }, t("No ControlNet or IP-Adapter fits this checkpoint yet. Put one into models/controlnet or models/ip_adapter; it appears here by itself."))
       : null,
-    units.length < (choices?.most ?? 8) ? h("button", { class: "ez-btn s", type: "button", "data-control": "add", onclick: add }, icon("add"), "Add a picture") : null,
+    units.length < (choices?.most ?? 8) ? h("button", { class: "ez-btn s", type: "button", "data-control": "add", onclick: add }, icon("add"), t("Add a picture")) : null,
   );
   drawSeen();
   if (focused) place.querySelector(`[data-control="${focused}"]`)?.focus({ preventScroll: true });
@@ -221,7 +222,7 @@ function remove(unit) {
   changed();
   toast({
     icon: "ok",
-    title: "Control removed",
+    title: t("Control removed"),
     undo: () => {
       units = before;
       draw();
@@ -241,7 +242,7 @@ function unitElement(unit, index) {
   const at = (part) => `${index}-${part}`;
   return h(
     "section",
-    { class: `ez-unit ${unit.on ? "" : "is-off"}`, "aria-label": `Control ${name}`, onpaste: (event) => pasted(unit, event) },
+    { class: `ez-unit ${unit.on ? "" : "is-off"}`, "aria-label": t("Control {name}", { name }), onpaste: (event) => pasted(unit, event) },
     h(
       "div",
       { class: "ez-unit-head" },
@@ -249,40 +250,40 @@ function unitElement(unit, index) {
         "button",
         { class: `ez-switch ${unit.on ? "on" : ""}`, type: "button", role: "switch", "aria-checked": String(unit.on), "data-control": at("on"), onclick: () => set("on")(!unit.on) },
         h("i", {}),
-        `Control ${name}`,
+        t("Control {name}", { name }),
       ),
       h("span", { class: "dim s cut" }, missing(unit)),
-      h("button", { class: "ez-btn ghost s icon end", type: "button", "aria-label": `Remove control ${name}`, title: "Remove", "data-control": at("remove"), onclick: () => remove(unit) }, icon("trash")),
+      h("button", { class: "ez-btn ghost s icon end", type: "button", "aria-label": t("Remove control {name}", { name }), title: t("Remove"), "data-control": at("remove"), onclick: () => remove(unit) }, icon("trash")),
     ),
     kindChoice(unit, name, at("kind")),
     h(
       "div",
       { class: "ez-unit-pictures" },
       picture(unit, name, at("picture")),
-      h("div", { class: `ez-seen ${unit.seen ? "" : "is-off"}`, "data-unit": index }, unit.seen ? null : h("button", { class: "ez-link s", type: "button", disabled: !unit.image, "data-control": at("seen"), onclick: () => set("seen")(true) }, "Preview")),
+      h("div", { class: `ez-seen ${unit.seen ? "" : "is-off"}`, "data-unit": index }, unit.seen ? null : h("button", { class: "ez-link s", type: "button", disabled: !unit.image, "data-control": at("seen"), onclick: () => set("seen")(true) }, t("Preview"))),
     ),
     h(
       "div",
       { class: "ez-unit-fields" },
-      unit.kind === CONTROLNET && select("Preprocessor", at("preprocessor"), unit.preprocessor, (choices?.preprocessors ?? []).map((one) => [one.name, one.label]), (value) => {
+      unit.kind === CONTROLNET && select(t("Preprocessor"), at("preprocessor"), unit.preprocessor, (choices?.preprocessors ?? []).map((one) => [one.name, one.label]), (value) => {
         Object.assign(unit, { preprocessor: value, threshold_a: -1, threshold_b: -1 });
         guessModel(unit);
         draw();
         changed();
       }, processor?.help),
-      select("Model", at("model"), unit.model, modelRows(unit), set("model"), "", unit.kind === IP_ADAPTER),
-      slider("Weight", at("weight"), unit.weight, { min: 0, max: 2, step: 0.05, wide: true }, set("weight")),
-      slider("Start", at("start"), unit.start, { min: 0, max: 1, step: 0.01 }, (value) => {
+      select(t("Model"), at("model"), unit.model, modelRows(unit), set("model"), "", unit.kind === IP_ADAPTER),
+      slider(t("Weight"), at("weight"), unit.weight, { min: 0, max: 2, step: 0.05, wide: true }, set("weight")),
+      slider(t("Start"), at("start"), unit.start, { min: 0, max: 1, step: 0.01 }, (value) => {
         unit.end = Math.max(unit.end, value);
         set("start")(value);
       }),
-      slider("End", at("end"), unit.end, { min: 0, max: 1, step: 0.01 }, (value) => {
+      slider(t("End"), at("end"), unit.end, { min: 0, max: 1, step: 0.01 }, (value) => {
         unit.start = Math.min(unit.start, value);
         set("end")(value);
       }),
     ),
     modelOf(unit)?.lacks && h("div", { class: "ez-note warn", role: "note" }, icon("info"), h("p", {}, modelOf(unit).lacks)),
-    h("button", { class: "ez-link s", type: "button", "aria-expanded": String(unit.more), "data-control": at("more"), onclick: () => set("more")(!unit.more) }, unit.more ? "Fewer options" : "More options"),
+    h("button", { class: "ez-link s", type: "button", "aria-expanded": String(unit.more), "data-control": at("more"), onclick: () => set("more")(!unit.more) }, unit.more ? t("Fewer options") : t("More options")),
     unit.more && moreFields(unit, at, set, processor),
   );
 }
@@ -299,16 +300,16 @@ function moreFields(unit, at, set, processor) {
     "div",
     { class: "ez-unit-fields" },
     thresholds,
-    row("Resize mode", "resize_mode", choices?.resize_modes ?? [unit.resize_mode]),
-    steers && row("Control mode", "control_mode", choices?.control_modes ?? [unit.control_mode]),
-    steers && slider("Resolution", at("processor_res"), unit.processor_res, { min: 0, max: 2048, step: 64 }, set("processor_res"), (value) => (value ? `${value} px` : "As drawn")),
+    row(t("Resize mode"), "resize_mode", choices?.resize_modes ?? [unit.resize_mode]),
+    steers && row(t("Control mode"), "control_mode", choices?.control_modes ?? [unit.control_mode]),
+    steers && slider(t("Resolution"), at("processor_res"), unit.processor_res, { min: 0, max: 2048, step: 64 }, set("processor_res"), (value) => (value ? `${value} px` : t("As drawn"))),
   );
 }
 
 function missing(unit) {
-  if (unit.gone) return "Its picture is gone; choose it again";
-  if (!unit.image) return "Choose a picture";
-  return unit.model ? "" : "Choose a model";
+  if (unit.gone) return t("Its picture is gone; choose it again");
+  if (!unit.image) return t("Choose a picture");
+  return unit.model ? "" : t("Choose a model");
 }
 
 function kindChoice(unit, name, key) {
@@ -319,7 +320,7 @@ function kindChoice(unit, name, key) {
       words,
     ),
   );
-  const group = h("div", { class: "ez-seg", role: "radiogroup", "aria-label": `Kind of control ${name}` }, buttons);
+  const group = h("div", { class: "ez-seg", role: "radiogroup", "aria-label": t("Kind of control {name}", { name }) }, buttons);
   roving(group, "button")(buttons.find((button) => button.classList.contains("on")));
   return group;
 }
@@ -327,8 +328,8 @@ function kindChoice(unit, name, key) {
 function modelRows(unit) {
   const names = modelsOf(unit).map(({ name }) => name);
   const rows = names.map((name) => [name, name]);
-  if (!unit.model) rows.unshift(["", names.length ? "Choose one" : "None is here yet"]);
-  else if (choices && !names.includes(unit.model)) rows.unshift([unit.model, `${unit.model} (not for this checkpoint)`]);
+  if (!unit.model) rows.unshift(["", names.length ? t("Choose one") : t("None is here yet")]);
+  else if (choices && !names.includes(unit.model)) rows.unshift([unit.model, t("{model} (not for this checkpoint)", { model: unit.model })]);
   return rows;
 }
 
@@ -347,8 +348,8 @@ function picture(unit, name, key) {
     {
       class: `ez-unit-picture ${unit.image ? "" : "ez-drop"}`,
       type: "button",
-      title: "Choose, drop or paste a picture",
-      "aria-label": unit.image ? `Picture of control ${name}: choose another one` : `Picture of control ${name}: choose, drop or paste one`,
+      title: t("Choose, drop or paste a picture"),
+      "aria-label": unit.image ? t("Picture of control {name}: choose another one", { name }) : t("Picture of control {name}: choose, drop or paste one", { name }),
       "data-control": key,
       onclick: () => file.click(),
       ondragover: (event) => {
@@ -362,7 +363,7 @@ function picture(unit, name, key) {
         takeDropped(unit, event.dataTransfer);
       },
     },
-    unit.image && !unit.gone ? h("img", { src: addressOf(unit.image), alt: "" }) : [icon("pictures"), "Drop, paste or choose"],
+    unit.image && !unit.gone ? h("img", { src: addressOf(unit.image), alt: "" }) : [icon("pictures"), t("Drop, paste or choose")],
   );
   return h("div", {}, file, button);
 }
@@ -385,8 +386,8 @@ function drawSeen() {
     box.dataset.address = address;
     fill(
       box,
-      h("img", { src: address, alt: "What the model sees", onerror: () => fill(box, h("p", { class: "dim s" }, "It can't be shown at this size.")) }),
-      h("button", { class: "ez-btn ghost s icon", type: "button", "aria-label": "Close the preview", title: "Close the preview", onclick: () => closeSeen(unit) }, icon("close")),
+      h("img", { src: address, alt: t("What the model sees"), onerror: () => fill(box, h("p", { class: "dim s" }, t("It can't be shown at this size."))) }),
+      h("button", { class: "ez-btn ghost s icon", type: "button", "aria-label": t("Close the preview"), title: t("Close the preview"), onclick: () => closeSeen(unit) }, icon("close")),
     );
   }
 }

@@ -1,6 +1,7 @@
 // The line between before and after: dragged, or moved with the arrow keys; left of it is before, right of it after.
 
 import { icon } from "./icons.js";
+import { t } from "./language.js";
 import { h } from "./markup.js";
 
 const STEP = 0.02;
@@ -14,7 +15,7 @@ const MIDDLE = 0.5;
 export function divider(span, moved) {
   const line = h(
     "div",
-    { class: "knob", role: "slider", tabindex: "0", "aria-label": "Between before and after", "aria-orientation": "horizontal", "aria-valuemin": "0", "aria-valuemax": "100", title: "Drag, or move with the arrow keys" },
+    { class: "knob", role: "slider", tabindex: "0", "aria-label": t("Between before and after"), "aria-orientation": "horizontal", "aria-valuemin": "0", "aria-valuemax": "100", title: t("Drag, or move with the arrow keys") },
     icon("swap"),
   );
   const self = {
@@ -24,7 +25,7 @@ export function divider(span, moved) {
       self.share = Math.min(1, Math.max(0, share));
       const percent = Math.round(self.share * 100);
       line.setAttribute("aria-valuenow", String(percent));
-      line.setAttribute("aria-valuetext", `${percent} % before`);
+      line.setAttribute("aria-valuetext", t("{percent} % before", { percent }));
       moved(self.share);
     },
     drag(event) {

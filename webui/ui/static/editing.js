@@ -2,6 +2,7 @@
 
 import { clearErrors, put, showError, snapshot } from "./fields.js";
 import { known, on } from "./jobs.js";
+import { t } from "./language.js";
 import { ask, linked, onReceipt } from "./link.js";
 import { settled } from "./regions.js";
 import { change, look } from "./rest.js";
@@ -37,7 +38,7 @@ export async function reopen(job) {
   if (job.kind === "upscale") return reopenUpscale(job);
   // As text: its seed may have more digits than a number of this language.
   const response = await fetch(`/api/v1/jobs/${job.id}/request`).catch(() => null);
-  if (!response?.ok) return errorToast({ message: "This job can't be read just now.", hint: "Try again." });
+  if (!response?.ok) return errorToast({ message: t("This job can't be read just now."), hint: t("Try again.") });
   const waits = job.status === "waiting";
   asked = { id: job.id, prompt: job.prompt, draft: edited?.draft ?? snapshot(), request: await response.text(), waits };
   ask("reopen", { job: job.id });
@@ -49,7 +50,7 @@ export async function save() {
     await settled();
     ask("save", { job: edited.id, source: await sourceOf(edited.kind) });
   } catch (error) {
-    errorToast({ message: error.message, hint: error.hint ?? "Try again." });
+    errorToast({ message: error.message, hint: error.hint ?? t("Try again.") });
   }
 }
 
@@ -62,7 +63,7 @@ export function leave() {
   put(draft);
   toast({
     icon: "info",
-    title: "The job stays as it was",
+    title: t("The job stays as it was"),
     text: title(was.prompt),
     undo: () => {
       set(was);
@@ -88,7 +89,7 @@ onReceipt("reopen", async ({ error, source }) => {
     put(job.draft);
     back();
   };
-  toast({ icon: "ok", title: "Parameters taken over", text: "Generate makes it as a new job.", undo });
+  toast({ icon: "ok", title: t("Parameters taken over"), text: t("Generate makes it as a new job."), undo });
 });
 
 onReceipt("save", ({ error }) => {
@@ -98,13 +99,13 @@ onReceipt("save", ({ error }) => {
   clearErrors();
   set(null);
   put(draft);
-  toast({ icon: "ok", title: "Saved to the queue", text: "It keeps its place.", undo: () => change(`/jobs/${id}/request`, request, { method: "PUT" }) });
+  toast({ icon: "ok", title: t("Saved to the queue"), text: t("It keeps its place."), undo: () => change(`/jobs/${id}/request`, request, { method: "PUT" }) });
 });
 
 function begun() {
   const { draft } = edited;
   set(null);
-  toast({ icon: "info", title: "The job waits no longer", text: "What you changed is still in the fields; Generate makes it as a new job.", undo: () => put(draft) });
+  toast({ icon: "info", title: t("The job waits no longer"), text: t("What you changed is still in the fields; Generate makes it as a new job."), undo: () => put(draft) });
 }
 
 function check(job) {

@@ -1,5 +1,6 @@
 // The fields of the page by name: what they hold, how they are set, what they remember, and where they say what is wrong.
 
+import { t } from "./language.js";
 import { ask, linked, told } from "./link.js";
 import { h, whenThere } from "./markup.js";
 import { currentPage } from "./pages.js";
@@ -94,8 +95,16 @@ function nameHere(field) {
   return twin ? twin.name : field;
 }
 
+const complainers = new Set();
+
+/** complain(error): shows it where a part of the page has that field, and says whether it did. */
+export function onError(complain) {
+  complainers.add(complain);
+}
+
 /** Shows an error at its field, with the allowed range and a button that mends it. False if it has no place here. */
 export function showError(error, { focus = true } = {}) {
+  if ([...complainers].some((complain) => complain(error))) return true;
   const name = error.field && nameHere(error.field);
   const place = name && root(name);
   if (!place) return false;
@@ -104,7 +113,7 @@ export function showError(error, { focus = true } = {}) {
   const note = h(
     "p",
     { class: "ez-hint bad ez-html", role: "alert" },
-    h("span", {}, `${error.message}${error.allowed ? ` Allowed: ${error.allowed}.` : ` ${error.hint}`}`),
+    h("span", {}, `${error.message}${error.allowed ? t(" Allowed: {allowed}.", { allowed: error.allowed }) : ` ${error.hint}`}`),
     mend !== undefined &&
       h("button", { class: "ez-link", type: "button", onclick: () => put({ [name]: mend }) }, mendWords(name, mend)),
   );
@@ -146,7 +155,7 @@ function mendedValue(name) {
 }
 
 function mendWords(name, value) {
-  return SEEDS.includes(name) ? "Use a random seed" : `Use ${value}`;
+  return SEEDS.includes(name) ? t("Use a random seed") : t("Use {value}", { value });
 }
 
 function openAround(place) {

@@ -1,5 +1,6 @@
 // The film of a picture's steps: a slider through them, laid over the picture that came of them.
 
+import { t } from "./language.js";
 import { fill, h } from "./markup.js";
 import { icon } from "./icons.js";
 import { toggleMenu } from "./menu.js";
@@ -8,7 +9,7 @@ import { look } from "./rest.js";
 
 const FRAME_MS = 100;
 const FORMS = [
-  ["webp", "Animated WebP"],
+  ["webp", t("Animated WebP")],
   ["gif", "GIF"],
 ];
 
@@ -51,15 +52,15 @@ class Strip {
     this.playing = false;
     this.layer = h("img", { class: "ez-film-frame", alt: "", hidden: true });
     this.player = h("button", { class: "ez-btn icon s ghost", type: "button", disabled: true, onclick: () => this.play() }, icon("play"));
-    this.slider = h("input", { type: "range", class: "ez-slider", min: "0", max: "1", value: "1", disabled: true, "aria-label": "Step", title: "Step by step (, and .)", oninput: () => this.go(Number(this.slider.value), { pause: true }) });
+    this.slider = h("input", { type: "range", class: "ez-slider", min: "0", max: "1", value: "1", disabled: true, "aria-label": t("Step"), title: t("Step by step (, and .)"), oninput: () => this.go(Number(this.slider.value), { pause: true }) });
     this.slider.addEventListener("keydown", (event) => {
       if (event.key !== " ") return;
       event.preventDefault();
       this.play();
     });
     this.words = h("span", { class: "ez-film-words num" });
-    const save = h("button", { class: "ez-btn icon s ghost", type: "button", title: "Save the film", "aria-label": "Save the film", "aria-haspopup": "menu", "aria-expanded": "false", onclick: () => toggleMenu(save, "Save the film", this.ways()) }, icon("download"));
-    this.element = h("div", { class: "ez-film", role: "group", "aria-label": "Film of the steps" }, this.player, this.slider, this.words, saves && save);
+    const save = h("button", { class: "ez-btn icon s ghost", type: "button", title: t("Save the film"), "aria-label": t("Save the film"), "aria-haspopup": "menu", "aria-expanded": "false", onclick: () => toggleMenu(save, t("Save the film"), this.ways()) }, icon("download"));
+    this.element = h("div", { class: "ez-film", role: "group", "aria-label": t("Film of the steps") }, this.player, this.slider, this.words, saves && save);
     this.showPlayer();
     this.load();
   }
@@ -67,7 +68,7 @@ class Strip {
   async load() {
     const answer = await look(this.image.film.replace("/api/v1", ""));
     if (!answer?.frames.length) {
-      this.words.textContent = "The film is gone";
+      this.words.textContent = t("The film is gone");
       return;
     }
     this.frames = answer.frames;
@@ -102,7 +103,7 @@ class Strip {
         try {
           await loaded.decode();
         } catch {
-          this.words.textContent = "The film is gone";
+          this.words.textContent = t("The film is gone");
           return this.pause();
         }
         this.layer.src = loaded.src;
@@ -133,7 +134,7 @@ class Strip {
   }
 
   showPlayer() {
-    const words = this.playing ? "Pause" : "Play the steps";
+    const words = this.playing ? t("Pause") : t("Play the steps");
     this.player.title = `${words} (P)`;
     this.player.setAttribute("aria-label", words);
     fill(this.player, icon(this.playing ? "pause" : "play"));
@@ -141,7 +142,7 @@ class Strip {
 
   show() {
     const frame = this.frames[this.at];
-    const words = frame ? [`Step ${frame.step} of ${frame.steps}`, frame.hires && "hires", frame.sigma !== null && `noise ${level(frame.sigma)}`].filter(Boolean).join(", ") : "The picture";
+    const words = frame ? [t("Step {step} of {steps}", { step: frame.step, steps: frame.steps }), frame.hires && "hires", frame.sigma !== null && t("noise {sigma}", { sigma: level(frame.sigma) })].filter(Boolean).join(", ") : t("The picture");
     this.words.textContent = words;
     this.slider.value = String(this.at);
     this.slider.setAttribute("aria-valuetext", words);

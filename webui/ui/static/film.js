@@ -1,6 +1,7 @@
 // Whether a view of each step is kept of the next jobs: a switch below Generate. Until it is pressed, the setting decides.
 
 import { on } from "./jobs.js";
+import { t } from "./language.js";
 import { linked } from "./link.js";
 import { h } from "./markup.js";
 import { look } from "./rest.js";
@@ -16,7 +17,7 @@ export function filmed() {
 }
 
 export function filmSwitch() {
-  button = h("button", { class: "ez-switch", type: "button", role: "switch", title: "Keep a view of every step", onclick: press }, h("i"), "Film");
+  button = h("button", { class: "ez-switch", type: "button", role: "switch", title: t("Keep a view of every step"), onclick: press }, h("i"), t("Film"));
   show();
   return button;
 }

@@ -9,9 +9,9 @@ import { plotting } from "./charts.js";
 import { currentView, onSearch, onView, search, searched, showView } from "./history-state.js";
 import { icon } from "./icons.js";
 import { on } from "./jobs.js";
+import { inOurLanguage, t, tn } from "./language.js";
 import { fill, h } from "./markup.js";
 import { open } from "./pages.js";
-import { count } from "./words.js";
 
 const NAME = "analysis";
 
@@ -19,7 +19,7 @@ const NAME = "analysis";
 export function mountAnalysis(element) {
   let asked = 0;
   let shown = null; // the search that is drawn
-  const again = h("button", { class: "ez-link s", type: "button", hidden: true, onclick: () => look() }, "Look again");
+  const again = h("button", { class: "ez-link s", type: "button", hidden: true, onclick: () => look() }, t("Look again"));
   const said = h("p", { class: "mid s num", role: "status" });
   const body = h("div", { class: "ez-analysis-body" });
   fill(element, h("div", { class: "ez-analysis" }, h("div", { class: "row wrap" }, said, again), body));
@@ -33,14 +33,14 @@ export function mountAnalysis(element) {
     const mine = ++asked;
     shown = searched();
     again.hidden = true;
-    said.textContent = "Counting";
+    said.textContent = t("Counting");
     const response = await fetch(`/api/v1/history/analysis?q=${encodeURIComponent(shown)}`).catch(() => null);
-    const answer = await response?.json().catch(() => null);
+    const answer = inOurLanguage(await response?.json().catch(() => null));
     if (mine !== asked) return;
     if (!response?.ok) {
       shown = null;
       said.textContent = "";
-      const problem = answer?.error ?? { message: "Easel doesn't answer.", hint: "Look again when the connection is back." };
+      const problem = answer?.error ?? { message: t("Easel doesn't answer."), hint: t("Look again when the connection is back.") };
       fill(body, h("p", { class: "ez-note bad", role: "alert" }, icon("bad"), h("span", {}, problem.message, " ", problem.hint)));
       again.hidden = false;
       return;
@@ -62,11 +62,11 @@ export function mountAnalysis(element) {
 
 function words({ pictures, more, first, last }) {
   if (!pictures) return "";
-  const range = first === last ? first : `${first} to ${last}`;
-  return more ? `The newest ${count(pictures, "picture")} of what was found, ${range}` : `${count(pictures, "picture")}, ${range}`;
+  const range = first === last ? first : t("{first} to {last}", { first, last });
+  return more ? t("The newest {count} of what was found, {range}", { count: tn("{n} picture", "{n} pictures", pictures), range }) : `${tn("{n} picture", "{n} pictures", pictures)}, ${range}`;
 }
 
 function empty(query) {
-  if (query) return h("div", { class: "ez-empty" }, icon("search"), h("p", {}, "No picture fits this search."));
-  return h("div", { class: "ez-empty" }, icon("pictures"), h("p", {}, "Once there are pictures, this shows when you made them, with which words, and what the good ones have in common."), h("button", { class: "ez-btn", type: "button", onclick: () => open("txt2img") }, "Make a picture"));
+  if (query) return h("div", { class: "ez-empty" }, icon("search"), h("p", {}, t("No picture fits this search.")));
+  return h("div", { class: "ez-empty" }, icon("pictures"), h("p", {}, t("Once there are pictures, this shows when you made them, with which words, and what the good ones have in common.")), h("button", { class: "ez-btn", type: "button", onclick: () => open("txt2img") }, t("Make a picture")));
 }

@@ -4,10 +4,11 @@ import { pairView } from "./compare-view.js";
 import { comparedIds, currentView, onCompared, onView, showView } from "./history-state.js";
 import { fetched, hits } from "./history-hits.js";
 import { icon } from "./icons.js";
+import { t, tn } from "./language.js";
 import { fill, h } from "./markup.js";
 import { facts, useParameters } from "./picture.js";
 import { sideBySide } from "./side-by-side.js";
-import { count, moment, nameOf } from "./words.js";
+import { moment, nameOf } from "./words.js";
 
 const NUMBERS = { 2: "two", 3: "three", 4: "four" };
 
@@ -26,7 +27,7 @@ export function mountCompare(element) {
 
 /** The way back to the grid. */
 export function backLink() {
-  const words = hits.ids.length && hits.complete ? `Back to ${count(hits.ids.length, "picture")}` : "Back to the pictures";
+  const words = hits.ids.length && hits.complete ? t("Back to {count}", { count: tn("{n} picture", "{n} pictures", hits.ids.length) }) : t("Back to the pictures");
   return h("button", { class: "ez-link row ez-compare-back", type: "button", onclick: () => showView("pictures") }, icon("previous", "s"), words);
 }
 
@@ -35,8 +36,8 @@ function nothing() {
     "div",
     { class: "ez-empty" },
     icon("before"),
-    h("p", {}, "Pick two to four pictures (Ctrl and a click), then Compare (C), and they stand here side by side."),
-    h("button", { class: "ez-btn", type: "button", onclick: () => showView("pictures") }, "To the pictures"),
+    h("p", {}, t("Pick two to four pictures (Ctrl and a click), then Compare (C), and they stand here side by side.")),
+    h("button", { class: "ez-btn", type: "button", onclick: () => showView("pictures") }, t("To the pictures")),
   );
 }
 
@@ -49,13 +50,13 @@ function beside(images) {
       under: [
         h("span", { class: "ez-badge" }, "ABCD"[index]),
         h("span", { class: "grow cut mid", title: nameOf(image) }, [moment(image.created_at), ...facts(image)].join(" · ")),
-        h("button", { class: "ez-btn s", type: "button", onclick: () => useParameters(image) }, "Use parameters"),
+        h("button", { class: "ez-btn s", type: "button", onclick: () => useParameters(image) }, t("Use parameters")),
       ],
     })),
   );
   return [
     backLink(),
-    h("div", { class: "row wrap" }, h("h1", { class: "ez-title" }, `Compare ${NUMBERS[images.length]} pictures`), h("span", { class: "s dim end only-wide" }, "The wheel scales all of them, dragging moves them; 0 fits them in.")),
+    h("div", { class: "row wrap" }, h("h1", { class: "ez-title" }, t("Compare {value} pictures", { value: NUMBERS[images.length] })), h("span", { class: "s dim end only-wide" }, t("The wheel scales all of them, dragging moves them; 0 fits them in."))),
     element,
   ];
 }

@@ -6,8 +6,9 @@ import { neighbour } from "./history-grid.js";
 import { restore, toggleFavourite, trash } from "./history-marks.js";
 import { marksPart } from "./history-marks-part.js";
 import { DETAIL_PARTS } from "./history-shell.js";
-import { chosenImage, search } from "./history-state.js";
+import { awaitSecond, chosenImage, search } from "./history-state.js";
 import { icon } from "./icons.js";
+import { t } from "./language.js";
 import { fill, h } from "./markup.js";
 import { toggleMenu } from "./menu.js";
 import { button, copyPicture, download, enlargeButton, parameters, useParameters } from "./picture.js";
@@ -20,9 +21,9 @@ export function drawDetail(place, close, before = null) {
   const image = chosenImage();
   if (image && before?.id === image.id) return drawMarks(place, image);
   place.classList.toggle("is-empty", !image);
-  if (!image) return fill(place, h("div", { class: "ez-empty" }, icon("info"), h("p", {}, "Pick a picture to see everything that made it.")));
-  const full = button("full", "Full screen", () => view(image, neighbour), { bare: true, key: "Space", kind: "ghost s" });
-  const shut = button("close", "Close", close, { bare: true, key: "Esc", kind: "ghost s" });
+  if (!image) return fill(place, h("div", { class: "ez-empty" }, icon("info"), h("p", {}, t("Pick a picture to see everything that made it."))));
+  const full = button("full", t("Full screen"), () => view(image, neighbour), { bare: true, key: "Space", kind: "ghost s" });
+  const shut = button("close", t("Close"), close, { bare: true, key: "Esc", kind: "ghost s" });
   const box = h("div", { class: "ez-detail-picture" }, h("img", { src: image.url, alt: nameOf(image) }));
   const told = parameters(image);
   const [made, infotext] = [told.slice(0, -1), told.at(-1)];
@@ -37,13 +38,13 @@ export function drawDetail(place, close, before = null) {
       h(
         "div",
         { class: "row wrap ez-detail-acts" },
-        button("apply", "Use parameters", () => useParameters(image), { key: "U", kind: "primary grow" }),
+        button("apply", t("Use parameters"), () => useParameters(image), { key: "U", kind: "primary grow" }),
         sendButton(image),
         enlargeButton(image, { bare: true }),
-        image.source && button("before", "Before and after", () => showBeside(image), { bare: true, key: "C" }),
-        button("copy", "Copy", () => copyPicture(image), { bare: true, key: "Ctrl C" }),
-        button("download", "Download", () => download(image), { bare: true, key: "D" }),
-        image.trashed ? button("restore", "Restore", () => restore([image.id])) : button("trash", "Trash", () => trash([image.id]), { bare: true, key: "Del" }),
+        image.source && button("before", t("Before and after"), () => showBeside(image), { bare: true, key: "C" }),
+        button("copy", t("Copy"), () => copyPicture(image), { bare: true, key: "Ctrl C" }),
+        button("download", t("Download"), () => download(image), { bare: true, key: "D" }),
+        image.trashed ? button("restore", t("Restore"), () => restore([image.id])) : button("trash", t("Trash"), () => trash([image.id]), { bare: true, key: "Del" }),
       ),
       DETAIL_PARTS.map((part) => part(image)),
       made,
@@ -53,12 +54,13 @@ export function drawDetail(place, close, before = null) {
   );
 }
 
-// Searches that begin with this picture.
+// What begins with this picture: searches, and a comparison with another one.
 function moreButton(image) {
-  const opener = button("more", "More", () => toggleMenu(opener, "More", items), { bare: true, kind: "ghost s" });
+  const opener = button("more", t("More"), () => toggleMenu(opener, t("More"), items), { bare: true, kind: "ghost s" });
   const items = [
-    { words: "Find similar pictures", icon: "search", run: () => search(`similar:${image.id}`) },
-    { words: "Find what was made from it", icon: "layers", run: () => search(`from:${image.id}`) },
+    { words: t("Compare with…"), icon: "before", run: () => awaitSecond(image) },
+    { words: t("Find similar pictures"), icon: "search", run: () => search(`similar:${image.id}`) },
+    { words: t("Find what was made from it"), icon: "layers", run: () => search(`from:${image.id}`) },
   ];
   opener.setAttribute("aria-haspopup", "menu");
   opener.setAttribute("aria-expanded", "false");
@@ -66,7 +68,7 @@ function moreButton(image) {
 }
 
 function favourite(image) {
-  const heart = button("heart", "Favourite", () => toggleFavourite([image.id]), { bare: true, key: "F", kind: `ghost s ez-favourite ${image.favourite ? "on" : ""}` });
+  const heart = button("heart", t("Favourite"), () => toggleFavourite([image.id]), { bare: true, key: "F", kind: `ghost s ez-favourite ${image.favourite ? "on" : ""}` });
   heart.setAttribute("aria-pressed", String(Boolean(image.favourite)));
   return heart;
 }

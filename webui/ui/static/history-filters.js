@@ -4,6 +4,7 @@ import { focusSearch } from "./history-search.js";
 import { isAsked, onTerms, toggle } from "./history-terms.js";
 import { PAGE, onSearch, search, searched } from "./history-state.js";
 import { icon } from "./icons.js";
+import { language, t } from "./language.js";
 import { fill, h } from "./markup.js";
 import { toggleMenu } from "./menu.js";
 import { currentPage } from "./pages.js";
@@ -15,15 +16,15 @@ const SHOWN = 6; // values of one kind, until all are asked for
 
 // Kinds of what is counted, in order: [kind, its heading, the field that searches for it].
 const FACETS = [
-  ["checkpoint", "Checkpoint", "model"],
+  ["checkpoint", t("Checkpoint"), "model"],
   ["lora", "LoRA", "lora"],
-  ["kind", "Made by", "kind"],
-  ["rating", "Rating", "rating"],
-  ["tag", "Tags", "tag"],
-  ["sampler", "Sampler", "sampler"],
-  ["tool", "Program", "tool"],
+  ["kind", t("Made by"), "kind"],
+  ["rating", t("Rating"), "rating"],
+  ["tag", t("Tags"), "tag"],
+  ["sampler", t("Sampler"), "sampler"],
+  ["tool", t("Program"), "tool"],
 ];
-const KINDS = { inpaint: "Inpaint", upscale: "Upscale" };
+const KINDS = { inpaint: t("Inpaint"), upscale: t("Upscale") };
 
 const FIXED = [
   { name: "All pictures", icon: "grid", query: () => "" },
@@ -80,24 +81,24 @@ function draw() {
     h(
       "div",
       { class: "ez-facet" },
-      h("h3", {}, "Saved searches"),
+      h("h3", {}, t("Saved searches")),
       FIXED.map((entry) => row({ ...entry, query: entry.query() })),
       saved.map((entry) => row({ ...entry, icon: "search", kept: true })),
       row({ ...TRASH, query: TRASH.query() }),
     ),
     facets && FACETS.some(([kind]) => facets.facets[kind]?.length) && h("hr"),
     facets && FACETS.map((facet) => facetPart(...facet)),
-    facets && !facets.exact && h("p", { class: "ez-hint ez-facet-note" }, `Counted among the newest ${facets.of.toLocaleString("en")}.`),
+    facets && !facets.exact && h("p", { class: "ez-hint ez-facet-note" }, t("Counted among the newest {value}.", { value: facets.of.toLocaleString(language) })),
   );
-  const close = h("button", { class: "ez-btn ghost s icon only-sheet", type: "button", "aria-label": "Close", title: "Close", onclick: closeFilters }, icon("close"));
-  fill(place, h("div", { class: "ez-head only-sheet" }, h("span", {}, "Filters"), h("span", { class: "end" }, close)), scroll);
+  const close = h("button", { class: "ez-btn ghost s icon only-sheet", type: "button", "aria-label": t("Close"), title: t("Close"), onclick: closeFilters }, icon("close"));
+  fill(place, h("div", { class: "ez-head only-sheet" }, h("span", {}, t("Filters")), h("span", { class: "end" }, close)), scroll);
   scroll.scrollTop = scrollTop;
   if (focused) [...place.querySelectorAll("button")].find((button) => button.dataset.key === focused)?.focus({ preventScroll: true });
 }
 
 function amountOf({ query, n, more }) {
   const known = n === undefined ? counts.get(query) : { n, more };
-  return known ? `${known.n.toLocaleString("en")}${known.more ? "+" : ""}` : "";
+  return known ? `${known.n.toLocaleString(language)}${known.more ? "+" : ""}` : "";
 }
 
 function row(entry) {
@@ -120,7 +121,7 @@ function row(entry) {
     icon(entry.icon, "s"),
     h("span", { class: "cut" }, entry.name),
     h("span", { class: "ez-count" }, amountOf(entry)),
-    entry.kept && h("span", { class: "ez-facet-more", title: "Rename, change or remove", onclick: (event) => (event.stopPropagation(), searchMenu(event.currentTarget.parentElement, entry)) }, icon("more", "s")),
+    entry.kept && h("span", { class: "ez-facet-more", title: t("Rename, change or remove"), onclick: (event) => (event.stopPropagation(), searchMenu(event.currentTarget.parentElement, entry)) }, icon("more", "s")),
   );
 }
 
@@ -142,8 +143,8 @@ function facetPart(kind, heading, field) {
     return h(
       "button",
       { type: "button", class: on ? "on" : "", "aria-pressed": String(on), "data-key": `${kind} ${value}`, title: nameOf(kind, value), onclick: () => toggle(field, value) },
-      h("span", { class: "cut", "aria-label": kind === "rating" ? `${value} of 5` : null }, nameOf(kind, value)),
-      h("span", { class: "ez-count" }, n.toLocaleString("en")),
+      h("span", { class: "cut", "aria-label": kind === "rating" ? t("{value} of 5", { value }) : null }, nameOf(kind, value)),
+      h("span", { class: "ez-count" }, n.toLocaleString(language)),
     );
   });
   const rest = values.length - shown.length;
@@ -160,7 +161,7 @@ function facetPart(kind, heading, field) {
           draw();
         },
       },
-      `${rest} more`,
+      t("{rest} more", { rest }),
     );
   return h("div", { class: `ez-facet ${kind === "rating" ? "is-rating" : ""}` }, h("h3", {}, heading), rows, more);
 }
@@ -174,7 +175,7 @@ function nameOf(kind, value) {
 
 /** The button beside the search box. */
 export function saveButton() {
-  const button = h("button", { class: "ez-btn ez-save-search", type: "button", onclick: () => askName(button) }, "Save search");
+  const button = h("button", { class: "ez-btn ez-save-search", type: "button", onclick: () => askName(button) }, t("Save search"));
   const show = () => (button.disabled = !searched() || saved.some(({ query }) => query === searched()));
   onSearch(show);
   onTerms(show);
@@ -183,7 +184,7 @@ export function saveButton() {
 }
 
 function askName(button) {
-  const field = h("input", { type: "text", "aria-label": "Name of the search", placeholder: "Name", maxlength: "100", value: "" });
+  const field = h("input", { type: "text", "aria-label": t("Name of the search"), placeholder: t("Name"), maxlength: "100", value: "" });
   const close = () => form.replaceWith(button);
   const form = h(
     "form",
@@ -207,8 +208,8 @@ function askName(button) {
       },
     },
     h("div", { class: "ez-field" }, field),
-    h("button", { class: "ez-btn primary", type: "submit" }, "Save"),
-    h("button", { class: "ez-btn ghost icon", type: "button", "aria-label": "Cancel", title: "Cancel", onclick: close }, icon("close")),
+    h("button", { class: "ez-btn primary", type: "submit" }, t("Save")),
+    h("button", { class: "ez-btn ghost icon", type: "button", "aria-label": t("Cancel"), title: t("Cancel"), onclick: close }, icon("close")),
   );
   button.replaceWith(form);
   field.focus();
@@ -219,7 +220,7 @@ async function save(name, query) {
   const answer = await change(`/history/searches/${encodeURIComponent(name)}`, { query }, { method: "PUT" });
   if (!answer) return false;
   await lookAgain();
-  toast({ icon: "ok", title: `Search "${name}" saved`, undo: () => (before ? save(name, before.query) : drop(name)) });
+  toast({ icon: "ok", title: t("Search \"{name}\" saved", { name }), undo: () => (before ? save(name, before.query) : drop(name)) });
   return true;
 }
 
@@ -230,13 +231,13 @@ async function drop(name) {
 }
 
 async function removeSearch({ name, query }) {
-  if (await drop(name)) toast({ icon: "trash", title: `Search "${name}" removed`, undo: () => save(name, query) });
+  if (await drop(name)) toast({ icon: "trash", title: t("Search \"{name}\" removed", { name }), undo: () => save(name, query) });
 }
 
 function searchMenu(button, entry) {
   toggleMenu(button, entry.name, [
-    { words: "Change to the search above", icon: "replace", run: () => save(entry.name, searched()) },
-    { words: "Remove", icon: "trash", key: "Del", kind: "bad", run: () => removeSearch(entry) },
+    { words: t("Change to the search above"), icon: "replace", run: () => save(entry.name, searched()) },
+    { words: t("Remove"), icon: "trash", key: "Del", kind: "bad", run: () => removeSearch(entry) },
   ]);
 }
 
@@ -244,7 +245,7 @@ function searchMenu(button, entry) {
 
 /** The button that opens the filters in a narrow window. */
 export function filtersButton() {
-  return h("button", { class: "ez-btn icon ez-filters-open", type: "button", "aria-label": "Filters", title: "Filters", onclick: openFilters }, icon("sliders"));
+  return h("button", { class: "ez-btn icon ez-filters-open", type: "button", "aria-label": t("Filters"), title: t("Filters"), onclick: openFilters }, icon("sliders"));
 }
 
 function openFilters() {

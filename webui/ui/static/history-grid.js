@@ -3,20 +3,22 @@
 
 import { icon } from "./icons.js";
 import { colourAt, daysOfHits, fetchAround, fetched, hits, imageOf, indexOf, more, onHits } from "./history-hits.js";
-import { choose, chosenId, chosenImage, isPicked, onChosen, onPicked, pick, pickedIds, togglePick } from "./history-state.js";
+import { anyPicked, choose, chosenId, chosenImage, isPicked, onChosen, onPicked, pick, pickAllFound, pickedIds, takeSecond, togglePick, whileComing } from "./history-state.js";
+import { language, t, tn } from "./language.js";
 import { fill, h } from "./markup.js";
 import { spoken } from "./picture.js";
-import { count, day as dayWords, nameOf } from "./words.js";
+import { day as dayWords, nameOf } from "./words.js";
 
 const GAP = 10; // px between pictures
 const HEADING = 36; // px of a day's heading
 const BETWEEN_DAYS = 12; // px
 const AROUND = 0.75; // of the window, drawn above and below what is in sight
 const AHEAD = 2.5; // windows before the end the next page is asked for
-const FLUNG = 1; // windows between two frames: nobody sees pictures then, and they are left out until it is slower
+const FLUNG = 0.3; // windows between two frames: nobody sees pictures then, and they are left out until it is slower
+const MOST_BY_ID = 10_000; // more are told to the server as the search that finds them
 const narrow = matchMedia("(max-width: 760px)");
 
-const KINDS = { img2img: "img2img", inpaint: "Inpaint", upscale: "Upscale" };
+const KINDS = { img2img: "img2img", inpaint: t("Inpaint"), upscale: t("Upscale") };
 const FORMATS = { png: "image/png", jpg: "image/jpeg", jpeg: "image/jpeg", webp: "image/webp" };
 
 let parts = null; // {shelf, grid, foot}
@@ -41,11 +43,12 @@ export function mountGrid(shelf, { open, show, emptyState }) {
   full = show;
   parts = {
     shelf,
-    grid: h("div", { class: "ez-days", role: "group", "aria-label": "Pictures", tabindex: "-1" }),
+    grid: h("div", { class: "ez-days", role: "group", "aria-label": t("Pictures"), tabindex: "-1" }),
     foot: h("div", { class: "ez-grid-foot" }),
     emptyState,
   };
-  fill(shelf, parts.grid, parts.foot);
+  parts.pill = h("button", { class: "ez-btn s ez-new-above", type: "button", hidden: true, onclick: toTheNew }, icon("up", "s"), h("span", { role: "status" }));
+  fill(shelf, parts.pill, parts.grid, parts.foot);
   parts.grid.addEventListener("click", onClick);
   parts.grid.addEventListener("dblclick", onDoubleClick);
   parts.grid.addEventListener("keydown", onKey);
@@ -60,6 +63,29 @@ export function mountGrid(shelf, { open, show, emptyState }) {
     for (const id of [before?.id, image?.id]) if (id) dressAgain(id);
   });
   onPicked(() => sections.forEach(({ cells }) => cells.forEach((cell, id) => markPicked(cell, id))));
+}
+
+// ---- what came above while one looks further down
+
+let above = 0;
+
+/** So many pictures came at the top. What is in sight stays; a button says that there is more above. */
+export function tellNew(n) {
+  if (!n || sight().top <= 0) return;
+  above += n;
+  showNew();
+}
+
+function showNew() {
+  parts.pill.hidden = !above;
+  if (above) parts.pill.lastElementChild.textContent = tn("{n} new picture", "{n} new pictures", above);
+}
+
+function toTheNew() {
+  const held = parts.pill === document.activeElement;
+  scroller().scrollTop = 0;
+  draw();
+  if (held) firstInSight()?.focus({ preventScroll: true });
 }
 
 /** Another size of the pictures, px. */
@@ -168,6 +194,10 @@ function draw() {
   drawFoot();
   if (!parts.grid.clientWidth) return;
   const { top, height } = sight();
+  if (above && top <= 0) {
+    above = 0;
+    showNew();
+  }
   const flung = Math.abs(top - drawn) > height * FLUNG;
   drawn = top;
   const from = top - height * AROUND;
@@ -202,7 +232,7 @@ function draw() {
   drawnIds = firstIndex === null ? [] : hits.ids.slice(firstIndex, lastIndex);
   // The focus stays with the grid when the focused picture was scrolled out of sight.
   if (focused && !focused.isConnected) parts.grid.focus({ preventScroll: true });
-  setStop();
+  setStop(top);
   if (flung) {
     clearTimeout(rest);
     rest = setTimeout(() => {
@@ -226,17 +256,17 @@ function drawSection(section, day, from, to, flung) {
   const row = (y) => Math.min(day.rows, Math.max(0, Math.floor((y - day.top - HEADING) / (cell + GAP))));
   const firstRow = Math.max(0, Math.min(day.rows - 1, row(from)));
   const start = day.start + firstRow * columns;
-  const end = Math.min(day.start + day.count, day.start + (row(to) + 1) * columns);
+  const end = Math.min(day.start + day.count, day.start + (row(to) + 1) * columns, hits.ids.length); // the list may be a shorter one by now
   if (section.version === version && section.from === start && section.to === end) return [start, end];
   Object.assign(section, { version, from: start, to: end });
   section.element.style.top = `${day.top}px`;
   section.element.style.height = `${day.height}px`;
-  section.amount.textContent = day.count.toLocaleString("en");
+  section.amount.textContent = day.count.toLocaleString(language);
   section.place.style.transform = `translateY(${firstRow * (cell + GAP)}px)`;
   const wanted = new Set(hits.ids.slice(start, end));
   for (const [id, element] of section.cells) {
     if (wanted.has(id)) continue;
-    element.querySelector("img")?.removeAttribute("src"); // what is not in sight need not be fetched any more
+    element.querySelector("img").removeAttribute("src"); // what is not in sight need not be fetched any more
     element.remove();
     section.cells.delete(id);
   }
@@ -254,7 +284,7 @@ function drawSection(section, day, from, to, flung) {
 
 function newCell(id, index) {
   const picture = h("span", { class: "pic", style: { "background-color": colourAt(index) } }, h("img", { alt: "", decoding: "async", draggable: "false" }));
-  const cell = h("a", { class: "ez-cell", role: "button", href: `/api/v1/images/${id}`, tabindex: "-1", "data-id": id, draggable: "true" }, picture, h("span", { class: "tick", title: "Pick (Ctrl click)" }, icon("ok", "s")));
+  const cell = h("a", { class: "ez-cell", role: "button", href: `/api/v1/images/${id}`, tabindex: "-1", "data-id": id, draggable: "true" }, picture, h("span", { class: "tick", title: t("Pick (Ctrl click)") }, icon("ok", "s")));
   mark(cell, id === chosenId());
   markPicked(cell, id);
   return cell;
@@ -271,8 +301,8 @@ function dress(cell, id, index, flung) {
   cell.title = nameOf(image);
   cell.setAttribute("aria-label", spoken(image));
   for (const old of cell.querySelectorAll(".fav, .op")) old.remove();
-  if (image.favourite) cell.append(h("span", { class: "fav", title: "Favourite" }, icon("heart", "s")));
-  const made = KINDS[image.kind] ?? (image.hires ? "Hires" : null);
+  if (image.favourite) cell.append(h("span", { class: "fav", title: t("Favourite") }, icon("heart", "s")));
+  const made = KINDS[image.kind] ?? (image.hires ? t("Hires") : null);
   if (made) cell.append(h("span", { class: "op" }, made));
 }
 
@@ -300,13 +330,19 @@ export function cellOf(id) {
 }
 
 // One stop for Tab: where the keys were last, else the chosen picture, else the first in sight.
-function setStop() {
-  const stop = (cursor && cellOf(cursor)) ?? cellOf(chosenId() ?? "") ?? firstInSight();
-  for (const { cells } of sections.values()) for (const cell of cells.values()) cell.tabIndex = cell === stop ? 0 : -1;
+// top: where the window begins, for whom that is known: asked for once more it would have all that was just drawn laid out at once.
+function setStop(top) {
+  const stop = (cursor && cellOf(cursor)) ?? cellOf(chosenId() ?? "") ?? firstInSight(top);
+  for (const { cells } of sections.values()) {
+    for (const cell of cells.values()) {
+      const index = cell === stop ? 0 : -1;
+      if (cell.tabIndex !== index) cell.tabIndex = index; // setting it has the browser look at its style again
+    }
+  }
 }
 
-function firstInSight() {
-  return layout.days.length ? cellOf(hits.ids[firstAt(Math.max(0, sight().top))]) : null;
+function firstInSight(top = sight().top) {
+  return layout.days.length ? cellOf(hits.ids[firstAt(Math.max(0, top))]) : null;
 }
 
 let footSays = "";
@@ -325,8 +361,8 @@ const FEET = {
     h(
       "div",
       { class: "ez-empty ez-older" },
-      h("p", {}, hits.searchedTo ? `Searched back to ${dayWords(hits.searchedTo)}.` : "Not all was searched."),
-      h("button", { class: "ez-btn", type: "button", onclick: () => more({ older: true }) }, "Search older"),
+      h("p", {}, hits.searchedTo ? t("Searched back to {dayWords}.", { dayWords: dayWords(hits.searchedTo) }) : t("Not all was searched.")),
+      h("button", { class: "ez-btn", type: "button", onclick: () => more({ older: true }) }, t("Search older")),
     ),
 };
 
@@ -342,16 +378,17 @@ function onClick(event) {
   event.preventDefault();
   const { id } = cell.dataset;
   if (event.shiftKey) return pickTo(id);
-  if (event.ctrlKey || event.metaKey || event.target.closest(".tick") || (narrow.matches && pickedIds().length)) {
+  if (event.ctrlKey || event.metaKey || event.target.closest(".tick") || (narrow.matches && anyPicked())) {
     anchor = cursor = id;
     return togglePick(id, imageOf(id));
   }
-  if (pickedIds().length) pick([]);
+  if (anyPicked()) pick([]);
   anchor = cursor = id;
   openCell(id);
 }
 
 async function openCell(id) {
+  if (takeSecond(id)) return;
   const image = await fetched(id);
   if (image) opened(image);
 }
@@ -380,9 +417,11 @@ function pickTo(id) {
   pick(ids.map((one) => [one, imageOf(one)]));
 }
 
-/** Picks all hits that were seen so far. */
+/** Picks all that the search finds, whether it was loaded yet or not. */
 export function pickAll() {
-  pick(hits.ids.map((id) => [id, imageOf(id)]));
+  if (!hits.ids.length) return;
+  if (hits.complete && hits.ids.length <= MOST_BY_ID) pick(hits.ids.map((id) => [id, imageOf(id)]));
+  else pickAllFound(hits.ids[0]);
 }
 
 // A picture is dragged out as its file; several as their addresses.
@@ -391,7 +430,8 @@ function onDrag(event) {
   if (!cell) return;
   const { id } = cell.dataset;
   const image = imageOf(id);
-  const ids = isPicked(id) ? pickedIds() : [id];
+  const picked = isPicked(id) ? pickedIds() : [];
+  const ids = picked.length ? picked : [id]; // of all that was found, the one in hand
   const address = (one) => `${location.origin}/api/v1/images/${one}`;
   event.dataTransfer.effectAllowed = "copyLink";
   event.dataTransfer.setData("text/uri-list", ids.map(address).join("\r\n"));
@@ -474,7 +514,7 @@ async function onFocus(event) {
   cursor = cell.dataset.id;
   setStop();
   if (narrow.matches) return;
-  const image = imageOf(cursor) ?? (await fetched(cursor));
+  const image = await whileComing(fetched(cursor));
   if (image && cell.dataset.id === cursor && chosenImage()?.id !== image.id) choose(image);
 }
 
@@ -500,5 +540,5 @@ export function stopAt(id) {
 
 /** "9 pictures", for where no search is. */
 export function amount() {
-  return hits.total === null ? "" : count(hits.total, "picture");
+  return hits.total === null ? "" : tn("{n} picture", "{n} pictures", hits.total);
 }

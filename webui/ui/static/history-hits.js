@@ -1,22 +1,24 @@
 // What a search found: the ids of all that was seen so far, newest first, and the pictures themselves as far as they are kept. Ids,
 // days and colours are kept of every hit, so that the grid knows its height and any stretch of it can be fetched again.
 
+import { inOurLanguage } from "./language.js";
 import { look } from "./rest.js";
 import { searched } from "./history-state.js";
 
 const FIRST = 60; // pictures of the first page, so that it comes quickly
 const AT_ONCE = 120;
+const MOST_PAGES_OF_NEW = 10;
 const KEPT = 1500; // pictures with all that made them; the ones longest unseen go first
 const GROUND = "#8a8a8a";
 
-/** total: of all that can be found, null until it is known. searchedTo: where a search that took too long stopped (ISO), else null. */
-export const hits = { ids: [], total: null, complete: false, searchedTo: null, seconds: null, problem: null, loading: false };
+/** total: of all that can be found, null until it is known. counted: how many the search finds, {n, more}, null until it is known. searchedTo: where a search that took too long stopped (ISO), else null. */
+export const hits = { ids: [], total: null, counted: null, complete: false, searchedTo: null, seconds: null, problem: null, loading: false };
 let days = []; // of each hit, as 20260503
 let colours = [];
 let next = null; // the id to go on before
 let round = 0; // of searches: answers to an older one are left
 let byDay = null;
-const kept = new Map(); // id -> Image, longest unseen first
+const kept = new Map(); // id -> Image, or as much of one as the grid shows (a card); longest unseen first
 const asked = new Set(); // first indexes of stretches on their way
 const absent = new Set(); // ids of hits that the server doesn't find any more
 const listeners = new Set();
@@ -36,13 +38,13 @@ function address(before, limit) {
   const query = new URLSearchParams({ limit });
   if (searched()) query.set("q", searched());
   if (before) query.set("before", before);
-  return `/api/v1/history?${query}`;
+  return `/api/v1/history/cards?${query}`;
 }
 
 // Throws where Easel doesn't answer; {error} where the search can't be understood.
 async function page(before, limit) {
   const response = await fetch(address(before, limit), { cache: "no-store" });
-  const answer = await response.json();
+  const answer = inOurLanguage(await response.json());
   if (!response.ok && response.status >= 500) throw new Error(`history: ${response.status}`);
   return answer;
 }
@@ -50,7 +52,7 @@ async function page(before, limit) {
 /** Forgets all, and asks for the first page of what is searched for now. */
 export function startOver() {
   round += 1;
-  Object.assign(hits, { ids: [], complete: false, searchedTo: null, seconds: null, problem: null, loading: false });
+  Object.assign(hits, { ids: [], counted: null, complete: false, searchedTo: null, seconds: null, problem: null, loading: false });
   days = [];
   colours = [];
   next = null;
@@ -99,17 +101,27 @@ function take(answer, seconds) {
   tell("list");
 }
 
-/** After an outage, or when something changed elsewhere: what is new belongs at the top, what can't be reached from there is asked for anew. */
+/**
+ * After an outage, or when something changed elsewhere: what is new belongs at the top, what can't be reached from there is asked for
+ * anew. Returns how many came at the top.
+ */
 export async function refresh() {
   if (!hits.ids.length) return startOver();
   const mine = round;
-  const answer = await page(null, FIRST).catch(() => null);
-  if (!answer || answer.error || mine !== round) return;
-  if (answer.total !== null && answer.total !== undefined) hits.total = answer.total;
-  const fresh = answer.items.filter((image) => indexOf(image.id) < 0);
-  if (fresh.length === answer.items.length) return startOver();
-  answer.items.forEach(keep);
-  insert(fresh);
+  const fresh = [];
+  for (let before = null, pages = 0; ; pages += 1) {
+    const answer = await page(before, before ? AT_ONCE : FIRST).catch(() => null);
+    if (!answer || answer.error || mine !== round) return 0;
+    if (answer.total !== null && answer.total !== undefined) hits.total = answer.total;
+    answer.items.forEach(keep);
+    fresh.push(...answer.items.filter((image) => indexOf(image.id) < 0));
+    // Down to what is known: where nothing of it is left, or too much is new, all is asked for anew.
+    if (answer.items.some((image) => indexOf(image.id) >= 0)) break;
+    if (!answer.next || pages === MOST_PAGES_OF_NEW) return startOver();
+    before = answer.next;
+  }
+  const [newest] = hits.ids;
+  return insert(fresh) && fresh.filter((image) => isOlder(newest, image.id)).length;
 }
 
 /** Fetches the stretch around a hit whose picture isn't kept. */
@@ -131,12 +143,18 @@ export async function fetchAround(index) {
   }
 }
 
-/** The picture of a hit, from the server where it isn't kept; null where it can't be had. */
+/** The picture of a hit with all that made it, from the server where that isn't kept; null where it can't be had. */
 export async function fetched(id) {
-  return imageOf(id) ?? keep(await look(`/history/${id}`));
+  const image = imageOf(id);
+  return isWhole(image) ? image : keep(await look(`/history/${id}`));
 }
 
-/** A picture as it is now; null where the search doesn't find it (any more). Throws where Easel doesn't answer. */
+/** Whether all that made a picture is known, and not only what the grid shows. */
+export function isWhole(image) {
+  return image?.infotext !== undefined;
+}
+
+/** What the grid shows of a picture as it is now; null where the search doesn't find it (any more). Throws where Easel doesn't answer. */
 export async function lookAgain(id) {
   const answer = await page(String(BigInt(id) + 1n), 1);
   const [image] = answer.items ?? [];
@@ -147,13 +165,16 @@ export async function lookAgain(id) {
 
 function keep(image) {
   if (!image) return null;
+  const known = kept.get(image.id);
+  // What made it never changes: a card brings its marks up to date.
+  const now = isWhole(known) && !isWhole(image) ? { ...known, ...image } : image;
   kept.delete(image.id);
-  kept.set(image.id, image);
+  kept.set(image.id, now);
   if (kept.size > KEPT) kept.delete(kept.keys().next().value);
-  return image;
+  return now;
 }
 
-/** The picture with that id, or null where it isn't kept. */
+/** What is known of the picture with that id: all, or a card; null where it isn't kept. */
 export function imageOf(id) {
   const image = kept.get(id);
   if (!image) return null;
@@ -165,6 +186,13 @@ export function imageOf(id) {
 /** The ground to show while a hit's picture loads. */
 export function colourAt(index) {
   return colours[index] ?? GROUND;
+}
+
+/** Looks at all pictures again as they come into sight: their marks may be others. */
+export function forgetAll() {
+  kept.clear();
+  asked.clear();
+  tell("images");
 }
 
 /** Other marks of pictures that are kept: {id: {favourite, rating, …}}. Returns the changed pictures. */

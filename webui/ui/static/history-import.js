@@ -2,9 +2,10 @@
 
 import { icon } from "./icons.js";
 import { act, allImports, forget, importFolder, keepWatch, onImports } from "./imports.js";
+import { inOurLanguage, language, t, tn } from "./language.js";
 import { fill, h } from "./markup.js";
 import { look } from "./rest.js";
-import { count, fileSize, moment, seconds } from "./words.js";
+import { fileSize, moment, seconds } from "./words.js";
 
 const LOOK_MS = 500; // after the last key
 const AT_ONCE = 60;
@@ -19,7 +20,7 @@ const PLACES = [
 
 /** Fills the view. */
 export function mountImport(element) {
-  const list = h("div", { class: "ez-imports", role: "list", "aria-label": "Imports" });
+  const list = h("div", { class: "ez-imports", role: "list", "aria-label": t("Imports") });
   const rows = new Map(); // id -> row
   const draw = () => {
     const all = allImports();
@@ -42,12 +43,12 @@ export function mountImport(element) {
 function form() {
   let timer = null;
   let asked = 0;
-  const said = h("p", { class: "ez-hint", role: "status" }, "The folder and all folders in it. Pictures stay where they are; nothing is moved or changed.");
+  const said = h("p", { class: "ez-hint", role: "status" }, t("The folder and all folders in it. Pictures stay where they are; nothing is moved or changed."));
   const usual = said.textContent;
-  const field = h("input", { type: "text", id: "ez-import-folder", spellcheck: "false", autocomplete: "off", placeholder: "/home/me/stable-diffusion-webui/outputs", oninput: () => later() });
+  const field = h("input", { type: "text", id: "ez-import-folder", spellcheck: "false", autocomplete: "off", placeholder: t("/home/me/stable-diffusion-webui/outputs"), oninput: () => later() });
   const box = h("div", { class: "ez-field" }, icon("folder", "s dim"), field);
-  const eye = watchSwitch("Keep an eye on it: what comes later is taken in, too", () => eye.show(!eye.on));
-  const go = h("button", { class: "ez-btn primary", type: "submit", disabled: true }, "Import");
+  const eye = watchSwitch(t("Keep an eye on it: what comes later is taken in, too"), () => eye.show(!eye.on));
+  const go = h("button", { class: "ez-btn primary", type: "submit", disabled: true }, t("Import"));
 
   const say = (words, bad = false) => {
     said.textContent = words;
@@ -63,10 +64,10 @@ function form() {
   const peek = async () => {
     const mine = ++asked;
     const response = await fetch("/api/v1/history/imports/look", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ folder: field.value }) }).catch(() => null);
-    const answer = await response?.json().catch(() => null);
+    const answer = inOurLanguage(await response?.json().catch(() => null));
     if (mine !== asked || !answer) return;
     if (!response.ok) say(`${answer.error.message} ${answer.error.hint}`, true);
-    else say(`${answer.more ? "More than " : ""}${count(answer.pictures, "picture")}, ${fileSize(answer.bytes)}. They stay where they are.`);
+    else say(t(answer.more ? "More than {count}, {amount}. They stay where they are." : "{count}, {amount}. They stay where they are.", { count: tn("{n} picture", "{n} pictures", answer.pictures), amount: fileSize(answer.bytes) }));
   };
   return h(
     "form",
@@ -87,7 +88,7 @@ function form() {
         }
       },
     },
-    h("label", { class: "ez-label", for: "ez-import-folder" }, "Folder of another program on Easel's machine"),
+    h("label", { class: "ez-label", for: "ez-import-folder" }, t("Folder of another program on Easel's machine")),
     h("div", { class: "row wrap ez-import-line" }, box, go),
     said,
     eye.element,
@@ -112,7 +113,7 @@ function places() {
   return h(
     "div",
     { class: "ez-import-places" },
-    h("p", {}, "Bring what you made elsewhere: it stands in History with all its parameters, to be searched, compared and made again."),
+    h("p", {}, t("Bring what you made elsewhere: it stands in History with all its parameters, to be searched, compared and made again.")),
     h("dl", { class: "ez-dl" }, PLACES.map(([program, path]) => [h("dt", {}, program), h("dd", { class: "mono" }, path)])),
   );
 }
@@ -121,29 +122,29 @@ function exported() {
   return h(
     "section",
     { class: "ez-import-export", "aria-labelledby": "ez-export-title" },
-    h("h2", { class: "ez-import-title", id: "ez-export-title" }, "Export"),
-    h("p", { class: "mid s" }, "Everything that History knows, one line of JSON for each picture: parameters, marks, tags, and where its file lies."),
-    h("a", { class: "ez-btn s", href: "/api/v1/history/export.jsonl", download: "" }, icon("download"), "Download JSON lines"),
+    h("h2", { class: "ez-import-title", id: "ez-export-title" }, t("Export")),
+    h("p", { class: "mid s" }, t("Everything that History knows, one line of JSON for each picture: parameters, marks, tags, and where its file lies.")),
+    h("a", { class: "ez-btn s", href: "/api/v1/history/export.jsonl", download: "" }, icon("download"), t("Download JSON lines")),
   );
 }
 
 const STATUS = {
-  paused: () => "Paused",
-  cancelled: () => "Cancelled; what was taken in stays",
-  failed: () => "The folder can't be read",
-  done: (entry) => (entry.watched ? "Up to date, and watched" : `Done ${moment(entry.ended_at)}`),
+  paused: () => t("Paused"),
+  cancelled: () => t("Cancelled; what was taken in stays"),
+  failed: () => t("The folder can't be read"),
+  done: (entry) => (entry.watched ? t("Up to date, and watched") : t("Done {when}", { when: moment(entry.ended_at) })),
   active: (entry) => {
-    if (entry.looking) return `Looking through the folder: ${count(entry.total, "picture")} so far`;
-    return entry.seconds_left === null ? "Reading" : `Reading, about ${seconds(Math.max(1, entry.seconds_left))} left`;
+    if (entry.looking) return t("Looking through the folder: {count} so far", { count: tn("{n} picture", "{n} pictures", entry.total) });
+    return entry.seconds_left === null ? t("Reading") : t("Reading, about {time} left", { time: seconds(Math.max(1, entry.seconds_left)) });
   },
 };
 
 const ACTS = {
-  active: [["pause", "pause", "Pause"], ["cancel", "close", "Cancel"]],
-  paused: [["resume", "play", "Resume"], ["cancel", "close", "Cancel"]],
-  cancelled: [["resume", "play", "Resume"]],
-  done: [["resume", "restore", "Look again"]],
-  failed: [["resume", "restore", "Look again"]],
+  active: [["pause", "pause", t("Pause")], ["cancel", "close", t("Cancel")]],
+  paused: [["resume", "play", t("Resume")], ["cancel", "close", t("Cancel")]],
+  cancelled: [["resume", "play", t("Resume")]],
+  done: [["resume", "restore", t("Look again")]],
+  failed: [["resume", "restore", t("Look again")]],
 };
 
 function row(first) {
@@ -151,11 +152,11 @@ function row(first) {
   let open = false;
   const title = h("b", { class: "mono cut", title: first.folder }, first.folder);
   const status = h("span", { class: "mid s num", role: "status" });
-  const bar = h("div", { class: "ez-bar", role: "progressbar", "aria-label": "Import", "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
+  const bar = h("div", { class: "ez-bar", role: "progressbar", "aria-label": t("Import"), "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
   const counts = h("p", { class: "s num ez-import-counts" });
   const acts = h("span", { class: "row end" });
   const trouble = h("p", { class: "ez-note bad", role: "alert", hidden: true });
-  const eye = watchSwitch("Keep an eye on it", () => keepWatch(entry, !entry.watched));
+  const eye = watchSwitch(t("Keep an eye on it"), () => keepWatch(entry, !entry.watched));
   const why = h("div", { class: "ez-import-why", hidden: true });
   const more = h("button", { class: "ez-link s", type: "button", "aria-expanded": "false", onclick: () => toggle() });
   const element = h(
@@ -180,7 +181,7 @@ function row(first) {
   const words = () => {
     const missed = entry.counts.foreign + entry.counts.broken;
     more.hidden = !missed;
-    more.textContent = open ? "Hide them" : `${count(missed, "file")} not taken in`;
+    more.textContent = open ? t("Hide them") : t("{count} not taken in", { count: tn("{n} file", "{n} files", missed) });
     if (!missed && open) toggle();
   };
   const drawActs = () => {
@@ -190,7 +191,7 @@ function row(first) {
     acts.dataset.key = key;
     const buttons = ACTS[entry.status].map(([what, drawing, said]) => h("button", { class: "ez-btn s", type: "button", "data-act": what, onclick: () => act(entry, what) }, icon(drawing), said));
     const resting = ["done", "cancelled", "failed"].includes(entry.status);
-    fill(acts, buttons, resting && h("button", { class: "ez-btn ghost s icon", type: "button", "data-act": "forget", title: "Forget this folder; its pictures stay in History", "aria-label": "Forget this folder; its pictures stay in History", onclick: () => forget(entry) }, icon("close")));
+    fill(acts, buttons, resting && h("button", { class: "ez-btn ghost s icon", type: "button", "data-act": "forget", title: t("Forget this folder; its pictures stay in History"), "aria-label": t("Forget this folder; its pictures stay in History"), onclick: () => forget(entry) }, icon("close")));
     if (held) acts.querySelector("button")?.focus({ preventScroll: true });
   };
 
@@ -218,13 +219,13 @@ function row(first) {
 
 function countWords({ counts, total }) {
   const parts = [
-    [counts.imported, "in History", "ok"],
-    [counts.double, "there already", ""],
-    [counts.foreign, "without parameters", ""],
-    [counts.broken, "could not be read", "bad"],
+    [counts.imported, t("in History"), "ok"],
+    [counts.double, t("there already"), ""],
+    [counts.foreign, t("without parameters"), ""],
+    [counts.broken, t("could not be read"), "bad"],
   ];
-  const told = parts.filter(([number]) => number).map(([number, words, kind]) => h("span", { class: kind }, `${number.toLocaleString("en")} ${words}`));
-  return [h("span", { class: "dim" }, count(total, "picture")), ...told];
+  const told = parts.filter(([number]) => number).map(([number, words, kind]) => h("span", { class: kind }, `${number.toLocaleString(language)} ${words}`));
+  return [h("span", { class: "dim" }, tn("{n} picture", "{n} pictures", total)), ...told];
 }
 
 async function list(place, entry, offset = 0) {
@@ -233,9 +234,9 @@ async function list(place, entry, offset = 0) {
   const items = answer.items.map((file) =>
     h("li", {}, h("span", { class: "mono cut", title: file.path }, file.path), h("span", { class: `s ${file.state === "broken" ? "bad" : "mid"}`, title: file.hint }, file.reason)),
   );
-  const ul = offset ? place.querySelector("ul") : h("ul", { "aria-label": "Not taken in" });
+  const ul = offset ? place.querySelector("ul") : h("ul", { "aria-label": t("Not taken in") });
   ul.append(...items);
   const next = offset + AT_ONCE;
-  const more = next < answer.total && h("button", { class: "ez-link s", type: "button", onclick: () => list(place, entry, next) }, `${count(answer.total - next, "more", "more")}`);
+  const more = next < answer.total && h("button", { class: "ez-link s", type: "button", onclick: () => list(place, entry, next) }, `${tn("{n} more", "{n} more", answer.total - next)}`);
   fill(place, ul, more);
 }

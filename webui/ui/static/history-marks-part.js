@@ -4,6 +4,7 @@ import { tagField } from "./history-bar.js";
 import { addTag, mark, rate, removeTag } from "./history-marks.js";
 import { toggle } from "./history-terms.js";
 import { icon } from "./icons.js";
+import { t } from "./language.js";
 import { h } from "./markup.js";
 
 const MOST_NOTE = 4000; // characters
@@ -23,13 +24,13 @@ function stars(image) {
         role: "radio",
         "aria-checked": String(rating === number),
         class: number <= rating ? "on" : "",
-        "aria-label": `${number} of 5`,
-        title: rating === number ? "Not rated any more (Shift 0)" : `${number} of 5 (Shift ${number})`,
+        "aria-label": t("{number} of 5", { number }),
+        title: rating === number ? t("Not rated any more (Shift 0)") : t("{number} of 5 (Shift {number})", { number }),
         onclick: () => rate([image.id], number),
       },
       icon("star"),
     );
-  return h("span", { class: "ez-stars", role: "radiogroup", "aria-label": rating ? `Rated ${rating} of 5` : "Not rated" }, [1, 2, 3, 4, 5].map(star));
+  return h("span", { class: "ez-stars", role: "radiogroup", "aria-label": rating ? t("Rated {rating} of 5", { rating }) : t("Not rated") }, [1, 2, 3, 4, 5].map(star));
 }
 
 function tags(image) {
@@ -37,11 +38,11 @@ function tags(image) {
     h(
       "span",
       { class: "ez-badge ez-tag" },
-      h("button", { type: "button", class: "cut", title: `Search for tag:${tag}`, onclick: () => toggle("tag", tag) }, tag),
-      h("button", { type: "button", "aria-label": `Take tag ${tag} off`, title: "Take off", onclick: () => removeTag([image.id], tag) }, icon("close", "s")),
+      h("button", { type: "button", class: "cut", title: t("Search for tag:{tag}", { tag }), onclick: () => toggle("tag", tag) }, tag),
+      h("button", { type: "button", "aria-label": t("Take tag {tag} off", { tag }), title: t("Take off"), onclick: () => removeTag([image.id], tag) }, icon("close", "s")),
     ),
   );
-  const add = h("button", { class: "ez-link xs", type: "button", onclick: () => add.replaceWith(tagField((tag) => addTag([image.id], tag), () => add)) }, "Add tag");
+  const add = h("button", { class: "ez-link xs", type: "button", onclick: () => add.replaceWith(tagField((tag) => addTag([image.id], tag), () => add)) }, t("Add tag"));
   return [chips, add];
 }
 
@@ -49,8 +50,8 @@ function tags(image) {
 function note(image) {
   const field = h("textarea", {
     rows: "1",
-    "aria-label": "Note",
-    placeholder: "Note",
+    "aria-label": t("Note"),
+    placeholder: t("Note"),
     maxlength: MOST_NOTE,
     oninput: () => grow(),
     onchange: () => field.value !== (image.note ?? "") && mark([image.id], { note: field.value }),

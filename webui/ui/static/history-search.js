@@ -1,10 +1,11 @@
 // The search box: what is searched for as chips, what is being typed behind them, ways on in a list below, and what can't be understood
 // said where it stands.
 
-import { behindColon, read, startTerms, without, withMore } from "./history-terms.js";
+import { asFarAs, behindColon, read, startTerms, unfinished, without, withMore } from "./history-terms.js";
 import { hits, onHits } from "./history-hits.js";
 import { onSearch, search, searched } from "./history-state.js";
 import { icon } from "./icons.js";
+import { language, t } from "./language.js";
 import { fill, h } from "./markup.js";
 import { look } from "./rest.js";
 
@@ -18,7 +19,7 @@ let terms = []; // of the chips
 let problem = ""; // of all of it
 let sent = null; // what was searched for last by the box itself
 let items = []; // ways on
-let span = [0, 0]; // what of the draft they replace, in characters
+let span = [0, 0]; // what of the draft they replace
 let marked = -1;
 let timers = {};
 let asking = 0;
@@ -30,7 +31,7 @@ export function mountSearch(row, ...beside) {
     input: h("input", {
       type: "text",
       role: "combobox",
-      "aria-label": "Search history",
+      "aria-label": t("Search history"),
       "aria-expanded": "false",
       "aria-autocomplete": "list",
       "aria-controls": "ez-search-ways",
@@ -44,10 +45,10 @@ export function mountSearch(row, ...beside) {
       onfocus: () => parts.field.classList.add("is-focus"),
       onblur: onLeave,
     }),
-    list: h("div", { class: "ez-ways-on ez-search-ways", id: "ez-search-ways", role: "listbox", "aria-label": "Ways on", hidden: true }),
+    list: h("div", { class: "ez-ways-on ez-search-ways", id: "ez-search-ways", role: "listbox", "aria-label": t("Ways on"), hidden: true }),
     problem: h("p", { class: "ez-hint bad", id: "ez-search-problem", role: "alert", hidden: true }),
   };
-  const clear = h("button", { class: "ez-btn ghost s icon ez-search-clear", type: "button", "aria-label": "Clear the search", title: "Clear the search", onclick: clearAll }, icon("close", "s"));
+  const clear = h("button", { class: "ez-btn ghost s icon ez-search-clear", type: "button", "aria-label": t("Clear the search"), title: t("Clear the search"), onclick: clearAll }, icon("close", "s"));
   parts.clear = clear;
   parts.field = h("div", { class: "ez-field ez-search grow", role: "search", onclick: (event) => event.target === parts.field && parts.input.focus() }, icon("search", "dim"), parts.chips, parts.input, clear);
   parts.list.addEventListener("pointerdown", (event) => event.preventDefault()); // the focus stays in the field
@@ -84,11 +85,11 @@ function whole() {
 
 // Chips are the terms of what is settled: of the whole search those that end before the draft begins.
 function drawChips(found) {
-  const end = Array.from(settled).length;
+  const end = settled.length;
   terms = found.filter((term) => term.end <= end);
   const held = parts.chips.contains(document.activeElement);
   fill(parts.chips, terms.map(chip));
-  parts.input.placeholder = terms.length ? "Add words, lora:, seed:, after:" : "Search words, model:, rating:>=4, after:";
+  parts.input.placeholder = terms.length ? t("Add words, lora:, seed:, after:") : t("Search words, model:, rating:>=4, after:");
   parts.clear.hidden = !whole();
   if (held) parts.input.focus();
   sayProblem();
@@ -99,8 +100,8 @@ function chip(term) {
   return h(
     "span",
     { class: `ez-token ${term.negated ? "not" : ""} ${term.problem ? "bad" : ""}`, title: term.problem || "" },
-    h("button", { type: "button", class: "ez-token-words cut", "aria-label": `Change ${term.text}`, onclick: () => edit(term) }, term.negated ? h("b", {}, shown) : shown),
-    h("button", { type: "button", "aria-label": `Remove ${term.text}`, onclick: () => drop(term) }, icon("close", "s")),
+    h("button", { type: "button", class: "ez-token-words cut", "aria-label": t("Change {text}", { text: term.text }), onclick: () => edit(term) }, term.negated ? h("b", {}, shown) : shown),
+    h("button", { type: "button", "aria-label": t("Remove {text}", { text: term.text }), onclick: () => drop(term) }, icon("close", "s")),
   );
 }
 
@@ -149,7 +150,13 @@ async function go() {
   problem = found.problem ?? "";
   drawChips(found.terms);
   if (problem) return;
-  sent = found.terms.filter((term) => term.problem).reduceRight(without, text);
+  const writing = draft && draft === draft.trimEnd() ? unfinished(text, found.terms) : undefined;
+  const bad = found.terms.filter((term) => term.problem && term !== writing);
+  const wanted = bad.reduceRight(without, writing ? asFarAs(text, writing) : text);
+  // What is still being written empties no grid: as long as nothing is found so, what was found before stays.
+  if (writing && (await look(`/history/count?${new URLSearchParams({ q: wanted })}`))?.n === 0) return;
+  if (text !== whole()) return;
+  sent = wanted;
   search(sent);
 }
 
@@ -182,9 +189,10 @@ function onLeave() {
 async function ask() {
   const mine = ++asking;
   const caret = parts.input.selectionStart;
-  const query = new URLSearchParams({ q: draft, caret: Array.from(draft.slice(0, caret)).length });
+  const query = new URLSearchParams({ q: draft, caret });
   const answer = await look(`/history/completions?${query}`);
   if (mine !== asking || document.activeElement !== parts.input || !answer) return;
+  const held = items[marked]?.text; // an arrow key may have been pressed while the answer was on its way
   items = answer.items;
   span = [answer.start, answer.end];
   marked = -1;
@@ -192,6 +200,7 @@ async function ask() {
   fill(parts.list, items.map(option));
   parts.list.hidden = false;
   parts.input.setAttribute("aria-expanded", "true");
+  mark(items.findIndex(({ text }) => text === held));
 }
 
 function option(item, index) {
@@ -201,7 +210,7 @@ function option(item, index) {
     { role: "option", id: `ez-search-way-${index}`, "data-place": index, "aria-selected": "false" },
     h("span", { class: "grow cut" }, item.text),
     note && h("span", { class: "dim xs cut" }, note),
-    item.n !== null && item.n !== undefined && h("span", { class: "dim xs num" }, item.n.toLocaleString("en")),
+    item.n !== null && item.n !== undefined && h("span", { class: "dim xs num" }, item.n.toLocaleString(language)),
   );
 }
 
@@ -230,8 +239,7 @@ function close() {
 
 // A name of a field is gone on with; everything else is settled.
 function take(item) {
-  const letters = Array.from(draft);
-  draft = parts.input.value = [...letters.slice(0, span[0]), item.text, ...letters.slice(span[1])].join("");
+  draft = parts.input.value = draft.slice(0, span[0]) + item.text + draft.slice(span[1]);
   close();
   if (/[:<>=]$/.test(draft)) ask();
   else settle();

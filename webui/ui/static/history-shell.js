@@ -1,5 +1,6 @@
 // The frame of the History page: filters, search, the tabs of its views, and the detail at the side.
 
+import { t } from "./language.js";
 import { lineageStrip, replayLine } from "./lineage.js";
 import { fill, h, roving } from "./markup.js";
 import { currentView, onView, showView } from "./history-state.js";
@@ -9,10 +10,10 @@ import { currentView, onView, showView } from "./history-state.js";
  * are there from the start. beside: what stays in sight beside it, of "filters", "search" and "detail".
  */
 export const VIEWS = [
-  { name: "pictures", words: "Pictures", beside: ["filters", "search", "detail"] },
-  { name: "compare", words: "Compare", beside: [], load: async () => (await import("./history-compare.js")).mountCompare },
-  { name: "analysis", words: "Analysis", beside: ["filters", "search"], load: async () => (await import("./history-analysis.js")).mountAnalysis },
-  { name: "import", words: "Import", beside: [], load: async () => (await import("./history-import.js")).mountImport },
+  { name: "pictures", words: t("Pictures"), beside: ["filters", "search", "detail"] },
+  { name: "compare", words: t("Compare"), beside: [], load: async () => (await import("./history-compare.js")).mountCompare },
+  { name: "analysis", words: t("Analysis"), beside: ["filters", "search"], load: async () => (await import("./history-analysis.js")).mountAnalysis },
+  { name: "import", words: t("Import"), beside: [], load: async () => (await import("./history-import.js")).mountImport },
 ];
 
 /**
@@ -26,15 +27,15 @@ const SHELL = ["filters", "search", "detail"];
 /** Draws the frame. Returns its parts: {filters, search, tools, stage, pictures, detail}. */
 export function mountShell(element) {
   const parts = {
-    filters: h("nav", { class: "ez-ask ez-history-filters", "aria-label": "Filters", tabindex: "-1" }),
+    filters: h("nav", { class: "ez-ask ez-history-filters", "aria-label": t("Filters"), tabindex: "-1" }),
     search: h("div", { class: "row top ez-history-search" }),
     tools: h("div", { class: "row end ez-history-tools" }),
     pictures: h("div", { class: "ez-shelf" }),
-    detail: h("aside", { class: "ez-side", "aria-label": "Picture", tabindex: "-1" }),
+    detail: h("aside", { class: "ez-side", "aria-label": t("Picture"), tabindex: "-1" }),
   };
-  const tabs = h("div", { class: "ez-subtabs", role: "tablist", "aria-label": "Views" });
+  const tabs = h("div", { class: "ez-subtabs", role: "tablist", "aria-label": t("Views") });
   const stop = roving(tabs, '[role="tab"]');
-  const stage = h("section", { class: "ez-stage", "aria-label": "History" }, parts.search, h("div", { class: "row wrap ez-history-head" }, tabs, parts.tools), parts.pictures);
+  const stage = h("section", { class: "ez-stage", "aria-label": t("History") }, parts.search, h("div", { class: "row wrap ez-history-head" }, tabs, parts.tools), parts.pictures);
   const main = h("div", { class: "ez-main g-history" }, parts.filters, stage, parts.detail);
   const elements = new Map([["pictures", parts.pictures]]);
   parts.stage = stage;

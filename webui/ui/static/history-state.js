@@ -11,6 +11,7 @@ const listeners = { query: new Set(), chosen: new Set(), picked: new Set(), comp
 let query = addressedSearch(PAGE) ?? recall("history query", "");
 let chosen = null;
 const picks = new Map(); // id -> Image or null where only the id is known, in the order in which they were picked
+let all = null; // where all that is found is picked, however little of it was loaded: {query, newest, without}
 let view = recall("history view", "pictures");
 
 function tell(what, value) {
@@ -47,6 +48,23 @@ export function chosenImage() {
   return chosen;
 }
 
+let coming = null;
+
+/** The promise of a picture that was picked and is still on its way from the server; null where none is. */
+export function comingImage() {
+  return coming;
+}
+
+/** The picture, once it is here; until then whoever asks is told that it comes. */
+export async function whileComing(image) {
+  coming = image;
+  try {
+    return await image;
+  } finally {
+    if (coming === image) coming = null;
+  }
+}
+
 /** Its id as the address has it; known before the picture itself. */
 export function chosenId() {
   return chosen?.id ?? chosenPicture(PAGE);
@@ -73,19 +91,42 @@ export function pickedIds() {
 }
 
 export function isPicked(id) {
-  return picks.has(id);
+  return all ? !all.without.has(id) && !isNewer(id, all.newest) : picks.has(id);
+}
+
+function isNewer(id, other) {
+  return id.length === other.length ? id > other : id.length > other.length;
+}
+
+/** Picks all that is found now, what isn't loaded, too. newest: the id of the first of them. */
+export function pickAllFound(newest) {
+  picks.clear();
+  all = { query, newest, without: new Set() };
+  tell("picked", []);
+}
+
+/** All that was found, where that is picked: {query, newest, without: Set of ids that were let go}; else null. */
+export function allPicked() {
+  return all;
+}
+
+/** Whether anything is picked. */
+export function anyPicked() {
+  return Boolean(all) || picks.size > 0;
 }
 
 /** Picks these and no others: [id, Image or null]. */
 export function pick(entries) {
   picks.clear();
+  all = null;
   for (const [id, image] of entries) picks.set(id, image);
   tell("picked", pickedIds());
 }
 
 /** Picks one more, or lets it go. */
 export function togglePick(id, image = null) {
-  if (!picks.delete(id)) picks.set(id, image);
+  if (all && !isNewer(id, all.newest)) all.without.delete(id) || all.without.add(id);
+  else if (!picks.delete(id)) picks.set(id, image);
   tell("picked", pickedIds());
 }
 
@@ -114,6 +155,39 @@ export function compareThese(ids) {
 /** Calls back with the ids of pictures that are to be compared. */
 export function onCompared(listener) {
   listeners.compared.add(listener);
+}
+
+// ---- the second picture, that the one which is shown is compared with
+
+let first = null; // waits for it
+const waiting = new Set();
+
+/** Waits for a second picture to be clicked, then compares both. */
+export function awaitSecond(image) {
+  first = image;
+  waiting.forEach((listener) => listener(first));
+}
+
+/** Compares with that picture; false where nothing waits for one. */
+export function takeSecond(id) {
+  if (!first || first.id === id) return false;
+  const ids = [first.id, id];
+  leaveSecond();
+  compareThese(ids);
+  return true;
+}
+
+/** Waits no more; false where nothing did. */
+export function leaveSecond() {
+  if (!first) return false;
+  first = null;
+  waiting.forEach((listener) => listener(null));
+  return true;
+}
+
+/** Calls back with the picture that waits for a second one, or null. */
+export function onSecond(listener) {
+  waiting.add(listener);
 }
 
 // ---- the view

@@ -1,5 +1,4 @@
-// The terms of the search, as the server reads them, and texts with one more or one less. Places are counted in characters, not in
-// JavaScript's halves of them.
+// The terms of the search, as the server reads them, and texts with one more or one less.
 
 import { look } from "./rest.js";
 import { onSearch, search, searched } from "./history-state.js";
@@ -38,8 +37,23 @@ async function follow(text) {
 
 /** A text without one of its terms. */
 export function without(text, term) {
-  const letters = Array.from(text);
-  return tidy(letters.slice(0, term.start).join(""), letters.slice(term.end).join(""));
+  return tidy(text.slice(0, term.start), text.slice(term.end));
+}
+
+/** The last term of a text where it is still being written: nothing stands behind it. Else undefined. */
+export function unfinished(text, found) {
+  const last = found.at(-1);
+  return last && last.end === text.length ? last : undefined;
+}
+
+const WORDS = new Set(["", "prompt", "negative", "note"]);
+
+/** A text whose last term is still being written, as it is searched for meanwhile: a word may go on, and what is to be left out waits. */
+export function asFarAs(text, term) {
+  const value = behindColon(term);
+  if (term.negated || term.problem) return without(text, term);
+  if (!WORDS.has(term.field) || /["*]/.test(value) || !/[\p{L}\p{N}]$/u.test(value)) return text;
+  return Array.from(value).length < 2 ? without(text, term) : `${text}*`;
 }
 
 /** A text with something added at its end. */

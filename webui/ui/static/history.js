@@ -1,24 +1,25 @@
 // Every picture, newest first: found, looked at, kept in order, and made again. Puts the parts of the page together.
 
 import { mountBar } from "./history-bar.js";
+import { isOurs, onBulk } from "./history-bulk.js";
 import { drawDetail } from "./history-detail.js";
 import { closeFilters, filtersButton, lookSoon, mountFilters, saveButton } from "./history-filters.js";
-import { cellOf, mountGrid, neighbour, pickAll, resize, reveal, step, stopAt } from "./history-grid.js";
+import { cellOf, mountGrid, neighbour, pickAll, resize, reveal, step, stopAt, tellNew } from "./history-grid.js";
 import { fetched, hits, indexOf, insert, onHits, refresh, startOver } from "./history-hits.js";
 import { emptyTrash, hear, inTrash, meant, onMarked, rate, toggleFavourite, trash } from "./history-marks.js";
 import { focusSearch, mountSearch } from "./history-search.js";
 import { mountShell } from "./history-shell.js";
-import { MOST_COMPARED, PAGE, choose, chosenId, chosenImage, compareThese, currentView, onChosen, onSearch, pick, pickedIds, search, searched, showView } from "./history-state.js";
+import { MOST_COMPARED, PAGE, anyPicked, choose, chosenId, chosenImage, compareThese, currentView, leaveSecond, onChosen, onSearch, onSecond, pick, pickedIds, search, searched, showView } from "./history-state.js";
 import { onTerms } from "./history-terms.js";
 import { icon } from "./icons.js";
 import { on } from "./jobs.js";
+import { language, t, tn } from "./language.js";
 import { fill, h } from "./markup.js";
 import { currentPage, onPage, open } from "./pages.js";
 import { takeFile } from "./paste.js";
 import { look } from "./rest.js";
 import { recall, remember } from "./storage.js";
 import { view } from "./viewer.js";
-import { count } from "./words.js";
 
 export { chosenImage, focusSearch, meant, step };
 
@@ -44,14 +45,22 @@ export function mount(element) {
     drawEmptying();
   });
   onChosen(({ before }) => drawDetail(parts.detail, closeDetail, before));
+  onSecond((image) => image && parts.detail.classList.remove("is-open"));
   onSearch(searchAnew);
   onTerms(drawEmptying);
   onMarked(recount);
+  onBulk(async () => {
+    recount();
+    // Its marks may be others now.
+    const shown = chosenImage();
+    const image = shown && (await fetched(shown.id));
+    if (shown && chosenImage()?.id === shown.id) choose(image);
+  });
   parts.stage.addEventListener("dragover", (event) => isFile(event) && event.preventDefault());
   parts.stage.addEventListener("drop", onDrop);
   on("picture", ({ image, live }) => !live && asked && arrived(image));
-  on("marks", (ids) => asked && hear(ids));
-  on("imported", () => asked && (refresh(), recount()));
+  on("marks", ({ ids, act }) => asked && !isOurs(act) && hear(ids));
+  on("imported", () => asked && (lookForNew(), recount()));
   on("saved_searches", () => asked && lookSoon());
   on("snapshot", () => (asked ? refresh() : currentPage() === PAGE && wake()));
   onPage((page) => page === PAGE && wake());
@@ -72,14 +81,14 @@ function sizeSlider() {
     min: String(THUMBNAIL.least),
     max: String(THUMBNAIL.most),
     value: String(size),
-    "aria-label": "Thumbnail size",
+    "aria-label": t("Thumbnail size"),
     oninput: () => {
       show(Number(slider.value));
       remember("thumbnail", Number(slider.value));
     },
   });
   show(size);
-  return h("label", { class: "row", title: "Thumbnail size" }, icon("grid", "s dim"), slider);
+  return h("label", { class: "row", title: t("Thumbnail size") }, icon("grid", "s dim"), slider);
 }
 
 async function wake() {
@@ -112,10 +121,31 @@ function searchAnew() {
   recount();
 }
 
+let looking = false;
+let cameMeanwhile = false;
+
+// One look after the other: pictures that come in a row are found together, and none is counted twice.
+async function lookForNew() {
+  cameMeanwhile = true;
+  if (looking) return;
+  looking = true;
+  try {
+    while (cameMeanwhile) {
+      cameMeanwhile = false;
+      tellNew(await refresh());
+    }
+  } finally {
+    looking = false;
+  }
+}
+
 // A new one belongs at the top; whether a search finds it, the server knows.
 function arrived(image) {
-  if (searched()) refresh();
-  else if (hits.total !== null && insert([image])) hits.total += 1;
+  if (searched()) lookForNew();
+  else if (hits.total !== null && insert([image])) {
+    hits.total += 1;
+    tellNew(1);
+  }
   recount();
 }
 
@@ -137,20 +167,21 @@ async function countAgain() {
   const [these, everything] = await Promise.all([text ? of(text) : null, of("")]);
   if (text !== searched()) return;
   [found, all] = [these, everything];
+  hits.counted = these ?? everything;
   sayAmount();
 }
 
 // "1,284 of 48,210 in 6 ms"
 function sayAmount() {
-  parts.amount.textContent = searched() ? amountFound() : all && !all.more ? count(all.n, "picture") : hits.total === null ? "" : count(hits.total, "picture");
+  parts.amount.textContent = searched() ? amountFound() : all && !all.more ? tn("{n} picture", "{n} pictures", all.n) : hits.total === null ? "" : tn("{n} picture", "{n} pictures", hits.total);
 }
 
 function amountFound() {
   if (hits.problem) return "";
-  const these = hits.complete ? hits.ids.length.toLocaleString("en") : found ? `${found.n.toLocaleString("en")}${found.more ? "+" : ""}` : "";
+  const these = hits.complete ? hits.ids.length.toLocaleString(language) : found ? `${found.n.toLocaleString(language)}${found.more ? "+" : ""}` : "";
   if (!these) return "";
-  const time = hits.seconds === null ? "" : ` in ${Math.max(1, Math.round(hits.seconds * 1000)).toLocaleString("en")} ms`;
-  return `${these} of ${(all?.n ?? hits.total ?? 0).toLocaleString("en")}${all?.more ? "+" : ""}${time}`;
+  const time = hits.seconds === null ? "" : t(" in {seconds} ms", { seconds: Math.max(1, Math.round(hits.seconds * 1000)).toLocaleString(language) });
+  return t("{these} of {total}{more}{time}", { these, total: (all?.n ?? hits.total ?? 0).toLocaleString(language), more: all?.more ? "+" : "", time });
 }
 
 // ---- the trash
@@ -164,32 +195,32 @@ function drawEmptying() {
   emptying = offered;
   const asking = h(
     "button",
-    { class: "ez-btn s danger", type: "button", onclick: () => fill(parts.emptying, h("span", { class: "s" }, "Remove all of it for good?"), sure, keep) && sure.focus() },
-    "Empty trash",
+    { class: "ez-btn s danger", type: "button", onclick: () => fill(parts.emptying, h("span", { class: "s" }, t("Remove all of it for good?")), sure, keep) && sure.focus() },
+    t("Empty trash"),
   );
   const back = () => fill(parts.emptying, asking) && asking.focus();
-  const sure = h("button", { class: "ez-btn s danger", type: "button", onclick: () => (back(), emptyTrash()) }, "Remove");
-  const keep = h("button", { class: "ez-btn s", type: "button", onclick: back }, "Keep");
+  const sure = h("button", { class: "ez-btn s danger", type: "button", onclick: () => (back(), emptyTrash()) }, t("Remove"));
+  const keep = h("button", { class: "ez-btn s", type: "button", onclick: back }, t("Keep"));
   fill(parts.emptying, offered && asking);
 }
 
 function emptyState() {
-  if (inTrash()) return h("div", { class: "ez-empty" }, icon("trash"), h("p", {}, "The trash is empty."));
+  if (inTrash()) return h("div", { class: "ez-empty" }, icon("trash"), h("p", {}, t("The trash is empty.")));
   if (searched()) {
     return h(
       "div",
       { class: "ez-empty" },
       icon("search"),
-      h("p", {}, "Nothing was found."),
-      h("button", { class: "ez-btn", type: "button", onclick: () => search("") }, "Show all pictures"),
+      h("p", {}, t("Nothing was found.")),
+      h("button", { class: "ez-btn", type: "button", onclick: () => search("") }, t("Show all pictures")),
     );
   }
   return h(
     "div",
     { class: "ez-empty" },
     icon("pictures"),
-    h("p", {}, "Every picture you make is kept here, with everything that made it."),
-    h("button", { class: "ez-btn", type: "button", onclick: () => open("txt2img") }, "Make a picture"),
+    h("p", {}, t("Every picture you make is kept here, with everything that made it.")),
+    h("button", { class: "ez-btn", type: "button", onclick: () => open("txt2img") }, t("Make a picture")),
   );
 }
 
@@ -233,19 +264,19 @@ export async function showPicture(id) {
 /** Goes back one step: the filters that cover the page, what is picked, the view, the detail. False if there is nothing to go back from. */
 export function leaveHistory() {
   if (currentPage() !== PAGE) return false;
-  if (closeFilters()) return true;
+  if (closeFilters() || leaveSecond()) return true;
   if (currentView() !== "pictures") {
     showView("pictures");
     return true;
   }
-  if (pickedIds().length) {
+  if (anyPicked()) {
     pick([]);
     return true;
   }
   return closeDetail();
 }
 
-/** Picks all that were loaded; false where the grid is not in sight. */
+/** Picks all that was found; false where the grid is not in sight. */
 export function pickAllShown() {
   if (currentPage() !== PAGE || currentView() !== "pictures") return false;
   pickAll();

@@ -2,6 +2,7 @@
 
 import { onChange, put, row, snapshot, values } from "./fields.js";
 import { icon } from "./icons.js";
+import { t, tn } from "./language.js";
 import { linked } from "./link.js";
 import { fill, h } from "./markup.js";
 import { toggleNetworks } from "./networks-sheet.js";
@@ -10,7 +11,6 @@ import { onBracket, startPromptKeys } from "./prompt-keys.js";
 import { openSheet, showSheet } from "./sheet.js";
 import { pickedStyles, showPicked, toggleStyles } from "./styles.js";
 import { toast } from "./toasts.js";
-import { count } from "./words.js";
 
 const ASK_AFTER_MS = 250;
 const MOST_CHARACTERS = 20_000;
@@ -23,19 +23,19 @@ let asked = 0;
 let timer = null;
 
 export function mount(element) {
-  const number = h("span", { class: "ez-count", title: "Tokens of the prompt, and room for them" });
+  const number = h("span", { class: "ez-count", title: t("Tokens of the prompt, and room for them") });
   const badges = h("span", { class: "row s" });
   const bracket = h("span", { class: "dim xs cut end" });
   const warnings = h("div", { class: "ez-warnings" });
-  const explain = h("button", { class: "ez-link xs", type: "button", onclick: showAll }, "Explain");
-  const styles = h("button", { class: "ez-link xs", type: "button", title: "Words kept by name", onclick: toggleStyles }, "Styles");
+  const explain = h("button", { class: "ez-link xs", type: "button", onclick: showAll }, t("Explain"));
+  const styles = h("button", { class: "ez-link xs", type: "button", title: t("Words kept by name"), onclick: toggleStyles }, t("Styles"));
   const picked = h("div", { class: "row wrap ez-picked" });
   const paste = h(
     "button",
-    { class: "ez-link xs", type: "button", title: "From the clipboard; or drop a picture on the prompt", onclick: pasteParameters },
-    "Paste parameters",
+    { class: "ez-link xs", type: "button", title: t("From the clipboard; or drop a picture on the prompt"), onclick: pasteParameters },
+    t("Paste parameters"),
   );
-  const networks = h("button", { class: "ez-link xs", type: "button", title: "LoRA and embeddings, into the prompt with a click", onclick: toggleNetworks }, "LoRA");
+  const networks = h("button", { class: "ez-link xs", type: "button", title: t("LoRA and embeddings, into the prompt with a click"), onclick: toggleNetworks }, t("LoRA"));
   fill(element, h("div", { class: "row s ez-inspect" }, number, explain, styles, networks, paste, badges, bracket), picked, warnings);
   showPicked(picked);
 
@@ -49,7 +49,7 @@ export function mount(element) {
     if (openSheet() === "explain") showAll();
   };
   onBracket((found) => {
-    bracket.textContent = found ? (found.missing ? "This bracket has no partner" : found.text) : "";
+    bracket.textContent = found ? (found.missing ? t("This bracket has no partner") : found.text) : "";
     bracket.classList.toggle("bad", Boolean(found?.missing));
   });
   onLeftOut((left) => {
@@ -95,11 +95,11 @@ function summary({ parts, networks, embeddings }) {
   const words = parts.flatMap((part) => part.chunks.flat());
   const weights = words.filter((word, index) => word.weight !== 1 && words[index - 1]?.weight !== word.weight).length;
   return [
-    weights && count(weights, "weight"),
-    parts.length > 1 && `${parts.length} parts`,
-    parts.some((part) => part.entries.length > 1) && "changes on the way",
-    networks.length && count(networks.length, "LoRA"),
-    embeddings.length && count(embeddings.length, "embedding"),
+    weights && tn("{n} weight", "{n} weights", weights),
+    parts.length > 1 && t("{parts} parts", { parts: parts.length }),
+    parts.some((part) => part.entries.length > 1) && t("changes on the way"),
+    networks.length && tn("{n} LoRA", "{n} LoRAs", networks.length),
+    embeddings.length && tn("{n} embedding", "{n} embeddings", embeddings.length),
   ].filter(Boolean);
 }
 
@@ -128,9 +128,9 @@ function leftOutLine(show) {
     "p",
     { class: "ez-hint row s" },
     icon("info", "s"),
-    h("span", { class: "grow cut", title: names }, `${count(leftOut.length, "parameter")} found no place: ${names}`),
-    h("button", { class: "ez-link xs", type: "button", onclick: () => showLeftOut(leftOut) }, "Show"),
-    h("button", { class: "ez-link xs", type: "button", onclick: clear }, "Dismiss"),
+    h("span", { class: "grow cut", title: names }, t("{count} found no place: {names}", { count: tn("{n} parameter", "{n} parameters", leftOut.length), names })),
+    h("button", { class: "ez-link xs", type: "button", onclick: () => showLeftOut(leftOut) }, t("Show")),
+    h("button", { class: "ez-link xs", type: "button", onclick: clear }, t("Dismiss")),
   );
 }
 
@@ -138,8 +138,8 @@ function leftOutLine(show) {
 
 function showAll() {
   if (!told) return;
-  const body = h("div", { class: "ez-sheet-body ez-padded ez-explained" }, section("Prompt", told.prompt), section("Negative prompt", told.negative_prompt));
-  showSheet("explain", "The prompt explained", body);
+  const body = h("div", { class: "ez-sheet-body ez-padded ez-explained" }, section(t("Prompt"), told.prompt), section(t("Negative prompt"), told.negative_prompt));
+  showSheet("explain", t("The prompt explained"), body);
 }
 
 function section(name, { tokens, room, parts, networks, embeddings }) {
@@ -155,14 +155,14 @@ function section(name, { tokens, room, parts, networks, embeddings }) {
 
 function partView({ weight, entries, chunks }, number) {
   return [
-    number > 0 && h("p", { class: "mid s" }, `Part ${number}, pulls ${weight} times`),
-    number === 0 && weight !== 1 && h("p", { class: "mid s" }, `Pulls ${weight} times`),
+    number > 0 && h("p", { class: "mid s" }, t("Part {number}, pulls {weight} times", { number, weight })),
+    number === 0 && weight !== 1 && h("p", { class: "mid s" }, t("Pulls {weight} times", { weight })),
     chunks.map((chunk, index) => [
-      chunks.length > 1 && h("p", { class: "dim xs" }, `Chunk ${index + 1}`),
+      chunks.length > 1 && h("p", { class: "dim xs" }, t("Chunk {value}", { value: index + 1 })),
       h("p", { class: "ez-explain" }, chunk.map(tokenView)),
     ]),
     entries.length > 1 &&
-      h("dl", { class: "ez-dl" }, entries.map(({ first, last, text }) => [h("dt", {}, `${first} to ${last}`), h("dd", {}, text || "nothing")])),
+      h("dl", { class: "ez-dl" }, entries.map(({ first, last, text }) => [h("dt", {}, t("{first} to {last}", { first, last })), h("dd", {}, text || t("nothing"))])),
   ];
 }
 
@@ -172,11 +172,11 @@ function tokenView({ text, weight }) {
 }
 
 function embeddingView({ name, vectors }) {
-  return [h("dt", {}, "embedding"), h("dd", {}, `${name}, ${count(vectors, "token")}`)];
+  return [h("dt", {}, t("embedding")), h("dd", {}, `${name}, ${tn("{n} token", "{n} tokens", vectors)}`)];
 }
 
 function networkView({ kind, name, text_encoder_weight: text, unet_weight: unet, found }) {
   const state = { true: "here", false: "missing" }[found];
-  const weights = text === unet ? String(unet) : `words ${text}, picture ${unet}`;
+  const weights = text === unet ? String(unet) : t("words {text}, picture {unet}", { text, unet });
   return [h("dt", {}, kind), h("dd", {}, `${name}, ${weights}`, state && h("span", { class: found ? "ok xs" : "bad xs" }, ` ${state}`))];
 }

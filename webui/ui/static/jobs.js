@@ -10,7 +10,7 @@ const HEAD_LEAST = 20; // with fewer of them left, look again
 
 export const known = {
   jobs: new Map(), // id -> Job, oldest first: what runs, the head of what waits, what ended last
-  queue: { total: 0, paused: false, forever: false, seconds: null }, // all that waits, in a few numbers
+  queue: { total: 0, paused: false, held: false, forever: false, seconds: null, others: 0, people: [] }, // all that waits, in a few numbers
   whole: true, // whether `jobs` has everything that waits
   pictures: [], // of this session, newest job first, in order within a job
   worker: { state: "starting", device: "", dtype: "", message: "" },
@@ -22,7 +22,7 @@ let plan = new Map(); // id -> place in the order in which they will run, as far
 
 /**
  * Events: "snapshot", "job" {job, before}, "progress" {…}, "picture" {image, job, live}, "replay" {image, replay}, "note", "queue", "notices", "worker",
- * "catalog", "memory", "batch", "batch_removed", "order", "order_progress", "order_removed", "training_sample", "import", "import_removed", "imported", "marks", "saved_searches", "styles", "presets", "settings", "connection".
+ * "catalog", "memory", "batch", "batch_removed", "script_run", "script_run_removed", "order", "order_progress", "order_removed", "training_sample", "import", "import_removed", "imported", "marks", "saved_searches", "styles", "presets", "settings", "system", "extensions", "extension_stage" {id, doing}, "connection".
  */
 export const changes = new EventTarget();
 
@@ -120,6 +120,12 @@ const TAKE = {
   batch_removed({ batch }) {
     tell("batch_removed", batch);
   },
+  script_run({ run }) {
+    tell("script_run", run);
+  },
+  script_run_removed({ run }) {
+    tell("script_run_removed", run);
+  },
   order({ order }) {
     tell("order", order);
   },
@@ -144,8 +150,8 @@ const TAKE = {
   system({ doing }) {
     tell("system", { doing });
   },
-  marks({ images }) {
-    tell("marks", images);
+  marks({ images, act = null }) {
+    tell("marks", { ids: images, act });
   },
   saved_searches() {
     tell("saved_searches");
@@ -158,6 +164,12 @@ const TAKE = {
   },
   settings({ revision }) {
     tell("settings", { revision });
+  },
+  extensions() {
+    tell("extensions");
+  },
+  extension_stage({ id, doing }) {
+    tell("extension_stage", { id, doing });
   },
 };
 

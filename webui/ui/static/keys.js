@@ -3,7 +3,11 @@
 import { isDrawing } from "./ask.js";
 import { compare, isComparing } from "./comparing.js";
 import { chosenImage, comparePicked, focusSearch, leaveHistory, marking, meant, pickAllShown, showChosenFull, step as stepHistory } from "./history.js";
+import { comingImage } from "./history-state.js";
+import { openPresetMenu } from "./field-presets.js";
 import { playFilm, stepFilm } from "./film-strip.js";
+import { keyNames } from "./key-names.js";
+import { t } from "./language.js";
 import { h } from "./markup.js";
 import { closeMenu } from "./menu.js";
 import { closeModelSheet } from "./models.js";
@@ -21,46 +25,47 @@ import { closePicker, endUpscaling, holdUpscaled, showUpscaledFull, shownUpscale
 import { closeViewer, holdSource, stepViewer, viewed } from "./viewer.js";
 
 const LIST = [
-  ["Ctrl Enter", "Generate, or upscale"],
-  ["Ctrl Up, Ctrl Down", "Weight of the word at the caret"],
-  ["Down, then Tab or Enter", "Take what is offered at the caret"],
-  ["Esc", "Close what is open, else interrupt"],
-  ["1 to 9", "txt2img, img2img, Inpaint, Upscale, History, Models, Train, Settings, System"],
-  ["Q", "Queue"],
-  ["Left, Right", "Previous, next picture"],
-  ["Space", "Full screen"],
-  [", and .", "In a film: step back, step on"],
-  ["P", "Play or pause the film"],
-  ["F, Shift 1 to 5", "Favourite; rate the picture (Shift 0: not rated)"],
-  ["Del", "Put it into the trash"],
-  ["/", "Search in History"],
-  ["Ctrl click, Shift click", "In History: pick pictures; also Ctrl Space, Shift and arrow keys, Ctrl A"],
-  ["C", "Compare two to four picked pictures"],
-  ["C, \\ held", "Before and after; what the picture started from"],
-  ["S, then 1 to 4", "Send to img2img, Inpaint, Upscale or Control"],
-  ["U", "Use parameters"],
-  ["D", "Download"],
-  ["Ctrl C", "Copy the picture"],
-  ["Ctrl Z", "Undo the last message's action"],
-  ["Up, Down", "In the queue: from job to job"],
-  ["Ctrl Up, Ctrl Down", "Move a waiting job up or down"],
-  ["Ctrl Home", "Move it to the top"],
-  ["E", "Edit it"],
-  ["Del", "Cancel or interrupt it"],
-  ["Enter", "All that can be done to it"],
-  ["B, E, L, R, G", "On a canvas: brush, eraser, lasso, rectangle, fill; with Alt they take away"],
-  ["P, Alt and a click", "On the colour sketch: pick a colour"],
-  ["[, ]", "Size of the brush; with Shift its softness"],
-  ["O", "Extend the picture by dragging its frame; Shift both sides"],
-  ["I, Del", "Invert the mask; clear the layer"],
-  ["Space held, wheel, 0", "Move the picture, scale it, fit it in"],
-  ["Ctrl Z, Ctrl Shift Z", "Undo and redo a stroke"],
-  ["M, \\ held", "Canvas as large as the window; the picture as it was before"],
-  ["Enter", "On the Models page: use, insert, or open"],
-  ["I", "On the Models page: all about the model"],
-  ["+, -, 0, 1", "On the Upscale page: scale the picture, fit it in, pixel by pixel"],
-  ["Up, Down", "In a batch: from file to file"],
-  ["?", "All keys"],
+  ["Ctrl Enter", t("Generate, or upscale")],
+  ["Ctrl Up, Ctrl Down", t("Weight of the word at the caret")],
+  ["Down, then Tab or Enter", t("Take what is offered at the caret")],
+  ["Esc", t("Close what is open, else interrupt")],
+  ["1 to 9", "txt2img, img2img, Inpaint, Upscale, History, Models, Extensions, Train, Settings"],
+  ["Q", t("Queue")],
+  ["T", t("Presets of the page's fields")],
+  ["Left, Right", t("Previous, next picture")],
+  ["Space", t("Full screen")],
+  [", and .", t("In a film: step back, step on")],
+  ["P", t("Play or pause the film")],
+  ["F, Shift 1 to 5", t("Favourite; rate the picture (Shift 0: not rated)")],
+  ["Del", t("Put it into the trash")],
+  ["/", t("Search in History")],
+  ["Ctrl click, Shift click", t("In History: pick pictures; also Ctrl Space, Shift and arrow keys, Ctrl A")],
+  ["C", t("Compare two to four picked pictures")],
+  ["C, \\ held", t("Before and after; what the picture started from")],
+  ["S, then 1 to 4", t("Send to img2img, Inpaint, Upscale or Control")],
+  ["U", t("Use parameters")],
+  ["D", t("Download")],
+  ["Ctrl C", t("Copy the picture")],
+  ["Ctrl Z", t("Undo the last message's action")],
+  ["Up, Down", t("In the queue: from job to job")],
+  ["Ctrl Up, Ctrl Down", t("Move a waiting job up or down")],
+  ["Ctrl Home", t("Move it to the top")],
+  ["E", t("Edit it")],
+  ["Del", t("Cancel or interrupt it")],
+  ["Enter", t("All that can be done to it")],
+  ["B, E, L, R, G", t("On a canvas: brush, eraser, lasso, rectangle, fill; with Alt they take away")],
+  ["P, Alt and a click", t("On the colour sketch: pick a colour")],
+  ["[, ]", t("Size of the brush; with Shift its softness")],
+  ["O", t("Extend the picture by dragging its frame; Shift both sides")],
+  ["I, Del", t("Invert the mask; clear the layer")],
+  ["Space held, wheel, 0", t("Move the picture, scale it, fit it in")],
+  ["Ctrl Z, Ctrl Shift Z", t("Undo and redo a stroke")],
+  ["M, \\ held", t("Canvas as large as the window; the picture as it was before")],
+  ["Enter", t("On the Models page: use, insert, or open")],
+  ["I", t("On the Models page: all about the model")],
+  ["+, -, 0, 1", t("On the Upscale page: scale the picture, fit it in, pixel by pixel")],
+  ["Up, Down", t("In a batch: from file to file")],
+  ["?", t("All keys")],
 ];
 
 function picture() {
@@ -127,7 +132,8 @@ const SINGLE = {
   Delete: trash,
   "/": searchHistory,
   q: toggleQueue,
-  "?": () => toggleSheet("keys", "Keys", keysBody()),
+  t: openPresetMenu,
+  "?": () => toggleSheet("keys", t("Keys"), keysBody()),
   u: withPicture(useParameters),
   d: withPicture(download),
   s: openSendMenu,
@@ -142,7 +148,7 @@ const SINGLE = {
 };
 
 function keysBody() {
-  return h("dl", { class: "ez-dl ez-sheet-body ez-padded ez-keys" }, LIST.map(([keys, words]) => [h("dt", {}, h("kbd", {}, keys)), h("dd", {}, words)]));
+  return h("dl", { class: "ez-dl ez-sheet-body ez-padded ez-keys" }, LIST.map(([keys, words]) => [h("dt", {}, h("kbd", {}, keyNames(keys))), h("dd", {}, words)]));
 }
 
 function isTyping(element) {
@@ -164,6 +170,13 @@ function onKey(event) {
   if (key === "Escape") return escape(event);
   if (isTyping(target) || event.altKey) return;
   if (command) return withCommand(event);
+  if (currentPage() === "history" && comingImage() && !key.startsWith("Arrow")) {
+    // Meant for the picture that was just picked: pressed once more when that is here, in the order of the keys.
+    event.preventDefault();
+    const again = new KeyboardEvent(event.type, event);
+    comingImage().finally(() => setTimeout(() => (document.activeElement ?? document.body).dispatchEvent(again)));
+    return;
+  }
   if (key === " ") {
     // Space presses a focused button, as everywhere; elsewhere it shows the picture.
     if (target.closest?.("button, a, summary, label, input") && !target.closest(".ez-cell")) return;

@@ -3,11 +3,12 @@
 import { choose, compareThese } from "./history-state.js";
 import { icon } from "./icons.js";
 import { on } from "./jobs.js";
+import { inside, language, t, tn } from "./language.js";
 import { fill, h, roving } from "./markup.js";
 import { change, look } from "./rest.js";
 import { select } from "./select.js";
 import { toast } from "./toasts.js";
-import { count, dayAndMonth, moment, title } from "./words.js";
+import { dayAndMonth, moment, title } from "./words.js";
 
 const STRIP = 3; // pictures of the strip beside how many more there are
 const waiting = new Map(); // job -> id of the picture that it replays, until it has ended
@@ -20,7 +21,7 @@ on("job", ({ job }) => {
   if (!waiting.has(job.id) || ["waiting", "running"].includes(job.status)) return;
   const image = waiting.get(job.id);
   waiting.delete(job.id);
-  if (job.status === "failed") toast({ icon: "bad", kind: "bad", title: "The replay failed", text: job.error?.message ?? "" });
+  if (job.status === "failed") toast({ icon: "bad", kind: "bad", title: t("The replay failed"), text: job.error?.message ?? "" });
   if (shown.replays?.id === image) shown.replays.draw();
 });
 
@@ -55,20 +56,20 @@ async function replay(image, draw, { branch = false } = {}) {
 }
 
 const VERDICTS = {
-  identical: { kind: "ok", icon: "shield", words: () => "Replayed: identical", more: (proof) => `same ${proof.pixels.toLocaleString("en")} pixels` },
-  close: { kind: "warn", icon: "shield", words: (proof) => `Replayed: within ${proof.largest} of 255`, more: differing },
-  different: { kind: "bad", icon: "bad", words: () => "Replayed: different", more: differing },
+  identical: { kind: "ok", icon: "shield", words: () => t("Replayed: identical"), more: (proof) => t("same {pixels} pixels", { pixels: proof.pixels.toLocaleString(language) }) },
+  close: { kind: "warn", icon: "shield", words: (proof) => t("Replayed: within {largest} of 255", { largest: proof.largest }), more: differing },
+  different: { kind: "bad", icon: "bad", words: () => t("Replayed: different"), more: differing },
 };
 
 function differing(proof) {
-  if (proof.largest === null) return "another size";
-  return `${proof.differing.toLocaleString("en")} of ${proof.pixels.toLocaleString("en")} pixels differ`;
+  if (proof.largest === null) return t("another size");
+  return t("{differing} of {pixels} pixels differ", { differing: proof.differing.toLocaleString(language), pixels: proof.pixels.toLocaleString(language) });
 }
 
 function verdict(proof, busy, run) {
-  const again = h("button", { class: "ez-link xs end", type: "button", title: "Make it again and compare, pixel by pixel", onclick: run }, "Replay");
-  const last = busy ? h("span", { class: "xs dim end" }, "Replaying") : again;
-  if (!proof) return h("div", { class: "row wrap" }, h("span", { class: "xs dim" }, "Replay proves that it comes out again."), last);
+  const again = h("button", { class: "ez-link xs end", type: "button", title: t("Make it again and compare, pixel by pixel"), onclick: run }, t("Replay"));
+  const last = busy ? h("span", { class: "xs dim end" }, t("Replaying")) : again;
+  if (!proof) return h("div", { class: "row wrap" }, h("span", { class: "xs dim" }, t("Replay proves that it comes out again.")), last);
   const told = VERDICTS[proof.verdict];
   const when = h("span", { class: "xs dim", title: moment(proof.created_at) }, `${dayAndMonth(proof.created_at)}, ${told.more(proof)}`);
   return [
@@ -78,10 +79,10 @@ function verdict(proof, busy, run) {
 }
 
 function causes(proof) {
-  const both = proof.made && h("button", { class: "ez-link xs", type: "button", onclick: () => compareThese([proof.of, proof.made]) }, "Compare both");
-  if (!proof.changes.length) return h("p", { class: "xs mid" }, "No fact that Easel keeps has changed. ", both);
-  const rows = proof.changes.map(({ label, before, after }) => [h("dt", {}, label), h("dd", {}, before || after ? [before, " → ", after] : "other words")]);
-  return [h("dl", { class: "ez-dl ez-replay-causes", "aria-label": "What has changed" }, rows), both];
+  const both = proof.made && h("button", { class: "ez-link xs", type: "button", onclick: () => compareThese([proof.of, proof.made]) }, t("Compare both"));
+  if (!proof.changes.length) return h("p", { class: "xs mid" }, t("No fact that Easel keeps has changed. "), both);
+  const rows = proof.changes.map(({ label, before, after }) => [h("dt", {}, label), h("dd", {}, before || after ? [before, " → ", after] : t("other words"))]);
+  return [h("dl", { class: "ez-dl ez-replay-causes", "aria-label": t("What has changed") }, rows), both];
 }
 
 // ---- lineage
@@ -120,8 +121,8 @@ function parts(image, family, open, show) {
     h("button", { class: "ez-link xs", type: "button", "data-act": name, "aria-expanded": String(open === name), onclick: () => show(name), ...more }, words);
   const alone = !family.links.length;
   return [
-    h("div", { class: "ez-label" }, "Lineage", h("span", { class: "end row" }, isOurs(image) && act("change", "Change…"), !alone && act("tree", "Tree"))),
-    alone ? open !== "change" && h("p", { class: "xs dim" }, "Made from words alone; nothing was made of it yet.") : strip(path, family, image.id),
+    h("div", { class: "ez-label" }, t("Lineage"), h("span", { class: "end row" }, isOurs(image) && act("change", t("Change…")), !alone && act("tree", t("Tree")))),
+    alone ? open !== "change" && h("p", { class: "xs dim" }, t("Made from words alone; nothing was made of it yet.")) : strip(path, family, image.id),
     open === "tree" && tree(image, family),
     open === "change" && changeForm(image, family, steps, () => show("change")),
   ];
@@ -154,9 +155,9 @@ function strip(path, family, id) {
   const from = Math.max(0, Math.min(here - 1, path.length - STRIP));
   const seen = path.slice(from, from + STRIP);
   const more = family.nodes.length - seen.length;
-  const list = h("div", { class: "ez-lineage", role: "group", "aria-label": "Lineage" });
+  const list = h("div", { class: "ez-lineage", role: "group", "aria-label": t("Lineage") });
   seen.forEach((node, index) => list.append(...(index ? [icon("next")] : []), figure(node, node.id === id)));
-  if (more) list.append(h("span", { class: "ez-badge", title: `${count(more, "picture")} more in the tree` }, `+${more}${family.whole ? "" : " or more"}`));
+  if (more) list.append(h("span", { class: "ez-badge", title: t("{count} more in the tree", { count: tn("{n} picture", "{n} pictures", more) }) }, `+${more}${family.whole ? "" : t(" or more")}`));
   return list;
 }
 
@@ -170,7 +171,7 @@ function figure(node, isHere) {
 }
 
 function spoken(node) {
-  return [node.made_by, node.prompt && title(node.prompt), node.created_at && moment(node.created_at), node.trashed && "in the trash"].filter(Boolean).join(", ");
+  return [node.made_by, node.prompt && title(node.prompt), node.created_at && moment(node.created_at), node.trashed && t("in the trash")].filter(Boolean).join(", ");
 }
 
 async function openPicture(id) {
@@ -178,7 +179,7 @@ async function openPicture(id) {
   if (image) choose(image);
 }
 
-const RELATIONS = { init: "", upscale: "", mask: "as a mask", control: "as control", variation: "changed", replay: "replayed", hires: "with hires", script: "by an add-on" };
+const RELATIONS = { init: "", upscale: "", mask: t("as a mask"), control: t("as control"), variation: t("changed"), replay: t("replayed"), hires: t("with hires"), script: t("by an add-on") };
 
 function tree(image, family) {
   const known = new Map(family.nodes.map((node) => [node.id, node]));
@@ -191,20 +192,20 @@ function tree(image, family) {
   };
   const targets = new Set(family.links.map((link) => link.image));
   const roots = family.nodes.filter((node) => !targets.has(node.id));
-  const list = h("ul", { class: "ez-tree", role: "tree", "aria-label": "Lineage" });
+  const list = h("ul", { class: "ez-tree", role: "tree", "aria-label": t("Lineage") });
   fill(list, roots.map((node) => !drawn.has(node.id) && branch(node)), family.nodes.filter((node) => !drawn.has(node.id)).map((node) => branch(node)));
   roving(list, '[role="treeitem"]', { rows: true })(list.querySelector('[aria-selected="true"]'));
   return [
     list,
-    !family.whole && h("p", { class: "xs dim" }, "There are more than are shown."),
+    !family.whole && h("p", { class: "xs dim" }, t("There are more than are shown.")),
     branchOf(family, image.id).length > 1 &&
       isOurs(image) &&
-      h("button", { class: "ez-link xs", type: "button", title: "Make every step again and compare each", onclick: () => replay(image, shown.replays?.draw, { branch: true }) }, "Replay the whole branch"),
+      h("button", { class: "ez-link xs", type: "button", title: t("Make every step again and compare each"), onclick: () => replay(image, shown.replays?.draw, { branch: true }) }, t("Replay the whole branch")),
   ];
 }
 
 function row(node, relation, isHere) {
-  const words = [RELATIONS[relation], node.created_at && moment(node.created_at), node.trashed && "in the trash"].filter(Boolean).join(", ");
+  const words = [RELATIONS[relation], node.created_at && moment(node.created_at), node.trashed && t("in the trash")].filter(Boolean).join(", ");
   return h(
     "button",
     { class: "ez-tree-row", type: "button", role: "treeitem", "aria-selected": String(isHere), tabindex: isHere ? "0" : "-1", title: spoken(node), disabled: !node.kind, onclick: () => openPicture(node.id) },
@@ -217,21 +218,21 @@ function row(node, relation, isHere) {
 // ---- one thing changed
 
 const FIELDS = {
-  prompt: { label: "Prompt", kind: "words" },
-  negative_prompt: { label: "Negative prompt", kind: "words" },
-  seed: { label: "Seed", kind: "seed" },
-  steps: { label: "Steps", kind: "number" },
-  cfg_scale: { label: "CFG scale", kind: "number" },
-  denoising_strength: { label: "Denoising strength", kind: "number", only: ["img2img", "inpaint"] },
-  sampler: { label: "Sampler", kind: "text" },
-  schedule_type: { label: "Schedule", kind: "text" },
-  checkpoint: { label: "Checkpoint", kind: "text" },
+  prompt: { label: t("Prompt"), kind: "words" },
+  negative_prompt: { label: t("Negative prompt"), kind: "words" },
+  seed: { label: t("Seed"), kind: "seed" },
+  steps: { label: t("Steps"), kind: "number" },
+  cfg_scale: { label: t("CFG scale"), kind: "number" },
+  denoising_strength: { label: t("Denoising strength"), kind: "number", only: ["img2img", "inpaint"] },
+  sampler: { label: t("Sampler"), kind: "text" },
+  schedule_type: { label: t("Schedule"), kind: "text" },
+  checkpoint: { label: t("Checkpoint"), kind: "text" },
 };
 
 // Which step, which of its fields, and its new value; all after it is made again.
 function changeForm(image, family, steps, done) {
   const drawn = steps.filter((node) => node.kind !== "upscale");
-  if (!drawn.length) return h("p", { class: "xs dim" }, "Nothing in it was drawn here, so there is nothing to change.");
+  if (!drawn.length) return h("p", { class: "xs dim" }, t("Nothing in it was drawn here, so there is nothing to change."));
   let step = drawn.at(-1);
   let field = "prompt";
   let values = {};
@@ -247,17 +248,17 @@ function changeForm(image, family, steps, done) {
     const number = steps.length - steps.indexOf(step) - 1;
     fill(
       form,
-      drawn.length > 1 && select("Of", {}, step.id, drawn.map((node, index) => [node.id, `${index + 1}. ${node.made_by}`]), pick),
-      select("What", {}, field, names.map(([name, { label }]) => [name, label]), (name) => {
+      drawn.length > 1 && select(t("Of"), {}, step.id, drawn.map((node, index) => [node.id, `${index + 1}. ${node.made_by}`]), pick),
+      select(t("What"), {}, field, names.map(([name, { label }]) => [name, label]), (name) => {
         field = name;
         draw();
       }),
-      h("label", { class: "is-wide" }, h("span", { class: "ez-label" }, "New value"), control(field, values[field] ?? "")),
+      h("label", { class: "is-wide" }, h("span", { class: "ez-label" }, t("New value")), control(field, values[field] ?? "")),
       h(
         "div",
         { class: "row is-wide" },
-        h("span", { class: "xs dim grow" }, number > 0 ? `${count(number, "later step")} made again from it.` : "Everything else stays as it was."),
-        h("button", { class: "ez-btn s", type: "submit" }, "Make it"),
+        h("span", { class: "xs dim grow" }, number > 0 ? t("{count} made again from it.", { count: tn("{n} later step", "{n} later steps", number) }) : t("Everything else stays as it was.")),
+        h("button", { class: "ez-btn s", type: "submit" }, t("Make it")),
       ),
     );
   };
@@ -271,7 +272,7 @@ function changeForm(image, family, steps, done) {
     const value = FIELDS[field].kind === "number" ? Number(text) : FIELDS[field].kind === "seed" ? Number(text || -1) : text;
     const job = await change(`/history/${image.id}/branch`, { change: { [field]: value }, at: step.id });
     if (!job) return;
-    toast({ icon: "ok", title: `${FIELDS[field].label} changed`, text: "The pictures appear here as they are made." });
+    toast({ icon: "ok", title: t("{label} changed", { label: FIELDS[field].label }), text: t("The pictures appear here as they are made.") });
     done();
   });
   draw();
@@ -281,7 +282,7 @@ function changeForm(image, family, steps, done) {
 
 function control(field, value) {
   const { kind, label } = FIELDS[field];
-  const more = { name: "value", "aria-label": `New ${label.toLowerCase()}`, class: "ez-field" };
+  const more = { name: "value", "aria-label": t("New {label}", { label: inside(label) }), class: "ez-field" };
   if (kind === "words") {
     const area = h("textarea", { ...more, rows: "3" });
     area.value = value;

@@ -1,6 +1,7 @@
 // The link to Python: ask by event name, hear the receipt. Fields travel with the question; Gradio carries them.
 
 import { known, on } from "./jobs.js";
+import { inOurLanguage, t } from "./language.js";
 import { UNANSWERED } from "./rest.js";
 import { errorToast } from "./toasts.js";
 
@@ -17,14 +18,19 @@ const ready = Promise.withResolvers?.() ?? promiseWithResolvers();
 export const linked = ready.promise;
 
 export function mount(trigger, watch, props) {
-  Object.assign(told, { table: props.table, checkpoints: props.checkpoints, examples: props.examples });
+  Object.assign(told, { table: props.table.map(translatedRow), checkpoints: props.checkpoints, examples: props.examples });
   watch("value", () => {
-    const receipt = JSON.parse(props.value);
+    const receipt = inOurLanguage(JSON.parse(props.value));
     receipts.dispatchEvent(new CustomEvent(receipt.about, { detail: receipt }));
   });
   send = trigger;
   early.splice(0).forEach((question) => send(...question));
   ready.resolve();
+}
+
+// The server declares words in English; the page tells them in its own language.
+function translatedRow(row) {
+  return { ...row, label: row.label && t(row.label), help: row.help && t(row.help) };
 }
 
 /** Ask for one of the events that Python listens to (webui/ui/link.py). */

@@ -1,19 +1,19 @@
-// A field that holds a list as JSON, which a part of the page of its own edits.
+// A field that holds a list (or an object) as JSON, which a part of the page of its own edits.
 
 import { onChange, put, values } from "./fields.js";
 
 /**
  * The field called `name`. `ready()` is the list as a request gets it; `adopt(list)` is called when others have set the field:
- * parameters of a picture, a paste, an Undo, a reload.
+ * parameters of a picture, a paste, an Undo, a reload. empty: what stands there at first.
  */
-export function listField(name, { ready, adopt }) {
+export function listField(name, { ready, adopt, empty = "[]" }) {
   let sent = null; // as it was set last
   let coming = []; // set here and not reported yet: a report that comes late must not undo what was changed since
   const arrivals = []; // those who wait until the field holds what was sent
 
   onChange((names) => {
     if (names.includes(name)) take();
-    if ((values[name] || "[]") === (sent ?? values[name] ?? "[]")) arrivals.splice(0).forEach((arrived) => arrived());
+    if ((values[name] || empty) === (sent ?? values[name] ?? empty)) arrivals.splice(0).forEach((arrived) => arrived());
   });
 
   function take() {
@@ -23,7 +23,7 @@ export function listField(name, { ready, adopt }) {
     if (own >= 0 || text === sent) return;
     sent = text;
     coming = [];
-    const list = parsed(text);
+    const list = parsed(text, empty);
     if (JSON.stringify(list) !== JSON.stringify(ready())) adopt(list);
   }
 
@@ -35,7 +35,7 @@ export function listField(name, { ready, adopt }) {
     /** Sets the field to what is ready now. */
     send() {
       const text = JSON.stringify(ready());
-      if (text === (sent ?? "[]")) return;
+      if (text === (sent ?? empty)) return;
       sent = text;
       coming.push(text);
       put({ [name]: text });
@@ -47,10 +47,10 @@ export function listField(name, { ready, adopt }) {
   };
 }
 
-function parsed(text) {
+function parsed(text, empty) {
   try {
-    return JSON.parse(text || "[]");
+    return JSON.parse(text || empty);
   } catch {
-    return [];
+    return JSON.parse(empty);
   }
 }

@@ -4,13 +4,14 @@ import { clearErrors, onChange, put, showError, values } from "./fields.js";
 import { filmSwitch } from "./film.js";
 import { icon } from "./icons.js";
 import { ACTIVE, on } from "./jobs.js";
+import { t, told } from "./language.js";
 import { ask, linked, onReceipt } from "./link.js";
 import { fill, h } from "./markup.js";
-import { choosePicture, onPage, open } from "./pages.js";
-import { kindOf, outlineOf, whenCanvas } from "./source.js";
+import { madeBefore } from "./made-before.js";
+import { onPage } from "./pages.js";
+import { CANVAS_PAGES, kindOf, knownSourceOf, outlineOf, whenCanvas } from "./source.js";
 import { recall, remember } from "./storage.js";
 import { errorToast } from "./toasts.js";
-import { dayAndMonth } from "./words.js";
 
 const PLAN_AFTER_MS = 300;
 const DRAW_AFTER_MS = 250;
@@ -38,9 +39,9 @@ export function onLive(listener) {
 export function liveSwitch() {
   const button = h(
     "button",
-    { class: "ez-switch ez-live", type: "button", role: "switch", title: "Redraw while you type", onclick: () => setLive(!live) },
+    { class: "ez-switch ez-live", type: "button", role: "switch", title: t("Redraw while you type"), onclick: () => setLive(!live) },
     h("i"),
-    "Live",
+    t("Live"),
   );
   switches.add(button);
   showSwitches();
@@ -77,38 +78,35 @@ function debounced(run, wait) {
 }
 
 const drawSoon = debounced(() => live && kindOf() === "txt2img" && ask("live", { client }), DRAW_AFTER_MS);
-const planSoon = debounced(() => ask("plan", { source: outlineOf() }), PLAN_AFTER_MS);
+let planning = 0;
 
-// Pictures that Generate would make again; it makes them all the same.
-function tellRepeat(place, told) {
-  place.hidden = !told?.made;
-  if (place.hidden) return fill(place);
-  const [image] = told.images;
-  const when = dayAndMonth(image.created_at);
-  const words = told.made === told.pictures ? `You made exactly this ${said(when)}` : `You made ${told.made} of these ${told.pictures} ${said(when)}`;
-  const show = () => {
-    choosePicture("history", image.id);
-    open("history");
-  };
-  fill(place, h("img", { src: image.thumbnail, alt: "" }), h("span", { class: "grow" }, words), h("button", { class: "ez-link xs", type: "button", onclick: show }, "Show"));
+// With a seed of one's own it is looked whether the same was made before; for that it has to be known what it starts from.
+async function plan() {
+  const mine = ++planning;
+  const source = Number(values.seed) >= 0 && String(values.seed ?? "").trim() ? await knownSourceOf() : outlineOf();
+  if (mine === planning) ask("plan", { source });
 }
 
-function said(when) {
-  return /^[a-z]/.test(when) ? when : `on ${when}`;
+const planSoon = debounced(plan, PLAN_AFTER_MS);
+
+// "4 pictures in about 12 s; fits; VAE tiled": the server tells it in parts.
+function planWords(text) {
+  return text.split("; ").map((part) => (told(part) === part ? part.split(", ").map(told).join(", ") : told(part))).join("; ");
 }
 
 export function mount(element) {
   const text = h("span", {});
-  const before = h("div", { class: "ez-made-before", hidden: true, role: "status" });
+  const before = madeBefore();
   fill(
     element,
-    before,
+    before.element,
     h("div", { class: "row s" }, h("span", { class: "ez-plan-mark ok" }, icon("plan")), h("span", { class: "mid xs grow cut2 ez-plan-words" }, text), filmSwitch(), liveSwitch()),
   );
   onReceipt("plan", ({ error, text: words, made }) => {
-    tellRepeat(before, made);
-    text.textContent = error ? error.message : words;
-    text.title = error ? `${error.message} ${error.hint}` : words;
+    before.tell(made);
+    const plan = error ? error.message : planWords(words);
+    text.textContent = plan;
+    text.title = error ? `${plan} ${error.hint}` : plan;
     text.classList.toggle("bad", Boolean(error));
     if (!error) clearErrors();
     else showError(error, { focus: false });
@@ -126,10 +124,12 @@ export function mount(element) {
   on("job", ({ job }) => !ACTIVE.has(job.status) && !job.live && planSoon());
   on("worker", planSoon);
   onPage(planSoon);
-  whenCanvas("inpaint").then((canvas) => {
-    canvas.watch("frame", planSoon);
-    canvas.addEventListener("closed", planSoon);
-  });
+  for (const page of CANVAS_PAGES) {
+    whenCanvas(page).then((canvas) => {
+      for (const what of ["frame", "step"]) canvas.watch(what, planSoon);
+      canvas.addEventListener("closed", planSoon);
+    });
+  }
   linked.then(() => {
     planSoon();
     if (recall("live", false)) setLive(true);

@@ -2,6 +2,7 @@
 
 import { divider } from "./divider.js";
 import { icon } from "./icons.js";
+import { t } from "./language.js";
 import { h } from "./markup.js";
 
 const MOST = 8; // px of the window for one of the picture
@@ -15,7 +16,7 @@ let last = 0.5; // where the line was, so that it stays there from picture to pi
  * {element, hold, ready}. before, after: addresses, of which one may be null; width, height: of what is shown in px; alt: words for it;
  * labels: what stands in the corners. `hold(true)` shows before alone until `hold(false)`; ready: a promise of it being fit to be painted. colour: the ground while it loads.
  */
-export function loupe({ before, after, width, height, alt, labels = ["Before", "After"], colour = null }) {
+export function loupe({ before, after, width, height, alt, labels = [t("Before"), t("After")], colour = null }) {
   const both = Boolean(before && after);
   const under = before && h("img", { class: "ez-loupe-picture", src: before, alt: both ? "" : alt, draggable: "false" });
   const over = after && h("div", { class: "ez-loupe-over" }, h("img", { class: "ez-loupe-picture", src: after, alt, draggable: "false" }));
@@ -26,13 +27,13 @@ export function loupe({ before, after, width, height, alt, labels = ["Before", "
   const tools = h(
     "div",
     { class: "ez-loupe-tools" },
-    button("minus", "Smaller (-)", () => zoom(1 / STEP)),
-    h("button", { class: "ez-btn s ghost", type: "button", title: "As large as it fits, or pixel by pixel (0, 1)", tabindex: "-1", onclick: () => (isFit() ? show(1) : fit()) }, scaled),
-    button("add", "Larger (+)", () => zoom(STEP)),
+    button("minus", t("Smaller (-)"), () => zoom(1 / STEP)),
+    h("button", { class: "ez-btn s ghost", type: "button", title: t("As large as it fits, or pixel by pixel (0, 1)"), tabindex: "-1", onclick: () => (isFit() ? show(1) : fit()) }, scaled),
+    button("add", t("Larger (+)"), () => zoom(STEP)),
   );
   const element = h(
     "div",
-    { class: "ez-loupe", tabindex: "0", role: "group", "aria-label": `${alt}. Plus and minus scale it, arrow keys move it.` },
+    { class: "ez-loupe", tabindex: "0", role: "group", "aria-label": t("{alt}. Plus and minus scale it, arrow keys move it.", { alt }) },
     ground,
     under,
     over,
@@ -170,7 +171,7 @@ export function loupe({ before, after, width, height, alt, labels = ["Before", "
   });
   under?.addEventListener("error", () => {
     element.classList.add("has-no-before");
-    left.textContent = "What it was before is not here any more";
+    left.textContent = t("What it was before is not here any more");
     place();
   });
   new ResizeObserver(() => {

@@ -1,6 +1,7 @@
 // A menu at a button: arrow keys inside, Esc or a click elsewhere closes it, the focus goes back to where it came from.
 
 import { icon } from "./icons.js";
+import { keyNames } from "./key-names.js";
 import { fill, h } from "./markup.js";
 
 const GAP = 4; // px between button and menu, and to the window's edge
@@ -65,7 +66,7 @@ function entry(item) {
     },
     radio && !item.checked ? h("span", { class: "ez-no-icon" }) : icon(radio ? "ok" : item.icon),
     h("span", { class: "grow" }, item.words),
-    item.key && h("kbd", {}, item.key),
+    item.key && h("kbd", {}, keyNames(item.key)),
   );
 }
 

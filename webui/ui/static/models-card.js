@@ -1,6 +1,7 @@
 // One model as a card.
 
 import { icon } from "./icons.js";
+import { t } from "./language.js";
 import { h } from "./markup.js";
 import { familyOf, kindWords, stateWords } from "./model-words.js";
 import { cardAct, isInUse } from "./models-acts.js";
@@ -18,7 +19,7 @@ export function modelCard(model, { resident, chosen, roomy, open }) {
   const [state, tone] = stateOf(model, resident);
   const more = h(
     "button",
-    { class: "ez-btn ghost s icon", type: "button", tabindex: "-1", "data-does": "open", "aria-label": `All about ${model.name}`, title: "Notes, trigger words, hashes, defaults (I)", onclick: () => open(model) },
+    { class: "ez-btn ghost s icon", type: "button", tabindex: "-1", "data-does": "open", "aria-label": t("All about {name}", { name: model.name }), title: t("Notes, trigger words, hashes, defaults (I)"), onclick: () => open(model) },
     icon("more"),
   );
   return h(
@@ -51,7 +52,7 @@ export function modelCard(model, { resident, chosen, roomy, open }) {
 }
 
 function picture(model) {
-  if (!model.thumbnail) return h("div", { class: "nopic" }, h("span", {}, "No preview yet"));
+  if (!model.thumbnail) return h("div", { class: "nopic" }, h("span", {}, t("No preview yet")));
   const image = h("img", {
     class: "pic",
     src: model.thumbnail,
@@ -59,23 +60,23 @@ function picture(model) {
     loading: "lazy",
     decoding: "async",
     draggable: "false",
-    onerror: () => image.replaceWith(h("div", { class: "nopic" }, h("span", {}, "No preview yet"))),
+    onerror: () => image.replaceWith(h("div", { class: "nopic" }, h("span", {}, t("No preview yet")))),
   });
   return image;
 }
 
 function stateOf(model, resident) {
-  if (model.problem) return ["Can't be used", "bad"];
-  if (model.pending) return ["Looking", ""];
+  if (model.problem) return [t("Can't be used"), "bad"];
+  if (model.pending) return [t("Looking"), ""];
   if (model.usable === null) return ["", ""];
   const best = ["device", "pinned", "RAM", "mapped"].find((state) => resident.some((part) => part.state === state));
-  return best ? stateWords(best) : ["On disk", ""];
+  return best ? stateWords(best) : [t("On disk"), ""];
 }
 
 function foot(model, named) {
   const words = named ? model.trigger_words.join(", ") : "";
-  if (words) return h("span", { class: "dim xs cut grow", title: `Trigger words: ${words}` }, words);
-  return h("span", { class: "dim xs mono cut grow", title: model.hash ? "Short hash" : null }, model.hash ?? (model.problem || model.form === "diffusers" ? "" : "no hash yet"));
+  if (words) return h("span", { class: "dim xs cut grow", title: t("Trigger words: {words}", { words }) }, words);
+  return h("span", { class: "dim xs mono cut grow", title: model.hash ? t("Short hash") : null }, model.hash ?? (model.problem || model.form === "diffusers" ? "" : t("no hash yet")));
 }
 
 function button(model, act) {
@@ -88,5 +89,5 @@ function button(model, act) {
 }
 
 function inUse() {
-  return h("span", { class: "ez-badge acc ez-in-use" }, icon("ok", "s"), "In use");
+  return h("span", { class: "ez-badge acc ez-in-use" }, icon("ok", "s"), t("In use"));
 }

@@ -3,6 +3,7 @@
 import { chainOf } from "./checkpoint.js";
 import { put, row, snapshot, values } from "./fields.js";
 import { icon } from "./icons.js";
+import { inside, language, t } from "./language.js";
 import { told } from "./link.js";
 import { fill, h } from "./markup.js";
 import { familyOf, kindWords, partWords, stateWords } from "./model-words.js";
@@ -17,7 +18,7 @@ import { fileSize, gigabytes, moment, number } from "./words.js";
 const NAMED = ["lora", "embedding"];
 const TAGS_SHOWN = 12;
 const ALWAYS = ["width", "height", "steps", "cfg_scale", "sampler", "schedule_type", "vae", "clip_skip", "negative_prompt"];
-const NEVER = new Set(["prompt", "checkpoint", "seed", "variation_seed", "batch_count", "batch_size", "dynamic_prompts", "styles", "controls", "regions", "finishing"]);
+const NEVER = new Set(["prompt", "checkpoint", "seed", "variation_seed", "batch_count", "batch_size", "extensions", "styles", "controls", "regions", "finishing"]);
 
 /** The body of its sheet. changed(model): called with the model as it is after a change. */
 export function drawDetail(model, { resident, changed }) {
@@ -43,7 +44,7 @@ async function annotate(model, changes, said, changed) {
   toast({
     icon: "ok",
     title: said,
-    text: `Written beside ${model.name}.`,
+    text: t("Written beside {name}.", { name: model.name }),
     undo: async () => {
       const back = await change(`/models/${model.id}`, before, { method: "PATCH" });
       if (back) changed(back);
@@ -60,11 +61,11 @@ function saidBefore(model, name) {
 
 function acts(model, resident) {
   const fitting = MODEL_ACTS.filter((act) => act.fits(model, resident));
-  const copy = { icon: "copy", words: "Copy path", run: () => copyText(model.path, "Path copied") };
+  const copy = { icon: "copy", words: t("Copy path"), run: () => copyText(model.path, t("Path copied")) };
   return h(
     "div",
     { class: "row wrap ez-model-acts" },
-    isInUse(model) && h("span", { class: "ez-badge acc ez-in-use" }, icon("ok", "s"), "In use"),
+    isInUse(model) && h("span", { class: "ez-badge acc ez-in-use" }, icon("ok", "s"), t("In use")),
     [...fitting, copy].map((act) => {
       const said = typeof act.words === "function" ? act.words(model) : act.words;
       return h(
@@ -81,13 +82,13 @@ function memoryLines(resident) {
   return h(
     "div",
     {},
-    h("div", { class: "ez-label" }, "In memory"),
+    h("div", { class: "ez-label" }, t("In memory")),
     h(
       "dl",
       { class: "ez-dl" },
       resident.map((part) => [
         h("dt", {}, partWords(part.kind)),
-        h("dd", {}, `${gigabytes(part.bytes)}, ${stateWords(part.state)[0].toLowerCase()}`, part.checkpoints.length > 1 && h("span", { class: "dim" }, `, shared by ${part.checkpoints.length}`)),
+        h("dd", {}, `${gigabytes(part.bytes)}, ${inside(stateWords(part.state)[0])}`, part.checkpoints.length > 1 && h("span", { class: "dim" }, t(", shared by {length}", { length: part.checkpoints.length }))),
       ]),
     ),
   );
@@ -101,18 +102,18 @@ function defaultsPart(model, say) {
   return h(
     "div",
     { class: "ez-model-defaults" },
-    h("div", { class: "ez-label" }, "Defaults", h("span", { class: "end dim" }, own ? "set by you" : shown.length ? "its own" : "")),
+    h("div", { class: "ez-label" }, t("Defaults"), h("span", { class: "end dim" }, own ? t("set by you") : shown.length ? t("its own") : "")),
     shown.length
       ? h("dl", { class: "ez-dl" }, shown.map(([name, value]) => [h("dt", {}, row(name)?.label ?? name), h("dd", { class: name in model.own_defaults ? "" : "mid" }, shownValue(value))]))
-      : h("p", { class: "mid s" }, "None. It is drawn with what the fields say."),
+      : h("p", { class: "mid s" }, t("None. It is drawn with what the fields say.")),
     h(
       "div",
       { class: "row wrap" },
-      h("button", { class: "ez-btn s", type: "button", "data-does": "defaults-take", title: "What the fields of txt2img say now: size, steps, CFG scale, sampler, VAE, clip skip, negative prompt, and what else is not as usual", onclick: () => say({ defaults: asShown(model.name) }, `Defaults of ${model.name} set`) }, "Use these as defaults"),
-      shown.length > 0 && h("button", { class: "ez-btn ghost s", type: "button", "data-does": "defaults-apply", title: "Put them into the fields of txt2img", onclick: () => apply(model) }, "Apply"),
-      own && h("button", { class: "ez-btn ghost s", type: "button", "data-does": "defaults-reset", title: "Back to what the checkpoint itself says", onclick: () => say({ defaults: null }, `Defaults of ${model.name} taken away`) }, "Reset"),
+      h("button", { class: "ez-btn s", type: "button", "data-does": "defaults-take", title: t("What the fields of txt2img say now: size, steps, CFG scale, sampler, VAE, clip skip, negative prompt, and what else is not as usual"), onclick: () => say({ defaults: asShown(model.name) }, t("Defaults of {name} set", { name: model.name })) }, t("Use these as defaults")),
+      shown.length > 0 && h("button", { class: "ez-btn ghost s", type: "button", "data-does": "defaults-apply", title: t("Put them into the fields of txt2img"), onclick: () => apply(model) }, t("Apply")),
+      own && h("button", { class: "ez-btn ghost s", type: "button", "data-does": "defaults-reset", title: t("Back to what the checkpoint itself says"), onclick: () => say({ defaults: null }, t("Defaults of {name} taken away", { name: model.name })) }, t("Reset")),
     ),
-    h("p", { class: "ez-hint" }, "They go into the fields when the checkpoint is picked."),
+    h("p", { class: "ez-hint" }, t("They go into the fields when the checkpoint is picked.")),
   );
 }
 
@@ -135,12 +136,12 @@ function apply(model) {
   const before = snapshot();
   const { finishing, ...defaults } = { ...model.usual, ...model.defaults };
   put({ ...defaults, finishing: JSON.stringify(finishing ?? []) });
-  toast({ icon: "ok", title: `Defaults of ${model.name} are in the fields`, undo: () => put(before) });
+  toast({ icon: "ok", title: t("Defaults of {name} are in the fields", { name: model.name }), undo: () => put(before) });
 }
 
 function shownValue(value) {
   if (typeof value === "boolean") return value ? "on" : "off";
-  if (Array.isArray(value)) return tellSteps(value) || "nothing";
+  if (Array.isArray(value)) return tellSteps(value) || t("nothing");
   return typeof value === "number" ? number(value) : value === "" ? "nothing" : String(value);
 }
 
@@ -151,8 +152,8 @@ function words(model, say) {
     "div",
     { class: "ez-model-words" },
     NAMED.includes(model.kind) && trigger(model, say),
-    text("note", "Notes", model.note, "What you want to remember about it", (value) => say({ note: value || null }, "Notes saved")),
-    model.description && h("div", {}, h("div", { class: "ez-label" }, "Description"), h("p", { class: "ez-said ez-model-description", tabindex: "0" }, model.description)),
+    text("note", t("Notes"), model.note, t("What you want to remember about it"), (value) => say({ note: value || null }, t("Notes saved"))),
+    model.description && h("div", {}, h("div", { class: "ez-label" }, t("Description")), h("p", { class: "ez-said ez-model-description", tabindex: "0" }, model.description)),
   );
 }
 
@@ -160,17 +161,17 @@ function trigger(model, say) {
   const lora = model.kind === "lora";
   const switched = model.insert_words;
   return [
-    text("trigger_words", "Trigger words", model.trigger_words.join(", "), "Words that the prompt must say, with commas", (value) =>
-      say({ trigger_words: value ? value.split(",").map((word) => word.trim()).filter(Boolean) : null }, "Trigger words saved"),
+    text("trigger_words", t("Trigger words"), model.trigger_words.join(", "), t("Words that the prompt must say, with commas"), (value) =>
+      say({ trigger_words: value ? value.split(",").map((word) => word.trim()).filter(Boolean) : null }, t("Trigger words saved")),
     ),
     h(
       "button",
-      { class: `ez-switch ${switched ? "on" : ""}`, type: "button", role: "switch", "aria-checked": String(switched), "data-does": "insert-words", onclick: () => say({ insert_words: !switched }, switched ? "Trigger words stay out of the prompt" : "Trigger words go into the prompt with it") },
+      { class: `ez-switch ${switched ? "on" : ""}`, type: "button", role: "switch", "aria-checked": String(switched), "data-does": "insert-words", onclick: () => say({ insert_words: !switched }, switched ? t("Trigger words stay out of the prompt") : t("Trigger words go into the prompt with it")) },
       h("i"),
-      "Insert them with it",
+      t("Insert them with it"),
     ),
     lora && weight(model, say),
-    lora && model.training_tags.length > 0 && h("div", {}, h("div", { class: "ez-label" }, "Trained on pictures of"), h("p", { class: "s mid" }, model.training_tags.slice(0, TAGS_SHOWN).join(", "))),
+    lora && model.training_tags.length > 0 && h("div", {}, h("div", { class: "ez-label" }, t("Trained on pictures of")), h("p", { class: "s mid" }, model.training_tags.slice(0, TAGS_SHOWN).join(", "))),
   ];
 }
 
@@ -187,9 +188,9 @@ function weight(model, say) {
     value: model.weight ?? "",
     "data-does": "weight",
     oninput: () => input.classList.add("is-dirty"),
-    onchange: () => say({ weight: input.value === "" ? null : Number(input.value) }, "Weight saved"),
+    onchange: () => say({ weight: input.value === "" ? null : Number(input.value) }, t("Weight saved")),
   });
-  return h("div", { class: "ez-model-weight" }, h("label", { class: "ez-label", for: id }, "Preferred weight"), h("span", { class: "ez-field" }, input));
+  return h("div", { class: "ez-model-weight" }, h("label", { class: "ez-label", for: id }, t("Preferred weight")), h("span", { class: "ez-field" }, input));
 }
 
 function text(name, label, value, placeholder, save) {
@@ -210,41 +211,41 @@ function text(name, label, value, placeholder, save) {
 // ---- what its file says
 
 function facts(model) {
-  const copy = (value, said) => h("button", { class: "ez-link xs", type: "button", onclick: () => copyText(value, said) }, "Copy");
-  const hashed = (value, shown = value) => value && [h("span", { class: "mono" }, shown), " ", copy(value, "Hash copied")];
+  const copy = (value, said) => h("button", { class: "ez-link xs", type: "button", onclick: () => copyText(value, said) }, t("Copy"));
+  const hashed = (value, shown = value) => value && [h("span", { class: "mono" }, shown), " ", copy(value, t("Hash copied"))];
   const rows = [
-    ["Kind", [kindWords(model.kind), model.network && model.network !== "lora" ? `, ${model.network}` : ""]],
-    ["Family", familyOf(model)],
-    ["Prediction", model.prediction && model.prediction !== "epsilon" ? model.prediction : ""],
-    ["Made for", model.base_model],
-    ["Size", [fileSize(model.bytes), model.parameters > 0 && `, ${millions(model.parameters)} numbers`, model.dtype && ` (${model.dtype})`]],
-    ["Form", { diffusers: "diffusers folder", safetensors: "safetensors", gguf: "GGUF", pickle: "pickle" }[model.form] ?? model.form],
-    ["Holds", model.parts.map((part) => partWords(part.name)).join(", ")],
-    ["Lacks", model.missing.map(partWords).join(", ")],
-    ["Changed", moment(model.changed_at)],
-    ["Hash", hashed(model.hash)],
+    [t("Kind"), [kindWords(model.kind), model.network && model.network !== "lora" ? `, ${model.network}` : ""]],
+    [t("Family"), familyOf(model)],
+    [t("Prediction"), model.prediction && model.prediction !== "epsilon" ? model.prediction : ""],
+    [t("Made for"), model.base_model],
+    [t("Size"), [fileSize(model.bytes), model.parameters > 0 && t(", {parameters} numbers", { parameters: millions(model.parameters) }), model.dtype && ` (${model.dtype})`]],
+    [t("Form"), { diffusers: t("diffusers folder"), safetensors: "safetensors", gguf: "GGUF", pickle: "pickle" }[model.form] ?? model.form],
+    [t("Holds"), model.parts.map((part) => partWords(part.name)).join(", ")],
+    [t("Lacks"), model.missing.map(partWords).join(", ")],
+    [t("Changed"), moment(model.changed_at)],
+    [t("Hash"), hashed(model.hash)],
     ["SHA-256", hashed(model.sha256, model.sha256 && `${model.sha256.slice(0, 16)}…`)],
-    ["Old hash", hashed(model.legacy_hash)],
-    ["Of its data", hashed(model.data_hash)],
-    ["Alias", model.alias],
-    ["In a prompt", NAMED.includes(model.kind) && model.prompt_name && h("span", { class: "mono" }, model.kind === "lora" ? `<lora:${model.prompt_name}:${model.weight ?? 1}>` : model.prompt_name)],
-    ["Path", h("span", { class: "ez-path" }, model.path)],
+    [t("Old hash"), hashed(model.legacy_hash)],
+    [t("Of its data"), hashed(model.data_hash)],
+    [t("Alias"), model.alias],
+    [t("In a prompt"), NAMED.includes(model.kind) && model.prompt_name && h("span", { class: "mono" }, model.kind === "lora" ? t("<lora:{prompt_name}:{value}>", { prompt_name: model.prompt_name, value: model.weight ?? 1 }) : model.prompt_name)],
+    [t("Path"), h("span", { class: "ez-path" }, model.path)],
   ];
   return h(
     "div",
     {},
-    h("div", { class: "ez-label" }, "File"),
+    h("div", { class: "ez-label" }, t("File")),
     h("dl", { class: "ez-dl" }, rows.filter(([, value]) => value && (!Array.isArray(value) || value.some(Boolean))).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
   );
 }
 
 function millions(value) {
-  if (value < 1e6) return value.toLocaleString("en");
-  return value < 1e9 ? `${number(value / 1e6)} million` : `${number(value / 1e9)} billion`;
+  if (value < 1e6) return value.toLocaleString(language);
+  return value < 1e9 ? t("{e6} million", { e6: number(value / 1e6) }) : t("{e9} billion", { e9: number(value / 1e9) });
 }
 
 function metadata(said) {
   const list = h("dl", { class: "ez-dl ez-model-metadata" });
-  const more = h("details", { ontoggle: () => list.childElementCount || fill(list, Object.entries(said).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])) }, h("summary", { class: "ez-link xs" }, `All ${Object.keys(said).length} entries of its header`), list);
-  return h("div", {}, h("div", { class: "ez-label" }, "Header"), more);
+  const more = h("details", { ontoggle: () => list.childElementCount || fill(list, Object.entries(said).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])) }, h("summary", { class: "ez-link xs" }, t("All {length} entries of its header", { length: Object.keys(said).length })), list);
+  return h("div", {}, h("div", { class: "ez-label" }, t("Header")), more);
 }

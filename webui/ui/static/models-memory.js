@@ -2,20 +2,21 @@
 
 import { icon } from "./icons.js";
 import { on } from "./jobs.js";
+import { t, tn } from "./language.js";
 import { fill, h } from "./markup.js";
 import { partWords, stateWords } from "./model-words.js";
 import { currentPage, onPage } from "./pages.js";
 import { change, look } from "./rest.js";
 import { recall, remember } from "./storage.js";
 import { toast } from "./toasts.js";
-import { count, gigabytes } from "./words.js";
+import { gigabytes } from "./words.js";
 
 const PAGE = "models";
 const LANES = [
-  ["device", "Device", "The graphics card computes with these"],
-  ["pinned", "Pinned", "Main memory from which the card fetches quickly"],
-  ["RAM", "RAM", "Main memory of Easel's own"],
-  ["mapped", "Mapped", "In the system's file cache, which takes it back when another program needs the room"],
+  ["device", t("Device"), t("The graphics card computes with these")],
+  ["pinned", t("Pinned"), t("Main memory from which the card fetches quickly")],
+  ["RAM", "RAM", t("Main memory of Easel's own")],
+  ["mapped", t("Mapped"), t("In the system's file cache, which takes it back when another program needs the room")],
 ];
 const TONES = { denoiser: "a", vae: "b2", text_encoder: "c", text_encoder_2: "c", text_encoder_3: "c" };
 
@@ -33,7 +34,7 @@ export function onMemory(listener) {
 }
 
 export function memoryCard() {
-  const card = h("section", { class: "ez-card ez-memory", "aria-label": "Memory", hidden: true });
+  const card = h("section", { class: "ez-card ez-memory", "aria-label": t("Memory"), hidden: true });
   const load = async () => {
     const answer = await look("/models/memory");
     if (!answer) return;
@@ -70,9 +71,9 @@ function draw(card) {
           h(
             "button",
             { class: "ez-btn ghost s", type: "button", "data-does": "parts", "aria-expanded": String(open), onclick: () => (remember("memory-open", !open), draw(card)) },
-            open ? "Hide parts" : "All parts",
+            open ? t("Hide parts") : t("All parts"),
           ),
-        parts.length > 0 && h("button", { class: "ez-btn s", type: "button", "data-does": "unload", onclick: unloadAll }, "Unload all"),
+        parts.length > 0 && h("button", { class: "ez-btn s", type: "button", "data-does": "unload", onclick: unloadAll }, t("Unload all")),
       ),
     ),
     open && parts.length > 0 && table(parts),
@@ -87,7 +88,7 @@ function lane([state, name, help]) {
   return [
     h("span", { class: "mid", title: help }, name),
     h("div", { class: "ez-lane", role: "img", "aria-label": `${name}: ${gigabytes(used)}` }, parts.map((part) => stretch(part, room))),
-    h("span", { class: "num" }, gigabytes(used), state !== "device" && h("span", { class: "dim" }, ` of ${gigabytes(room)}`)),
+    h("span", { class: "num" }, gigabytes(used), state !== "device" && h("span", { class: "dim" }, t(" of {gigabytes}", { gigabytes: gigabytes(room) }))),
   ];
 }
 
@@ -96,7 +97,7 @@ function stretch(part, room) {
   const owner = shared ? `×${part.checkpoints.length}, shared` : part.checkpoints[0];
   return h(
     "i",
-    { class: `${TONES[part.kind] ?? "d"} ${part.in_use ? "" : "is-kept"}`, style: { "--share": `${(part.bytes / room) * 100}%` }, title: `${partWords(part.kind)} of ${part.checkpoints.join(", ")}: ${gigabytes(part.bytes)}` },
+    { class: `${TONES[part.kind] ?? "d"} ${part.in_use ? "" : "is-kept"}`, style: { "--share": `${(part.bytes / room) * 100}%` }, title: t("{partWords} of {value}: {gigabytes}", { partWords: partWords(part.kind), value: part.checkpoints.join(", "), gigabytes: gigabytes(part.bytes) }) },
     `${partWords(part.kind)} ${owner ?? ""}`,
   );
 }
@@ -106,25 +107,25 @@ function disk() {
   const room = Math.max(1, size + cache + free);
   const part = (tone, bytes, words) => bytes > 0 && h("i", { class: tone, style: { "--share": `${(bytes / room) * 100}%` }, title: `${words}: ${gigabytes(bytes)}` }, words);
   return [
-    h("span", { class: "mid", title: "Of the disk with Easel's own models folder" }, "Disk"),
-    h("div", { class: "ez-lane", role: "img", "aria-label": `Disk: ${gigabytes(size + cache)}` }, part("d", size, count(models, "model")), part("c", cache, "Cache")),
-    h("span", { class: "num" }, gigabytes(size + cache), h("span", { class: "dim" }, `, ${gigabytes(free)} free`)),
+    h("span", { class: "mid", title: t("Of the disk with Easel's own models folder") }, t("Disk")),
+    h("div", { class: "ez-lane", role: "img", "aria-label": t("Disk: {gigabytes}", { gigabytes: gigabytes(size + cache) }) }, part("d", size, tn("{n} model", "{n} models", models)), part("c", cache, t("Cache"))),
+    h("span", { class: "num" }, gigabytes(size + cache), h("span", { class: "dim" }, t(", {gigabytes} free", { gigabytes: gigabytes(free) }))),
   ];
 }
 
 function summary(parts) {
-  if (!parts.length) return "No weights are in memory. The first picture brings them in.";
+  if (!parts.length) return t("No weights are in memory. The first picture brings them in.");
   const names = [...new Set(parts.flatMap((part) => part.checkpoints))];
   const shared = parts.filter((part) => part.checkpoints.length > 1);
   const saved = shared.reduce((sum, part) => sum + part.bytes * (part.checkpoints.length - 1), 0);
-  return [`${count(names.length, "checkpoint")} at hand`, saved && `sharing saves ${gigabytes(saved)}`].filter(Boolean).join("; ") + ".";
+  return [t("{count} at hand", { count: tn("{n} checkpoint", "{n} checkpoints", names.length) }), saved && t("sharing saves {amount}", { amount: gigabytes(saved) })].filter(Boolean).join("; ") + ".";
 }
 
 function table(parts) {
   return h(
     "table",
     { class: "ez-table ez-parts" },
-    h("thead", {}, h("tr", {}, ["Part", "Where", "Size", "Of"].map((words) => h("th", { scope: "col" }, words)))),
+    h("thead", {}, h("tr", {}, [t("Part"), t("Where"), t("Size"), t("Of")].map((words) => h("th", { scope: "col" }, words)))),
     h(
       "tbody",
       {},
@@ -133,9 +134,9 @@ function table(parts) {
           "tr",
           {},
           h("td", { title: part.part }, partWords(part.kind)),
-          h("td", {}, h("span", { class: `ez-badge ${stateWords(part.state)[1]}` }, stateWords(part.state)[0]), part.in_use && h("span", { class: "dim xs" }, " at work")),
+          h("td", {}, h("span", { class: `ez-badge ${stateWords(part.state)[1]}` }, stateWords(part.state)[0]), part.in_use && h("span", { class: "dim xs" }, t(" at work"))),
           h("td", { class: "num" }, gigabytes(part.bytes)),
-          h("td", {}, part.checkpoints.join(", "), part.checkpoints.length > 1 && h("span", { class: "dim xs" }, " shared")),
+          h("td", {}, part.checkpoints.join(", "), part.checkpoints.length > 1 && h("span", { class: "dim xs" }, t(" shared"))),
         ),
       ),
     ),
@@ -143,5 +144,5 @@ function table(parts) {
 }
 
 async function unloadAll() {
-  if (await change("/models/unload")) toast({ icon: "ok", title: "Memory is let go of", text: "The next picture brings its checkpoint in again." });
+  if (await change("/models/unload")) toast({ icon: "ok", title: t("Memory is let go of"), text: t("The next picture brings its checkpoint in again.") });
 }

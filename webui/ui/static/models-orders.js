@@ -2,13 +2,14 @@
 
 import { icon } from "./icons.js";
 import { on } from "./jobs.js";
+import { t } from "./language.js";
 import { fill, h } from "./markup.js";
 import { change, look } from "./rest.js";
 import { toast } from "./toasts.js";
 import { fileSize, seconds } from "./words.js";
 
 const SHOWN = 12;
-const DOES = { merge: "Merge", convert: "Convert", bake_vae: "Bake VAE", extract_vae: "Take out VAE", download: "Download", train: "Train" };
+const DOES = { merge: t("Merge"), convert: t("Convert"), bake_vae: t("Bake VAE"), extract_vae: t("Take out VAE"), download: t("Download"), train: t("Train") };
 
 const orders = new Map(); // id -> order
 const places = new Set(); // lists that are shown
@@ -16,8 +17,8 @@ let asked = false;
 
 /** A list of all orders, newest first. It is kept up to date while it is on the page. */
 export function orderList() {
-  const list = h("ul", { class: "ez-orders", "aria-label": "Work" });
-  const place = { list, element: h("div", { hidden: true }, h("hr"), h("div", { class: "ez-label" }, "Work"), list) };
+  const list = h("ul", { class: "ez-orders", "aria-label": t("Work") });
+  const place = { list, element: h("div", { hidden: true }, h("hr"), h("div", { class: "ez-label" }, t("Work")), list) };
   places.add(place);
   begin();
   draw();
@@ -55,7 +56,7 @@ function take(order) {
 }
 
 function say(order) {
-  if (order.status === "done") toast({ icon: "ok", title: `${order.name} is ready`, text: order.notes.join(" ") });
+  if (order.status === "done") toast({ icon: "ok", title: t("{name} is ready", { name: order.name }), text: order.notes.join(" ") });
   if (order.status === "failed") toast({ icon: "bad", kind: "bad", title: `${order.name}: ${order.error.message}`, text: order.error.hint });
 }
 
@@ -94,9 +95,9 @@ function row(order) {
 }
 
 function amount({ kind, status, progress, fetched, total, result }) {
-  if (kind === "train" && progress) return progress.total ? `${progress.done} of ${progress.total}` : "";
-  if (status === "running" && progress?.total) return `${fileSize(progress.done)} of ${fileSize(progress.total)}`;
-  if (fetched && total) return `${fileSize(fetched)} of ${fileSize(total)}`;
+  if (kind === "train" && progress) return progress.total ? t("{done} of {total}", { done: progress.done, total: progress.total }) : "";
+  if (status === "running" && progress?.total) return t("{amount} of {amount2}", { amount: fileSize(progress.done), amount2: fileSize(progress.total) });
+  if (fetched && total) return t("{amount} of {amount2}", { amount: fileSize(fetched), amount2: fileSize(total) });
   return result ? fileSize(result.bytes) : "";
 }
 
@@ -106,8 +107,8 @@ function words({ kind, status, progress, error, result, notes }) {
   if (status === "failed") return [error.message, error.hint].filter(Boolean).join(" ");
   if (status === "done") return [`${DOES[kind]}: models/${result.file}`, ...notes].join(" ");
   const speed = progress?.bytes_per_second && kind === "download" ? `${fileSize(Math.round(progress.bytes_per_second))}/s` : "";
-  const left = progress?.seconds_left ? `${seconds(progress.seconds_left)} left` : "";
-  const after = kind === "download" ? "goes on after a restart" : "";
+  const left = progress?.seconds_left ? t("{time} left", { time: seconds(progress.seconds_left) }) : "";
+  const after = kind === "download" ? t("goes on after a restart") : "";
   return [progress?.stage, [speed, left].filter(Boolean).join(", "), after].filter(Boolean).join("; ");
 }
 
@@ -116,7 +117,7 @@ function acts({ id, status, name, fetched }) {
     h("button", { class: "ez-btn ghost s icon", type: "button", "aria-label": `${said} ${name}`, title: said, "data-does": `${does}-${id}`, onclick: run }, icon(picture));
   const go = (what) => () => change(`/workshop/orders/${id}/${what}`);
   const remove = () => change(`/workshop/orders/${id}`, {}, { method: "DELETE" });
-  if (status === "running" || status === "waiting") return button("cancel", "close", "Cancel", go("cancel"));
-  const resume = status !== "done" && button("resume", "play", fetched ? "Resume" : "Try again", go("resume"));
-  return [resume, button("remove", "trash", "Remove from the list", remove)];
+  if (status === "running" || status === "waiting") return button("cancel", "close", t("Cancel"), go("cancel"));
+  const resume = status !== "done" && button("resume", "play", fetched ? t("Resume") : t("Try again"), go("resume"));
+  return [resume, button("remove", "trash", t("Remove from the list"), remove)];
 }

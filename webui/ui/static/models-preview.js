@@ -1,6 +1,7 @@
 // The picture of a model: shown, dropped, picked from a file or from the history, and taken back.
 
 import { icon } from "./icons.js";
+import { inOurLanguage, t } from "./language.js";
 import { fill, h } from "./markup.js";
 import { look } from "./rest.js";
 import { errorToast, toast } from "./toasts.js";
@@ -9,7 +10,7 @@ import { nameOf } from "./words.js";
 const TYPES = ["image/png", "image/jpeg", "image/webp"];
 const MOST_BYTES = 20e6;
 const AT_ONCE = 12;
-const UNANSWERED = { message: "Easel doesn't answer, so nothing was changed.", hint: "Try again when the connection is back." };
+const UNANSWERED = { message: t("Easel doesn't answer, so nothing was changed."), hint: t("Try again when the connection is back.") };
 
 /** changed(model): called with the model as it is after its picture changed. */
 export function previewPart(model, changed) {
@@ -18,18 +19,18 @@ export function previewPart(model, changed) {
   const place = h(
     "div",
     { class: "ez-detail-picture ez-preview-place" },
-    model.preview ? h("img", { src: model.preview, alt: `Preview of ${model.name}` }) : h("p", { class: "dim s" }, "No preview yet. Drop a picture here."),
+    model.preview ? h("img", { src: model.preview, alt: t("Preview of {name}", { name: model.name }) }) : h("p", { class: "dim s" }, t("No preview yet. Drop a picture here.")),
   );
   const button = h(
     "button",
     { class: "ez-link xs", type: "button", "aria-expanded": "false", "data-does": "preview-history", onclick: () => toggleShelf(button, shelf, model, changed) },
-    "From history",
+    t("From history"),
   );
   const part = h(
     "div",
     {},
     place,
-    h("div", { class: "row s ez-preview-acts" }, h("span", { class: "dim xs grow" }, "Preview"), button, h("button", { class: "ez-link xs", type: "button", "data-does": "preview-file", onclick: () => file.click() }, "From a file"), file),
+    h("div", { class: "row s ez-preview-acts" }, h("span", { class: "dim xs grow" }, t("Preview")), button, h("button", { class: "ez-link xs", type: "button", "data-does": "preview-file", onclick: () => file.click() }, t("From a file")), file),
     shelf,
   );
   part.addEventListener("dragover", (event) => {
@@ -49,19 +50,19 @@ export function previewPart(model, changed) {
 }
 
 function setFile(model, file, changed) {
-  if (!TYPES.includes(file.type)) return toast({ icon: "info", title: "This is no picture for a preview", text: "PNG, JPEG and WebP are taken." });
-  if (file.size > MOST_BYTES) return toast({ icon: "info", title: "This picture is too large", text: "At most 20 MB are taken." });
+  if (!TYPES.includes(file.type)) return toast({ icon: "info", title: t("This is no picture for a preview"), text: t("PNG, JPEG and WebP are taken.") });
+  if (file.size > MOST_BYTES) return toast({ icon: "info", title: t("This picture is too large"), text: t("At most 20 MB are taken.") });
   return set(model, { method: "PUT", headers: { "Content-Type": file.type }, body: file }, changed, "Preview set");
 }
 
 async function set(model, options, changed, words) {
   const response = await fetch(`/api/v1/models/${model.id}/preview`, options).catch(() => null);
-  const answer = await response?.json().catch(() => null);
+  const answer = inOurLanguage(await response?.json().catch(() => null));
   if (!response?.ok) return errorToast(answer?.error ?? UNANSWERED);
   changed(answer);
   if (!words) return;
   const back = { method: "DELETE", headers: { "Content-Type": "application/json" }, body: "{}" };
-  toast({ icon: "ok", title: words, text: `It lies beside ${model.name}.`, undo: () => set(model, back, changed) });
+  toast({ icon: "ok", title: words, text: t("It lies beside {name}.", { name: model.name }), undo: () => set(model, back, changed) });
 }
 
 // ---- the pictures of the history
@@ -70,8 +71,8 @@ async function toggleShelf(button, shelf, model, changed) {
   shelf.hidden = !shelf.hidden;
   button.setAttribute("aria-expanded", String(!shelf.hidden));
   if (shelf.hidden) return;
-  const grid = h("div", { class: "ez-preview-grid", role: "group", "aria-label": "Pictures of the history" });
-  const more = h("button", { class: "ez-btn ghost s", type: "button" }, "More");
+  const grid = h("div", { class: "ez-preview-grid", role: "group", "aria-label": t("Pictures of the history") });
+  const more = h("button", { class: "ez-btn ghost s", type: "button" }, t("More"));
   fill(shelf, grid, more);
   await fetchMore(grid, more, null, model, changed);
   grid.querySelector("button")?.focus({ preventScroll: true });
@@ -81,7 +82,7 @@ async function fetchMore(grid, more, before, model, changed) {
   const page = await look(`/history?limit=${AT_ONCE}${before ? `&before=${before}` : ""}`);
   if (!page) return;
   grid.append(...page.items.map((image) => pick(image, model, changed)));
-  if (!grid.childElementCount) fill(grid, h("p", { class: "mid s" }, "No picture was made yet."));
+  if (!grid.childElementCount) fill(grid, h("p", { class: "mid s" }, t("No picture was made yet.")));
   more.hidden = !page.next;
   more.onclick = () => fetchMore(grid, more, page.next, model, changed);
 }
@@ -90,7 +91,7 @@ function pick(image, model, changed) {
   const options = { method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ image: image.id }) };
   return h(
     "button",
-    { class: "ez-cell", type: "button", title: nameOf(image), "aria-label": `Use as preview: ${nameOf(image)}`, onclick: () => set(model, options, changed, "Preview set") },
+    { class: "ez-cell", type: "button", title: nameOf(image), "aria-label": t("Use as preview: {nameOf}", { nameOf: nameOf(image) }), onclick: () => set(model, options, changed, "Preview set") },
     h("span", { class: "pic", style: { "background-color": image.mean_colour } }, h("img", { src: image.thumbnail, alt: "", loading: "lazy" })),
   );
 }

@@ -1,6 +1,7 @@
 // Sheets of the Models page that make new files of models: merge, convert, VAEs. Their fields are those that the server tells of.
 
 import { icon } from "./icons.js";
+import { inOurLanguage, t } from "./language.js";
 import { fill, h } from "./markup.js";
 import { orderList } from "./models-orders.js";
 import { closeModelSheet, openModelSheet, openedSheet } from "./models.js";
@@ -16,7 +17,7 @@ const NAMED = {
   extract_vae: { model: ["checkpoint", "denoiser"] },
 };
 const RARE = { merge: ["blocks", "vae", "text_encoder", "precision"] };
-const SAID = { merge: "Merge", convert: "Convert", bake_vae: "Bake VAE in", extract_vae: "Take VAE out" };
+const SAID = { merge: t("Merge"), convert: t("Convert"), bake_vae: "Bake VAE in", extract_vae: "Take VAE out" };
 
 let recipes = null;
 
@@ -30,7 +31,7 @@ export function openConvert(model = null) {
 }
 
 export function openVae(model = null) {
-  const ways = [["bake_vae", "Bake in"], ["extract_vae", "Take out"]];
+  const ways = [["bake_vae", t("Bake in")], ["extract_vae", t("Take out")]];
   return toggle("vae", "VAE", model, ways, { model: model?.name });
 }
 
@@ -40,7 +41,7 @@ async function toggle(name, title, model, ways, given) {
   if (!recipes) return;
   const forms = Object.fromEntries(ways.map(([kind]) => [kind, orderForm(kind, given)]));
   const place = h("div", { class: "ez-work-form" }, forms[ways[0][0]]);
-  const choice = ways.length > 1 && segments("What to do with a VAE", ways, (kind) => fill(place, forms[kind]));
+  const choice = ways.length > 1 && segments(t("What to do with a VAE"), ways, (kind) => fill(place, forms[kind]));
   openModelSheet(name, title, [choice, place, orderList()]);
 }
 
@@ -71,9 +72,9 @@ function orderForm(kind, given) {
     { class: "ez-work-form", "aria-label": SAID[kind], novalidate: true },
     h("p", { class: "mid s" }, schema.description),
     usual.map((name) => fields[name].element),
-    rare.length > 0 && h("details", {}, h("summary", {}, "More"), rare.map((name) => fields[name].element)),
+    rare.length > 0 && h("details", {}, h("summary", {}, t("More")), rare.map((name) => fields[name].element)),
     h("div", { class: "row" }, go),
-    h("p", { class: "ez-hint" }, "A new file is made; what goes in stays as it is."),
+    h("p", { class: "ez-hint" }, t("A new file is made; what goes in stays as it is.")),
   );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -102,9 +103,9 @@ export async function submit(asked, fields) {
   for (const field of Object.values(fields)) field.complain(null);
   const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(asked) };
   const response = await fetch("/api/v1/workshop/orders", options).catch(() => null);
-  const answer = await response?.json().catch(() => null);
+  const answer = inOurLanguage(await response?.json().catch(() => null));
   if (answer && response.ok) return answer;
-  told(answer?.error ?? { message: "Easel doesn't answer, so nothing was ordered.", hint: "Try again when the connection is back." }, fields);
+  told(answer?.error ?? { message: t("Easel doesn't answer, so nothing was ordered."), hint: t("Try again when the connection is back.") }, fields);
   return null;
 }
 
@@ -138,7 +139,7 @@ export function labelled(id, label, help, control) {
       help = words;
     },
     complain(error) {
-      const words = error ? [error.message, error.allowed && `Allowed: ${error.allowed}.`, error.hint].filter(Boolean).join(" ") : help;
+      const words = error ? [error.message, error.allowed && t("Allowed: {allowed}.", { allowed: error.allowed }), error.hint].filter(Boolean).join(" ") : help;
       hint.classList.toggle("bad", Boolean(error));
       hint.textContent = words;
       input.setAttribute("aria-invalid", String(Boolean(error)));

@@ -3,6 +3,7 @@
 import { onChange } from "./fields.js";
 import { icon } from "./icons.js";
 import { on } from "./jobs.js";
+import { language, t, tn } from "./language.js";
 import { fill, h } from "./markup.js";
 import { TABS, familyWords } from "./model-words.js";
 import { HEAD_ACTS, cardAct } from "./models-acts.js";
@@ -13,7 +14,6 @@ import { memoryCard, onMemory, residentOf } from "./models-memory.js";
 import { choosePicture, chosenPicture, currentPage, onPage } from "./pages.js";
 import { look } from "./rest.js";
 import { recall, remember } from "./storage.js";
-import { count } from "./words.js";
 
 const PAGE = "models";
 const ASK_AFTER_MS = 150;
@@ -22,7 +22,7 @@ const SIZES = {
   M: { least: 216, picture: 0.625, body: 106 },
   L: { least: 300, picture: 0.8, body: 130 },
 };
-const SORTS = { folder: "By folder", name: "By name", newest: "Newest", largest: "Largest", used: "Last used" };
+const SORTS = { folder: t("By folder"), name: "By name", newest: t("Newest"), largest: t("Largest"), used: t("Last used") };
 const SHOWN_FIELDS = ["checkpoint", "vae", "prompt"];
 const narrow = matchMedia("(max-width: 760px)");
 
@@ -36,32 +36,32 @@ let stale = true; // the models were not asked for since something changed
 let undrawn = false;
 
 export function mount(element) {
-  grid = createGrid({ label: "Models", fetchPage, cardOf, onKey: cardKey, onTotal: drawEnds });
+  grid = createGrid({ label: t("Models"), fetchPage, cardOf, onKey: cardKey, onTotal: drawEnds });
   const search = h("input", {
     type: "search",
-    placeholder: "Name, family, trigger word, hash",
-    "aria-label": "Search models",
+    placeholder: t("Name, family, trigger word, hash"),
+    "aria-label": t("Search models"),
     value: asked.search,
     oninput: () => askSoon({ search: search.value }),
   });
   parts = {
     search,
-    tabs: h("div", { class: "ez-subtabs", role: "tablist", "aria-label": "Kinds of models" }),
+    tabs: h("div", { class: "ez-subtabs", role: "tablist", "aria-label": t("Kinds of models") }),
     filters: h("div", { class: "row wrap ez-model-filters end" }),
     note: h("div", { class: "ez-model-note", hidden: true }),
     empty: h("div", { class: "ez-empty", hidden: true }),
-    side: h("aside", { class: "ez-side", "aria-label": "Model", tabindex: "-1", hidden: true }),
+    side: h("aside", { class: "ez-side", "aria-label": t("Model"), tabindex: "-1", hidden: true }),
   };
   parts.main = h(
     "div",
     { class: "ez-main g-models" },
     h(
       "section",
-      { class: "ez-page", "aria-label": "Models" },
+      { class: "ez-page", "aria-label": t("Models") },
       h(
         "div",
         { class: "row wrap ez-models-head" },
-        h("h1", { class: "ez-title" }, "Models"),
+        h("h1", { class: "ez-title" }, t("Models")),
         h("label", { class: "ez-field grow" }, icon("search"), search),
         h("span", { class: "end row" }, HEAD_ACTS.map(headButton)),
       ),
@@ -180,12 +180,12 @@ function drawBar() {
   const sorts = Object.entries(SORTS).filter(([name]) => name !== "used" || tab().id === "checkpoints");
   fill(
     parts.filters,
-    choice("family", "Family", [["", "All families"], ...Object.entries(families).map(([name, number]) => [name, `${familyWords(name)} (${number})`])]),
-    choice("folder", "Folder", [["", "All folders"], ...Object.entries(folders).map(([name, number]) => [name, `${shortFolder(name)} (${number})`])]),
-    choice("sort", "Sort", sorts, true),
+    choice("family", t("Family"), [["", t("All families")], ...Object.entries(families).map(([name, number]) => [name, `${familyWords(name)} (${number})`])]),
+    choice("folder", t("Folder"), [["", t("All folders")], ...Object.entries(folders).map(([name, number]) => [name, `${shortFolder(name)} (${number})`])]),
+    choice("sort", t("Sort"), sorts, true),
     h(
       "div",
-      { class: "ez-seg ez-sizes", role: "radiogroup", "aria-label": "Size of the cards" },
+      { class: "ez-seg ez-sizes", role: "radiogroup", "aria-label": t("Size of the cards") },
       Object.keys(SIZES).map((name) =>
         h("button", { type: "button", role: "radio", "data-does": `size-${name}`, class: name === asked.size ? "on" : "", "aria-checked": String(name === asked.size), onclick: () => resize(name) }, name),
       ),
@@ -236,7 +236,7 @@ function drawTabs() {
         "button",
         { type: "button", role: "tab", class: on ? "on" : "", "aria-selected": String(on), tabindex: on ? "0" : "-1", onclick: () => pick(entry), onkeydown: (event) => stepTab(event, shown) },
         entry.words,
-        overview && h("span", { class: "ez-count" }, ` ${summed(entry).count.toLocaleString("en")}`),
+        overview && h("span", { class: "ez-count" }, ` ${summed(entry).count.toLocaleString(language)}`),
       );
     }),
   );
@@ -262,11 +262,11 @@ function drawEnds(total) {
   fill(
     parts.note,
     asked.usable
-      ? [h("span", { class: "grow s" }, "Only those that can't be used are shown."), h("button", { class: "ez-btn s", type: "button", onclick: () => change({ usable: "" }) }, "Show all")]
+      ? [h("span", { class: "grow s" }, t("Only those that can't be used are shown.")), h("button", { class: "ez-btn s", type: "button", onclick: () => change({ usable: "" }) }, t("Show all"))]
       : [
           h("span", { class: "bad row" }, icon("bad")),
-          h("span", { class: "grow s" }, `${count(unusable, tab().one, tab().words === "LoRA" ? "LoRAs" : undefined)} can't be used. Each says why, and what to do.`),
-          h("button", { class: "ez-btn s", type: "button", onclick: () => change({ usable: "false" }) }, "Show"),
+          h("span", { class: "grow s" }, tn("{n} can't be used. It says why, and what to do.", "{n} can't be used. Each says why, and what to do.", unusable)),
+          h("button", { class: "ez-btn s", type: "button", onclick: () => change({ usable: "false" }) }, t("Show")),
         ],
   );
   parts.empty.hidden = total !== 0;
@@ -280,10 +280,10 @@ function emptyState() {
       change({ search: "", family: "", folder: "", usable: "" });
       loadOverview();
     };
-    return [icon("search"), h("p", {}, "Nothing here fits what is asked for."), h("button", { class: "ez-btn", type: "button", onclick: clear }, "Clear filters")];
+    return [icon("search"), h("p", {}, t("Nothing here fits what is asked for.")), h("button", { class: "ez-btn", type: "button", onclick: clear }, t("Clear filters"))];
   }
   const add = HEAD_ACTS.find((act) => act.primary) ?? HEAD_ACTS[0];
-  return [icon("folder"), h("p", {}, `There is no ${tab().one} yet. Put files into models/${tab().folder}, or let Easel use the folders you have.`), headButton({ ...add, primary: false })];
+  return [icon("folder"), h("p", {}, t("There is no {one} yet. Put files into models/{folder}, or let Easel use the folders you have.", { one: tab().one, folder: tab().folder })), headButton({ ...add, primary: false })];
 }
 
 // ---- cards
@@ -369,7 +369,7 @@ function drawSheet({ said = false } = {}) {
 }
 
 function showSide(title, body) {
-  const close = h("button", { class: "ez-btn ghost s icon", type: "button", "aria-label": "Close (Esc)", title: "Close (Esc)", onclick: closeModelSheet }, icon("close"));
+  const close = h("button", { class: "ez-btn ghost s icon", type: "button", "aria-label": t("Close (Esc)"), title: t("Close (Esc)"), onclick: closeModelSheet }, icon("close"));
   const focused = parts.side.contains(document.activeElement) ? document.activeElement.dataset.does : null;
   fill(parts.side, h("div", { class: "ez-head" }, h("span", { class: "cut", title }, title), h("span", { class: "end" }, close)), h("div", { class: "ez-scroll" }, body));
   parts.side.setAttribute("aria-label", title);

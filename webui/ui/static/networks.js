@@ -1,6 +1,7 @@
 // LoRAs and embeddings go into the prompt with a click, with their weight and trigger words, and out again.
 
 import { put, values } from "./fields.js";
+import { t } from "./language.js";
 import { added, reweighed, tagsIn, without, wordsIn } from "./prompt-tags.js";
 import { toast } from "./toasts.js";
 
@@ -29,8 +30,8 @@ export function insertModel(model) {
   if (!model.prompt_name) {
     return toast({
       icon: "info",
-      title: `${model.name} can't be named in a prompt`,
-      text: "Its name has signs that mean something there. Rename the file" + (model.kind === "lora" && !model.hash ? ", or wait for its hash." : "."),
+      title: t("{name} can't be named in a prompt", { name: model.name }),
+      text: t("Its name has signs that mean something there. Rename the file") + (model.kind === "lora" && !model.hash ? t(", or wait for its hash.") : "."),
     });
   }
   const words = model.insert_words ? model.trigger_words : [];

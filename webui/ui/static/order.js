@@ -2,8 +2,11 @@
 
 import { filmed } from "./film.js";
 import { known, on } from "./jobs.js";
+import { t } from "./language.js";
 import { ask } from "./link.js";
 import { currentPage } from "./pages.js";
+import { panelsArrived } from "./panels.js";
+import { chosenScript } from "./script-section.js";
 import { expectJob, forgetJob } from "./queue.js";
 import { settled } from "./regions.js";
 import { sourceOf } from "./source.js";
@@ -21,10 +24,11 @@ export function order(way) {
 async function bring(way, page) {
   try {
     await settled();
-    ask(way, { page, film: filmed(), source: await sourceOf(page) });
+    await panelsArrived();
+    ask(way, { page, film: filmed(), source: await sourceOf(page), script: way === "forever" ? null : chosenScript(page) });
   } catch (error) {
     forgetJob();
-    errorToast({ message: error.message, hint: error.hint ?? "Try again." });
+    errorToast({ message: error.message, hint: error.hint ?? t("Try again.") });
   }
 }
 
@@ -33,8 +37,8 @@ function keep(way, page) {
   waiting.push(kept);
   toast({
     icon: "wait",
-    title: "Easel doesn't answer just now",
-    text: "What you asked for is kept, and made when the connection is back.",
+    title: t("Easel doesn't answer just now"),
+    text: t("What you asked for is kept, and made when the connection is back."),
     undo: () => {
       waiting = waiting.filter((other) => other !== kept);
       forgetJob();

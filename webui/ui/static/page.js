@@ -1,5 +1,6 @@
 // The page's own start: everything that doesn't wait for Gradio to draw a piece.
 
+import "./add-ons.js";
 import { startAsk } from "./ask.js";
 import { explain } from "./fields.js";
 import { start } from "./jobs.js";

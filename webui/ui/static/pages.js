@@ -1,9 +1,12 @@
 // Which page is open and which picture (or model) is shown, in the address and over a reload.
 
+import { t } from "./language.js";
 import { whenThere } from "./markup.js";
 import { recall, remember } from "./storage.js";
 
-const NAMES = { txt2img: "txt2img", img2img: "img2img", inpaint: "Inpaint", upscale: "Upscale", history: "History", models: "Models", train: "Train", settings: "Settings", system: "System" };
+const NAMES = { txt2img: t("txt2img"), img2img: t("img2img"), inpaint: t("Inpaint"), upscale: t("Upscale"), history: t("History"), models: t("Models"), extensions: t("Extensions"), train: t("Train"), settings: t("Settings"), system: t("System") };
+// Pages of add-ons, as the server wrote them into this document.
+Object.assign(NAMES, JSON.parse(document.getElementById("ez-more-pages")?.textContent || "{}"));
 export const PAGES = Object.keys(NAMES);
 const listeners = new Set();
 let current = null;

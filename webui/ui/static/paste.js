@@ -1,10 +1,10 @@
 // Parameters from the clipboard or from a picture that is dropped on the prompt: they fill the fields, and the rest is listed.
 
 import { clearErrors, put, snapshot, values } from "./fields.js";
+import { t, tn } from "./language.js";
 import { h, whenThere } from "./markup.js";
 import { showSheet } from "./sheet.js";
 import { errorToast, toast } from "./toasts.js";
-import { count } from "./words.js";
 
 const PICTURES = ["image/png", "image/jpeg", "image/webp", "image/avif", "image/gif"];
 const SEEDS = ["seed", "variation_seed"];
@@ -22,10 +22,10 @@ export async function pasteParameters() {
   try {
     item = await fromClipboard();
   } catch {
-    return toast({ icon: "info", title: "The browser didn't let the clipboard be read", text: "Click into the prompt and press Ctrl V." });
+    return toast({ icon: "info", title: t("The browser didn't let the clipboard be read"), text: t("Click into the prompt and press Ctrl V.") });
   }
   if (item) await read(item);
-  else toast({ icon: "info", title: "There is no text or picture in the clipboard" });
+  else toast({ icon: "info", title: t("There is no text or picture in the clipboard") });
 }
 
 async function fromClipboard() {
@@ -64,7 +64,7 @@ export async function told(infotext) {
 /** Takes parameters from the first picture among files. then(): after they were taken over; back(): after they were put back. */
 export async function takeFile(files, then = () => {}, back = () => {}) {
   const file = files.find(({ type }) => PICTURES.includes(type));
-  if (!file) return toast({ icon: "info", title: "This is not a picture", text: "PNG, JPEG, WebP, AVIF and GIF are read." });
+  if (!file) return toast({ icon: "info", title: t("This is not a picture"), text: t("PNG, JPEG, WebP, AVIF and GIF are read.") });
   const answer = await answerTo(file);
   if (answer.error) return errorToast(answer.error);
   if (take(answer, back)) then();
@@ -73,20 +73,20 @@ export async function takeFile(files, then = () => {}, back = () => {}) {
 // Returns whether there were any.
 function take({ tool, fields, unusual, unmapped }, back = () => {}) {
   if (!Object.keys(fields).length) {
-    toast({ icon: "info", title: "No parameters found", text: "This picture doesn't say how it was made." });
+    toast({ icon: "info", title: t("No parameters found"), text: t("This picture doesn't say how it was made.") });
     return false;
   }
   const before = snapshot();
   const { given, without } = fieldsOf(fields);
-  const left = [...unmapped, ...without.filter((name) => name in unusual).map((name) => ({ key: unusual[name], value: String(fields[name]), reason: "It has no place on this page." }))];
+  const left = [...unmapped, ...without.filter((name) => name in unusual).map((name) => ({ key: unusual[name], value: String(fields[name]), reason: t("It has no place on this page.") }))];
   clearErrors();
   put(given);
   listeners.forEach((listener) => listener(left));
-  const rest = left.length ? `; ${count(left.length, "parameter")} found no place` : "";
+  const rest = left.length ? t("; {count} found no place", { count: tn("{n} parameter", "{n} parameters", left.length) }) : "";
   toast({
     icon: "ok",
-    title: "Parameters taken over",
-    text: `${tool === "text" ? "From plain text" : `Written by ${tool}`}${rest}.`,
+    title: t("Parameters taken over"),
+    text: `${tool === "text" ? t("From plain text") : t("Written by {tool}", { tool })}${rest}.`,
     undo: () => {
       put(before);
       listeners.forEach((listener) => listener([]));
@@ -102,7 +102,7 @@ function fieldsOf(fields) {
   const without = [];
   for (const [name, value] of Object.entries(fields)) {
     if (name === "controls") given.controls = JSON.stringify(value);
-    else if (name === "extensions") given.dynamic_prompts = Boolean(value["dynamic-prompts"]?.enabled);
+    else if (name === "extensions") given.extensions = JSON.stringify(value);
     else if (name === "styles") given.styles = value.join("\n");
     else if (name in values) given[name] = SEEDS.includes(name) ? (value === -1 ? "" : String(value)) : value;
     else without.push(name);
@@ -113,7 +113,7 @@ function fieldsOf(fields) {
 /** All that found no place, with the reasons. */
 export function showLeftOut(left) {
   const rows = left.map(({ key, value, reason }) => [h("dt", {}, key), h("dd", {}, value, h("p", { class: "dim xs" }, reason))]);
-  showSheet("left-out", "Found no place", h("dl", { class: "ez-dl ez-sheet-body ez-padded" }, rows));
+  showSheet("left-out", t("Found no place"), h("dl", { class: "ez-dl ez-sheet-body ez-padded" }, rows));
 }
 
 export function startPaste() {

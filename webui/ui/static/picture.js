@@ -3,6 +3,8 @@
 import { clearErrors, put, snapshot } from "./fields.js";
 import { filmed } from "./film.js";
 import { icon } from "./icons.js";
+import { keyNames } from "./key-names.js";
+import { t, tn } from "./language.js";
 import { ask, onReceipt } from "./link.js";
 import { h } from "./markup.js";
 import { expectJob } from "./queue.js";
@@ -21,7 +23,7 @@ export function isDrawn(image) {
 
 /** What a picture is called where it isn't seen. */
 export function spoken(image) {
-  return `${nameOf(image)}, ${isDrawn(image) ? `seed ${image.seed ?? "unknown"}` : "upscaled"}`;
+  return `${nameOf(image)}, ${isDrawn(image) ? t("seed {seed}", { seed: image.seed ?? t("unknown") }) : t("upscaled")}`;
 }
 
 /** Sets every field to what made this picture, its own seed included. */
@@ -40,7 +42,7 @@ onReceipt("use", async ({ error, source }) => {
     put(old);
     back();
   };
-  toast({ icon: "ok", title: "Parameters taken over", text: "With this seed Generate makes the same picture.", undo });
+  toast({ icon: "ok", title: t("Parameters taken over"), text: t("With this seed Generate makes the same picture."), undo });
 });
 
 /** Makes this picture again, with a hires pass as the fields say. */
@@ -51,23 +53,23 @@ export function enlarge(image) {
 
 /** The button for that; null for a picture that has been through it, or that was made from another one. */
 export function enlargeButton(image, options) {
-  return image.hires || image.source ? null : button("enlarge", "Hires", () => enlarge(image), { says: "Make this picture larger with hires fix", ...options });
+  return image.hires || image.source ? null : button("enlarge", t("Hires"), () => enlarge(image), { says: t("Make this picture larger with hires fix"), ...options });
 }
 
 export function reuseSeed(image) {
   if (!isDrawn(image)) return;
   const old = snapshot().seed;
   put({ seed: image.seed });
-  toast({ icon: "ok", title: `Seed ${image.seed}`, text: "Every picture now starts from this seed.", undo: () => put({ seed: old }) });
+  toast({ icon: "ok", title: t("Seed {seed}", { seed: image.seed }), text: t("Every picture now starts from this seed."), undo: () => put({ seed: old }) });
 }
 
 export async function copyPicture(image) {
   try {
     const blob = fetch(image.url).then((response) => response.blob());
     await navigator.clipboard.write([new ClipboardItem({ "image/png": blob })]);
-    toast({ icon: "ok", title: "Picture copied" });
+    toast({ icon: "ok", title: t("Picture copied") });
   } catch {
-    toast({ icon: "bad", kind: "bad", title: "The browser didn't let the picture be copied", text: "Download works." });
+    toast({ icon: "bad", kind: "bad", title: t("The browser didn't let the picture be copied"), text: t("Download works.") });
   }
 }
 
@@ -76,7 +78,7 @@ export async function copyText(text, words) {
     await navigator.clipboard.writeText(text);
     toast({ icon: "ok", title: words });
   } catch {
-    toast({ icon: "bad", kind: "bad", title: "The browser didn't let the text be copied", text: "Select it and press Ctrl C." });
+    toast({ icon: "bad", kind: "bad", title: t("The browser didn't let the text be copied"), text: t("Select it and press Ctrl C.") });
   }
 }
 
@@ -94,7 +96,7 @@ export function save(address, name) {
 
 /** A button with an icon; with words unless `bare`. */
 export function button(name, words, run, { bare = false, key = "", kind = "", says = words } = {}) {
-  const said = key ? `${says} (${key})` : says;
+  const said = key ? `${says} (${keyNames(key)})` : says;
   return h(
     "button",
     { class: `ez-btn ${kind} ${bare ? "icon" : ""}`, type: "button", "aria-label": bare ? said : null, title: said, onclick: run },
@@ -105,12 +107,12 @@ export function button(name, words, run, { bare = false, key = "", kind = "", sa
 
 /** The short line under a picture. */
 export function facts(image) {
-  if (!isDrawn(image)) return ["Upscaled", upscalersOf(image), size(image), seconds(image.seconds)].filter(Boolean);
+  if (!isDrawn(image)) return [t("Upscaled"), upscalersOf(image), size(image), seconds(image.seconds)].filter(Boolean);
   const schedule = image.schedule_type ? `, ${image.schedule_type}` : "";
   // Another program's picture may not tell all of it.
   return [
-    image.seed !== null && `Seed ${image.seed}`,
-    image.steps && `${image.steps} steps`,
+    image.seed !== null && t("Seed {seed}", { seed: image.seed }),
+    image.steps && t("{steps} steps", { steps: image.steps }),
     image.sampler && `${image.sampler}${schedule}`,
     image.cfg_scale && `CFG ${number(image.cfg_scale)}`,
     size(image),
@@ -124,28 +126,29 @@ export function parameters(image) {
   const where = [device, dtype, attention].filter(Boolean).join(", ");
   const drawn = isDrawn(image);
   const rows = [
-    (drawn || image.negative_prompt) && ["Negative", image.negative_prompt || h("span", { class: "dim" }, "None")],
-    image.checkpoint && ["Checkpoint", [image.checkpoint, " ", h("span", { class: "dim mono" }, image.checkpoint_hash ?? "")]],
-    drawn && ["Sampler", [image.sampler, image.schedule_type, image.steps && `${image.steps} steps`, image.cfg_scale && `CFG ${number(image.cfg_scale)}`].filter(Boolean).join(", ")],
-    image.seed !== null && ["Seed", image.seed],
-    !drawn && image.source?.name && ["Made of", image.source.name],
-    ["Size", size(image)],
-    image.clip_skip > 1 && ["Clip skip", image.clip_skip],
-    image.finishing?.length > 0 && ["Finishing", tellSteps(image.finishing)],
-    image.imported ? ["Made", `${moment(image.created_at)} by ${image.imported.tool}`] : ["Made", `${moment(image.created_at)} in ${seconds(image.seconds)}${where ? ` on ${where}` : ""}`],
-    image.imported && ["Folder", h("span", { class: "mono" }, image.imported.folder)],
-    image.imported?.gone && ["State", h("span", { class: "bad" }, "The file isn't there any more.")],
-    ["File", [image.file, " ", h("span", { class: "dim" }, bytes(image.bytes))]],
+    (drawn || image.negative_prompt) && [t("Negative"), image.negative_prompt || h("span", { class: "dim" }, t("None"))],
+    image.checkpoint && [t("Checkpoint"), [image.checkpoint, " ", h("span", { class: "dim mono" }, image.checkpoint_hash ?? "")]],
+    drawn && [t("Sampler"), [image.sampler, image.schedule_type, image.steps && t("{steps} steps", { steps: image.steps }), image.cfg_scale && `CFG ${number(image.cfg_scale)}`].filter(Boolean).join(", ")],
+    image.seed !== null && [t("Seed"), image.seed],
+    !drawn && image.source?.name && [t("Made of"), image.source.name],
+    [t("Size"), size(image)],
+    image.clip_skip > 1 && [t("Clip skip"), image.clip_skip],
+    image.finishing?.length > 0 && [t("Finishing"), tellSteps(image.finishing)],
+    image.facts?.faces !== undefined && [t("Faces"), image.facts.faces ? tn("{n} restored", "{n} restored", image.facts.faces) : t("None was found")],
+    image.imported ? [t("Made"), t("{when} by {tool}", { when: moment(image.created_at), tool: image.imported.tool })] : [t("Made"), t("{when} in {time}{where}", { when: moment(image.created_at), time: seconds(image.seconds), where: where ? t(" on {where}", { where }) : "" })],
+    image.imported && [t("Folder"), h("span", { class: "mono" }, image.imported.folder)],
+    image.imported?.gone && [t("State"), h("span", { class: "bad" }, t("The file isn't there any more."))],
+    [t("File"), [image.file, " ", h("span", { class: "dim" }, bytes(image.bytes))]],
   ].filter(Boolean);
-  const copy = (text, words) => h("button", { class: "ez-link xs", type: "button", onclick: () => copyText(text, words) }, "Copy");
-  const prompt = h("div", {}, h("div", { class: "ez-label" }, "Prompt", h("span", { class: "end" }, copy(image.prompt, "Prompt copied"))), h("p", { class: "ez-said" }, title(image.prompt)));
+  const copy = (text, words) => h("button", { class: "ez-link xs", type: "button", onclick: () => copyText(text, words) }, t("Copy"));
+  const prompt = h("div", {}, h("div", { class: "ez-label" }, t("Prompt"), h("span", { class: "end" }, copy(image.prompt, t("Prompt copied")))), h("p", { class: "ez-said" }, title(image.prompt)));
   return [
     (drawn || image.prompt) && prompt,
     h("dl", { class: "ez-dl" }, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
     h(
       "div",
       {},
-      h("div", { class: "ez-label" }, "Infotext", h("span", { class: "end" }, copy(image.infotext, "Infotext copied"))),
+      h("div", { class: "ez-label" }, t("Infotext"), h("span", { class: "end" }, copy(image.infotext, t("Infotext copied")))),
       h("pre", { class: "ez-trace ez-infotext", tabindex: "0" }, image.infotext),
     ),
   ];

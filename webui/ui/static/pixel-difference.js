@@ -1,5 +1,7 @@
 // Where two pictures differ, pixel by pixel, and by how much.
 
+import { t } from "./language.js";
+
 const MOST_PIXELS = 40_000_000; // of one picture: more would take too much of the browser's memory
 
 /**
@@ -8,22 +10,22 @@ const MOST_PIXELS = 40_000_000; // of one picture: more would take too much of t
  */
 export async function differenceOf(first, second) {
   const [a, b] = await Promise.all([first, second].map(read)).catch(() => []);
-  if (!a || !b) return { words: "A picture can't be read", map: null };
-  if (a === TOO_LARGE || b === TOO_LARGE) return { words: "Too large to compare here", map: null };
-  if (a.width !== b.width || a.height !== b.height) return { words: "Of different sizes", map: null };
+  if (!a || !b) return { words: t("A picture can't be read"), map: null };
+  if (a === TOO_LARGE || b === TOO_LARGE) return { words: t("Too large to compare here"), map: null };
+  if (a.width !== b.width || a.height !== b.height) return { words: t("Of different sizes"), map: null };
   const pixels = a.width * a.height;
   let changed = 0;
   for (let at = 0; at < a.data.length; at += 4) {
     if (a.data[at] !== b.data[at] || a.data[at + 1] !== b.data[at + 1] || a.data[at + 2] !== b.data[at + 2] || a.data[at + 3] !== b.data[at + 3]) changed += 1;
   }
-  return { words: changed ? `Pixels changed: ${share(changed / pixels)}` : "Pixels: all the same", map: (times) => mapOf(a, b, times) };
+  return { words: changed ? t("Pixels changed: {share}", { share: share(changed / pixels) }) : t("Pixels: all the same"), map: (times) => mapOf(a, b, times) };
 }
 
 const TOO_LARGE = {};
 
 function share(value) {
   const percent = value * 100;
-  if (percent < 0.1) return "less than 0.1 %";
+  if (percent < 0.1) return t("less than 0.1 %");
   return `${percent < 10 ? Math.round(percent * 10) / 10 : Math.floor(percent)} %`;
 }
 

@@ -2,6 +2,7 @@
 
 import { icon } from "./icons.js";
 import { on } from "./jobs.js";
+import { t } from "./language.js";
 import { fill, h } from "./markup.js";
 import { toggleMenu } from "./menu.js";
 import { change, look } from "./rest.js";
@@ -25,10 +26,10 @@ onSheet((name) => {
 export function openPresets(asking, { saving = false } = {}) {
   chain = asking;
   const file = h("input", { type: "file", accept: ".json,application/json", multiple: true, hidden: true, "aria-hidden": "true", tabindex: "-1", onchange: () => take([...file.files]) });
-  parts = { form: h("div"), list: h("div", { role: "list", "aria-label": "Presets" }), keep: h("button", { class: "ez-btn s", type: "button", disabled: !chain.steps.length, onclick: () => openForm("") }, "Save as preset") };
-  const bring = h("button", { class: "ez-btn ghost s", type: "button", onclick: () => file.click() }, "Import");
+  parts = { form: h("div"), list: h("div", { role: "list", "aria-label": t("Presets") }), keep: h("button", { class: "ez-btn s", type: "button", disabled: !chain.steps.length, onclick: () => openForm("") }, t("Save as preset")) };
+  const bring = h("button", { class: "ez-btn ghost s", type: "button", onclick: () => file.click() }, t("Import"));
   const head = h("div", { class: "row ez-styles-head" }, parts.keep, bring, file);
-  showSheet(NAME, "Finishing presets", h("div", { class: "ez-sheet-body ez-styles" }, head, parts.form, parts.list));
+  showSheet(NAME, t("Finishing presets"), h("div", { class: "ez-sheet-body ez-styles" }, head, parts.form, parts.list));
   draw();
   load();
   if (saving) openForm("");
@@ -44,7 +45,7 @@ async function load() {
 function draw() {
   if (!parts) return;
   const focused = document.activeElement?.closest(".ez-style")?.dataset.name;
-  const nothing = "A preset keeps a finishing chain under a name. Put steps together and save them here.";
+  const nothing = t("A preset keeps a finishing chain under a name. Put steps together and save them here.");
   fill(
     parts.list,
     problems.map((problem) => h("p", { class: "ez-hint bad" }, problem)),
@@ -57,10 +58,10 @@ function draw() {
 function row(preset) {
   const { name, steps } = preset;
   const acts = [
-    { words: "Rename", icon: "edit", run: () => openForm(name) },
-    { words: "Export", icon: "download", run: () => give(preset) },
+    { words: t("Rename"), icon: "edit", run: () => openForm(name) },
+    { words: t("Export"), icon: "download", run: () => give(preset) },
     null,
-    { words: "Delete", icon: "trash", kind: "bad", run: () => remove(name) },
+    { words: t("Delete"), icon: "trash", kind: "bad", run: () => remove(name) },
   ];
   const words = tellSteps(steps);
   return h(
@@ -74,7 +75,7 @@ function row(preset) {
     ),
     h(
       "button",
-      { class: "ez-btn ghost s icon", type: "button", title: "More", "aria-label": `More about ${name}`, "aria-haspopup": "menu", "aria-expanded": "false", onclick: (event) => toggleMenu(event.currentTarget, name, acts, () => parts?.keep) },
+      { class: "ez-btn ghost s icon", type: "button", title: t("More"), "aria-label": t("More about {name}", { name }), "aria-haspopup": "menu", "aria-expanded": "false", onclick: (event) => toggleMenu(event.currentTarget, name, acts, () => parts?.keep) },
       icon("more"),
     ),
   );
@@ -83,7 +84,7 @@ function row(preset) {
 function use({ name, steps }) {
   const undo = chain.take(steps);
   closeSheet();
-  toast({ icon: "ok", title: `${name} is in the chain`, undo });
+  toast({ icon: "ok", title: t("{name} is in the chain", { name }), undo });
 }
 
 // ---- changing
@@ -94,12 +95,12 @@ function openForm(was) {
   const form = h(
     "form",
     { class: "ez-style-form", onsubmit: send },
-    h("div", {}, h("label", { class: "ez-label", for: name.id }, "Name"), h("div", { class: "ez-field" }, name)),
+    h("div", {}, h("label", { class: "ez-label", for: name.id }, t("Name")), h("div", { class: "ez-field" }, name)),
     h(
       "div",
       { class: "row" },
-      h("button", { class: "ez-btn s", type: "submit" }, "Save"),
-      h("button", { class: "ez-btn s ghost", type: "button", onclick: () => fill(parts.form) }, "Cancel"),
+      h("button", { class: "ez-btn s", type: "submit" }, t("Save")),
+      h("button", { class: "ez-btn s ghost", type: "button", onclick: () => fill(parts.form) }, t("Cancel")),
     ),
   );
   fill(parts.form, form);
@@ -119,7 +120,7 @@ async function save(preset, was = null) {
   if (!saved) return false;
   toast({
     icon: "ok",
-    title: before ? `${saved.name} is changed` : `${saved.name} is saved`,
+    title: before ? t("{name} is changed", { name: saved.name }) : t("{name} is saved", { name: saved.name }),
     undo: () => (before ? change("/finishing/presets", { ...before, was: saved.name }, { method: "PUT" }) : drop(saved.name)),
   });
   return true;
@@ -127,7 +128,7 @@ async function save(preset, was = null) {
 
 async function remove(name) {
   const gone = await drop(name);
-  if (gone) toast({ icon: "trash", title: `${name} is deleted`, undo: () => change("/finishing/presets", gone, { method: "PUT" }) });
+  if (gone) toast({ icon: "trash", title: t("{name} is deleted", { name }), undo: () => change("/finishing/presets", gone, { method: "PUT" }) });
 }
 
 function drop(name) {
@@ -146,6 +147,6 @@ async function take(files) {
   for (const file of files) {
     const preset = await file.text().then(JSON.parse).catch(() => null);
     if (preset?.name && Array.isArray(preset.steps)) await save({ name: preset.name, steps: preset.steps });
-    else toast({ icon: "bad", kind: "bad", title: `${file.name} holds no preset`, text: "Choose a file that Export has made." });
+    else toast({ icon: "bad", kind: "bad", title: t("{name} holds no preset", { name: file.name }), text: t("Choose a file that Export has made.") });
   }
 }

@@ -2,6 +2,7 @@
 
 import { icon } from "./icons.js";
 import { known, tellJob } from "./jobs.js";
+import { t } from "./language.js";
 import { h } from "./markup.js";
 import { seconds } from "./words.js";
 
@@ -11,20 +12,20 @@ export function progressCard(job) {
   const step = h("span", { class: "mid num" });
   const left = h("span", { class: "end mid num" });
   const segments = Array.from({ length: Math.min(job.pictures, 40) }, () => h("i"));
-  const bar = h("div", { class: "ez-bar", role: "progressbar", "aria-label": "Job", "aria-valuemin": "0", "aria-valuemax": "100" }, segments);
+  const bar = h("div", { class: "ez-bar", role: "progressbar", "aria-label": t("Job"), "aria-valuemin": "0", "aria-valuemax": "100" }, segments);
   const stage = h("span", { class: "dim s cut" });
   const skip = h(
     "button",
-    { class: "ez-btn s", type: "button", title: "End this picture, go on with the next", onclick: () => tellJob(job.id, "skip") },
+    { class: "ez-btn s", type: "button", title: t("End this picture, go on with the next"), onclick: () => tellJob(job.id, "skip") },
     icon("skip"),
-    "Skip",
+    t("Skip"),
   );
   const interrupt = h(
     "button",
-    { class: "ez-btn s danger", type: "button", title: "End this job; finished pictures stay", onclick: () => end(job.id) },
+    { class: "ez-btn s danger", type: "button", title: t("End this job; finished pictures stay"), onclick: () => end(job.id) },
     icon("interrupt"),
-    "Interrupt",
-    h("kbd", {}, "Esc"),
+    t("Interrupt"),
+    h("kbd", {}, t("Esc")),
   );
   const element = h(
     "div",
@@ -37,9 +38,9 @@ export function progressCard(job) {
     const progress = now.progress;
     const running = now.status === "running";
     const at = progress?.image ?? now.done;
-    count.textContent = running ? `Picture ${Math.min(at + 1, now.pictures)} of ${now.pictures}` : "Waiting";
-    step.textContent = progress?.steps ? `step ${progress.step} of ${progress.steps}` : "";
-    left.textContent = progress?.seconds_left ? `${seconds(progress.seconds_left)} left` : "";
+    count.textContent = running ? t("Picture {value} of {pictures}", { value: Math.min(at + 1, now.pictures), pictures: now.pictures }) : t("Waiting");
+    step.textContent = progress?.steps ? t("step {step} of {steps}", { step: progress.step, steps: progress.steps }) : "";
+    left.textContent = progress?.seconds_left ? t("{seconds} left", { seconds: seconds(progress.seconds_left) }) : "";
     stage.textContent = progress?.stage ?? waitingWords(now);
     const inPicture = progress?.steps ? progress.step / progress.steps : 0;
     segments.forEach((segment, index) => {
@@ -52,9 +53,9 @@ export function progressCard(job) {
 }
 
 function waitingWords(job) {
-  if (job.status === "running") return "Starting";
-  if (known.worker.state !== "ready") return known.worker.message || "Starting the worker";
-  return "Next in line";
+  if (job.status === "running") return t("Starting");
+  if (known.worker.state !== "ready") return known.worker.message || t("Starting the worker");
+  return t("Next in line");
 }
 
 /** Interrupts a job that runs, cancels one that waits. */

@@ -2,6 +2,7 @@
 
 import { manyDropped } from "./batch-files.js";
 import { put, row, snapshot } from "./fields.js";
+import { t } from "./language.js";
 import { currentPage } from "./pages.js";
 import { toast } from "./toasts.js";
 
@@ -16,8 +17,8 @@ export async function putIn(canvas, file, name = file.name ?? "") {
   if (draft) {
     toast({
       icon: "ok",
-      title: "Picture put in",
-      text: "What was on the canvas is kept.",
+      title: t("Picture put in"),
+      text: t("What was on the canvas is kept."),
       undo: () => {
         canvas.work(canvas.reopen(draft));
         put({ width, height });
@@ -66,7 +67,7 @@ export function takePictures(element, page, { one, many }) {
     const file = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith("image/"));
     if (!file || currentPage() !== page || event.defaultPrevented || event.target.closest?.("textarea, input")) return;
     event.preventDefault();
-    one(file, "pasted picture");
+    one(file, t("pasted picture"));
   });
 }
 

@@ -1,13 +1,14 @@
 // What can be done to the queue. Everything is done at once, and a toast has the way back.
 
+import { t, tn } from "./language.js";
 import { change, look } from "./rest.js";
 import { errorToast, toast } from "./toasts.js";
-import { count, nameOf } from "./words.js";
+import { nameOf } from "./words.js";
 
 export const PRIORITIES = [
-  { words: "High", value: 5 },
-  { words: "Normal", value: 0 },
-  { words: "Low", value: -5 },
+  { words: t("High"), value: 5 },
+  { words: t("Normal"), value: 0 },
+  { words: t("Low"), value: -5 },
 ];
 const SEEN_AROUND = 3; // places before and behind a job that are looked at before it moves
 const MOST_ASKED = 200;
@@ -20,11 +21,11 @@ export async function clearQueue() {
   const cleared = await change("/queue/clear");
   if (!cleared?.cancelled) return;
   const undo = () => change("/queue/restore", { stamp: cleared.stamp });
-  toast({ icon: "ok", title: `${count(cleared.cancelled, "job")} cancelled`, text: "What runs goes on.", undo });
+  toast({ icon: "ok", title: t("{count} cancelled", { count: tn("{n} job", "{n} jobs", cleared.cancelled) }), text: t("What runs goes on."), undo });
 }
 
 export async function endForever() {
-  if (await change("/queue/end-forever")) toast({ icon: "ok", title: "Forever ends", text: "The job that runs is the last one." });
+  if (await change("/queue/end-forever")) toast({ icon: "ok", title: t("Forever ends"), text: t("The job that runs is the last one.") });
 }
 
 /** Ends a job: a waiting one at once, a running one at its next step. */
@@ -33,7 +34,7 @@ export async function end(job) {
   if (!(await change(`/jobs/${job.id}/${running ? "interrupt" : "cancel"}`))) return;
   // A row without end is over then, and one of its jobs made again would not bring it back.
   const undo = running && job.forever ? null : () => restore(job);
-  toast({ icon: "ok", title: running ? "Interrupted" : "Cancelled", text: nameOf(job), undo });
+  toast({ icon: "ok", title: running ? t("Interrupted") : t("Cancelled"), text: nameOf(job), undo });
 }
 
 /** Puts a cancelled or failed job back in line; its finished pictures stay. */
@@ -43,13 +44,13 @@ export function restore(job) {
 
 export async function duplicate(job) {
   const copy = await change(`/jobs/${job.id}/duplicate`);
-  if (copy) toast({ icon: "ok", title: "Duplicated", text: nameOf(job), undo: () => change(`/jobs/${copy.id}/cancel`) });
+  if (copy) toast({ icon: "ok", title: t("Duplicated"), text: nameOf(job), undo: () => change(`/jobs/${copy.id}/cancel`) });
 }
 
 export async function setPriority(job, priority) {
   if (priority === job.priority || !(await change(`/jobs/${job.id}`, { priority }, { method: "PATCH" }))) return;
   const words = PRIORITIES.find((entry) => entry.value === priority).words;
-  toast({ icon: "ok", title: `${words} priority`, text: nameOf(job), undo: () => change(`/jobs/${job.id}`, { priority: job.priority }, { method: "PATCH" }) });
+  toast({ icon: "ok", title: t("{words} priority", { words }), text: nameOf(job), undo: () => change(`/jobs/${job.id}`, { priority: job.priority }, { method: "PATCH" }) });
 }
 
 // ---- moving: one after the other, so that a key held down counts each time
@@ -137,7 +138,7 @@ async function carryOut(job, { before, priority }, { always = false } = {}) {
 }
 
 function gone() {
-  errorToast({ message: "This job waits no longer.", hint: "The queue went on in the meantime." });
+  errorToast({ message: t("This job waits no longer."), hint: t("The queue went on in the meantime.") });
 }
 
 // ---- what a failed job offers
@@ -146,12 +147,12 @@ const TO_BE_CHANGED = new Set(["worker_killed", "checkpoint_unusable", "invalid_
 
 /** The one way on that fits the cause: {words, run}. `reopen` puts the job's request back into the fields. */
 export function wayOn(job, reopen) {
-  if (TO_BE_CHANGED.has(job.error?.code)) return { words: "Use parameters", run: () => reopen(job) };
-  return { words: "Try again", run: () => restore(job) };
+  if (TO_BE_CHANGED.has(job.error?.code)) return { words: t("Use parameters"), run: () => reopen(job) };
+  return { words: t("Try again"), run: () => restore(job) };
 }
 
 /** Cause and way out of a failed job, in words. */
 export function causeOf(job) {
-  const { message, hint = "", cause = "" } = job.error ?? { message: "The job failed." };
+  const { message, hint = "", cause = "" } = job.error ?? { message: t("The job failed.") };
   return [message, cause, hint].filter(Boolean).join(" ");
 }

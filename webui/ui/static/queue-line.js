@@ -1,5 +1,6 @@
 // What waits, in blocks: only those in sight are fetched and drawn, so ten thousand jobs cost as little as ten.
 
+import { t } from "./language.js";
 import { h } from "./markup.js";
 import { look } from "./rest.js";
 
@@ -12,7 +13,7 @@ const AHEAD = "600px"; // fetched before it comes into sight
  * load(): fetch what is in sight. `draw(block, rows)` fills a block; rows: [{job, place, before}], before: the job in front of it.
  */
 export function queueLine(scroller, draw) {
-  const element = h("div", { role: "list", "aria-label": "Waiting" });
+  const element = h("div", { role: "list", "aria-label": t("Waiting") });
   const blocks = [];
   const watch = new IntersectionObserver((entries) => entries.forEach(seen), { root: scroller, rootMargin: AHEAD });
   let total = 0;

@@ -3,13 +3,15 @@
 import { editedJob, onEditing, reopen } from "./editing.js";
 import { icon } from "./icons.js";
 import { ACTIVE, activeCount, known, on, runningJobs, waitingJobs } from "./jobs.js";
+import { t, tn } from "./language.js";
 import { fill, h } from "./markup.js";
 import { toggleMenu } from "./menu.js";
 import { PRIORITIES, causeOf, clearQueue, duplicate, end, moveBeside, moveBy, moveToTop, pause, restore, setPriority, wayOn } from "./queue-acts.js";
 import { queueLine } from "./queue-line.js";
+import { queuePeople } from "./queue-people.js";
 import { look } from "./rest.js";
 import { onSheet, openSheet, toggleSheet } from "./sheet.js";
-import { about, count, nameOf, seconds } from "./words.js";
+import { about, nameOf, seconds } from "./words.js";
 
 const NAME = "queue";
 const LOOK_MS = 250; // least time between two looks at the queue
@@ -17,7 +19,7 @@ const STALE_MS = 4000; // while a job runs, the times of those behind it are ask
 const ENDED_FIRST = 10;
 const ENDED_MORE = 30;
 const MOST_ENDED = 200;
-const ENDS = { done: "Done", cancelled: "Interrupted", failed: "Failed" };
+const ENDS = { done: t("Done"), cancelled: t("Interrupted"), failed: t("Failed") };
 
 let parts = null; // the parts of the open sheet, null while it is closed
 let ended = [];
@@ -33,7 +35,7 @@ export function toggleQueue() {
   ended = over.sort((a, b) => b.ended_at.localeCompare(a.ended_at));
   endedWanted = ENDED_FIRST;
   draw();
-  toggleSheet(NAME, "Queue", parts.body, { note: parts.totals, actions: parts.actions });
+  toggleSheet(NAME, t("Queue"), parts.body, { note: parts.totals, actions: parts.actions });
   parts.line.show(waitingJobs(), runningJobs().at(-1));
   refresh();
   return true;
@@ -54,14 +56,15 @@ function build() {
     paused: known.queue.paused,
     totals: h("span", { class: "ez-count" }),
     actions: h("span", { class: "row" }),
-    running: section("Running"),
+    running: section(t("Running")),
     waiting: line.element,
-    ended: section("Ended"),
+    people: queuePeople(),
+    ended: section(t("Ended")),
     note: h("p", { class: "dim xs ez-sheet-note" }),
-    empty: h("div", { class: "ez-empty" }, icon("wait"), h("p", {}, "Nothing is waiting. Generate puts a job here; it goes on when this page is closed.")),
-    more: h("button", { class: "ez-link s ez-earlier", type: "button", onclick: showEarlier }, "Earlier ones"),
+    empty: h("div", { class: "ez-empty" }, icon("wait"), h("p", {}, t("Nothing is waiting. Generate puts a job here; it goes on when this page is closed."))),
+    more: h("button", { class: "ez-link s ez-earlier", type: "button", onclick: showEarlier }, t("Earlier ones")),
   };
-  fill(body, made.empty, made.running.element, made.waiting, made.note, made.ended.element);
+  fill(body, made.empty, made.running.element, made.waiting, made.note, made.people.element, made.ended.element);
   made.ended.element.append(made.more);
   body.addEventListener("keydown", onKey);
   body.addEventListener("focusin", (event) => {
@@ -133,22 +136,23 @@ function draw() {
   drawRows(parts.running.list, running.map((job) => ({ job })));
   parts.line.resize(total);
   parts.note.hidden = !running.length && !total;
-  parts.note.textContent = total > 1 ? "Jobs go on when this page is closed. Drag to reorder; jobs of one checkpoint run together." : "Jobs go on when this page is closed.";
+  parts.note.textContent = total > 1 ? t("Jobs go on when this page is closed. Drag to reorder; jobs of one checkpoint run together.") : t("Jobs go on when this page is closed.");
   drawEnded();
 }
 
 function drawHead(total) {
   const { paused, seconds: left } = known.queue;
+  parts.people.draw(known.queue);
   const number = activeCount();
-  parts.totals.textContent = [paused && "Paused", number && count(number, "job"), number && !paused && about(left)].filter(Boolean).join(", ");
+  parts.totals.textContent = [paused && t("Paused"), number && tn("{n} job", "{n} jobs", number), number && !paused && about(left)].filter(Boolean).join(", ");
   const key = `${paused} ${total > 0}`;
   if (parts.actions.dataset.key === key) return;
   parts.actions.dataset.key = key;
   const focused = parts.actions.contains(document.activeElement) ? document.activeElement.dataset.act : null;
   fill(
     parts.actions,
-    act("pause", paused ? "play" : "pause", paused ? "Resume" : "Pause", () => pause(!paused), paused ? "on" : ""),
-    total > 0 && act("clear", "trash", "Clear queue", clearQueue),
+    act("pause", paused ? "play" : "pause", paused ? t("Resume") : t("Pause"), () => pause(!paused), paused ? "on" : ""),
+    total > 0 && act("clear", "trash", t("Clear queue"), clearQueue),
   );
   if (focused) (parts.actions.querySelector(`[data-act="${focused}"]`) ?? parts.actions.firstElementChild).focus();
 }
@@ -246,8 +250,8 @@ function keyOf(entry) {
 function headingOf({ job, place, before }) {
   if (job.status !== "waiting" || !job.checkpoint) return null;
   const same = before?.checkpoint === job.checkpoint;
-  if (place === 0 && (same || !before)) return ["layers", `Next on ${job.checkpoint}`];
-  return before && !same ? ["swap", `Then switch to ${job.checkpoint}`] : null;
+  if (place === 0 && (same || !before)) return ["layers", t("Next on {checkpoint}", { checkpoint: job.checkpoint })];
+  return before && !same ? ["swap", t("Then switch to {checkpoint}", { checkpoint: job.checkpoint })] : null;
 }
 
 function item(entry, key) {
@@ -282,8 +286,8 @@ function thumbnail(job) {
 
 function marks(job) {
   const words = [
-    editedJob() === job.id && h("span", { class: "ez-badge acc" }, "In the fields"),
-    job.forever && ACTIVE.has(job.status) && h("span", { class: "ez-badge acc" }, "Forever"),
+    editedJob() === job.id && h("span", { class: "ez-badge acc" }, t("In the fields")),
+    job.forever && ACTIVE.has(job.status) && h("span", { class: "ez-badge acc" }, t("Forever")),
     job.source_name && h("span", { class: "ez-badge ez-badge-name", title: job.source_name }, h("span", { class: "cut" }, job.source_name)),
     job.status === "waiting" && !job.forever && job.priority !== 0 && h("span", { class: "ez-badge" }, priorityWords(job.priority)),
   ].filter(Boolean);
@@ -292,7 +296,7 @@ function marks(job) {
 
 function priorityWords(priority) {
   const usual = PRIORITIES.find((entry) => entry.value === priority);
-  return usual ? `${usual.words} priority` : `Priority ${priority}`;
+  return usual ? t("{words} priority", { words: usual.words }) : t("Priority {priority}", { priority });
 }
 
 function failure(job) {
@@ -306,16 +310,16 @@ function buttons(entry) {
   const named = (words) => `${words}: ${name}`;
   const more = h(
     "button",
-    { class: "ez-btn ghost s icon", type: "button", tabindex: "-1", "data-act": "menu", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": named("More"), title: "Edit, duplicate, move", onclick: () => openRowMenu(more) },
+    { class: "ez-btn ghost s icon", type: "button", tabindex: "-1", "data-act": "menu", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": named(t("More")), title: t("Edit, duplicate, move"), onclick: () => openRowMenu(more) },
     icon("more"),
   );
   const small = (act_, drawing, words, run) =>
     h("button", { class: "ez-btn ghost s icon", type: "button", tabindex: "-1", "data-act": act_, "aria-label": named(words), title: words, onclick: run }, icon(drawing));
   if (ACTIVE.has(job.status)) {
-    const words = job.status === "running" ? "Interrupt" : "Cancel";
+    const words = job.status === "running" ? t("Interrupt") : t("Cancel");
     return [more, small("end", "close", words, () => end(job))];
   }
-  return [more, job.status === "cancelled" && small("restore", "restore", "Restore", () => restore(job))];
+  return [more, job.status === "cancelled" && small("restore", "restore", t("Restore"), () => restore(job))];
 }
 
 // Text that changes while everything else stays: how far it is, and when it starts.
@@ -339,23 +343,26 @@ function tellPlace(element, { job, place, total }) {
 
 function stateWords({ job, place }) {
   if (job.status === "running") return runningWords(job);
-  if (job.status === "waiting") return [count(job.pictures, "picture"), startWords(job, place)].filter(Boolean).join(", ");
-  if (job.status === "cancelled" && !job.progress && !job.done) return "Cancelled";
-  const made = job.done === job.pictures ? count(job.done, "picture") : `${job.done} of ${count(job.pictures, "picture")}`;
+  if (job.status === "waiting") return [tn("{n} picture", "{n} pictures", job.pictures), startWords(job, place)].filter(Boolean).join(", ");
+  if (job.status === "cancelled" && !job.progress && !job.done) return t("Cancelled");
+  const made = job.done === job.pictures ? tn("{n} picture", "{n} pictures", job.done) : t("{done} of {count}", { done: job.done, count: tn("{n} picture", "{n} pictures", job.pictures) });
   return `${ENDS[job.status]}, ${made}`;
 }
 
 function startWords(job, place) {
   if (known.queue.paused) return about(job.seconds);
-  if (job.starts_in === null || job.starts_in === undefined) return about(job.seconds);
-  if (place === 0 && job.starts_in < 1) return "starts next";
-  return `starts in ${about(job.starts_in)}`;
+  if (job.starts_in === null || job.starts_in === undefined) {
+    // Nobody knows how long others' jobs take, but how many they are.
+    return job.ahead > place ? [about(job.seconds), t("{ahead} before it", { ahead: job.ahead })].filter(Boolean).join(", ") : about(job.seconds);
+  }
+  if (place === 0 && job.starts_in < 1) return t("starts next");
+  return t("starts in {time}", { time: about(job.starts_in) });
 }
 
 function runningWords(job) {
   const left = job.progress?.seconds_left;
   const stage = job.progress?.stage;
-  return [`${Math.min(job.done + 1, job.pictures)} of ${job.pictures}`, left ? `${seconds(left)} left` : stage].filter(Boolean).join(", ");
+  return [t("{pictures} of {pictures2}", { pictures: Math.min(job.done + 1, job.pictures), pictures2: job.pictures }), left ? t("{time} left", { time: seconds(left) }) : stage].filter(Boolean).join(", ");
 }
 
 // Sixty times a job: only what moves is touched.
@@ -381,30 +388,30 @@ function openRowMenu(button) {
 }
 
 function menuOf(job, place) {
-  const again = { icon: "copy", words: "Duplicate", run: () => duplicate(job) };
-  if (job.status === "running") return [again, null, { icon: "interrupt", words: "Interrupt", kind: "bad", run: () => end(job) }];
+  const again = { icon: "copy", words: t("Duplicate"), run: () => duplicate(job) };
+  if (job.status === "running") return [again, null, { icon: "interrupt", words: t("Interrupt"), kind: "bad", run: () => end(job) }];
   if (job.status !== "waiting") {
     return [
-      { icon: "apply", words: "Use parameters", run: () => reopen(job) },
+      { icon: "apply", words: t("Use parameters"), run: () => reopen(job) },
       again,
-      job.status === "cancelled" && { icon: "restore", words: "Restore", run: () => restore(job) },
-      job.status === "failed" && { icon: "restore", words: "Try again", run: () => restore(job) },
+      job.status === "cancelled" && { icon: "restore", words: t("Restore"), run: () => restore(job) },
+      job.status === "failed" && { icon: "restore", words: t("Try again"), run: () => restore(job) },
     ];
   }
   const ordered = [
-    { icon: "top", words: "Move to the top", run: () => moveToTop(job, place), key: "Ctrl Home" },
-    { icon: "up", words: "Move up", run: () => moveBy(job, place, -1), key: "Ctrl Up" },
-    { icon: "down", words: "Move down", run: () => moveBy(job, place, 1), key: "Ctrl Down" },
+    { icon: "top", words: t("Move to the top"), run: () => moveToTop(job, place), key: "Ctrl Home" },
+    { icon: "up", words: t("Move up"), run: () => moveBy(job, place, -1), key: "Ctrl Up" },
+    { icon: "down", words: t("Move down"), run: () => moveBy(job, place, 1), key: "Ctrl Down" },
     null,
-    ...PRIORITIES.map(({ words, value }) => ({ words: `${words} priority`, checked: job.priority === value, run: () => setPriority(job, value) })),
+    ...PRIORITIES.map(({ words, value }) => ({ words: t("{words} priority", { words }), checked: job.priority === value, run: () => setPriority(job, value) })),
     null,
   ];
   return [
     ...(job.forever ? [] : ordered),
-    { icon: "edit", words: "Edit", run: () => reopen(job), key: "E" },
+    { icon: "edit", words: t("Edit"), run: () => reopen(job), key: "E" },
     again,
     null,
-    { icon: "close", words: "Cancel", kind: "bad", key: "Del", run: () => end(job) },
+    { icon: "close", words: t("Cancel"), kind: "bad", key: "Del", run: () => end(job) },
   ];
 }
 

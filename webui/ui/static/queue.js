@@ -2,13 +2,14 @@
 
 import { icon } from "./icons.js";
 import { activeCount, isForever, known, on, runningJob } from "./jobs.js";
+import { t, tn } from "./language.js";
 import { onReceipt } from "./link.js";
 import { fill, h } from "./markup.js";
 import { PAGES, currentPage, onPage, open } from "./pages.js";
 import { toggleQueue } from "./queue-sheet.js";
 import { onSheet } from "./sheet.js";
 import { onTheme, toggleTheme } from "./theme.js";
-import { count, seconds } from "./words.js";
+import { seconds } from "./words.js";
 
 let pill = null;
 let sent = 0; // asked for, not yet answered: counted at once, so that a click is felt at once
@@ -26,15 +27,11 @@ export function forgetJob() {
 }
 
 export function mount(element) {
-  pill = h("button", { class: "ez-pill", type: "button", "aria-expanded": "false", title: "Queue (Q)", onclick: toggleQueue });
+  pill = h("button", { class: "ez-pill", type: "button", "aria-expanded": "false", title: t("Queue (Q)"), onclick: toggleQueue });
   const theme = h("button", { class: "ez-btn ghost icon", type: "button", onclick: toggleTheme });
-  const gear = h("button", { class: "ez-btn ghost icon", type: "button", title: `Settings (${PAGES.indexOf("settings") + 1})`, "aria-label": "Settings", onclick: () => open("settings") }, icon("gear"));
-  const markGear = (page) => gear.classList.toggle("on", page === "settings" || page === "system");
-  onPage(markGear);
-  markGear(currentPage());
-  fill(element, h("div", { class: "ez-quick" }, pill, theme, gear));
+  fill(element, h("div", { class: "ez-quick" }, pill, theme, pageButton("settings", t("Settings"), "gear"), pageButton("system", t("System"), "pulse")));
   onTheme((dark) => {
-    const words = dark ? "Light theme" : "Dark theme";
+    const words = dark ? t("Light theme") : t("Dark theme");
     theme.title = words;
     theme.setAttribute("aria-label", words);
     fill(theme, icon(dark ? "sun" : "moon"));
@@ -47,20 +44,34 @@ export function mount(element) {
   show();
 }
 
+// Settings and System stand here instead of among the tabs, which have no room to spare.
+function pageButton(page, words, drawing) {
+  const key = PAGES.indexOf(page) + 1;
+  const button = h("button", { class: `ez-btn ghost icon ez-open-${page}`, type: "button", title: key < 10 ? `${words} (${key})` : words, "aria-label": words, onclick: () => open(page) }, icon(drawing));
+  const mark = (shown) => {
+    button.classList.toggle("on", shown === page);
+    if (shown === page) button.setAttribute("aria-current", "page");
+    else button.removeAttribute("aria-current");
+  };
+  onPage(mark);
+  mark(currentPage());
+  return button;
+}
+
 function show() {
   if (!pill) return;
   const number = Math.max(activeCount(), Math.min(1, sent));
   const { paused } = known.queue;
   pill.classList.toggle("on", number > 0 && !paused);
-  const words = number ? countWords(number) : paused ? "Paused" : "Queue";
+  const words = number ? countWords(number) : paused ? t("Paused") : t("Queue");
   const sign = paused ? icon("pause", "s") : number ? h("span", { class: "ez-ring", style: { "--p": share() } }) : h("span", { class: "ez-dot" });
   fill(pill, sign, h("span", { class: number ? "num" : "" }, words), isForever() && icon("repeat", "s"));
-  pill.title = ["Queue (Q)", paused && "paused", isForever() && "forever is on"].filter(Boolean).join(", ");
+  pill.title = [t("Queue (Q)"), paused && t("paused"), isForever() && t("forever is on")].filter(Boolean).join(", ");
 }
 
 function countWords(number) {
   const left = number === 1 ? runningJob()?.progress?.seconds_left : known.queue.seconds;
-  return count(number, "job") + (left && !known.queue.paused ? `, ${seconds(left)}` : "");
+  return tn("{n} job", "{n} jobs", number) + (left && !known.queue.paused ? `, ${seconds(left)}` : "");
 }
 
 function share() {

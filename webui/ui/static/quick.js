@@ -2,6 +2,7 @@
 
 import { onChange, put, row, values } from "./fields.js";
 import { icon } from "./icons.js";
+import { t } from "./language.js";
 import { linked } from "./link.js";
 import { fill, h } from "./markup.js";
 import { look } from "./rest.js";
@@ -13,7 +14,7 @@ let vaes = [];
 
 export function mount(element) {
   const button = h("button", { class: "ez-quick-button", type: "button", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => (parts.panel.hidden ? open() : close()) });
-  const panel = h("div", { class: "ez-quick-panel", role: "dialog", "aria-label": "VAE and clip skip", hidden: true });
+  const panel = h("div", { class: "ez-quick-panel", role: "dialog", "aria-label": t("VAE and clip skip"), hidden: true });
   parts = { button, panel };
   fill(element, h("div", { class: "ez-quick-place" }, button, panel));
   panel.addEventListener("keydown", (event) => {
@@ -47,16 +48,20 @@ function close() {
 function show() {
   const vae = values.vae ?? row("vae")?.default ?? CHOICES[0];
   const skip = Number(values.clip_skip ?? 1);
-  const said = `VAE ${vae}, clip skip ${skip}`;
+  const said = t("VAE {vae}, clip skip {skip}", { vae: shown(vae), skip });
   const { button, panel } = parts;
   button.title = said;
   button.setAttribute("aria-label", said);
   button.classList.toggle("on", vae !== CHOICES[0] || skip !== 1);
-  fill(button, icon("sliders"), h("span", { class: "ez-quick-words" }, h("span", { class: "dim" }, "VAE"), h("span", { class: "cut" }, vae), h("span", { class: "dim" }, "Clip skip"), h("span", { class: "num" }, String(skip))));
+  fill(button, icon("sliders"), h("span", { class: "ez-quick-words" }, h("span", { class: "dim" }, t("VAE")), h("span", { class: "cut" }, shown(vae)), h("span", { class: "dim" }, t("Clip skip")), h("span", { class: "num" }, String(skip))));
   if (panel.hidden) return;
   const focused = panel.contains(document.activeElement) ? document.activeElement.id : null;
   fill(panel, vaeField(vae), skipField(skip));
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+}
+
+function shown(vae) {
+  return CHOICES.includes(vae) ? t(vae) : vae;
 }
 
 function vaeField(vae) {
@@ -65,9 +70,9 @@ function vaeField(vae) {
   const select = h(
     "select",
     { id: "ez-quick-vae", onchange: () => put({ vae: select.value }) },
-    names.map((name) => h("option", { value: name, selected: name === vae }, name)),
+    names.map((name) => h("option", { value: name, selected: name === vae }, shown(name))),
   );
-  return h("div", {}, h("label", { class: "ez-label", for: "ez-quick-vae", title: row("vae")?.help }, "VAE"), h("span", { class: "ez-field ez-select" }, select, icon("down", "s")));
+  return h("div", {}, h("label", { class: "ez-label", for: "ez-quick-vae", title: row("vae")?.help }, t("VAE")), h("span", { class: "ez-field ez-select" }, select, icon("down", "s")));
 }
 
 function skipField(skip) {
@@ -77,7 +82,7 @@ function skipField(skip) {
   return h(
     "div",
     {},
-    h("div", { class: "ez-label", title: help }, "Clip skip"),
-    h("div", { class: "row ez-quick-skip", role: "group", "aria-label": "Clip skip" }, step(-1, "less", "Clip skip less"), h("output", { class: "num" }, String(skip)), step(1, "more", "Clip skip more")),
+    h("div", { class: "ez-label", title: help }, t("Clip skip")),
+    h("div", { class: "row ez-quick-skip", role: "group", "aria-label": t("Clip skip") }, step(-1, "less", t("Clip skip less")), h("output", { class: "num" }, String(skip)), step(1, "more", t("Clip skip more"))),
   );
 }

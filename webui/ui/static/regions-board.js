@@ -5,6 +5,7 @@ import { combine } from "./canvas/mask-acts.js";
 import { readMask } from "./canvas/png.js";
 import { values } from "./fields.js";
 import { icon } from "./icons.js";
+import { t } from "./language.js";
 import { fill, h, roving } from "./markup.js";
 import { currentPage } from "./pages.js";
 import { fetched } from "./put-in.js";
@@ -37,9 +38,9 @@ export class RegionsBoard {
     this.waiting = null; // {region, timer}: its mask is to be sent
     this.sent = this.opening = Promise.resolve();
     this.canvas = new Canvas("regions");
-    this.bar = h("div", { class: "ez-regions-bar row", role: "toolbar", "aria-label": "Regions" });
+    this.bar = h("div", { class: "ez-regions-bar row", role: "toolbar", "aria-label": t("Regions") });
     this.stage = h("div", { class: "ez-regions-stage" });
-    this.element = h("section", { class: "ez-regions-board ez-html", "aria-label": "Regions" }, this.bar, this.stage);
+    this.element = h("section", { class: "ez-regions-board ez-html", "aria-label": t("Regions") }, this.bar, this.stage);
     this.stop = roving(this.bar, "button");
     this.canvas.watch("step", ({ detail }) => detail.layer && this.#changed());
   }
@@ -88,11 +89,11 @@ export class RegionsBoard {
     if (order !== this.order) this.#build(regions);
     this.order = order;
     regions.forEach(({ prompt }, index) => {
-      const words = prompt ? `Region ${index + 1}: ${prompt}` : `Region ${index + 1}`;
+      const words = prompt ? t("Region {index}: {prompt}", { index: index + 1, prompt }) : t("Region {index}", { index: index + 1 });
       this.chips[index].title = words;
       this.chips[index].setAttribute("aria-label", words);
     });
-    this.words.textContent = this.region?.prompt || "Paint where this region is, and say in its prompt what is to be seen there.";
+    this.words.textContent = this.region?.prompt || t("Paint where this region is, and say in its prompt what is to be seen there.");
   }
 
   #build(regions) {
@@ -109,8 +110,8 @@ export class RegionsBoard {
         String(index + 1),
       ),
     );
-    const more = h("button", { class: "ez-btn ghost s icon", type: "button", "aria-label": "New region", title: "New region", onclick: this.add }, icon("add"));
-    const done = h("button", { class: "ez-btn s end", type: "button", title: "Back to the page (Esc)", onclick: () => this.close() }, "Done");
+    const more = h("button", { class: "ez-btn ghost s icon", type: "button", "aria-label": t("New region"), title: t("New region"), onclick: this.add }, icon("add"));
+    const done = h("button", { class: "ez-btn s end", type: "button", title: t("Back to the page (Esc)"), onclick: () => this.close() }, t("Done"));
     this.words = h("span", { class: "dim s cut" });
     fill(this.bar, this.chips, regions.length < MOST && more, this.words, done);
     this.stop(this.bar.querySelector(".on") ?? done);
@@ -149,8 +150,8 @@ export class RegionsBoard {
     const kept = region.draft && region.mask === region.drawn && (await canvas.reopen(region.draft));
     if (!kept || canvas.painting.width !== width || canvas.painting.height !== height) {
       const mask = kept ? await canvas.maskFile() : region.mask && !region.gone && (await fetched(addressOf(region.mask)))[0];
-      await canvas.begin(width, height, "Region");
-      if (mask) combine(canvas.painting, "replace", await readMask(mask, width, height), "Mask");
+      await canvas.begin(width, height, t("Region"));
+      if (mask) combine(canvas.painting, "replace", await readMask(mask, width, height), t("Mask"));
     }
     region.draft = canvas.painting.id; // another tab may have it, and then this is a copy
     this.#changed(); // it may have been closed before its last stroke was sent
@@ -168,7 +169,7 @@ export class RegionsBoard {
     try {
       await this.settle();
     } catch (error) {
-      errorToast({ message: error.message, hint: error.hint ?? "Try again." });
+      errorToast({ message: error.message, hint: error.hint ?? t("Try again.") });
     }
   }
 

@@ -1,6 +1,7 @@
 // Regions: parts of the picture with prompts of their own. The field holds what a request has of them, as JSON; half-made ones wait here.
 
 import { icon } from "./icons.js";
+import { t } from "./language.js";
 import { linked } from "./link.js";
 import { listField } from "./list-field.js";
 import { fill, h } from "./markup.js";
@@ -106,8 +107,8 @@ function draw() {
   fill(
     place,
     regions.map(regionElement),
-    !regions.length && h("p", { class: "dim s" }, "Say for parts of the picture what is to be seen there. The prompt above rules everywhere else."),
-    regions.length < MOST && h("button", { class: "ez-btn s", type: "button", "data-region": "add", onclick: add }, icon("add"), "Add a region"),
+    !regions.length && h("p", { class: "dim s" }, t("Say for parts of the picture what is to be seen there. The prompt above rules everywhere else.")),
+    regions.length < MOST && h("button", { class: "ez-btn s", type: "button", "data-region": "add", onclick: add }, icon("add"), t("Add a region")),
   );
   if (focused) place.querySelector(`[data-region="${focused}"]`)?.focus({ preventScroll: true });
 }
@@ -128,7 +129,7 @@ function remove(region) {
   changed();
   toast({
     icon: "ok",
-    title: "Region removed",
+    title: t("Region removed"),
     undo: () => {
       regions = before;
       draw();
@@ -156,14 +157,14 @@ function regionElement(region, index) {
   };
   const painting = board.region === region;
   const act = (part, picture, words, run, title = words) =>
-    h("button", { class: "ez-btn ghost s icon", type: "button", "aria-label": `${words} region ${name}`, title, "data-region": at(part), onclick: run }, icon(picture));
+    h("button", { class: "ez-btn ghost s icon", type: "button", "aria-label": t("{words} region {name}", { words, name }), title, "data-region": at(part), onclick: run }, icon(picture));
   const words = h("textarea", {
     rows: 2,
     "data-prompt": true,
     "aria-autocomplete": "list",
     "aria-haspopup": "listbox",
-    "aria-label": `Prompt of region ${name}`,
-    placeholder: "A yellow sunflower",
+    "aria-label": t("Prompt of region {name}", { name }),
+    placeholder: t("A yellow sunflower"),
     "data-region": at("prompt"),
     oninput: () => {
       region.prompt = words.value;
@@ -178,7 +179,7 @@ function regionElement(region, index) {
   words.value = region.prompt;
   return h(
     "section",
-    { class: `ez-unit ez-region ${region.on ? "" : "is-off"} ${painting ? "is-painted" : ""}`, "aria-label": `Region ${name}`, style: { "--sw": `var(${pigment(index)})` } },
+    { class: `ez-unit ez-region ${region.on ? "" : "is-off"} ${painting ? "is-painted" : ""}`, "aria-label": t("Region {name}", { name }), style: { "--sw": `var(${pigment(index)})` } },
     h(
       "div",
       { class: "ez-unit-head" },
@@ -187,11 +188,11 @@ function regionElement(region, index) {
         { class: `ez-switch ${region.on ? "on" : ""}`, type: "button", role: "switch", "aria-checked": String(region.on), "data-region": at("on"), onclick: () => set("on")(!region.on) },
         h("i", {}),
         h("span", { class: "sw", "aria-hidden": "true" }),
-        `Region ${name}`,
+        t("Region {name}", { name }),
       ),
       h("span", { class: "dim s cut" }, missing(region)),
-      index > 0 && act("down", "up", "Lower", () => move(region, -1), `Lay it beneath region ${index}, which takes its place in the list`),
-      act("remove", "trash", "Remove", () => remove(region)),
+      index > 0 && act("down", "up", t("Lower"), () => move(region, -1), t("Lay it beneath region {index}, which takes its place in the list", { index })),
+      act("remove", "trash", t("Remove"), () => remove(region)),
     ),
     h("div", { class: "ez-field area" }, words),
     h(
@@ -201,20 +202,20 @@ function regionElement(region, index) {
         "button",
         { class: `ez-btn s ${painting ? "on" : ""}`, type: "button", "aria-pressed": String(painting), "data-region": at("paint"), onclick: () => (painting ? board.close() : board.show(region)) },
         icon("brush"),
-        painting ? "Done" : "Paint",
+        painting ? t("Done") : t("Paint"),
       ),
-      range("Weight", { "data-region": at("weight") }, region.weight, { min: 0.05, max: 1, step: 0.05 }, set("weight")),
+      range(t("Weight"), { "data-region": at("weight") }, region.weight, { min: 0.05, max: 1, step: 0.05 }, set("weight")),
     ),
-    h("button", { class: "ez-link s", type: "button", "aria-expanded": String(region.more), "data-region": at("more"), onclick: () => set("more")(!region.more) }, region.more ? "Fewer options" : "More options"),
+    h("button", { class: "ez-link s", type: "button", "aria-expanded": String(region.more), "data-region": at("more"), onclick: () => set("more")(!region.more) }, region.more ? t("Fewer options") : t("More options")),
     region.more &&
       h(
         "div",
         { class: "ez-unit-fields" },
-        range("Start", { "data-region": at("start") }, region.start, { min: 0, max: 0.99, step: 0.01 }, (value) => {
+        range(t("Start"), { "data-region": at("start") }, region.start, { min: 0, max: 0.99, step: 0.01 }, (value) => {
           region.end = Math.max(region.end, value + 0.01);
           set("start")(value);
         }),
-        range("End", { "data-region": at("end") }, region.end, { min: 0.01, max: 1, step: 0.01 }, (value) => {
+        range(t("End"), { "data-region": at("end") }, region.end, { min: 0.01, max: 1, step: 0.01 }, (value) => {
           region.start = Math.min(region.start, value - 0.01);
           set("end")(value);
         }),
@@ -223,6 +224,6 @@ function regionElement(region, index) {
 }
 
 function missing(region) {
-  if (region.gone) return "Its mask is gone; paint it again";
-  return region.mask ? "" : "Paint where it is";
+  if (region.gone) return t("Its mask is gone; paint it again");
+  return region.mask ? "" : t("Paint where it is");
 }

@@ -6,6 +6,7 @@ import { compare, isComparing, onCompare } from "./comparing.js";
 import { values } from "./fields.js";
 import { icon } from "./icons.js";
 import { ACTIVE, known, on } from "./jobs.js";
+import { t } from "./language.js";
 import { onReceipt } from "./link.js";
 import { fill, h, roving } from "./markup.js";
 import { button, download, spoken } from "./picture.js";
@@ -27,8 +28,8 @@ export function showResults(element, page, canvas) {
   let own = { images: [], laid: null }; // of the painting that is there
   state.parts = new Set(); // jobs whose previews show a part of the picture, which can't be laid over the whole
   state.modes = new Map(); // job -> how the picture came to the size that is drawn, for its previews
-  const strip = h("div", { class: "ez-strip", role: "toolbar", "aria-label": "Results" });
-  const acts = h("div", { class: "row ez-result-acts", role: "toolbar", "aria-label": "The result", hidden: true }); // beside what scrolls, always in sight
+  const strip = h("div", { class: "ez-strip", role: "toolbar", "aria-label": t("Results") });
+  const acts = h("div", { class: "row ez-result-acts", role: "toolbar", "aria-label": t("The result"), hidden: true }); // beside what scrolls, always in sight
   const place = h("div", { class: "ez-under-way", hidden: true }); // how far the job is, where its pictures will be
   let card = null; // of the job that runs
   let loading = null; // address of the picture that is being fetched
@@ -66,15 +67,15 @@ export function showResults(element, page, canvas) {
     const held = { chosen: strip.contains(document.activeElement), act: [...acts.children].indexOf(document.activeElement) };
     const before = h(
       "button",
-      { class: `pic ez-wait ${laid ? "" : "on"}`, type: "button", title: "The picture before", "aria-label": "The picture before", "aria-current": laid ? null : "true", onclick: () => choose(null) },
+      { class: `pic ez-wait ${laid ? "" : "on"}`, type: "button", title: t("The picture before"), "aria-label": t("The picture before"), "aria-current": laid ? null : "true", onclick: () => choose(null) },
       icon("pictures"),
     );
     fill(
       strip,
-      h("h3", {}, "Results"),
+      h("h3", {}, t("Results")),
       before,
       own.images.map((image) => thumbnail(image, image.id === own.laid, () => choose(image))),
-      !laid && h("span", { class: "dim s only-wide" }, own.images.length ? ["Click one to lay it over the picture; hold ", h("kbd", {}, "\\"), " to see before."] : "What is made of it comes here."),
+      !laid && h("span", { class: "dim s only-wide" }, own.images.length ? [t("Click one to lay it over the picture; hold "), h("kbd", {}, "\\"), t(" to see before.")] : t("What is made of it comes here.")),
     );
     stop(strip.querySelector(".on") ?? before);
     acts.hidden = !laid;
@@ -192,13 +193,13 @@ function actions(canvas, image, done) {
     const found = await canvas.work(fetched(image.url, image.file));
     if (found && (await putIn(canvas, ...found))) done();
   };
-  const split = button("before", "Compare", () => compare(!isComparing()), { key: "C", says: "Before and after" });
+  const split = button("before", t("Compare"), () => compare(!isComparing()), { key: "C", says: t("Before and after") });
   split.setAttribute("aria-pressed", String(isComparing()));
   return [
     split,
-    button("apply", "Go on with it", go),
+    button("apply", t("Go on with it"), go),
     sendButton(image),
-    image.film && button("film", "Film", () => view(image, null), { says: "See how it came about" }),
-    button("download", "Download", () => download(image), { bare: true }),
+    image.film && button("film", t("Film"), () => view(image, null), { says: t("See how it came about") }),
+    button("download", t("Download"), () => download(image), { bare: true }),
   ];
 }

@@ -2,6 +2,7 @@
 
 import { steerWith } from "./control.js";
 import { clearErrors, put, snapshot } from "./fields.js";
+import { t } from "./language.js";
 import { ask, onReceipt } from "./link.js";
 import { h } from "./markup.js";
 import { toggleMenu } from "./menu.js";
@@ -16,16 +17,16 @@ import { ofHistory } from "./upscale-sources.js";
 
 const STAYS = new Set(["seed", "variation_seed", "batch_count", "batch_size", "vae", "finishing"]);
 const TARGETS = [
-  { words: "img2img", icon: "swap", send: (image) => sendTo(image, "img2img", "img2img") },
-  { words: "Inpaint", icon: "brush", send: (image) => sendTo(image, "inpaint", "Inpaint") },
-  { words: "Upscale", icon: "enlarge", send: sendToUpscale },
-  { words: "Control", icon: "layers", send: steerWith },
+  { words: t("img2img"), icon: "swap", send: (image) => sendTo(image, "img2img", "img2img") },
+  { words: t("Inpaint"), icon: "brush", send: (image) => sendTo(image, "inpaint", t("Inpaint")) },
+  { words: t("Upscale"), icon: "enlarge", send: sendToUpscale },
+  { words: t("Control"), icon: "layers", send: steerWith },
 ];
 
 /** The button that opens the menu; S presses the one in sight. link: it is a link among words. */
 export function sendButton(image, { link = false } = {}) {
-  const run = () => toggleMenu(opener, "Send to", items(image));
-  const opener = link ? h("button", { class: "ez-link", type: "button", title: "Send to (S)", onclick: run }, "Send to") : button("send", "Send to", run, { key: "S" });
+  const run = () => toggleMenu(opener, t("Send to"), items(image));
+  const opener = link ? h("button", { class: "ez-link", type: "button", title: t("Send to (S)"), onclick: run }, t("Send to")) : button("send", t("Send to"), run, { key: "S" });
   opener.classList.add("ez-send");
   opener.setAttribute("aria-haspopup", "menu");
   opener.setAttribute("aria-expanded", "false");
@@ -54,8 +55,8 @@ async function sendTo(image, page, words) {
   else ask("carry", { image: image.id });
   toast({
     icon: "ok",
-    title: `Sent to ${words}`,
-    text: draft ? "What was on the canvas is kept." : "With its prompt and parameters; the seed stays yours.",
+    title: t("Sent to {words}", { words }),
+    text: draft ? t("What was on the canvas is kept.") : t("With its prompt and parameters; the seed stays yours."),
     undo: () => {
       put(before.fields);
       if (draft) canvas.work(canvas.reopen(draft));
@@ -78,8 +79,8 @@ function sendToUpscale(image) {
   draft.set({ way: "one", one: ofHistory(image) });
   toast({
     icon: "ok",
-    title: "Sent to Upscale",
-    text: before.draft.one ? "What was there is kept." : "It keeps what made it in its file.",
+    title: t("Sent to Upscale"),
+    text: before.draft.one ? t("What was there is kept.") : t("It keeps what made it in its file."),
     undo: () => {
       draft.set(before.draft);
       open(before.page);

@@ -1,6 +1,7 @@
 // One sheet at the right edge: the queue, the keys, or all parameters of a picture. It takes the focus and gives it back.
 
 import { icon } from "./icons.js";
+import { t } from "./language.js";
 import { fill, h } from "./markup.js";
 
 let place = null;
@@ -34,7 +35,7 @@ export function showSheet(asked, title, body, { note = null, actions = null } = 
   name = asked;
   const close = h(
     "button",
-    { class: "ez-btn ghost s icon", type: "button", "aria-label": "Close (Esc)", title: "Close (Esc)", onclick: closeSheet },
+    { class: "ez-btn ghost s icon", type: "button", "aria-label": t("Close (Esc)"), title: t("Close (Esc)"), onclick: closeSheet },
     icon("close"),
   );
   fill(place, h("div", { class: "ez-head" }, h("span", {}, title), note, h("span", { class: "end row" }, actions, close)), body);

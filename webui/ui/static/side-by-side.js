@@ -1,6 +1,7 @@
 // Two to four pictures beside each other. What is done to one (scaled, moved) is done to all, by shares of their sizes, so that pictures
 // of other sizes show the same place, too.
 
+import { t } from "./language.js";
 import { fill, h } from "./markup.js";
 
 const MOST = 16; // times as large as it fits
@@ -13,7 +14,7 @@ export function sideBySide(entries) {
   let middle = { x: 0.5, y: 0.5 }; // what is in the middle of each pane, as shares of the picture
   const panes = entries.map(({ src, alt, colour }) => {
     const picture = h("img", { src, alt, draggable: "false", style: { "background-color": colour ?? "transparent" } });
-    const pane = h("div", { class: "ez-pane", tabindex: "0", role: "group", "aria-label": `${alt}. Plus and minus scale all, arrow keys move them.` }, picture);
+    const pane = h("div", { class: "ez-pane", tabindex: "0", role: "group", "aria-label": t("{alt}. Plus and minus scale all, arrow keys move them.", { alt }) }, picture);
     picture.addEventListener("load", () => {
       picture.style.backgroundColor = "";
       place();

@@ -1,6 +1,7 @@
 // Width and height by the picture on the canvas: as it is, or so many times as large.
 
 import { onChange, put, row, values } from "./fields.js";
+import { t } from "./language.js";
 import { fill, h, roving } from "./markup.js";
 import { onPage } from "./pages.js";
 import { sizeLike } from "./put-in.js";
@@ -10,10 +11,10 @@ const FACTORS = [0.5, 1, 1.5, 2];
 
 export function mount(element) {
   const buttons = FACTORS.map((factor) =>
-    h("button", { type: "button", role: "radio", "aria-checked": "false", onclick: () => take(factor) }, factor === 1 ? "Same" : `${factor} ×`),
+    h("button", { type: "button", role: "radio", "aria-checked": "false", onclick: () => take(factor) }, factor === 1 ? t("Same") : `${factor} ×`),
   );
-  const group = h("div", { class: "ez-seg", role: "radiogroup", "aria-label": "Size by the picture" }, buttons);
-  fill(element, h("div", { class: "ez-label" }, "Size by the picture"), group);
+  const group = h("div", { class: "ez-seg", role: "radiogroup", "aria-label": t("Size by the picture") }, buttons);
+  fill(element, h("div", { class: "ez-label" }, t("Size by the picture")), group);
   const stop = roving(group, "button");
   const show = () => {
     const picture = canvasOf()?.painting;

@@ -3,8 +3,9 @@
 import { SIDES, isExtended } from "./canvas/frame.js";
 import { combine } from "./canvas/mask-acts.js";
 import { readMask } from "./canvas/png.js";
+import { t } from "./language.js";
 import { currentPage, open } from "./pages.js";
-import { addressOf, upload } from "./uploads.js";
+import { addressOf, knownHash, upload } from "./uploads.js";
 
 /** The pages with a canvas. */
 export const CANVAS_PAGES = ["img2img", "inpaint"];
@@ -67,14 +68,30 @@ export function outlineOf(page = currentPage()) {
   return isExtended(frame) && canvas.painting.isBlank("mask") ? { ...outline, mask: "" } : outline;
 }
 
+/** What a job of that page starts from, as far as the server has it already: nothing is sent. */
+export async function knownSourceOf(page = currentPage()) {
+  const outline = outlineOf(page);
+  const canvas = canvasOf(page);
+  if (outline.kind === "txt2img" || !canvas?.painting) return outline;
+  const masked = canvas.hasMask && !canvas.painting.isBlank("mask");
+  if (canvas.hasMask && !masked && !isExtended(canvas.painting.frame)) return outline;
+  try {
+    const init_image = await knownHash(await canvas.pictureFile());
+    const mask = masked && (await knownHash(await canvas.maskFile()));
+    return init_image && mask !== null ? { ...outline, init_image, ...(mask && { mask }) } : outline;
+  } catch {
+    return outline; // it isn't answered just now, or was closed meanwhile
+  }
+}
+
 /** What a job of that page starts from, by the names of the request. Throws what can be told: {message, hint}. */
 export async function sourceOf(page) {
   if (kindOf(page) === "txt2img") return { kind: "txt2img" };
   const canvas = canvasOf(page);
   const painting = canvas?.painting;
-  if (!painting) throw { message: "There is no picture to start from.", hint: "Drop one on the canvas, paste one, or choose one there." };
+  if (!painting) throw { message: t("There is no picture to start from."), hint: t("Drop one on the canvas, paste one, or choose one there.") };
   const masked = canvas.hasMask && !painting.isBlank("mask");
-  if (canvas.hasMask && !masked && !isExtended(painting.frame)) throw { message: "Nothing is masked.", hint: "Paint over what is to be redrawn, or extend the picture." };
+  if (canvas.hasMask && !masked && !isExtended(painting.frame)) throw { message: t("Nothing is masked."), hint: t("Paint over what is to be redrawn, or extend the picture.") };
   const outline = outlineOf(page);
   const init_image = await upload(await canvas.pictureFile());
   return { ...outline, init_image, ...(masked && { mask: await upload(await canvas.maskFile()) }) };
@@ -103,7 +120,7 @@ async function putStored(canvas, picture, mask) {
   const draft = await canvas.open(await stored(picture), `${picture.slice(0, 10)}.png`);
   if (!mask) return draft;
   const { width, height } = canvas.painting;
-  combine(canvas.painting, "replace", await readMask(await stored(mask), width, height), "Mask");
+  combine(canvas.painting, "replace", await readMask(await stored(mask), width, height), t("Mask"));
   return draft;
 }
 

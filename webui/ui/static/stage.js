@@ -1,5 +1,6 @@
 // The stage: examples on the first visit, the picture being drawn, the picture that is done, and the strip of this session.
 
+import { t } from "./language.js";
 import { isLive, client, liveSwitch, onLive } from "./live.js";
 import { clearErrors, put, snapshot, values } from "./fields.js";
 import { filmed } from "./film.js";
@@ -34,7 +35,7 @@ let fetched = null; // a chosen picture from before this session
 export function mount(element) {
   center = h("div", { class: "ez-center" });
   chips = h("div", { class: "ez-chips only-wide", hidden: true });
-  strip = h("div", { class: "ez-strip", role: "toolbar", "aria-label": "This session", hidden: true });
+  strip = h("div", { class: "ez-strip", role: "toolbar", "aria-label": t("This session"), hidden: true });
   fill(element, center, chips, strip);
   roving(strip, "button");
   for (const type of ["snapshot", "job", "queue"]) on(type, draw);
@@ -144,29 +145,29 @@ function pictureScene({ image }) {
   box.addEventListener("dblclick", () => showFull(image));
   const actions = h(
     "div",
-    { class: "ez-actions", role: "toolbar", "aria-label": "Picture" },
-    button("apply", "Use parameters", () => useParameters(image), { key: "U" }),
-    isDrawn(image) && button("seed", "Reuse seed", () => reuseSeed(image)),
+    { class: "ez-actions", role: "toolbar", "aria-label": t("Picture") },
+    button("apply", t("Use parameters"), () => useParameters(image), { key: "U" }),
+    isDrawn(image) && button("seed", t("Reuse seed"), () => reuseSeed(image)),
     sendButton(image),
     enlargeButton(image),
     h("span", { class: "sep" }),
-    button("copy", "Copy", () => copyPicture(image), { bare: true, key: "Ctrl C" }),
-    button("download", "Download", () => download(image), { bare: true, key: "D" }),
-    button("full", "Full screen", () => showFull(image), { bare: true, key: "Space" }),
+    button("copy", t("Copy"), () => copyPicture(image), { bare: true, key: "Ctrl C" }),
+    button("download", t("Download"), () => download(image), { bare: true, key: "D" }),
+    button("full", t("Full screen"), () => showFull(image), { bare: true, key: "Space" }),
   );
   roving(actions, "button")(actions.querySelector("button"));
   const line = h(
     "div",
     { class: "ez-facts" },
     facts(image).map((fact) => h("span", {}, fact)),
-    h("button", { class: "ez-link", type: "button", onclick: () => showParameters(image) }, "All parameters"),
+    h("button", { class: "ez-link", type: "button", onclick: () => showParameters(image) }, t("All parameters")),
   );
   fill(center, box, h("div", { class: "ez-under" }, filmStrip(image, box), actions, line));
   return {};
 }
 
 export function showParameters(image) {
-  showSheet("parameters", "Parameters", h("div", { class: "ez-sheet-body ez-padded" }, parameters(image)));
+  showSheet("parameters", t("Parameters"), h("div", { class: "ez-sheet-body ez-padded" }, parameters(image)));
 }
 
 export function showFull(image) {
@@ -195,7 +196,7 @@ function liveScene() {
   const image = live.image;
   const box = frame(image?.width ?? values.width, image?.height ?? values.height, image ? pictureElement(image) : preview ?? h("span", { class: "ez-blank" }));
   const step = h("span", { class: "num" });
-  const note = h("div", { class: "ez-facts" }, h("span", { class: "b" }, "Live"), h("span", {}, "These pictures are not kept; Generate keeps one."), step);
+  const note = h("div", { class: "ez-facts" }, h("span", { class: "b" }, t("Live")), h("span", {}, t("These pictures are not kept; Generate keeps one.")), step);
   fill(center, box, h("div", { class: "ez-under" }, note));
   return {
     box,
@@ -203,7 +204,7 @@ function liveScene() {
       const job = known.jobs.get(live.job?.id); // gone soon after it has ended
       const progress = job?.progress;
       const drawing = progress && ACTIVE.has(job.status);
-      step.textContent = drawing ? `step ${progress.step} of ${progress.steps}` : live.image ? seconds(live.image.seconds) : "";
+      step.textContent = drawing ? t("step {step} of {steps}", { step: progress.step, steps: progress.steps }) : live.image ? seconds(live.image.seconds) : "";
     },
   };
 }
@@ -296,19 +297,19 @@ function firstScene() {
       h(
         "div",
         {},
-        h("h1", {}, "Say what you want to see."),
-        h("p", { class: "mid ez-lead" }, usable ? invitation(cards.length) : "There is no checkpoint yet. Put a model file into models/checkpoints; it appears here by itself."),
+        h("h1", {}, t("Say what you want to see.")),
+        h("p", { class: "mid ez-lead" }, usable ? invitation(cards.length) : t("There is no checkpoint yet. Put a model file into models/checkpoints; it appears here by itself.")),
       ),
       cards.length ? h("div", { class: "ez-examples" }, cards) : null,
-      h("div", { class: "row s mid" }, liveSwitch(), "redraws while you type"),
+      h("div", { class: "row s mid" }, liveSwitch(), t("redraws while you type")),
     ),
   );
   return {};
 }
 
 function invitation(examples) {
-  const words = "Write a few words and press Generate";
-  return examples ? `${words}, or click a picture below: you will get exactly this one, made here, in a few seconds.` : `${words}.`;
+  const words = t("Write a few words and press Generate");
+  return examples ? t("{words}, or click a picture below: you will get exactly this one, made here, in a few seconds.", { words }) : `${words}.`;
 }
 
 function capital(text) {
@@ -320,7 +321,7 @@ function takeExample(example) {
   expectJob();
   ask("example", { id: example.id, film: filmed() });
   if (String(before.prompt ?? "").trim()) {
-    toast({ icon: "ok", title: "Example taken over", text: "What stood in the fields is kept.", undo: () => put(before) });
+    toast({ icon: "ok", title: t("Example taken over"), text: t("What stood in the fields is kept."), undo: () => put(before) });
   }
 }
 
@@ -331,11 +332,11 @@ function drawChips() {
   if (chips.hidden || chips.childElementCount) return;
   fill(
     chips,
-    h("span", { class: "dim s" }, "Examples"),
+    h("span", { class: "dim s" }, t("Examples")),
     told.examples.slice(0, 5).map((example) =>
       h(
         "button",
-        { class: "ez-chip", type: "button", title: `Get exactly this picture: ${example.prompt}`, onclick: () => takeExample(example) },
+        { class: "ez-chip", type: "button", title: t("Get exactly this picture: {prompt}", { prompt: example.prompt }), onclick: () => takeExample(example) },
         h("img", { class: "pic", src: example.picture, alt: "", loading: "lazy" }),
         shortName(example.prompt),
       ),
@@ -362,7 +363,7 @@ function drawStrip() {
   const focused = strip.contains(document.activeElement);
   fill(
     strip,
-    h("h3", {}, "Session"),
+    h("h3", {}, t("Session")),
     slots.map((slot) => slot.draw(marked)),
     job && rest.length > 0 && h("span", { class: "sep" }),
     rest.map((image) => thumbnail(image, marked)),
@@ -404,7 +405,7 @@ function drawingSlot() {
   const on = shown.kind === "running";
   return h(
     "button",
-    { class: `pic ez-drawing ${on ? "on" : ""}`, type: "button", "aria-label": "The picture being drawn", title: "The picture being drawn", onclick: follow },
+    { class: `pic ez-drawing ${on ? "on" : ""}`, type: "button", "aria-label": t("The picture being drawn"), title: t("The picture being drawn"), onclick: follow },
     h("canvas", { width: "64", height: "64" }),
   );
 }

@@ -3,6 +3,7 @@
 import { editedJob, editedPrompt, leave, onEditing, save } from "./editing.js";
 import { icon } from "./icons.js";
 import { isForever, on } from "./jobs.js";
+import { t } from "./language.js";
 import { fill, h } from "./markup.js";
 import { endForever } from "./queue-acts.js";
 import { title } from "./words.js";
@@ -13,8 +14,8 @@ export function mount(element) {
     "div",
     { class: "ez-standing", role: "status", hidden: true },
     icon("repeat"),
-    h("span", { class: "grow" }, "Forever: one job follows the other."),
-    h("button", { class: "ez-btn s", type: "button", title: "Let the job that runs be the last one", onclick: endForever }, "End forever"),
+    h("span", { class: "grow" }, t("Forever: one job follows the other.")),
+    h("button", { class: "ez-btn s", type: "button", title: t("Let the job that runs be the last one"), onclick: endForever }, t("End forever")),
   );
   fill(element, editing, forever);
 
@@ -24,9 +25,9 @@ export function mount(element) {
       fill(
         editing,
         icon("edit"),
-        h("span", { class: "grow cut2", title: editedPrompt() }, "Editing ", h("b", {}, title(editedPrompt()))),
-        h("button", { class: "ez-btn ghost s", type: "button", title: "The job stays as it was, and the fields get back what stood there", onclick: leave }, "Leave"),
-        h("button", { class: "ez-btn s", type: "button", title: "The job gets what the fields say and keeps its place", onclick: save }, "Save to queue"),
+        h("span", { class: "grow cut2", title: editedPrompt() }, t("Editing"), " ", h("b", {}, title(editedPrompt()))),
+        h("button", { class: "ez-btn ghost s", type: "button", title: t("The job stays as it was, and the fields get back what stood there"), onclick: leave }, t("Leave")),
+        h("button", { class: "ez-btn s", type: "button", title: t("The job gets what the fields say and keeps its place"), onclick: save }, t("Save to queue")),
       );
     }
     editing.dataset.job = editedJob() ?? "";

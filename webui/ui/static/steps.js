@@ -1,9 +1,9 @@
 // The steps that a finishing chain can have, as the server declares them, and what is said of one in a few words.
 
 import { on } from "./jobs.js";
+import { inside, t, tn } from "./language.js";
 import { linked } from "./link.js";
 import { look } from "./rest.js";
-import { count } from "./words.js";
 
 const MOST_NAMED = 3; // in one line
 
@@ -17,9 +17,15 @@ on("catalog", load); // models come and go
 async function load() {
   const found = await look("/finishing");
   if (!found) return;
-  declared = found.steps;
+  declared = found.steps.map(translated);
   most = found.most;
   listeners.forEach((listener) => listener());
+}
+
+// The server declares words in English; the page tells them in its own language.
+function translated(entry) {
+  const fields = entry.fields?.map(translated);
+  return { ...entry, label: t(entry.label), help: entry.help && t(entry.help), ...(fields && { fields }) };
 }
 
 /** Calls back whenever what can be chosen has changed, and at once if it is known already. */
@@ -68,7 +74,7 @@ export function wordsOf(step) {
 }
 
 function said(field, value) {
-  if (field.kind === "switch") return value ? field.label : `not ${field.label.toLowerCase()}`;
+  if (field.kind === "switch") return value ? field.label : t("not {label}", { label: field.label.toLowerCase() });
   if (field.kind === "number") return `${value}${field.unit ? ` ${field.unit === "times" ? "×" : field.unit}` : ""}`;
   return String(value);
 }
@@ -99,5 +105,5 @@ export function listed(text) {
 /** A chain as a closed section says it: "Upscale, Sharpen, Format", or "5 steps". */
 export function tellChain(text) {
   const names = listed(text).map(nameOf);
-  return names.length > MOST_NAMED ? count(names.length, "step") : names.join(", ");
+  return names.length > MOST_NAMED ? tn("{n} step", "{n} steps", names.length) : names.join(", ");
 }

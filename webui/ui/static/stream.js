@@ -1,6 +1,8 @@
 // What happens in the studio, as it happens: first a snapshot, then every event after it, without a gap.
 
 import { listen } from "./feed.js";
+import { inOurLanguage } from "./language.js";
+import { askToLogIn, checkLogin } from "./login.js";
 
 const RETRY_MS = 1000;
 
@@ -19,8 +21,9 @@ export function follow(on) {
     for (;;) {
       try {
         const response = await fetch("/api/v1/snapshot", { cache: "no-store" });
+        if (response.status === 401) return askToLogIn();
         if (!response.ok) throw new Error(`snapshot: ${response.status}`);
-        const snapshot = await response.json();
+        const snapshot = inOurLanguage(await response.json());
         if (mine !== round) return;
         const late = waiting;
         waiting = null;
@@ -48,8 +51,11 @@ export function follow(on) {
 
   connect((message) => {
     if (message.kind === "open") restart();
-    else if (message.kind === "lost") on.connection(false);
-    else take(message.event);
+    else if (message.kind === "event") take(inOurLanguage(message.event));
+    else {
+      on.connection(false);
+      checkLogin();
+    }
   });
   return () => waiting ?? restart();
 }

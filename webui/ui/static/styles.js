@@ -5,13 +5,13 @@ import { onTaken } from "./completion.js";
 import { onChange, put, snapshot, values } from "./fields.js";
 import { icon } from "./icons.js";
 import { on } from "./jobs.js";
+import { t, tn } from "./language.js";
 import { linked } from "./link.js";
 import { fill, h } from "./markup.js";
 import { toggleMenu } from "./menu.js";
 import { change, look } from "./rest.js";
 import { closeSheet, onSheet, openSheet, showSheet } from "./sheet.js";
 import { toast } from "./toasts.js";
-import { count } from "./words.js";
 
 const NAME = "styles";
 const PLACE = "{prompt}";
@@ -58,25 +58,25 @@ function chips() {
     const missing = loaded && !style;
     return h(
       "span",
-      { class: `ez-token${missing ? " not" : ""}`, title: missing ? "There is no style of this name any more." : wordsOf(style ?? BLANK) },
+      { class: `ez-token${missing ? " not" : ""}`, title: missing ? t("There is no style of this name any more.") : wordsOf(style ?? BLANK) },
       h("span", { class: "cut" }, name),
       h(
         "button",
-        { type: "button", "aria-label": `Take ${name} away`, onclick: () => pick(pickedStyles().filter((other) => other !== name)) },
+        { type: "button", "aria-label": t("Take {name} away", { name }), onclick: () => pick(pickedStyles().filter((other) => other !== name)) },
         icon("close", "s"),
       ),
     );
   });
   const out = h(
     "button",
-    { class: "ez-link xs", type: "button", title: "Puts the words of these styles into the prompts", onclick: () => writeOut(names) },
-    "Write out",
+    { class: "ez-link xs", type: "button", title: t("Puts the words of these styles into the prompts"), onclick: () => writeOut(names) },
+    t("Write out"),
   );
   return names.length ? [all, out] : [];
 }
 
 function wordsOf({ prompt, negative_prompt: negative }) {
-  return [prompt, negative && `Not: ${negative}`].filter(Boolean).join("\n");
+  return [prompt, negative && t("Not: {negative}", { negative })].filter(Boolean).join("\n");
 }
 
 function added(words, style) {
@@ -97,7 +97,7 @@ function writeOut(names) {
   put({ prompt, negative_prompt: negative, styles: pickedStyles().filter((name) => !written.includes(name)).join("\n") });
   toast({
     icon: "ok",
-    title: written.length === 1 ? `${written[0]} is written out` : `${count(written.length, "style")} are written out`,
+    title: written.length === 1 ? t("{value} is written out", { value: written[0] }) : t("{count} are written out", { count: tn("{n} style", "{n} styles", written.length) }),
     undo: () => put({ prompt: before.prompt, negative_prompt: before.negative_prompt, styles: before.styles }),
   });
 }
@@ -108,13 +108,13 @@ export function toggleStyles() {
   if (openSheet() === NAME) return closeSheet();
   search = "";
   parts = {
-    search: h("input", { type: "search", placeholder: "Search", "aria-label": "Search styles", oninput: (event) => seek(event.target.value) }),
+    search: h("input", { type: "search", placeholder: t("Search"), "aria-label": t("Search styles"), oninput: (event) => seek(event.target.value) }),
     form: h("div"),
-    list: h("div", { role: "list", "aria-label": "Styles" }),
+    list: h("div", { role: "list", "aria-label": t("Styles") }),
   };
-  const add = h("button", { class: "ez-btn s", type: "button", onclick: saveCurrent }, "Save prompt");
+  const add = h("button", { class: "ez-btn s", type: "button", onclick: saveCurrent }, t("Save prompt"));
   const head = h("div", { class: "row ez-styles-head" }, h("label", { class: "ez-field grow" }, parts.search), add);
-  showSheet(NAME, "Styles", h("div", { class: "ez-sheet-body ez-styles" }, head, parts.form, parts.list));
+  showSheet(NAME, t("Styles"), h("div", { class: "ez-sheet-body ez-styles" }, head, parts.form, parts.list));
   drawList();
 }
 
@@ -134,8 +134,8 @@ function drawList() {
   const chosen = pickedStyles();
   const found = known.filter((style) => `${style.name}\n${style.prompt}\n${style.negative_prompt}`.toLowerCase().includes(search));
   const nothing = known.length
-    ? "No style has these words."
-    : "A style keeps words under a name, to be added to a prompt with one click. Write a prompt and save it here.";
+    ? t("No style has these words.")
+    : t("A style keeps words under a name, to be added to a prompt with one click. Write a prompt and save it here.");
   fill(
     parts.list,
     problems.map((problem) => h("p", { class: "ez-hint bad" }, problem)),
@@ -149,10 +149,10 @@ function row(style, chosen) {
   const { name } = style;
   const toggle = () => pick(chosen ? pickedStyles().filter((other) => other !== name) : [...pickedStyles(), name]);
   const acts = [
-    { words: "Write out", icon: "apply", run: () => writeOut([name]) },
-    { words: "Edit", icon: "edit", run: () => openForm(style, name) },
+    { words: t("Write out"), icon: "apply", run: () => writeOut([name]) },
+    { words: t("Edit"), icon: "edit", run: () => openForm(style, name) },
     null,
-    { words: "Delete", icon: "trash", kind: "bad", run: () => remove(name) },
+    { words: t("Delete"), icon: "trash", kind: "bad", run: () => remove(name) },
   ];
   return h(
     "div",
@@ -168,8 +168,8 @@ function row(style, chosen) {
       {
         class: "ez-btn ghost s icon",
         type: "button",
-        title: "More",
-        "aria-label": `More about ${name}`,
+        title: t("More"),
+        "aria-label": t("More about {name}", { name }),
         "aria-haspopup": "menu",
         "aria-expanded": "false",
         onclick: (event) => toggleMenu(event.currentTarget, name, acts, () => parts?.search),
@@ -195,15 +195,15 @@ function openForm(style, was) {
   const form = h(
     "form",
     { class: "ez-style-form", onsubmit: send },
-    field("Name", name),
-    field("Prompt", prompt, "area"),
-    field("Negative prompt", negative, "area"),
-    h("p", { class: "ez-hint" }, `Where the words hold ${PLACE}, your own go there; else these stand behind them.`),
+    field(t("Name"), name),
+    field(t("Prompt"), prompt, "area"),
+    field(t("Negative prompt"), negative, "area"),
+    h("p", { class: "ez-hint" }, t("Where the words hold {PLACE}, your own go there; else these stand behind them.", { PLACE })),
     h(
       "div",
       { class: "row" },
-      h("button", { class: "ez-btn s", type: "submit" }, "Save"),
-      h("button", { class: "ez-btn s ghost", type: "button", onclick: closeForm }, "Cancel"),
+      h("button", { class: "ez-btn s", type: "submit" }, t("Save")),
+      h("button", { class: "ez-btn s ghost", type: "button", onclick: closeForm }, t("Cancel")),
     ),
   );
   fill(parts.form, form);
@@ -229,7 +229,7 @@ async function save(style, was) {
   if (was && was !== saved.name && chosen.includes(was)) pick(chosen.map((name) => (name === was ? saved.name : name)));
   toast({
     icon: "ok",
-    title: before ? `${saved.name} is changed` : `${saved.name} is saved`,
+    title: before ? t("{name} is changed", { name: saved.name }) : t("{name} is saved", { name: saved.name }),
     undo: () => (before ? change("/styles", { ...textOf(before), was: saved.name }, { method: "PUT" }) : drop(saved.name)),
   });
   return true;
@@ -242,7 +242,7 @@ async function remove(name) {
   if (chosen.includes(name)) pick(chosen.filter((other) => other !== name));
   toast({
     icon: "trash",
-    title: `${name} is deleted`,
+    title: t("{name} is deleted", { name }),
     undo: async () => {
       if ((await change("/styles", gone, { method: "PUT" })) && chosen.includes(name)) pick(chosen);
     },

@@ -2,6 +2,7 @@
 
 import { SIDES } from "./canvas/frame.js";
 import { onChange, row, values, whenRestored } from "./fields.js";
+import { t, tn } from "./language.js";
 import { whenThere } from "./markup.js";
 import { canvasOf, whenCanvas } from "./source.js";
 import { onSteps, tellChain } from "./steps.js";
@@ -9,13 +10,13 @@ import { recall, remember } from "./storage.js";
 
 const DETAILS = [
   ["batch_size", "batch"],
-  ["clip_skip", "clip skip"],
+  ["clip_skip", t("clip skip")],
   ["attention"],
   ["weight_storage", "weights"],
   ...["eta", "eta_ddim", "sigma_churn", "sigma_noise", "sigma_tmin", "sigma_tmax", "rho", "beta_alpha", "beta_beta"].map((name) => [name, name.replaceAll("_", " ")]),
   ["sigma_min", "from"],
   ["sigma_max", "to"],
-  ["discard_next_to_last", "one level less"],
+  ["discard_next_to_last", t("one level less")],
   ["rng", "noise"],
   ["seed_delta", "delta"],
   ["tiling", "tiling"],
@@ -37,11 +38,11 @@ const GUIDANCE = [
 ];
 const SOURCE = [
   ["mask_mode"],
-  ["mask_weight", "mask weight"],
+  ["mask_weight", t("mask weight")],
   ["noise_multiplier", "noise ×"],
-  ["extra_noise", "extra noise"],
-  ["exact_steps", "all steps"],
-  ["color_correction", "colours kept"],
+  ["extra_noise", t("extra noise")],
+  ["exact_steps", t("all steps")],
+  ["color_correction", t("colours kept")],
 ];
 const SOFT = [
   ["soft_schedule_bias", "bias"],
@@ -61,17 +62,17 @@ const SECTIONS = {
   "ez-acc-sampling": () => told(DETAILS),
   "ez-acc-prompt": () => {
     const parts = [];
-    if (values.emphasis !== undefined && values.emphasis !== row("emphasis")?.default) parts.push(`emphasis ${values.emphasis.toLowerCase()}`);
-    if (differs("comma_backtrack")) parts.push(`backtrack ${values.comma_backtrack}`);
-    if (values.pad_conds) parts.push("padded");
-    if (values.old_prompt_editing) parts.push("old timelines");
+    if (values.emphasis !== undefined && values.emphasis !== row("emphasis")?.default) parts.push(t("emphasis {emphasis}", { emphasis: values.emphasis.toLowerCase() }));
+    if (differs("comma_backtrack")) parts.push(t("backtrack {comma_backtrack}", { comma_backtrack: values.comma_backtrack }));
+    if (values.pad_conds) parts.push(t("padded"));
+    if (values.old_prompt_editing) parts.push(t("old timelines"));
     return parts.join(", ");
   },
   "ez-acc-hires": () => {
     if (!values.hires) return "";
     const given = [values.hires_width, values.hires_height].map(Number);
-    const size = given.some(Boolean) ? given.map((side) => side || "auto").join(" × ") : `${values.hires_scale} ×`;
-    return [size, values.hires_upscaler, `strength ${values.denoising_strength}`, told(HIRES), ["hires_prompt", "hires_negative_prompt"].some(differs) && "own words"].filter(Boolean).join(", ");
+    const size = given.some(Boolean) ? given.map((side) => side || t("auto")).join(" × ") : `${values.hires_scale} ×`;
+    return [size, values.hires_upscaler, t("strength {denoising_strength}", { denoising_strength: values.denoising_strength }), told(HIRES), ["hires_prompt", "hires_negative_prompt"].some(differs) && t("own words")].filter(Boolean).join(", ");
   },
   "ez-acc-source": () => told(SOURCE),
   "ez-acc-extend": () => {
@@ -79,33 +80,32 @@ const SECTIONS = {
     const sides = frame ? SIDES.filter((side) => frame[side]).map((side) => `${side} ${frame[side]}`) : [];
     return [...sides, sides.length && told(EXTENSION)].filter(Boolean).join(", ");
   },
-  "ez-acc-soft": () => (values.soft_inpainting ? told(SOFT) || "On" : ""),
+  "ez-acc-soft": () => (values.soft_inpainting ? told(SOFT) || t("On") : ""),
   "ez-acc-loopback": () =>
-    differs("loops") ? `${values.loops} loops, ${values.source_denoising_strength} to ${values.final_denoising_strength}${differs("denoising_curve") ? `, ${values.denoising_curve.toLowerCase()}` : ""}` : "",
+    differs("loops") ? t("{loops} loops, {source_denoising_strength} to {final_denoising_strength}{differs}", { loops: values.loops, source_denoising_strength: values.source_denoising_strength, final_denoising_strength: values.final_denoising_strength, differs: differs("denoising_curve") ? `, ${values.denoising_curve.toLowerCase()}` : "" }) : "",
   "ez-acc-tiles": () =>
-    differs("tiled_drawing") ? [values.tiled_drawing, differs("tiled_scale") && `${values.tiled_scale} ×`, differs("tiled_upscaler") && values.tiled_upscaler, `tiles ${values.drawn_tile}`].filter(Boolean).join(", ") : "",
+    differs("tiled_drawing") ? [values.tiled_drawing, differs("tiled_scale") && `${values.tiled_scale} ×`, differs("tiled_upscaler") && values.tiled_upscaler, t("tiles {drawn_tile}", { drawn_tile: values.drawn_tile })].filter(Boolean).join(", ") : "",
   "ez-acc-refiner": () => {
     if (!differs("refiner")) return "";
-    return [values.refiner, `at ${values.refiner_switch_at}`, values.refiner_by_steps && "of the steps", differs("hires_refiner") && values.hires_refiner].filter(Boolean).join(", ");
+    return [values.refiner, t("at {refiner_switch_at}", { refiner_switch_at: values.refiner_switch_at }), values.refiner_by_steps && t("of the steps"), differs("hires_refiner") && values.hires_refiner].filter(Boolean).join(", ");
   },
   "ez-acc-variation": () => {
     const parts = [];
-    if (Number(values.variation_strength)) parts.push(`${values.variation_strength} of ${values.variation_seed || "random"}`);
-    if (values.seed_resize_from) parts.push(`from ${values.seed_resize_from}`);
+    if (Number(values.variation_strength)) parts.push(t("{variation_strength} of {variation_seed}", { variation_strength: values.variation_strength, variation_seed: values.variation_seed || t("random") }));
+    if (values.seed_resize_from) parts.push(t("from {seed_resize_from}", { seed_resize_from: values.seed_resize_from }));
     return parts.join(", ");
   },
   "ez-acc-guidance": () => [told(GUIDANCE), FREEU.some(differs) && "FreeU"].filter(Boolean).join(", "),
   "ez-acc-control": () => controlled(values.controls).join(", "),
   "ez-acc-regions": () => divided(values.regions),
   "ez-acc-finishing": () => tellChain(values.finishing),
-  "ez-acc-dynamic": () => (values.dynamic_prompts ? "On" : ""),
 };
-const USUAL = { "ez-acc-hires": "Off", "ez-acc-refiner": "Off", "ez-acc-source": "Default", "ez-acc-extend": "Off", "ez-acc-soft": "Off", "ez-acc-loopback": "Off", "ez-acc-tiles": "Off", "ez-acc-sampling": "Default", "ez-acc-prompt": "Default", "ez-acc-variation": "Off", "ez-acc-guidance": "Default", "ez-acc-control": "Off", "ez-acc-regions": "None", "ez-acc-finishing": "None", "ez-acc-dynamic": "Off" };
+const USUAL = { "ez-acc-hires": t("Off"), "ez-acc-refiner": t("Off"), "ez-acc-source": t("Default"), "ez-acc-extend": t("Off"), "ez-acc-soft": t("Off"), "ez-acc-loopback": t("Off"), "ez-acc-tiles": t("Off"), "ez-acc-sampling": t("Default"), "ez-acc-prompt": t("Default"), "ez-acc-variation": t("Off"), "ez-acc-guidance": t("Default"), "ez-acc-control": t("Off"), "ez-acc-regions": t("None"), "ez-acc-finishing": t("None") };
 
 /** How many parts of the picture have prompts of their own. */
 function divided(text) {
   const count = listed(text).length;
-  return count === 1 ? "1 region" : count ? `${count} regions` : "";
+  return count ? tn("{n} region", "{n} regions", count) : "";
 }
 
 /** The models that pictures steer through. */

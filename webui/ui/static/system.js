@@ -2,19 +2,20 @@
 
 import { icon } from "./icons.js";
 import { known, on } from "./jobs.js";
+import { inOurLanguage, inside, language, t, tn } from "./language.js";
 import { fill, h } from "./markup.js";
 import { currentPage, onPage } from "./pages.js";
 import { copyText } from "./picture.js";
 import { pageHead } from "./settings.js";
 import { errorToast } from "./toasts.js";
-import { count, gigabytes, moment } from "./words.js";
+import { gigabytes, moment } from "./words.js";
 
 const PAGE = "system";
 const REPORT = "/api/v1/system/report";
 const ITEMS_SHOWN = 6;
 const LEAST_MARK = 0.01; // of a bar: what is shorter looks like a flaw in it
-const SIGNS = { ok: ["ok", "OK"], warn: ["bad", "To look at"], bad: ["bad", "Wrong"], unchecked: ["wait", "Not checked"] };
-const WORKER = { ready: ["ok", "Ready"], starting: ["warn", "Starting"], lost: ["bad", "Stopped"] };
+const SIGNS = { ok: ["ok", "OK"], warn: ["bad", t("To look at")], bad: ["bad", t("Wrong")], unchecked: ["wait", t("Not checked")] };
+const WORKER = { ready: ["ok", t("Ready")], starting: ["warn", t("Starting")], lost: ["bad", t("Stopped")] };
 
 let told = null; // as the server told it last
 let parts = {};
@@ -22,7 +23,7 @@ let parts = {};
 export function mount(element) {
   const voice = h("p", { class: "ez-voice", role: "status", "aria-live": "polite" });
   parts = { list: h("div", { class: "ez-plain-list" }), voice };
-  fill(element, h("main", { class: "ez-plain", "aria-label": "System" }, pageHead(PAGE, "System"), parts.list, voice));
+  fill(element, h("main", { class: "ez-plain", "aria-label": t("System") }, pageHead(PAGE, t("System")), parts.list, voice));
   onPage((page) => page === PAGE && load());
   on("system", ({ doing }) => takeDoing(doing));
   // A worker that comes or goes and files that change under a running Easel are findings, too.
@@ -37,12 +38,12 @@ async function load() {
   try {
     const response = await fetch("/api/v1/system", { cache: "no-store" });
     if (!response.ok) throw new Error(`system: ${response.status}`);
-    const answer = await response.json();
+    const answer = inOurLanguage(await response.json());
     if (mine === turn) take(answer);
   } catch {
     if (told) return; // the banner says that the connection is gone
-    const again = h("button", { class: "ez-btn", type: "button", onclick: load }, "Try again");
-    fill(parts.list, h("div", { class: "ez-empty" }, icon("bad"), h("p", {}, "The system can't be looked at just now."), again));
+    const again = h("button", { class: "ez-btn", type: "button", onclick: load }, t("Try again"));
+    fill(parts.list, h("div", { class: "ez-empty" }, icon("bad"), h("p", {}, t("The system can't be looked at just now.")), again));
   }
 }
 
@@ -65,10 +66,10 @@ async function check() {
   let answer = null;
   try {
     const response = await fetch("/api/v1/system/check", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
-    answer = await response.json();
+    answer = inOurLanguage(await response.json());
     if (response.ok) return take(answer);
   } catch {
-    answer = { error: { message: "Easel doesn't answer, so nothing was checked.", hint: "Try again when the connection is back." } };
+    answer = { error: { message: t("Easel doesn't answer, so nothing was checked."), hint: t("Try again when the connection is back.") } };
   }
   errorToast(answer.error);
 }
@@ -77,9 +78,9 @@ async function copyReport() {
   try {
     const response = await fetch(REPORT);
     if (!response.ok) throw new Error(`report: ${response.status}`);
-    await copyText(await response.text(), "Report copied");
+    await copyText(await response.text(), t("Report copied"));
   } catch {
-    errorToast({ message: "The report can't be made just now.", hint: "python launch.py doctor --report report.txt makes one without the page." });
+    errorToast({ message: t("The report can't be made just now."), hint: t("python launch.py doctor --report report.txt makes one without the page.") });
   }
 }
 
@@ -109,9 +110,9 @@ function having(state) {
 }
 
 function verdict() {
-  if (told.state === "ok") return "All is well";
-  const wrong = having("bad") ? count(having("bad"), "thing is wrong", "things are wrong") : "";
-  const look = having("warn") ? count(having("warn"), "thing needs a look", "things need a look") : "";
+  if (told.state === "ok") return t("All is well");
+  const wrong = having("bad") ? tn("{n} thing is wrong", "{n} things are wrong", having("bad")) : "";
+  const look = having("warn") ? tn("{n} thing needs a look", "{n} things need a look", having("warn")) : "";
   return [wrong, look].filter(Boolean).join(", ");
 }
 
@@ -119,7 +120,7 @@ function checkedWords() {
   if (told.doing) return null;
   const thorough = told.findings.filter((finding) => finding.thorough);
   const oldest = thorough.map((finding) => finding.checked_at).sort()[0];
-  return oldest ? `History and pictures were checked ${moment(oldest)}.` : "Check again also reads the whole database and the pictures folder.";
+  return oldest ? t("History and pictures were checked {when}.", { when: moment(oldest) }) : t("Check again also reads the whole database and the pictures folder.");
 }
 
 function verdictCard() {
@@ -135,7 +136,7 @@ function verdictCard() {
       h("p", { class: "ez-verdict-words" }, verdict()),
       doing
         ? [
-            h("p", { class: "ez-hint" }, `${doing.words} (${doing.number} of ${doing.of})`),
+            h("p", { class: "ez-hint" }, t("{words} ({number} of {of})", { words: doing.words, number: doing.number, of: doing.of })),
             h("div", { class: "ez-bar thin", "aria-hidden": "true" }, Array.from({ length: doing.of }, (_, index) => h("i", { style: { "--v": index < doing.number - 1 ? "100%" : index === doing.number - 1 ? "50%" : "0%" } }))),
           ]
         : h("p", { class: "ez-hint" }, checkedWords()),
@@ -143,9 +144,9 @@ function verdictCard() {
     h(
       "div",
       { class: "end" },
-      h("button", { class: "ez-btn", type: "button", "data-does": "check", "aria-disabled": doing ? "true" : null, onclick: () => doing || check() }, doing ? "Checking" : "Check again"),
-      h("button", { class: "ez-btn", type: "button", "data-does": "copy", title: "Without secrets, prompts and names", onclick: copyReport }, icon("copy"), "Copy report"),
-      h("a", { class: "ez-btn icon", href: REPORT, download: "easel-report.txt", "data-does": "download", "aria-label": "Download report", title: "Download report" }, icon("download")),
+      h("button", { class: "ez-btn", type: "button", "data-does": "check", "aria-disabled": doing ? "true" : null, onclick: () => doing || check() }, doing ? t("Checking") : t("Check again")),
+      h("button", { class: "ez-btn", type: "button", "data-does": "copy", title: t("Without secrets, prompts and names"), onclick: copyReport }, icon("copy"), t("Copy report")),
+      h("a", { class: "ez-btn icon", href: REPORT, download: "easel-report.txt", "data-does": "download", "aria-label": t("Download report"), title: t("Download report") }, icon("download")),
     ),
   );
 }
@@ -157,22 +158,22 @@ function factsCard() {
   const numbers = [engine.device, engine.dtype, kernels].filter((part) => part && part !== "none").join(" · ");
   return h(
     "section",
-    { class: "ez-card ez-gauges", "aria-label": "Engine, memory and disks" },
+    { class: "ez-card ez-gauges", "aria-label": t("Engine, memory and disks") },
     h(
       "div",
       { class: "ez-gauge" },
-      h("h2", { class: "ez-gauge-name" }, "Engine", h("span", { class: "end row" }, h("span", { class: `ez-dot ${state}` }), word)),
-      h("p", { class: "ez-gauge-value cut", title: engine.device_name }, engine.device_name || "Not known yet"),
-      h("p", { class: "ez-hint" }, numbers || "Device, below, says more."),
+      h("h2", { class: "ez-gauge-name" }, t("Engine"), h("span", { class: "end row" }, h("span", { class: `ez-dot ${state}` }), word)),
+      h("p", { class: "ez-gauge-value cut", title: engine.device_name }, engine.device_name || t("Not known yet")),
+      h("p", { class: "ez-hint" }, numbers || t("Device, below, says more.")),
     ),
-    meter("Memory", memory.total - memory.available, memory.total, 0, `${gigabytes(memory.available)} of ${gigabytes(memory.total)} free`),
+    meter(t("Memory"), memory.total - memory.available, memory.total, 0, t("{amount} of {amount2} free", { amount: gigabytes(memory.available), amount2: gigabytes(memory.total) })),
     told.disks.map((disk) =>
       meter(
-        told.disks.length > 1 ? `Disk of ${disk.name.toLowerCase()}` : "Disk",
+        told.disks.length > 1 ? t("Disk of {name}", { name: inside(disk.name) }) : t("Disk"),
         disk.total - disk.free,
         disk.total,
         disk.reserve,
-        `${gigabytes(disk.free)} of ${gigabytes(disk.total)} free`,
+        t("{amount} of {amount2} free", { amount: gigabytes(disk.free), amount2: gigabytes(disk.total) }),
       ),
     ),
   );
@@ -191,7 +192,7 @@ function meter(name, used, total, reserve, words) {
       "div",
       { class: `ez-meter ${tight ? "bad" : ""}`, role: "meter", "aria-label": name, "aria-valuenow": String(Math.round((used / total) * 100)), "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuetext": words },
       h("i", { style: { "--v": share(used) } }),
-      reserve / total > LEAST_MARK && h("b", { style: { "--v": share(reserve) }, title: `${gigabytes(reserve)} are kept free` }),
+      reserve / total > LEAST_MARK && h("b", { style: { "--v": share(reserve) }, title: t("{gigabytes} are kept free", { gigabytes: gigabytes(reserve) }) }),
     ),
   );
 }
@@ -211,23 +212,23 @@ function row(finding, opened) {
       finding.advice && h("p", { class: "ez-finding-advice" }, finding.advice),
       finding.items.length > 0 && details(finding, opened),
     ),
-    h("span", { class: "ez-finding-word" }, looking ? "Checking" : word),
+    h("span", { class: "ez-finding-word" }, looking ? t("Checking") : word),
   );
 }
 
 function details(finding, opened) {
   const shown = finding.items.slice(0, 200);
   const few = shown.length <= ITEMS_SHOWN;
-  const list = h("ul", { class: "ez-finding-items" }, shown.map((text) => h("li", {}, text)), finding.items.length > shown.length && h("li", {}, `and ${finding.items.length - shown.length} more`));
+  const list = h("ul", { class: "ez-finding-items" }, shown.map((text) => h("li", {}, text)), finding.items.length > shown.length && h("li", {}, t("and {value} more", { value: finding.items.length - shown.length })));
   if (few) return list;
-  return h("details", { "data-of": finding.id, open: opened.has(finding.id) }, h("summary", { class: "ez-link xs" }, `All ${finding.items.length.toLocaleString("en")}`), list);
+  return h("details", { "data-of": finding.id, open: opened.has(finding.id) }, h("summary", { class: "ez-link xs" }, t("All {value}", { value: finding.items.length.toLocaleString(language) })), list);
 }
 
 function versionsCard() {
   return h(
     "section",
     { class: "ez-card" },
-    h("h2", { class: "ez-card-title" }, "Versions"),
+    h("h2", { class: "ez-card-title" }, t("Versions")),
     h("dl", { class: "ez-versions" }, [["easel", told.version], ...Object.entries(told.versions)].map(([name, number]) => h("div", {}, h("dt", {}, name), h("dd", { class: "mono" }, number)))),
   );
 }

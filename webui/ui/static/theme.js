@@ -6,13 +6,23 @@ const system = matchMedia("(prefers-color-scheme: dark)");
 const listeners = new Set();
 
 export function isDark() {
-  const chosen = recall("theme", null, { everywhere: true });
+  const chosen = chosenTheme();
   return chosen ? chosen === "dark" : system.matches;
 }
 
-export function toggleTheme() {
-  remember("theme", isDark() ? "light" : "dark", { everywhere: true });
+/** "light" or "dark" where one was chosen, else null: then the system says. */
+export function chosenTheme() {
+  return recall("theme", null, { everywhere: true });
+}
+
+/** theme: "light", "dark", or empty for the system's. */
+export function chooseTheme(theme) {
+  remember("theme", theme || null, { everywhere: true });
   apply();
+}
+
+export function toggleTheme() {
+  chooseTheme(isDark() ? "light" : "dark");
 }
 
 export function onTheme(listener) {

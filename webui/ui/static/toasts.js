@@ -1,6 +1,7 @@
 // Short messages that leave by themselves: what was done, with the way back, or what went wrong.
 
 import { icon } from "./icons.js";
+import { t } from "./language.js";
 import { h } from "./markup.js";
 
 const STAY_MS = 8000;
@@ -15,11 +16,11 @@ export function mountToasts(element) {
 
 /**
  * {title, text, icon, undo}: `undo` takes back what was done.
- * kind "bad" is announced at once; {action: {words, run}} offers one way on.
- * Returns {close, isOpen}.
+ * kind "bad" is announced at once; {action: {words, run}} offers one way on. lasting: it stays until it is closed.
+ * Returns {close, isOpen, say}; say(text) changes the text.
  */
-export function toast({ title, text = "", icon: name = "info", kind = "", undo = null, action = null }) {
-  if (!place) return { close() {}, isOpen: () => false };
+export function toast({ title, text = "", icon: name = "info", kind = "", undo = null, action = null, lasting = false }) {
+  if (!place) return { close() {}, isOpen: () => false, say() {} };
   const close = () => {
     clearTimeout(timer);
     entry.element.remove();
@@ -30,7 +31,8 @@ export function toast({ title, text = "", icon: name = "info", kind = "", undo =
     close();
     run();
   };
-  const offer = undo ? { words: "Undo", run: undo } : action;
+  const offer = undo ? { words: t("Undo"), run: undo } : action;
+  const below = text && h("p", {}, text);
   const element = h(
     "div",
     { class: "ez-toast", role: kind === "bad" ? "alert" : "status" },
@@ -39,17 +41,17 @@ export function toast({ title, text = "", icon: name = "info", kind = "", undo =
       "div",
       { class: "grow" },
       h("b", {}, title),
-      text && h("p", {}, text),
+      below,
       offer && h("button", { class: "ez-link", type: "button", onclick: act(offer.run) }, offer.words),
     ),
-    h("button", { class: "ez-btn ghost s icon", type: "button", "aria-label": "Close", title: "Close", onclick: close }, icon("close")),
+    h("button", { class: "ez-btn ghost s icon", type: "button", "aria-label": t("Close"), title: t("Close"), onclick: close }, icon("close")),
   );
   const entry = { element, undo: undo && act(undo), close };
-  let timer = setTimeout(close, STAY_MS);
+  let timer = lasting ? null : setTimeout(close, STAY_MS);
   const hold = () => clearTimeout(timer);
   const release = () => {
     clearTimeout(timer);
-    timer = setTimeout(close, STAY_MS);
+    if (!lasting) timer = setTimeout(close, STAY_MS);
   };
   element.addEventListener("pointerenter", hold);
   element.addEventListener("focusin", hold);
@@ -58,7 +60,7 @@ export function toast({ title, text = "", icon: name = "info", kind = "", undo =
   shown.push(entry);
   while (shown.length > MOST) shown[0].close();
   place.append(element);
-  return { close, isOpen: () => shown.includes(entry) };
+  return { close, isOpen: () => shown.includes(entry), say: (words) => below && (below.textContent = words) };
 }
 
 /** An EaselError that has no field on this page. */

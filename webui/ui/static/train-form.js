@@ -2,12 +2,12 @@
 
 import { onChange, values } from "./fields.js";
 import { icon } from "./icons.js";
+import { t, tn } from "./language.js";
 import { fill, h } from "./markup.js";
 import { labelled, select, submit } from "./models-work.js";
 import { look } from "./rest.js";
 import { recall, remember } from "./storage.js";
 import { on } from "./jobs.js";
-import { count } from "./words.js";
 
 const USUAL = ["model", "name", "trigger", ["steps", "rank"], ["learning_rate", "batch_size"], "previews", ["preview_every", "resolution"]];
 const RARE = [["alpha", "seed"], "flip", "buckets", ["caption_dropout", "min_snr"], "text_encoder", "text_encoder_rate", ["learning_schedule", "warmup"], ["clip_skip", "save_every"]];
@@ -22,17 +22,17 @@ export function trainForm(place, schema, draft, started) {
   const fields = {};
   for (const [name, about] of Object.entries(schema.properties)) if (!NEVER[name]) fields[name] = fieldOf(name, about, kept[name]);
   const row = (names) => (Array.isArray(names) ? h("div", { class: "two" }, names.map((name) => fields[name].element)) : fields[names].element);
-  const go = h("button", { class: "ez-btn primary l", type: "submit", "data-does": "train" }, icon("layers"), "Train");
+  const go = h("button", { class: "ez-btn primary l", type: "submit", "data-does": "train" }, icon("layers"), t("Train"));
   const hint = h("p", { class: "ez-hint", role: "status" });
-  const details = h("details", { class: "ez-train-details" }, h("summary", {}, "Details"), RARE.map(row));
-  const form = h("form", { class: "ez-train-form", novalidate: true, "aria-label": "Train" }, h("div", { class: "ez-scroll" }, USUAL.map(row), details), h("div", { class: "ez-foot" }, go, hint));
+  const details = h("details", { class: "ez-train-details" }, h("summary", {}, t("Details")), RARE.map(row));
+  const form = h("form", { class: "ez-train-form", novalidate: true, "aria-label": t("Train") }, h("div", { class: "ez-scroll" }, USUAL.map(row), details), h("div", { class: "ez-foot" }, go, hint));
   const asked = () => ({ ...Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.value()])), folder: draft.folder, captions: draft.captions });
   const say = () => {
-    fields.resolution.explain(fields.resolution.value() === 0 ? "0 is what the checkpoint was trained on." : "");
+    fields.resolution.explain(fields.resolution.value() === 0 ? t("0 is what the checkpoint was trained on.") : "");
     const pictures = draft.found?.rounds ?? 0;
     go.disabled = !pictures || Boolean(draft.busy);
     const each = pictures ? (fields.steps.value() * fields.batch_size.value()) / pictures : 0;
-    hint.textContent = pictures ? `${count(draft.found.items.length, "picture")}, each seen about ${Math.round(each) || "less than once"}${Math.round(each) ? " times" : ""}. Pictures that you draw meanwhile go first.` : "Choose pictures first.";
+    hint.textContent = pictures ? t("{count}, each seen {often}. Pictures that you draw meanwhile go first.", { count: tn("{n} picture", "{n} pictures", draft.found.items.length), often: Math.round(each) ? tn("about {n} time", "about {n} times", Math.round(each)) : t("less than once") }) : t("Choose pictures first.");
   };
   form.addEventListener("input", () => {
     const { folder: _, captions: __, ...rest } = asked();
@@ -88,7 +88,7 @@ function fieldOf(name, about, kept) {
 function controlOf(name, about, value, id) {
   if (about.enum) return select(about.enum, value, (word) => word[0].toUpperCase() + word.slice(1));
   if (about.type === "array") {
-    const area = h("textarea", { rows: 2, spellcheck: "false", placeholder: "The first picture's caption" });
+    const area = h("textarea", { rows: 2, spellcheck: "false", placeholder: t("The first picture's caption") });
     area.value = (value ?? []).join("\n");
     return h("div", { class: "ez-field area" }, area);
   }

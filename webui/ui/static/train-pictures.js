@@ -2,28 +2,28 @@
 
 import { chooseFiles, manyDropped, picturesOf } from "./batch-files.js";
 import { icon } from "./icons.js";
+import { inOurLanguage, t, tn } from "./language.js";
 import { fill, h } from "./markup.js";
 import { recall, remember } from "./storage.js";
 import { errorToast } from "./toasts.js";
-import { count } from "./words.js";
 
 const SENT_AT_ONCE = 3;
-const NO_ANSWER = { message: "Easel doesn't answer.", hint: "Try again when the connection is back." };
+const NO_ANSWER = { message: t("Easel doesn't answer."), hint: t("Try again when the connection is back.") };
 
 /** The part of the page with the pictures: {element, draft, start()}. */
 export function picturePart() {
   const draft = new Draft();
-  const path = h("input", { type: "text", id: "ez-train-folder", placeholder: "/home/me/my pictures", autocomplete: "off", spellcheck: "false", "aria-describedby": "ez-train-folder-hint" });
+  const path = h("input", { type: "text", id: "ez-train-folder", placeholder: t("/home/me/my pictures"), autocomplete: "off", spellcheck: "false", "aria-describedby": "ez-train-folder-hint" });
   const hint = h("p", { class: "ez-hint", id: "ez-train-folder-hint", role: "status" });
-  const grid = h("div", { class: "ez-train-grid", role: "list", "aria-label": "Pictures" });
-  const see = button("search", "Look", () => draft.look(path.value));
+  const grid = h("div", { class: "ez-train-grid", role: "list", "aria-label": t("Pictures") });
+  const see = button("search", t("Look"), () => draft.look(path.value));
   path.addEventListener("keydown", (event) => event.key === "Enter" && draft.look(path.value));
-  const add = button("add", "Add pictures", () => chooseFiles((files) => draft.send(files)));
-  const whole = button("folder", "A whole folder", () => chooseFiles((files) => draft.send(files), { folder: true }));
+  const add = button("add", t("Add pictures"), () => chooseFiles((files) => draft.send(files)));
+  const whole = button("folder", t("A whole folder"), () => chooseFiles((files) => draft.send(files), { folder: true }));
   const element = h(
     "div",
     { class: "ez-train-pictures" },
-    h("div", { class: "ez-train-source" }, h("div", {}, h("label", { class: "ez-label", for: path.id }, "Folder on Easel's machine"), h("div", { class: "row" }, h("div", { class: "ez-field grow" }, icon("folder"), path), see), hint), h("div", { class: "row wrap ez-train-add" }, add, whole)),
+    h("div", { class: "ez-train-source" }, h("div", {}, h("label", { class: "ez-label", for: path.id }, t("Folder on Easel's machine")), h("div", { class: "row" }, h("div", { class: "ez-field grow" }, icon("folder"), path), see), hint), h("div", { class: "row wrap ez-train-add" }, add, whole)),
     grid,
   );
   dropping(element, draft);
@@ -54,12 +54,12 @@ class Draft extends EventTarget {
   get words() {
     if (this.busy) return this.busy;
     if (this.error) return [this.error.message, this.error.hint].filter(Boolean).join(" ");
-    if (!this.found) return "Captions are read from text files of the same names. Nothing there is changed.";
+    if (!this.found) return t("Captions are read from text files of the same names. Nothing there is changed.");
     const { items, rounds } = this.found;
     const captioned = items.filter((item) => this.captionOf(item)).length;
     const bad = items.filter((item) => item.problem).length;
-    const repeated = rounds > items.length && `${rounds} in a round`;
-    return `${[count(items.length, "picture"), repeated, `${captioned} with a caption`, bad && `${bad} can't be read`].filter(Boolean).join(", ")}.`;
+    const repeated = rounds > items.length && t("{rounds} in a round", { rounds });
+    return `${[tn("{n} picture", "{n} pictures", items.length), repeated, t("{captioned} with a caption", { captioned }), bad && t("{bad} can't be read", { bad })].filter(Boolean).join(", ")}.`;
   }
 
   captionOf(item) {
@@ -79,10 +79,10 @@ class Draft extends EventTarget {
 
   async look(folder) {
     const to = folder.trim();
-    this.busy = "Looking…";
+    this.busy = t("Looking…");
     this.dispatchEvent(new Event("change"));
     const response = await fetch(`/api/v1/training/look?folder=${encodeURIComponent(to)}`, { cache: "no-store" }).catch(() => null);
-    const answer = await response?.json().catch(() => null);
+    const answer = inOurLanguage(await response?.json().catch(() => null));
     this.busy = "";
     this.error = response?.ok ? null : (answer?.error ?? NO_ANSWER);
     this.found = response?.ok ? answer : null;
@@ -99,7 +99,7 @@ class Draft extends EventTarget {
 
   // Files of this computer go into a folder of Easel's own.
   async send(files) {
-    if (!files.length) return errorToast({ message: "There is no picture among these files.", hint: "PNG, JPEG, WebP, AVIF, GIF and BMP are taken." });
+    if (!files.length) return errorToast({ message: t("There is no picture among these files."), hint: t("PNG, JPEG, WebP, AVIF, GIF and BMP are taken.") });
     if (!this.set) this.set = `pictures ${new Date().toISOString().slice(0, 19).replace("T", " ").replaceAll(":", "")}`;
     let folder = null;
     let through = 0;
@@ -108,7 +108,7 @@ class Draft extends EventTarget {
       while (next < files.length) {
         const file = files[next++];
         folder = (await this.sendOne(file)) ?? folder;
-        this.busy = `Taking ${count(++through, "picture")} of ${files.length}…`;
+        this.busy = t("Taking {count} of {files}…", { count: tn("{n} picture", "{n} pictures", ++through), files: files.length });
         this.dispatchEvent(new Event("change"));
       }
     };
@@ -121,7 +121,7 @@ class Draft extends EventTarget {
   async sendOne(file) {
     const query = new URLSearchParams({ set: this.set, name: file.name });
     const response = await fetch(`/api/v1/training/pictures?${query}`, { method: "POST", body: file, headers: { "Content-Type": file.type || "image/png" } }).catch(() => null);
-    const answer = await response?.json().catch(() => null);
+    const answer = inOurLanguage(await response?.json().catch(() => null));
     if (response?.ok) return answer.folder;
     const error = answer?.error ?? NO_ANSWER;
     errorToast({ ...error, message: `${file.name}: ${error.message}` });
@@ -152,14 +152,14 @@ function dropping(element, draft) {
 function drawGrid(grid, draft) {
   const items = draft.found?.items ?? [];
   if (items.length) return fill(grid, items.map((item) => tile(item, draft)));
-  const choose = button("pictures", "Choose files", () => chooseFiles((files) => draft.send(files)));
-  fill(grid, h("div", { class: "ez-empty" }, icon("pictures"), h("p", {}, "Pictures to learn from: ten to fifty of one style, thing or character. Drop them here, or name the folder that they lie in."), choose));
+  const choose = button("pictures", t("Choose files"), () => chooseFiles((files) => draft.send(files)));
+  fill(grid, h("div", { class: "ez-empty" }, icon("pictures"), h("p", {}, t("Pictures to learn from: ten to fifty of one style, thing or character. Drop them here, or name the folder that they lie in.")), choose));
 }
 
 function tile(item, draft) {
   const address = `/api/v1/training/picture?${new URLSearchParams({ folder: draft.folder, name: item.name })}`;
   const picture = item.problem ? h("span", { class: "ez-train-none" }, icon("bad")) : h("img", { src: address, alt: "", loading: "lazy", width: item.width, height: item.height });
-  const words = h("textarea", { rows: 2, "aria-label": `Caption of ${item.name}`, placeholder: "No caption", maxlength: 20000, spellcheck: "false" });
+  const words = h("textarea", { rows: 2, "aria-label": t("Caption of {name}", { name: item.name }), placeholder: t("No caption"), maxlength: 20000, spellcheck: "false" });
   words.value = draft.captionOf(item);
   words.addEventListener("input", () => draft.caption(item, words.value.trim()));
   return h(

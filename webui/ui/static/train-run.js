@@ -3,13 +3,14 @@
 import { useCheckpoint } from "./checkpoint.js";
 import { values } from "./fields.js";
 import { icon } from "./icons.js";
+import { language, t } from "./language.js";
 import { fill, h, shape } from "./markup.js";
 import { insertModel, isInPrompt } from "./networks.js";
 import { open } from "./pages.js";
 import { change, look } from "./rest.js";
 import { lossWords, runWords } from "./train-words.js";
 
-const STATES = { waiting: ["Waits", ""], running: ["Running", "acc"], done: ["Done", "ok"], cancelled: ["Stopped", "warn"], failed: ["Failed", "bad"] };
+const STATES = { waiting: [t("Waits"), ""], running: [t("Running"), "acc"], done: [t("Done"), "ok"], cancelled: [t("Stopped"), "warn"], failed: [t("Failed"), "bad"] };
 const HEIGHT = 180;
 const EDGE = { left: 44, right: 8, top: 10, bottom: 22 };
 
@@ -34,13 +35,13 @@ export function runView(first) {
     if (focused) (head.querySelector(`[data-does="${focused}"]`) ?? head.querySelector("button"))?.focus({ preventScroll: true });
     said.textContent = `${order.name}: ${words}`;
     const wrong = order.error && [order.error.message, order.error.hint].filter(Boolean).join(" ");
-    fill(notes, wrong && h("p", { class: "bad s" }, wrong), order.notes.map((note) => h("p", { class: "mid s" }, note)), order.result && h("p", { class: "mid s" }, `models/${order.result.file}`));
+    fill(notes, wrong && h("p", { class: "bad s" }, wrong), order.notes.map((note) => h("p", { class: "mid s" }, note)), order.result && h("p", { class: "mid s" }, t("models/{file}", { file: order.result.file })));
   }
 
   function drawProgress(order, loss) {
     const { progress: far, asked, status } = order;
     const share = status === "done" ? 1 : far?.total ? far.done / far.total : 0;
-    const facts = [runWords(order), loss !== null && loss !== undefined && `loss ${lossWords(loss)}`, `rank ${asked.rank}`, `learning rate ${asked.learning_rate}`, `on ${asked.model}`];
+    const facts = [runWords(order), loss !== null && loss !== undefined && t("loss {loss}", { loss: lossWords(loss) }), t("rank {rank}", { rank: asked.rank }), t("learning rate {learning_rate}", { learning_rate: asked.learning_rate }), t("on {model}", { model: asked.model })];
     fill(
       progress,
       status === "running" && h("div", { class: "ez-bar", role: "progressbar", "aria-label": order.name, "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(share * 100) }, h("i", { style: { "--v": `${share * 100}%` } })),
@@ -77,10 +78,10 @@ export function runView(first) {
 function acts(order) {
   const button = (does, picture, words, run, more = "") => h("button", { class: `ez-btn ${more}`, type: "button", "data-does": `${does}-run`, onclick: run }, icon(picture), words);
   const to = (what) => () => change(`/workshop/orders/${order.id}/${what}`);
-  if (["waiting", "running"].includes(order.status)) return button("stop", "pause", "Stop", to("cancel"));
-  const remove = button("remove", "trash", "Remove", () => change(`/workshop/orders/${order.id}`, {}, { method: "DELETE" }), "ghost");
-  if (order.status === "done") return [button("try", "play", "Try it", () => tryIt(order), "primary"), remove];
-  return [button("resume", "play", "Resume", to("resume"), "primary"), remove];
+  if (["waiting", "running"].includes(order.status)) return button("stop", "pause", t("Stop"), to("cancel"));
+  const remove = button("remove", "trash", t("Remove"), () => change(`/workshop/orders/${order.id}`, {}, { method: "DELETE" }), "ghost");
+  if (order.status === "done") return [button("try", "play", t("Try it"), () => tryIt(order), "primary"), remove];
+  return [button("resume", "play", t("Resume"), to("resume"), "primary"), remove];
 }
 
 // To txt2img, with the checkpoint that it was trained on, its trigger word and itself in the prompt.
@@ -95,7 +96,7 @@ async function tryIt(order) {
 // ---- the curve
 
 function drawCurve(place, losses, steps) {
-  if (losses.length < 2) return fill(place, h("p", { class: "ez-hint" }, "The curve of losses begins after a few steps."));
+  if (losses.length < 2) return fill(place, h("p", { class: "ez-hint" }, t("The curve of losses begins after a few steps.")));
   // As wide as there is room, so that its words stay as large as all others.
   const width = Math.max(280, (place.clientWidth || 672) - 32);
   const numbers = losses.map(({ loss }) => loss);
@@ -111,13 +112,13 @@ function drawCurve(place, losses, steps) {
   };
   fill(
     place,
-    h("figcaption", { class: "row s" }, h("b", {}, "Loss"), h("span", { class: "dim xs" }, "smoothed; it need not fall far for pictures to change")),
+    h("figcaption", { class: "row s" }, h("b", {}, t("Loss")), h("span", { class: "dim xs" }, t("smoothed; it need not fall far for pictures to change"))),
     shape(
       "svg",
-      { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": `Loss from ${lossWords(numbers[0])} to ${lossWords(numbers.at(-1))} after ${losses.at(-1).step} of ${steps} steps` },
+      { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": t("Loss from {numbers} to {numbers2} after {step} of {steps} steps", { numbers: lossWords(numbers[0]), numbers2: lossWords(numbers.at(-1)), step: losses.at(-1).step, steps }) },
       ...levels.flatMap((level) => [shape("path", { class: "grid", d: `M${EDGE.left} ${y(level)}H${width - EDGE.right}` }), text(lossWords(level), { x: EDGE.left - 6, y: y(level) + 4 }, { "text-anchor": "end" })]),
       text("0", { x: EDGE.left, y: HEIGHT - 6 }, { "text-anchor": "start" }),
-      text(`${steps.toLocaleString("en")} steps`, { x: width - EDGE.right, y: HEIGHT - 6 }, { "text-anchor": "end" }),
+      text(t("{steps} steps", { steps: steps.toLocaleString(language) }), { x: width - EDGE.right, y: HEIGHT - 6 }, { "text-anchor": "end" }),
       shape("path", { class: "line", d: line }),
     ),
   );
@@ -140,17 +141,17 @@ function drawSamples(place, { order, samples }) {
     prompts.map((prompt) => {
       const strip = h(
         "ul",
-        { class: "ez-train-strip", tabindex: "0", "aria-label": `Previews: ${said[prompt] ?? "the first caption"}` },
+        { class: "ez-train-strip", tabindex: "0", "aria-label": t("Previews: {value}", { value: said[prompt] ?? t("the first caption") }) },
         samples
           .filter((sample) => sample.prompt === prompt)
           .map(({ step, name }) => {
             const address = `/api/v1/training/runs/${order.id}/samples/${name}`;
-            const words = step ? `${step.toLocaleString("en")} steps` : "Before";
-            return h("li", {}, h("a", { href: address, target: "_blank", rel: "noopener" }, h("img", { src: address, alt: `After ${step} steps`, loading: "lazy" })), h("span", { class: "xs dim num" }, words));
+            const words = step ? t("{step} steps", { step: step.toLocaleString(language) }) : t("Before");
+            return h("li", {}, h("a", { href: address, target: "_blank", rel: "noopener" }, h("img", { src: address, alt: t("After {step} steps", { step }), loading: "lazy" })), h("span", { class: "xs dim num" }, words));
           }),
       );
       requestAnimationFrame(() => (strip.scrollLeft = strip.scrollWidth));
-      return h("div", {}, h("div", { class: "ez-label" }, said[prompt] ?? "The first picture's caption"), strip);
+      return h("div", {}, h("div", { class: "ez-label" }, said[prompt] ?? t("The first picture's caption")), strip);
     }),
   );
 }

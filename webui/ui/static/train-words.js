@@ -1,17 +1,18 @@
 // How runs are told of.
 
-import { count, seconds } from "./words.js";
+import { language, t, tn } from "./language.js";
+import { seconds } from "./words.js";
 
 /** One line on how a run is. */
 export function runWords({ status, progress, error, asked }) {
-  const steps = count(asked.steps, "step");
-  if (status === "waiting") return `${steps}; waits for the one before`;
-  if (status === "cancelled") return "Stopped; it can go on";
+  const steps = tn("{n} step", "{n} steps", asked.steps);
+  if (status === "waiting") return t("{steps}; waits for the one before", { steps });
+  if (status === "cancelled") return t("Stopped; it can go on");
   if (status === "failed") return error.message;
   if (status === "done") return `${steps}, done`;
-  if (!progress?.total) return progress?.stage || "Begins";
-  const left = progress.seconds_left ? `, ${seconds(progress.seconds_left)} left` : "";
-  return `${progress.stage}: ${progress.done.toLocaleString("en")} of ${progress.total.toLocaleString("en")}${left}`;
+  if (!progress?.total) return progress?.stage || t("Begins");
+  const left = progress.seconds_left ? t(", {time} left", { time: seconds(progress.seconds_left) }) : "";
+  return t("{stage}: {done} of {total}{left}", { stage: progress.stage, done: progress.done.toLocaleString(language), total: progress.total.toLocaleString(language), left });
 }
 
 /** A loss as it is written. */

@@ -2,6 +2,7 @@
 
 import { icon } from "./icons.js";
 import { on } from "./jobs.js";
+import { t } from "./language.js";
 import { fill, h } from "./markup.js";
 import { choosePicture, chosenPicture, currentPage, onPage, open } from "./pages.js";
 import { look } from "./rest.js";
@@ -25,14 +26,14 @@ export async function mount(element) {
   const pictures = picturePart();
   const form = h("div", { class: "ez-train-ask" });
   parts = {
-    tabs: h("div", { class: "ez-subtabs", role: "tablist", "aria-label": "Train" }),
+    tabs: h("div", { class: "ez-subtabs", role: "tablist", "aria-label": t("Train") }),
     pictures: pictures.element,
     runs: h("div", { class: "ez-train-runs" }),
-    list: h("ul", { class: "ez-train-list", "aria-label": "Runs" }),
-    run: h("section", { class: "ez-train-run", "aria-label": "Run" }),
+    list: h("ul", { class: "ez-train-list", "aria-label": t("Runs") }),
+    run: h("section", { class: "ez-train-run", "aria-label": t("Run") }),
   };
   parts.runs.append(parts.list, parts.run);
-  const page = h("section", { class: "ez-page", "aria-label": "Pictures and runs" }, h("div", { class: "row wrap" }, h("h1", { class: "ez-title" }, "Train"), parts.tabs), parts.pictures, parts.runs);
+  const page = h("section", { class: "ez-page", "aria-label": t("Pictures and runs") }, h("div", { class: "row wrap" }, h("h1", { class: "ez-title" }, t("Train")), parts.tabs), parts.pictures, parts.runs);
   parts.main = h("div", { class: "ez-main g-train" }, form, page);
   fill(element, parts.main);
   on("order", take);
@@ -71,7 +72,7 @@ function take(order) {
   draw();
   if (order.id === chosen()) show();
   if (before?.status === "running" && order.status === "done" && currentPage() !== PAGE) {
-    toast({ icon: "ok", title: `${order.name} has learned`, text: order.notes.join(" "), action: { words: "Show", run: () => showRun(order.id) } });
+    toast({ icon: "ok", title: t("{name} has learned", { name: order.name }), text: order.notes.join(" "), action: { words: t("Show"), run: () => showRun(order.id) } });
   }
 }
 
@@ -132,7 +133,7 @@ function draw() {
       number > 0 && h("span", { class: "ez-count" }, ` ${number}`),
     );
   const focused = parts.tabs.contains(document.activeElement);
-  fill(parts.tabs, tab("pictures", "Pictures", 0), tab("runs", "Runs", runs.size));
+  fill(parts.tabs, tab("pictures", t("Pictures"), 0), tab("runs", t("Runs"), runs.size));
   if (focused) parts.tabs.querySelector(".on").focus({ preventScroll: true });
   parts.pictures.hidden = shown !== "pictures";
   parts.runs.hidden = shown !== "runs";
@@ -141,7 +142,7 @@ function draw() {
   if (within) parts.list.querySelector(`[data-does="${within}"]`)?.focus({ preventScroll: true });
   if (runs.size) return;
   view = null;
-  fill(parts.run, h("div", { class: "ez-empty" }, icon("layers"), h("p", {}, "Runs are listed here: how far each is, what it has learned so far, and what came of it."), h("button", { class: "ez-btn", type: "button", onclick: () => turn("pictures") }, "Choose pictures")));
+  fill(parts.run, h("div", { class: "ez-empty" }, icon("layers"), h("p", {}, t("Runs are listed here: how far each is, what it has learned so far, and what came of it.")), h("button", { class: "ez-btn", type: "button", onclick: () => turn("pictures") }, t("Choose pictures"))));
 }
 
 function step(event) {

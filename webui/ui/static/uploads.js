@@ -1,5 +1,7 @@
 // Pictures travel by what is in them: the server is asked by SHA-256 first, so that nothing is sent twice.
 
+import { inOurLanguage, t } from "./language.js";
+
 const IMAGES = "/api/v1/images";
 
 const there = new Set(); // hashes of pictures that the server is known to have
@@ -14,10 +16,16 @@ export async function upload(file) {
   const hash = await hashOf(file);
   if (hash && (await isThere(hash))) return hash;
   const response = await fetch(IMAGES, { method: "POST", body: file, headers: { "Content-Type": file.type || "image/png" } }).catch(() => null);
-  const answer = await response?.json().catch(() => null);
-  if (!response?.ok) throw answer?.error ?? { message: "Easel doesn't answer, so the picture was not taken.", hint: "Try again when the connection is back." };
+  const answer = inOurLanguage(await response?.json().catch(() => null));
+  if (!response?.ok) throw answer?.error ?? { message: t("Easel doesn't answer, so the picture was not taken."), hint: t("Try again when the connection is back.") };
   there.add(answer.sha256);
   return answer.sha256;
+}
+
+/** The hash of a picture where the server has it, else null; it is not sent. */
+export async function knownHash(file) {
+  const hash = await hashOf(file);
+  return hash && (await isThere(hash)) ? hash : null;
 }
 
 /** Whether the server has a picture; asking keeps it there. Throws where the server doesn't answer. */

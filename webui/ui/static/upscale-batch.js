@@ -3,9 +3,10 @@
 import { actsOf, batchById, batchesOf, interruptBatch, onBatches, share, stateWords } from "./batches.js";
 import { icon } from "./icons.js";
 import { known, on } from "./jobs.js";
+import { language, t, tn } from "./language.js";
 import { fill, h } from "./markup.js";
 import { fileList } from "./upscale-files.js";
-import { count, seconds } from "./words.js";
+import { seconds } from "./words.js";
 
 const KIND = "upscale";
 
@@ -15,17 +16,17 @@ export function batchPanel(chosen, changed) {
     (file) => chosen(file, batchById(id)),
     (file) => changed(file, batchById(id)),
   );
-  const others = h("div", { class: "row ez-up-batches", role: "radiogroup", "aria-label": "Batches", hidden: true });
+  const others = h("div", { class: "row ez-up-batches", role: "radiogroup", "aria-label": t("Batches"), hidden: true });
   const said = h("span", { class: "b num", role: "status" });
   const tile = h("span", { class: "mid num s" });
   const failed = h("button", { class: "ez-link s num", type: "button", onclick: () => filter(failed.getAttribute("aria-pressed") !== "true") });
   const left = h("span", { class: "mid num s" });
   const acts = h("span", { class: "row ez-up-acts" });
-  const bar = h("div", { class: "ez-bar", role: "progressbar", "aria-label": "Batch", "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
+  const bar = h("div", { class: "ez-bar", role: "progressbar", "aria-label": t("Batch"), "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
   const trouble = h("p", { class: "ez-note bad", role: "alert", hidden: true });
   const element = h(
     "section",
-    { class: "ez-up-batch", "aria-label": "Batch", hidden: true },
+    { class: "ez-up-batch", "aria-label": t("Batch"), hidden: true },
     h("div", { class: "ez-up-batch-head" }, others, h("div", { class: "row wrap" }, said, tile, failed, h("span", { class: "end row" }, left, acts)), bar, trouble),
     list.element,
   );
@@ -57,15 +58,15 @@ export function batchPanel(chosen, changed) {
   function say(batch) {
     const through = batch.done + batch.failed + batch.cancelled;
     const progress = known.jobs.get(batch.now[0]?.job)?.progress;
-    const going = { active: `Picture ${Math.min(through + 1, batch.total)} of ${batch.total.toLocaleString("en")}`, paused: `Paused at ${through} of ${batch.total.toLocaleString("en")}`, cancelled: `Ended at ${batch.done} of ${batch.total.toLocaleString("en")}`, done: `${count(batch.done, "picture")} done` };
+    const going = { active: t("Picture {total} of {total2}", { total: Math.min(through + 1, batch.total), total2: batch.total.toLocaleString(language) }), paused: t("Paused at {through} of {total}", { through, total: batch.total.toLocaleString(language) }), cancelled: t("Ended at {done} of {total}", { done: batch.done, total: batch.total.toLocaleString(language) }), done: t("{count} done", { count: tn("{n} picture", "{n} pictures", batch.done) }) };
     write(said, going[batch.status]);
-    write(tile, batch.status === "active" && progress?.steps > 1 ? `tile ${Math.min(progress.step + 1, progress.steps)} of ${progress.steps}` : "");
-    write(failed, batch.failed ? `${batch.failed.toLocaleString("en")} failed` : "");
+    write(tile, batch.status === "active" && progress?.steps > 1 ? t("tile {steps} of {steps2}", { steps: Math.min(progress.step + 1, progress.steps), steps2: progress.steps }) : "");
+    write(failed, batch.failed ? t("{failed} failed", { failed: batch.failed.toLocaleString(language) }) : "");
     failed.hidden = !batch.failed;
     failed.setAttribute("aria-pressed", String(only === "failed"));
-    failed.title = only === "failed" ? "Show all files" : "Show those alone";
+    failed.title = only === "failed" ? t("Show all files") : t("Show those alone");
     const words = stateWords(batch);
-    write(left, batch.status === "active" ? (batch.seconds_left === null ? words : `${seconds(batch.seconds_left)} left`) : "");
+    write(left, batch.status === "active" ? (batch.seconds_left === null ? words : t("{time} left", { time: seconds(batch.seconds_left) })) : "");
     const percent = share(batch) * 100 + (progress ? (100 / batch.total) * (progress.steps ? progress.step / progress.steps : 0) : 0);
     bar.setAttribute("aria-valuenow", String(Math.floor(percent)));
     bar.firstElementChild.style.setProperty("--v", `${percent}%`);
@@ -81,10 +82,10 @@ export function batchPanel(chosen, changed) {
     const held = acts.contains(document.activeElement) ? [...acts.children].indexOf(document.activeElement) : -1;
     const interrupt =
       running &&
-      h("button", { class: "ez-btn s danger", type: "button", title: "End this picture at once and pause; finished ones stay", onclick: () => interruptBatch(batchById(id)) }, icon("interrupt"), "Interrupt", h("kbd", {}, "Esc"));
+      h("button", { class: "ez-btn s danger", type: "button", title: t("End this picture at once and pause; finished ones stay"), onclick: () => interruptBatch(batchById(id)) }, icon("interrupt"), t("Interrupt"), h("kbd", {}, t("Esc")));
     const buttons = actsOf(batch).map(({ name, icon: drawing, words, run }) => {
       const bare = ["cancel", "close"].includes(name);
-      const said = name === "cancel" ? "Cancel: what waits is not made" : name === "pause" ? "Pause after this picture" : words;
+      const said = name === "cancel" ? t("Cancel: what waits is not made") : name === "pause" ? t("Pause after this picture") : words;
       return h("button", { class: `ez-btn s ${bare ? "ghost icon" : ""}`, type: "button", "data-act": name, title: said, "aria-label": bare ? said : null, onclick: run }, icon(drawing), bare ? null : words);
     });
     const [first, ...rest] = buttons;
@@ -102,8 +103,8 @@ export function batchPanel(chosen, changed) {
       others,
       all.map((batch) => {
         const on = batch.id === id;
-        const name = batch.folder.split(/[/\\]/).filter(Boolean).at(-1) ?? "Files";
-        return h("button", { class: `ez-chip ${on ? "on" : ""}`, type: "button", role: "radio", "aria-checked": String(on), onclick: () => show(batch.id) }, h("span", { class: "cut" }, name), h("span", { class: "ez-count" }, `${batch.done} of ${batch.total}`));
+        const name = batch.folder.split(/[/\\]/).filter(Boolean).at(-1) ?? t("Files");
+        return h("button", { class: `ez-chip ${on ? "on" : ""}`, type: "button", role: "radio", "aria-checked": String(on), onclick: () => show(batch.id) }, h("span", { class: "cut" }, name), h("span", { class: "ez-count" }, t("{done} of {total}", { done: batch.done, total: batch.total })));
       }),
     );
     if (held) others.querySelector(".on")?.focus({ preventScroll: true });

@@ -1,6 +1,7 @@
 // What the columns of the Upscale page are made of: choices and numbers under their labels, that say what is wrong with them.
 
 import { icon } from "./icons.js";
+import { t } from "./language.js";
 import { fill, h, roving } from "./markup.js";
 
 /** One of a few: {element, show}. options: [[value, words]]; take(value) hears what was chosen. */
@@ -53,7 +54,7 @@ export function choice(label, help, take) {
     element: h("span", { class: "ez-field ez-select" }, list, icon("down", "s")),
     /** options: [[value, words]]. What was chosen and is gone stays to be seen. */
     show(value, options) {
-      const all = options.some(([other]) => other === value) ? options : [...options, [value, `${value} (not here)`]];
+      const all = options.some(([other]) => other === value) ? options : [...options, [value, t("{value} (not here)", { value })]];
       const key = JSON.stringify(all);
       if (drawn !== key) fill(list, all.map(([other, words]) => h("option", { value: other }, words)));
       drawn = key;
@@ -71,7 +72,7 @@ export function labelled(label, content, end = null) {
     /** error: null takes back what was said. */
     complain(error) {
       hint.hidden = !error;
-      hint.textContent = error ? [error.message, error.allowed ? `Allowed: ${error.allowed}.` : error.hint].filter(Boolean).join(" ") : "";
+      hint.textContent = error ? [error.message, error.allowed ? t("Allowed: {allowed}.", { allowed: error.allowed }) : error.hint].filter(Boolean).join(" ") : "";
       element.classList.toggle("is-wrong", Boolean(error));
       const input = element.querySelector("input, select");
       if (error) input?.setAttribute("aria-invalid", "true");

@@ -1,18 +1,19 @@
 // What is to be upscaled, and how: what the column at the left says. The browser keeps it, but for files that were chosen.
 
+import { t } from "./language.js";
 import { recall, remember } from "./storage.js";
 
 const NAME = "upscale";
 const UPSCALE = "upscale";
 
 /** Where pictures come from. */
-export const WAYS = [["one", "One"], ["several", "Several"], ["folder", "Folder"], ["history", "From history"]];
+export const WAYS = [["one", t("One")], ["several", t("Several")], ["folder", t("Folder")], ["history", t("From history")]];
 
-const USUAL = { way: "one", one: null, folder: "", picked: [], output_folder: "", finishing: null, target: { width: 2048, height: 2048 }, open: [] };
+const USUAL = { way: "one", one: null, folder: "", picked: [], output_folder: "", finishing: null, extensions: {}, target: { width: 2048, height: 2048 }, open: [] };
 
 /**
  * one: {name, image, url, thumbnail, width, height}: the picture, by its hash. picked: pictures of history, as the same. finishing: the chain
- * of a request. target: the size in px that was enlarged to last. open: sections that are. For this page alone: files: [File]; found: what Easel says of the folder; sending: words while it is ordered.
+ * of a request. extensions: what panels of add-ons say. target: the size in px that was enlarged to last. open: sections that are. For this page alone: files: [File]; found: what Easel says of the folder; sending: words while it is ordered.
  */
 class Draft extends EventTarget {
   constructor() {
@@ -69,7 +70,7 @@ class Draft extends EventTarget {
   }
 
   request() {
-    return { kind: "upscale", finishing: this.finishing };
+    return { kind: "upscale", finishing: this.finishing, extensions: this.extensions };
   }
 }
 

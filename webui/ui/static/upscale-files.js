@@ -2,6 +2,7 @@
 
 import { icon } from "./icons.js";
 import { known } from "./jobs.js";
+import { t } from "./language.js";
 import { h } from "./markup.js";
 import { look } from "./rest.js";
 import { seconds, size } from "./words.js";
@@ -15,7 +16,7 @@ const SETTLED = new Set(["done", "failed"]);
 /** {element, show, filter, choose, step}. chosen(file) hears which one is looked at, changed(file) that what is known of it is new. */
 export function fileList(chosen, changed) {
   const room = h("div", { class: "ez-up-room" });
-  const element = h("div", { class: "ez-up-files", role: "listbox", "aria-label": "Files", tabindex: "-1" }, room);
+  const element = h("div", { class: "ez-up-files", role: "listbox", "aria-label": t("Files"), tabindex: "-1" }, room);
   const rows = new Map(); // number in the list -> its element
   let batch = null;
   let state = ""; // only files that are so
@@ -248,16 +249,16 @@ function dimensions(file) {
 
 // A file without a job could not be used; what is allowed is said of one that holds no picture.
 function failureWords({ job, error }) {
-  if (job || !error) return "Failed";
-  if (error.code === "too_large") return "Too large";
-  return error.allowed ? "Not a picture" : "Can't be used";
+  if (job || !error) return t("Failed");
+  if (error.code === "too_large") return t("Too large");
+  return error.allowed ? t("Not a picture") : t("Can't be used");
 }
 
 function badge(file) {
-  if (file.state === "done") return h("span", { class: "ez-badge ok" }, file.seconds === null ? "Done" : `Done, ${seconds(file.seconds)}`);
+  if (file.state === "done") return h("span", { class: "ez-badge ok" }, file.seconds === null ? t("Done") : t("Done, {seconds}", { seconds: seconds(file.seconds) }));
   if (file.state === "failed") return h("span", { class: "ez-badge bad" }, failureWords(file));
-  if (file.state === "cancelled") return h("span", { class: "ez-badge" }, "Not made");
-  if (file.state === "waiting") return h("span", { class: "dim s" }, "Waiting");
+  if (file.state === "cancelled") return h("span", { class: "ez-badge" }, t("Not made"));
+  if (file.state === "waiting") return h("span", { class: "dim s" }, t("Waiting"));
   const progress = known.jobs.get(file.job)?.progress;
-  return h("span", { class: "ez-badge acc num" }, progress?.steps > 1 ? `Tile ${Math.min(progress.step + 1, progress.steps)} of ${progress.steps}` : "At work");
+  return h("span", { class: "ez-badge acc num" }, progress?.steps > 1 ? t("Tile {value} of {steps}", { value: Math.min(progress.step + 1, progress.steps), steps: progress.steps }) : t("At work"));
 }

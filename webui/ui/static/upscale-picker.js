@@ -1,9 +1,10 @@
 // A choice among the pictures of history, newest first: many, or one. It takes the place of the stage while it lasts.
 
 import { icon } from "./icons.js";
+import { t, tn } from "./language.js";
 import { fill, h, roving } from "./markup.js";
 import { look } from "./rest.js";
-import { count, nameOf } from "./words.js";
+import { nameOf } from "./words.js";
 
 const AT_ONCE = 60;
 
@@ -20,16 +21,16 @@ export function picker({ picked, of, one = false, done }) {
   let last = null; // index of the one that was chosen last, from which Shift chooses on
 
   const amount = h("span", { class: "s dim num", role: "status" });
-  const none = h("button", { class: "ez-btn s", type: "button", onclick: () => setAll(false) }, "None");
-  const ready = h("button", { class: "ez-btn s primary", type: "button", onclick: () => done([...chosen.values()]) }, "Take these");
-  const leave = h("button", { class: "ez-btn s", type: "button", onclick: () => done(null) }, one ? "Cancel" : "Leave");
-  const grid = h("div", { class: "ez-up-grid", role: "listbox", "aria-label": "Pictures of history", "aria-multiselectable": String(!one) });
+  const none = h("button", { class: "ez-btn s", type: "button", onclick: () => setAll(false) }, t("None"));
+  const ready = h("button", { class: "ez-btn s primary", type: "button", onclick: () => done([...chosen.values()]) }, t("Take these"));
+  const leave = h("button", { class: "ez-btn s", type: "button", onclick: () => done(null) }, one ? t("Cancel") : t("Leave"));
+  const grid = h("div", { class: "ez-up-grid", role: "listbox", "aria-label": t("Pictures of history"), "aria-multiselectable": String(!one) });
   const more = h("div", { class: "ez-up-more", "aria-hidden": "true" });
   const shelf = h("div", { class: "ez-up-shelf" }, grid, more);
   const element = h(
     "div",
-    { class: "ez-up-picker", role: "group", "aria-label": "Choose pictures" },
-    h("div", { class: "row ez-up-picker-head" }, h("h2", { class: "b" }, one ? "Choose a picture" : "Choose pictures"), amount, h("span", { class: "end row" }, !one && none, leave, !one && ready)),
+    { class: "ez-up-picker", role: "group", "aria-label": t("Choose pictures") },
+    h("div", { class: "row ez-up-picker-head" }, h("h2", { class: "b" }, one ? t("Choose a picture") : t("Choose pictures")), amount, h("span", { class: "end row" }, !one && none, leave, !one && ready)),
     shelf,
   );
   const stop = roving(grid, ".ez-up-cell", { rows: true });
@@ -49,7 +50,7 @@ export function picker({ picked, of, one = false, done }) {
     cell.setAttribute("aria-selected", String(on));
   };
   const say = () => {
-    amount.textContent = one ? "" : chosen.size ? `${count(chosen.size, "picture")} chosen` : "Shift chooses all up to here";
+    amount.textContent = one ? "" : chosen.size ? t("{count} chosen", { count: tn("{n} picture", "{n} pictures", chosen.size) }) : t("Shift chooses all up to here");
     ready.disabled = none.disabled = !chosen.size;
   };
   const setAll = (on) => {
@@ -96,7 +97,7 @@ export function picker({ picked, of, one = false, done }) {
       shown.push([image, cell]);
       grid.append(cell);
     }
-    if (!shown.length) fill(shelf, h("div", { class: "ez-empty" }, icon("pictures"), h("p", {}, "There are no pictures yet. What you make is found here.")));
+    if (!shown.length) fill(shelf, h("div", { class: "ez-empty" }, icon("pictures"), h("p", {}, t("There are no pictures yet. What you make is found here."))));
     if (first && shown.length) {
       stop(shown[0][1]);
       if (element.contains(document.activeElement)) shown[0][1].focus({ preventScroll: true });

@@ -2,18 +2,19 @@
 
 import { chooseFiles } from "./batch-files.js";
 import { icon } from "./icons.js";
+import { inOurLanguage, language, t, tn } from "./language.js";
 import { fill, h } from "./markup.js";
 import { errorToast, toast } from "./toasts.js";
 import { labelled, oneOf } from "./upscale-controls.js";
 import { WAYS, draft } from "./upscale-draft.js";
 import { addressOf, isThere, upload } from "./uploads.js";
-import { count, size } from "./words.js";
+import { size } from "./words.js";
 
 const SHOWN = 12; // of many pictures, so many are shown
-const UNFIT = { message: "There is no picture among these files.", hint: "PNG, JPEG, WebP, AVIF, GIF and BMP are taken." };
+const UNFIT = { message: t("There is no picture among these files."), hint: t("PNG, JPEG, WebP, AVIF, GIF and BMP are taken.") };
 
 /** Lets one be upscaled: a file, by whatever name. Returns whether the server took it. */
-export async function takeOne(file, name = file.name ?? "picture") {
+export async function takeOne(file, name = file.name ?? t("picture")) {
   try {
     const image = await upload(file);
     const picture = await createImageBitmap(file);
@@ -21,7 +22,7 @@ export async function takeOne(file, name = file.name ?? "picture") {
     picture.close();
     return true;
   } catch (error) {
-    errorToast({ message: error.message, hint: error.hint ?? "Try again." });
+    errorToast({ message: error.message, hint: error.hint ?? t("Try again.") });
     return false;
   }
 }
@@ -32,7 +33,7 @@ export function ofHistory(image) {
 }
 
 /** Lets that one be upscaled. What was there before comes back by Undo. */
-export function put(one, words = "Picture put in") {
+export function put(one, words = t("Picture put in")) {
   const before = draft.snapshot();
   draft.set({ way: "one", one });
   if (before.one && before.one.image !== one.image) toast({ icon: "ok", title: words, text: one.name, undo: () => draft.set(before) });
@@ -47,13 +48,13 @@ export function takeMany(files) {
 
 /** The part of the column that asks for pictures. pick: opens the choice among pictures of history. */
 export function sourcePart(pick) {
-  const way = oneOf("Pictures", WAYS, (chosen) => {
+  const way = oneOf(t("Pictures"), WAYS, (chosen) => {
     draft.set({ way: chosen });
     if (chosen === "history" && !draft.picked.length) pick();
   });
   const place = h("div", { class: "ez-up-from" });
   const parts = { one: onePart(pick), several: severalPart(), folder: folderPart(), history: historyPart(pick) };
-  const part = labelled("Pictures", [way.element, place]);
+  const part = labelled(t("Pictures"), [way.element, place]);
   const draw = () => {
     way.show(draft.way);
     if (place.dataset.way !== draft.way) {
@@ -80,17 +81,17 @@ function onePart(pick) {
   };
   const choose = () => chooseFiles(takeMany);
   const empty = () =>
-    h("div", { class: "ez-drop ez-up-drop" }, h("span", {}, "Drop a picture, or paste one"), h("span", { class: "row" }, small("pictures", "Choose a file", choose), small("grid", "From history", () => pick({ one: true }))));
+    h("div", { class: "ez-drop ez-up-drop" }, h("span", {}, t("Drop a picture, or paste one")), h("span", { class: "row" }, small("pictures", t("Choose a file"), choose), small("grid", t("From history"), () => pick({ one: true }))));
   const chosen = (one) =>
     h(
       "div",
       { class: "ez-up-one" },
       h("img", { src: one.thumbnail, alt: "" }),
       h("span", { class: "grow" }, h("span", { class: "cut s b", title: one.name }, one.name), h("span", { class: "dim xs num" }, size(one))),
-      bare("pictures", "Choose another file", choose),
-      bare("close", "Take it out", () => {
+      bare("pictures", t("Choose another file"), choose),
+      bare("close", t("Take it out"), () => {
         draft.set({ one: null });
-        toast({ icon: "ok", title: "Picture taken out", text: one.name, undo: () => draft.set({ one, way: "one" }) });
+        toast({ icon: "ok", title: t("Picture taken out"), text: one.name, undo: () => draft.set({ one, way: "one" }) });
       }),
     );
   return { element, draw };
@@ -99,7 +100,7 @@ function onePart(pick) {
 // ---- several
 
 function severalPart() {
-  const tiles = h("div", { class: "ez-up-tiles", role: "list", "aria-label": "Chosen files" });
+  const tiles = h("div", { class: "ez-up-tiles", role: "list", "aria-label": t("Chosen files") });
   const words = h("p", { class: "ez-hint num" });
   let drawn = null;
   const draw = () => {
@@ -107,10 +108,10 @@ function severalPart() {
     drawn = draft.files;
     fill(tiles, drawn.slice(0, SHOWN).map(fileTile));
     tiles.hidden = !drawn.length;
-    words.textContent = drawn.length ? `${count(drawn.length, "picture")}${drawn.length > SHOWN ? `, the first ${SHOWN} shown` : ""}` : "Or drop them anywhere on this page. They are sent to Easel when it begins.";
+    words.textContent = drawn.length ? `${tn("{n} picture", "{n} pictures", drawn.length)}${drawn.length > SHOWN ? t(", the first {SHOWN} shown", { SHOWN }) : ""}` : t("Or drop them anywhere on this page. They are sent to Easel when it begins.");
   };
   const take = (files) => (files.length ? draft.set({ files, way: "several" }) : errorToast(UNFIT));
-  const buttons = h("div", { class: "row wrap" }, small("pictures", "Choose files", () => chooseFiles(take)), small("folder", "A whole folder", () => chooseFiles(take, { folder: true })));
+  const buttons = h("div", { class: "row wrap" }, small("pictures", t("Choose files"), () => chooseFiles(take)), small("folder", t("A whole folder"), () => chooseFiles(take, { folder: true })));
   return { element: h("div", { class: "col" }, buttons, tiles, words), draw };
 }
 
@@ -129,7 +130,7 @@ function fileTile(file) {
     },
     onerror: () => {
       done();
-      picture.replaceWith(h("span", { class: "ez-up-none", title: `${file.name} can't be shown`, role: "listitem" }, icon("bad")));
+      picture.replaceWith(h("span", { class: "ez-up-none", title: t("{name} can't be shown", { name: file.name }), role: "listitem" }, icon("bad")));
     },
   });
   return picture;
@@ -152,8 +153,8 @@ function folderPart() {
     type: "text",
     autocomplete: "off",
     spellcheck: "false",
-    placeholder: "/home/me/Pictures/holiday",
-    "aria-label": "Folder on Easel's machine",
+    placeholder: t("/home/me/Pictures/holiday"),
+    "aria-label": t("Folder on Easel's machine"),
     value: draft.folder,
     oninput: () => draft.set({ folder: input.value, found: null }),
     onchange: () => lookInto(),
@@ -164,7 +165,7 @@ function folderPart() {
   complainOfFolder = field.complain;
   const draw = () => {
     if (document.activeElement !== input) input.value = draft.folder;
-    amount.textContent = draft.found ? draft.found.total.toLocaleString("en") : "";
+    amount.textContent = draft.found ? draft.found.total.toLocaleString(language) : "";
     words.textContent = foundWords(draft.found);
   };
   return { element: h("div", {}, field.element, words), draw };
@@ -180,23 +181,23 @@ async function lookInto({ silent = false } = {}) {
   if (!folder.trim()) return;
   const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ folder }) };
   const response = await fetch("/api/v1/batches/look", options).catch(() => null);
-  const answer = await response?.json().catch(() => null);
+  const answer = inOurLanguage(await response?.json().catch(() => null));
   if (mine !== looked || draft.folder !== folder) return;
   draft.set({ found: response?.ok ? answer : null });
-  if (!response?.ok && !silent) complainOfFolder(answer?.error ?? { message: "Easel doesn't answer.", hint: "Try again when the connection is back." });
+  if (!response?.ok && !silent) complainOfFolder(answer?.error ?? { message: t("Easel doesn't answer."), hint: t("Try again when the connection is back.") });
 }
 
 function foundWords(found) {
-  if (!found) return "Whole path of a folder on Easel's machine. Its pictures are read when their turn comes; nothing there is changed.";
+  if (!found) return t("Whole path of a folder on Easel's machine. Its pictures are read when their turn comes; nothing there is changed.");
   const names = found.first.slice(0, 3).join(", ");
-  const rest = [found.others && `${count(found.others, "other file")} left alone`, found.links && `${count(found.links, "link")} not followed`];
+  const rest = [found.others && t("{count} left alone", { count: tn("{n} other file", "{n} other files", found.others) }), found.links && t("{count} not followed", { count: tn("{n} link", "{n} links", found.links) })];
   return `${[`${names}${found.total > 3 ? ", …" : ""}`, ...rest].filter(Boolean).join("; ")}.`;
 }
 
 // ---- history
 
 function historyPart(pick) {
-  const tiles = h("div", { class: "ez-up-tiles", role: "list", "aria-label": "Chosen pictures" });
+  const tiles = h("div", { class: "ez-up-tiles", role: "list", "aria-label": t("Chosen pictures") });
   const words = h("p", { class: "ez-hint num" });
   let drawn = null;
   const draw = () => {
@@ -204,9 +205,9 @@ function historyPart(pick) {
     drawn = draft.picked;
     fill(tiles, drawn.slice(0, SHOWN).map(({ thumbnail, name }) => h("img", { src: thumbnail, alt: name, title: name, role: "listitem", loading: "lazy" })));
     tiles.hidden = !drawn.length;
-    words.textContent = drawn.length ? `${count(drawn.length, "picture")}${drawn.length > SHOWN ? `, the first ${SHOWN} shown` : ""}` : "Nothing is chosen yet.";
+    words.textContent = drawn.length ? `${tn("{n} picture", "{n} pictures", drawn.length)}${drawn.length > SHOWN ? t(", the first {SHOWN} shown", { SHOWN }) : ""}` : t("Nothing is chosen yet.");
   };
-  return { element: h("div", { class: "col" }, h("div", { class: "row" }, small("grid", "Choose pictures", () => pick())), tiles, words), draw };
+  return { element: h("div", { class: "col" }, h("div", { class: "row" }, small("grid", t("Choose pictures"), () => pick())), tiles, words), draw };
 }
 
 // ---- small things

@@ -4,6 +4,7 @@ import { batchesOf, interruptBatch } from "./batches.js";
 import { chooseFiles } from "./batch-files.js";
 import { icon } from "./icons.js";
 import { ACTIVE, known, newestPicture, on, runningJob } from "./jobs.js";
+import { t } from "./language.js";
 import { loupe } from "./loupe.js";
 import { fill, h } from "./markup.js";
 import { choosePicture, chosenPicture } from "./pages.js";
@@ -40,7 +41,7 @@ export function stage() {
   const under = h("div", { class: "ez-up-under" });
   panel = batchPanel(showFile, showFileAgain);
   const picture = h("div", { class: "ez-up-top" }, place, under);
-  const element = h("section", { class: "ez-stage ez-up-stage", "aria-label": "Picture" }, picture, panel.element);
+  const element = h("section", { class: "ez-stage ez-up-stage", "aria-label": t("Picture") }, picture, panel.element);
   parts = { element, picture, under };
   on("picture", takePicture);
   for (const type of ["job", "progress", "snapshot"]) on(type, drawProgress);
@@ -200,15 +201,15 @@ function emptyScene() {
       "div",
       { class: "ez-empty" },
       icon("enlarge"),
-      h("p", {}, "Put a picture in, and make it larger. A folder goes as well: file by file, also while this page is closed."),
+      h("p", {}, t("Put a picture in, and make it larger. A folder goes as well: file by file, also while this page is closed.")),
       h(
         "div",
         { class: "row wrap" },
-        h("button", { class: "ez-btn", type: "button", onclick: () => chooseFiles(takeMany) }, "Choose files"),
-        newest && h("button", { class: "ez-btn", type: "button", onclick: () => put(ofHistory(newest)) }, "The last picture"),
-        newest && h("button", { class: "ez-btn", type: "button", onclick: () => pick({ one: true }) }, "From history"),
+        h("button", { class: "ez-btn", type: "button", onclick: () => chooseFiles(takeMany) }, t("Choose files")),
+        newest && h("button", { class: "ez-btn", type: "button", onclick: () => put(ofHistory(newest)) }, t("The last picture")),
+        newest && h("button", { class: "ez-btn", type: "button", onclick: () => pick({ one: true }) }, t("From history")),
       ),
-      h("p", { class: "dim s" }, "Or drop pictures here, or paste one."),
+      h("p", { class: "dim s" }, t("Or drop pictures here, or paste one.")),
     ),
   };
 }
@@ -227,21 +228,21 @@ function pictureScene({ image }) {
     width: image.width,
     height: image.height,
     alt: nameOf(image),
-    labels: [source?.width ? `Before, ${size(source)}` : "Before", `After, ${size(image)}`],
+    labels: [source?.width ? t("Before, {source}", { source: size(source) }) : t("Before"), t("After, {image}", { image: size(image) })],
     colour: image.mean_colour,
   });
   return { element: seen.element, looking: seen, facts: [...factsOf(image).map((fact) => h("span", { class: "cut", title: fact }, fact)), ...actionsOf(image)] };
 }
 
 function fileScene({ file, batch }) {
-  const words = { waiting: "Waiting", running: "At work", cancelled: "Not made", failed: "" }[file.state];
+  const words = { waiting: t("Waiting"), running: t("At work"), cancelled: t("Not made"), failed: "" }[file.state];
   if (file.error) return { element: h("div", { class: "ez-empty" }, icon("bad"), h("p", { class: "b" }, file.name), h("p", {}, file.error.message, " ", file.error.hint)) };
   const picture = h("img", { src: file.source ?? file.thumbnail, alt: file.name, class: "ez-up-thumbnail" });
   return { element: h("div", { class: "ez-up-still" }, picture), facts: [h("span", { class: "cut", title: file.name }, file.name), h("span", {}, words), followLink(batch)] };
 }
 
 function followLink() {
-  return h("button", { class: "ez-link", type: "button", onclick: follow }, "Show the newest");
+  return h("button", { class: "ez-link", type: "button", onclick: follow }, t("Show the newest"));
 }
 
 function follow() {
@@ -261,10 +262,10 @@ function actionsOf(image) {
   const link = (words, run, said = words) => h("button", { class: "ez-link", type: "button", title: said, onclick: run }, words);
   return [
     sendButton(image, { link: true }),
-    link("Download", () => download(image), "Download (D)"),
-    link("Full screen", () => showUpscaledFull(), "Full screen (Space)"),
-    link("Open folder", () => change(`/images/${image.id}/open-folder`), "Show it in its folder on Easel's machine"),
-    link("All parameters", () => showParameters(image)),
+    link(t("Download"), () => download(image), "Download (D)"),
+    link(t("Full screen"), () => showUpscaledFull(), t("Full screen (Space)")),
+    link(t("Open folder"), () => change(`/images/${image.id}/open-folder`), t("Show it in its folder on Easel's machine")),
+    link(t("All parameters"), () => showParameters(image)),
     pinned && followLink(),
   ].filter(Boolean);
 }

@@ -1,6 +1,7 @@
 // The Upscale page takes over what another upscale was: of a finished picture, of a job that ended, or of one that waits, to be changed in line.
 
 import { known, on } from "./jobs.js";
+import { t } from "./language.js";
 import { currentPage, open } from "./pages.js";
 import { change } from "./rest.js";
 import { errorToast, toast } from "./toasts.js";
@@ -29,34 +30,35 @@ function set(job) {
 /** Sets the page to what made this picture, and to what it was made of. */
 export async function useUpscale(image) {
   const { source, finishing } = image;
-  await take({ name: source.name || image.file, image: source.image }, finishing, "The same picture comes out of it.");
+  await take({ name: source.name || image.file, image: source.image }, { finishing, extensions: image.extensions ?? {} }, t("The same picture comes out of it."));
 }
 
 /** Puts the request of a job on the page: to change it where it stands if it waits, to make it anew if it has ended. */
 export async function reopenUpscale(job) {
   const response = await fetch(`/api/v1/jobs/${job.id}/request`).catch(() => null);
   const request = response?.ok ? await response.json().catch(() => null) : null;
-  if (!request) return errorToast({ message: "This job can't be read just now.", hint: "Try again." });
+  if (!request) return errorToast({ message: t("This job can't be read just now."), hint: t("Try again.") });
   const before = edited?.before ?? draft.snapshot();
   const waits = job.status === "waiting";
-  if (!(await take({ name: request.init_name, image: request.init_image }, request.finishing, waits ? null : "Upscale makes it as a new job."))) return undefined;
+  const { finishing, extensions } = request;
+  if (!(await take({ name: request.init_name, image: request.init_image }, { finishing, extensions }, waits ? null : t("Upscale makes it as a new job.")))) return undefined;
   return waits && set({ id: job.id, name: nameOf(job), before });
 }
 
-async function take(one, finishing, words) {
+async function take(one, asked, words) {
   const before = { page: currentPage(), draft: draft.snapshot() };
   const seen = await sizeOf(addressOf(one.image));
   if (!seen) {
-    errorToast({ message: "The picture that this started from is not here any more.", hint: "Put it in again." });
+    errorToast({ message: t("The picture that this started from is not here any more."), hint: t("Put it in again.") });
     return false;
   }
   open("upscale");
-  draft.set({ way: "one", one: { ...one, ...seen, url: addressOf(one.image), thumbnail: addressOf(one.image) }, finishing });
+  draft.set({ way: "one", one: { ...one, ...seen, url: addressOf(one.image), thumbnail: addressOf(one.image) }, ...asked });
   const undo = () => {
     draft.set(before.draft);
     open(before.page);
   };
-  if (words) toast({ icon: "ok", title: "Parameters taken over", text: words, undo });
+  if (words) toast({ icon: "ok", title: t("Parameters taken over"), text: words, undo });
   return true;
 }
 
@@ -78,7 +80,7 @@ export async function saveUpscale() {
   if (!(await change(`/jobs/${id}/request`, request, { method: "PUT" }))) return;
   set(null);
   draft.set(before);
-  toast({ icon: "ok", title: "Saved to the queue", text: "It keeps its place." });
+  toast({ icon: "ok", title: t("Saved to the queue"), text: t("It keeps its place.") });
 }
 
 /** Leaves the job as it is; the page gets back what stood there before. */
@@ -89,7 +91,7 @@ export function leaveUpscale() {
   draft.set(was.before);
   toast({
     icon: "info",
-    title: "The job stays as it was",
+    title: t("The job stays as it was"),
     text: was.name,
     undo: () => {
       set(was);
@@ -101,7 +103,7 @@ export function leaveUpscale() {
 function check(job) {
   if (!edited || job?.id !== edited.id || job.status === "waiting") return;
   set(null);
-  toast({ icon: "info", title: "The job waits no longer", text: "What you changed is still here; Upscale makes it as a new job." });
+  toast({ icon: "info", title: t("The job waits no longer"), text: t("What you changed is still here; Upscale makes it as a new job.") });
 }
 
 on("job", ({ job }) => check(job));

@@ -2,13 +2,17 @@
 
 import { uploadAll } from "./batch-files.js";
 import { Chain } from "./chain.js";
+import { presetButton } from "./field-presets.js";
 import { icon } from "./icons.js";
 import { newestPicture, on } from "./jobs.js";
+import { inOurLanguage, t } from "./language.js";
+import { madeBefore } from "./made-before.js";
 import { fill, h } from "./markup.js";
 import { toggleMenu } from "./menu.js";
 import { currentPage, onPage } from "./pages.js";
 import { expectJob, forgetJob } from "./queue.js";
 import { range } from "./range.js";
+import { upscalePanels } from "./upscale-panels.js";
 import { kindOf, onSteps } from "./steps.js";
 import { errorToast } from "./toasts.js";
 import { choice, labelled, numberField, oneOf, section } from "./upscale-controls.js";
@@ -31,7 +35,7 @@ export function mount(element, { fields, upscalers: builtIn, none }) {
   about = Object.fromEntries(fields.map((row) => [row.name, row]));
   draft.begin(Object.fromEntries(fields.filter(({ name }) => name !== "step").map((row) => [row.name, row.default])));
   upscalers = builtIn.map((name) => [name, name]);
-  parts = { from: sourcePart(pick), size: sizePart(), upscaler: upscalerPart(none), tiles: tilePart(), save: savePart() };
+  parts = { from: sourcePart(pick), size: sizePart(), upscaler: upscalerPart(none), tiles: tilePart(), save: savePart(), panels: upscalePanels() };
   const chain = h("div", { class: "ez-up-chain" });
   const scroll = h(
     "div",
@@ -39,13 +43,13 @@ export function mount(element, { fields, upscalers: builtIn, none }) {
     parts.from.element,
     h("div", { class: "ez-up-step" }, parts.size.element, parts.upscaler.element),
     chain,
-    h("div", { class: "ez-accs" }, parts.tiles.element, parts.save.element),
+    h("div", { class: "ez-accs" }, parts.tiles.element, parts.save.element, parts.panels.element),
   );
-  const asking = h("section", { class: "ez-ask ez-up-ask", "aria-label": "Parameters" }, scroll, foot());
+  const asking = h("section", { class: "ez-ask ez-up-ask", "aria-label": t("Parameters") }, scroll, foot());
   const main = h("div", { class: "ez-main g-create" }, asking, stage());
   fill(element, main);
   takeDropped(main);
-  const editor = new Chain(chain, { key: PAGE, title: "Finishing chain", changed: (finishing) => draft.set({ finishing }) });
+  const editor = new Chain(chain, { key: PAGE, title: t("Finishing chain"), changed: (finishing) => draft.set({ finishing }) });
   parts.chain = { draw: () => editor.adopt(draft.finishing) };
   onSteps(lookForUpscalers);
   draft.addEventListener("change", draw);
@@ -76,15 +80,15 @@ function sizePart() {
     draft.setStep({ [name]: value });
     if (["width", "height"].includes(name)) draft.set({ target: { ...draft.target, [name]: value } });
   };
-  const mode = oneOf("Size", [["by", "Scale by"], ["to", "Scale to"]], (chosen) => draft.setStep(chosen === "to" ? sizeWanted() : { width: 0, height: 0 }));
-  const factors = oneOf("Factor", FACTORS.map((factor) => [factor, `${factor} ×`]), (scale) => draft.setStep({ scale }));
+  const mode = oneOf(t("Size"), [["by", t("Scale by")], ["to", t("Scale to")]], (chosen) => draft.setStep(chosen === "to" ? sizeWanted() : { width: 0, height: 0 }));
+  const factors = oneOf(t("Factor"), FACTORS.map((factor) => [factor, `${factor} ×`]), (scale) => draft.setStep({ scale }));
   const scale = numberField(about.scale.label, about.scale, take("scale"), "×");
-  const width = numberField("Width", about.width, take("width"), "W");
-  const height = numberField("Height", about.height, take("height"), "H");
+  const width = numberField(t("Width"), about.width, take("width"), "W");
+  const height = numberField(t("Height"), about.height, take("height"), "H");
   const crop = h("button", { class: "ez-switch", type: "button", role: "switch", title: about.crop.help, onclick: () => draft.setStep({ crop: !draft.step.crop }) }, h("i"), about.crop.label);
   const by = h("div", { class: "row ez-up-by" }, factors.element, scale.element);
   const to = h("div", { class: "ez-up-to" }, h("div", { class: "row" }, width.element, h("span", { class: "dim" }, "×"), height.element), crop);
-  const part = labelled("Size", [mode.element, by, to]);
+  const part = labelled(t("Size"), [mode.element, by, to]);
   return {
     ...part,
     draw() {
@@ -119,8 +123,8 @@ function upscalerPart(none) {
   const { minimum, maximum, step: by, help } = about.upscaler_2_visibility;
   let slider = null;
   const visibility = h("div", { class: "ez-up-blend" });
-  const one = labelled(about.upscaler.label, first.element);
-  const other = labelled(about.upscaler_2.label, second.element);
+  const one = labelled(t(about.upscaler.label), first.element);
+  const other = labelled(t(about.upscaler_2.label), second.element);
   const element = h("div", { class: "col ez-up-upscalers" }, one.element, h("div", { class: "two" }, other.element, visibility));
   return {
     element,
@@ -136,7 +140,7 @@ function upscalerPart(none) {
       visibility.inert = step.upscaler_2 === none;
       if (slider === step.upscaler_2_visibility) return;
       slider = step.upscaler_2_visibility;
-      if (!visibility.contains(document.activeElement)) fill(visibility, range("Blend", { "aria-label": about.upscaler_2_visibility.label, title: help }, slider, { min: minimum, max: maximum, step: by }, take));
+      if (!visibility.contains(document.activeElement)) fill(visibility, range(t("Blend"), { "aria-label": about.upscaler_2_visibility.label, title: help }, slider, { min: minimum, max: maximum, step: by }, take));
     },
   };
   function take(value) {
@@ -159,8 +163,8 @@ function tilePart() {
   const overlap = numberField(about.overlap.label, about.overlap, (value) => draft.setStep({ overlap: value }), "px");
   const fields = { tile: labelled(about.tile.label, tile.element), overlap: labelled(about.overlap.label, overlap.element) };
   const told = h("p", { class: "ez-hint" });
-  const acc = section("ez-upscale-tiles", "Tiles", [h("div", { class: "two" }, fields.tile.element, fields.overlap.element), told], ...folded("tiles"));
-  tile.input.placeholder = overlap.input.placeholder = "Automatic";
+  const acc = section("ez-upscale-tiles", t("Tiles"), [h("div", { class: "two" }, fields.tile.element, fields.overlap.element), told], ...folded("tiles"));
+  tile.input.placeholder = overlap.input.placeholder = t("Automatic");
   return {
     element: acc.element,
     complain(error, field) {
@@ -175,7 +179,7 @@ function tilePart() {
       overlap.show(step.overlap || null);
       const usual = !step.tile && !step.overlap;
       told.textContent = about.tile.help;
-      acc.say(usual ? `Automatic${planned ? `: ${planned}` : ""}` : [step.tile || "automatic", step.overlap && `overlap ${step.overlap}`].filter(Boolean).join(", "), usual);
+      acc.say(usual ? planned ? t("Automatic: {planned}", { planned }) : t("Automatic") : [step.tile || t("automatic"), step.overlap && t("overlap {overlap}", { overlap: step.overlap })].filter(Boolean).join(", "), usual);
     },
   };
 }
@@ -188,14 +192,14 @@ function savePart() {
     autocomplete: "off",
     spellcheck: "false",
     maxlength: "100",
-    placeholder: "holiday",
-    "aria-label": "Folder of its own",
+    placeholder: t("holiday"),
+    "aria-label": t("Folder of its own"),
     value: draft.output_folder,
     oninput: () => draft.set({ output_folder: input.value }),
   });
-  const field = labelled("Folder of its own, for many pictures", h("div", { class: "ez-field" }, icon("folder", "dim"), input));
+  const field = labelled(t("Folder of its own, for many pictures"), h("div", { class: "ez-field" }, icon("folder", "dim"), input));
   const hint = h("p", { class: "ez-hint" });
-  const acc = section("ez-upscale-save", "Save", [field.element, hint], ...folded("save"));
+  const acc = section("ez-upscale-save", t("Save"), [field.element, hint], ...folded("save"));
   return {
     element: acc.element,
     complain(error) {
@@ -205,8 +209,8 @@ function savePart() {
     draw() {
       if (document.activeElement !== input) input.value = draft.output_folder;
       const own = draft.output_folder.trim();
-      hint.textContent = own ? `Saved as upscale-images/${own}, each under the name of its file.` : "Empty: where all pictures go, named as Settings say. Sources stay as they are.";
-      acc.say(own ? `upscale-images/${own}` : "With all others", !own);
+      hint.textContent = own ? t("Saved as upscale-images/{own}, each under the name of its file.", { own }) : t("Empty: where all pictures go, named as Settings say. Sources stay as they are.");
+      acc.say(own ? `upscale-images/${own}` : t("With all others"), !own);
     },
   };
 }
@@ -215,14 +219,14 @@ function savePart() {
 
 function foot() {
   const plan = h("span", { class: "mid xs grow cut", role: "status" });
-  const go = h("button", { class: "ez-btn primary l grow", type: "button", id: "ez-upscale-go", onclick: () => begin() }, "Upscale", h("kbd", {}, "Ctrl ↵"));
+  const go = h("button", { class: "ez-btn primary l grow", type: "button", id: "ez-upscale-go", onclick: () => begin() }, t("Upscale"), h("kbd", {}, t("Ctrl ↵")));
   const more = h(
     "button",
-    { class: "ez-btn primary l", type: "button", title: "Other ways to upscale", "aria-label": "Other ways to upscale", "aria-haspopup": "menu", "aria-expanded": "false", onclick: () => toggleMenu(more, "Other ways to upscale", ways(), () => more) },
+    { class: "ez-btn primary l", type: "button", title: t("Other ways to upscale"), "aria-label": t("Other ways to upscale"), "aria-haspopup": "menu", "aria-expanded": "false", onclick: () => toggleMenu(more, t("Other ways to upscale"), ways(), () => more) },
     icon("down"),
   );
-  parts.plan = { draw() {}, element: plan };
-  return h("div", { class: "ez-foot" }, standing(), h("div", { class: "ez-join ez-up-go" }, go, more), h("div", { class: "row s" }, h("span", { class: "ez-plan-mark ok" }, icon("plan")), plan));
+  parts.plan = { draw() {}, element: plan, before: madeBefore() };
+  return h("div", { class: "ez-foot" }, standing(), parts.plan.before.element, h("div", { class: "row ez-up-foot" }, h("div", { class: "ez-join ez-up-go" }, go, more), presetButton()), h("div", { class: "row s" }, h("span", { class: "ez-plan-mark ok" }, icon("plan")), plan));
 }
 
 // While a waiting job is being changed.
@@ -232,9 +236,9 @@ function standing() {
     "div",
     { class: "ez-standing", role: "status", hidden: true },
     icon("edit"),
-    h("span", { class: "grow cut" }, "Editing ", name),
-    h("button", { class: "ez-btn ghost s", type: "button", title: "The job stays as it was", onclick: leaveUpscale }, "Leave"),
-    h("button", { class: "ez-btn s", type: "button", title: "The job gets what stands here and keeps its place", onclick: saveUpscale }, "Save to queue"),
+    h("span", { class: "grow cut" }, t("Editing"), " ", name),
+    h("button", { class: "ez-btn ghost s", type: "button", title: t("The job stays as it was"), onclick: leaveUpscale }, t("Leave")),
+    h("button", { class: "ez-btn s", type: "button", title: t("The job gets what stands here and keeps its place"), onclick: saveUpscale }, t("Save to queue")),
   );
   onEdited(() => {
     element.hidden = !editedUpscale();
@@ -246,9 +250,9 @@ function standing() {
 function ways() {
   const newest = newestPicture();
   return [
-    draft.way === "one" && { icon: "top", words: "Upscale next, before all that waits", run: () => begin({ priority: FIRST }) },
-    newest && { icon: "pictures", words: "Upscale the last picture", run: () => upscale(newest) },
-    { icon: "grid", words: "Choose from history", run: () => pick() },
+    draft.way === "one" && { icon: "top", words: t("Upscale next, before all that waits"), run: () => begin({ priority: FIRST }) },
+    newest && { icon: "pictures", words: t("Upscale the last picture"), run: () => upscale(newest) },
+    { icon: "grid", words: t("Choose from history"), run: () => pick() },
   ];
 }
 
@@ -262,12 +266,12 @@ async function begin({ priority = 0 } = {}) {
   if (draft.sending) return;
   complainNoMore();
   if (!draft.total) return complain(nothingChosen());
-  draft.sending = "Sending";
+  draft.sending = t("Sending");
   try {
     if (draft.way === "one") await orderOne(priority);
     else await orderMany();
   } catch (error) {
-    complain({ message: error.message, hint: error.hint ?? "Try again.", ...error });
+    complain({ message: error.message, hint: error.hint ?? t("Try again."), ...error });
   } finally {
     draft.sending = null;
     say();
@@ -275,8 +279,8 @@ async function begin({ priority = 0 } = {}) {
 }
 
 function nothingChosen() {
-  const hints = { one: "Drop one here, or choose a file.", several: "Choose files, or drop them here.", folder: "Name a folder that holds some.", history: "Choose some." };
-  return { field: "from", message: "There is no picture to upscale.", hint: hints[draft.way] };
+  const hints = { one: t("Drop one here, or choose a file."), several: t("Choose files, or drop them here."), folder: t("Name a folder that holds some."), history: t("Choose some.") };
+  return { field: "from", message: t("There is no picture to upscale."), hint: hints[draft.way] };
 }
 
 async function orderOne(priority) {
@@ -299,18 +303,18 @@ async function orderMany() {
 async function sent() {
   const { files } = draft;
   const taken = await uploadAll(files, (through) => {
-    draft.sending = `Sending ${through} of ${files.length}`;
+    draft.sending = t("Sending {through} of {files}", { through, files: files.length });
     say();
   });
-  if (taken.every((file) => file.problem)) throw { message: "None of these files can be used.", hint: taken[0].problem, field: "from" };
+  if (taken.every((file) => file.problem)) throw { message: t("None of these files can be used."), hint: taken[0].problem, field: "from" };
   return taken;
 }
 
 async function post(path, body) {
   const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
   const response = await fetch(`/api/v1${path}`, options).catch(() => null);
-  const answer = await response?.json().catch(() => null);
-  if (!response?.ok) throw answer?.error ?? { message: "Easel doesn't answer, so nothing was ordered.", hint: "Try again when the connection is back." };
+  const answer = inOurLanguage(await response?.json().catch(() => null));
+  if (!response?.ok) throw answer?.error ?? { message: t("Easel doesn't answer, so nothing was ordered."), hint: t("Try again when the connection is back.") };
   return answer;
 }
 
@@ -327,7 +331,7 @@ function complain(error) {
   }
   if (["from", "folder", "files", "init_image"].includes(error.field)) return parts.from.complain(error);
   if (error.field === "output_folder") return parts.save.complain(error);
-  return errorToast(error);
+  return parts.panels.complain(error) || errorToast(error);
 }
 
 function complainNoMore() {
@@ -352,15 +356,27 @@ function planSoon() {
 async function makePlan() {
   if (currentPage() !== PAGE) return;
   const mine = ++round;
-  if (!draft.total) return tell({ text: nothingChosen().hint, bad: false });
+  if (!draft.total) {
+    parts.plan.before.tell(null);
+    return tell({ text: nothingChosen().hint, bad: false });
+  }
   const where = draft.way === "folder" ? { folder: draft.folder } : { sizes: knownSizes(), total: draft.total };
   const answer = await post("/batches/plan", { request: draft.request(), ...where }).catch((error) => ({ error }));
   if (mine !== round) return;
   complainNoMore();
   planned = answer.tiles ?? "";
   if (answer.error?.field) complain(answer.error);
+  tellMade(answer.error);
   tell(answer.error ? { text: answer.error.message, bad: true } : { text: answer.text, bad: false });
   parts.tiles.draw();
+}
+
+// Of one picture, which the server has by now, it is looked whether the same was made before.
+async function tellMade(wrong) {
+  const mine = round;
+  const one = { one: draft.one, history: draft.picked.length === 1 && draft.picked[0] }[draft.way];
+  const answer = !wrong && one?.image ? await post("/duplicates", { ...draft.request(), init_image: one.image }).catch(() => null) : null;
+  if (mine === round) parts.plan.before.tell(answer);
 }
 
 function tell(next) {

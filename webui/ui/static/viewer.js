@@ -4,6 +4,7 @@ import { beforeAfter } from "./before-after.js";
 import { compare, isComparing, onCompare } from "./comparing.js";
 import { filmStrip } from "./film-strip.js";
 import { icon } from "./icons.js";
+import { t } from "./language.js";
 import { fill, h } from "./markup.js";
 import { nameOf } from "./words.js";
 
@@ -52,7 +53,7 @@ export function showMarks(picture) {
 
 // A heart and stars, small, in a corner.
 function marks(picture) {
-  const words = [picture.favourite && "Favourite", picture.rating && `${picture.rating} of 5`].filter(Boolean).join(", ");
+  const words = [picture.favourite && t("Favourite"), picture.rating && t("{rating} of 5", { rating: picture.rating })].filter(Boolean).join(", ");
   const stars = Array.from({ length: picture.rating ?? 0 }, () => icon("star"));
   return h("div", { class: "ez-view-marks", role: "img", "aria-label": words, hidden: !words }, picture.favourite && icon("heart"), stars);
 }
@@ -72,7 +73,7 @@ export function closeViewer() {
 export function holdSource(isOn) {
   if (!image?.source) return;
   if (split) split.hold(isOn);
-  else if (isOn && !held) place.append((held = h("img", { class: "ez-view-held", src: image.source.url, alt: "What it started from" })));
+  else if (isOn && !held) place.append((held = h("img", { class: "ez-view-held", src: image.source.url, alt: t("What it started from") })));
   else if (!isOn) {
     held?.remove();
     held = null;
@@ -86,7 +87,7 @@ function show(picture) {
   split = picture.source && isComparing() ? comparison(picture) : null;
   const button = (name, words, run) =>
     h("button", { class: `ez-btn icon ez-view-${name}`, type: "button", "aria-label": words, title: words, onclick: run }, icon(name));
-  const switcher = picture.source && button("before", "Before and after (C); hold \\ to see before", () => compare(!isComparing()));
+  const switcher = picture.source && button("before", t("Before and after (C); hold \\ to see before"), () => compare(!isComparing()));
   switcher?.setAttribute("aria-pressed", String(Boolean(split)));
   fill(
     place,

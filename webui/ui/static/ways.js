@@ -4,6 +4,7 @@ import { openBatchSheet } from "./batch-sheet.js";
 import { clearErrors, showError } from "./fields.js";
 import { icon } from "./icons.js";
 import { isForever, on } from "./jobs.js";
+import { t } from "./language.js";
 import { onReceipt } from "./link.js";
 import { fill, h } from "./markup.js";
 import { toggleMenu } from "./menu.js";
@@ -13,7 +14,7 @@ import { kindOf } from "./source.js";
 import { follow } from "./stage.js";
 import { errorToast } from "./toasts.js";
 
-const NAME = "Other ways to generate";
+const NAME = t("Other ways to generate");
 
 export function mount(element) {
   const arrow = h(
@@ -23,7 +24,7 @@ export function mount(element) {
   );
   fill(element, arrow);
   const show = () => {
-    const words = isForever() ? `${NAME}; forever is on` : NAME;
+    const words = isForever() ? t("{NAME}; forever is on", { NAME }) : NAME;
     arrow.title = words;
     arrow.setAttribute("aria-label", words);
     arrow.classList.toggle("forever", isForever());
@@ -34,11 +35,11 @@ export function mount(element) {
 
 function items() {
   return [
-    { icon: "top", words: "Generate next, before all that waits", run: () => order("soon") },
+    { icon: "top", words: t("Generate next, before all that waits"), run: () => order("soon") },
     isForever()
-      ? { icon: "repeat", words: "End forever", run: endForever }
-      : { icon: "repeat", words: "Generate forever", run: () => order("forever") },
-    kindOf() !== "txt2img" && { icon: "folder", words: "Draw on many files", run: () => openBatchSheet() },
+      ? { icon: "repeat", words: t("End forever"), run: endForever }
+      : { icon: "repeat", words: t("Generate forever"), run: () => order("forever") },
+    kindOf() !== "txt2img" && { icon: "folder", words: t("Draw on many files"), run: () => openBatchSheet() },
   ];
 }
 

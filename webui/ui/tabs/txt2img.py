@@ -8,12 +8,11 @@ from typing import Any
 
 import gradio as gr
 
-from webui.generation import samplers
 from webui.generation.attention import ATTENTION_LABELS
 from webui.generation.prompt.emphasis import EMPHASIS_MODES
 from webui.generation.request import NO_REFINER, NOISE_SOURCES, REFINED_PASSES, SAME_CHECKPOINT, SAME_SAMPLER, SAME_SCHEDULE, TILINGS
 from webui.generation.weight_storage import WEIGHT_STORAGES
-from webui.ui.fields import PARAMETERS, Fields, element_id, unchecked, words
+from webui.ui.fields import PARAMETERS, Fields, unchecked, words
 from webui.ui.pieces import Assets, piece
 from webui.ui.tabs import canvas_pages
 
@@ -26,7 +25,17 @@ class Upscalers:
     of_pixels: Sequence[str]
 
 
-def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequence[str], upscalers: Upscalers) -> gr.Button:
+@dataclass(frozen=True)
+class Sampling:
+    """What samplers and schedules there are, by label."""
+
+    samplers: Sequence[str]
+    schedules: Sequence[str]
+
+
+def build(
+    fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequence[str], upscalers: Upscalers, sampling: Sampling
+) -> gr.Button:
     """Lay out the page inside the current tab. vaes: what the VAE can be. checkpoints: those that draw. Returns the Generate button."""
     with gr.Row(elem_classes="ez-main"):
         with gr.Column(elem_classes="ez-ask"):
@@ -34,9 +43,9 @@ def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequ
                 _words(fields, assets)
                 canvas_pages.ask(fields, assets)
                 _size(fields, assets)
-                _sampling(fields)
+                _sampling(fields, sampling)
                 _seed_and_count(fields, assets)
-                _hires(fields, checkpoints, upscalers.all)
+                _hires(fields, checkpoints, upscalers.all, sampling)
                 _refiner(fields, checkpoints)
                 canvas_pages.extending(fields, assets)
                 canvas_pages.details(fields)
@@ -50,12 +59,13 @@ def build(fields: Fields, assets: Assets, vaes: Sequence[str], checkpoints: Sequ
                 _regions(fields, assets)
                 _control(fields, assets)
                 _finishing(fields, assets)
-                _dynamic_prompts(fields)
+                _panels(fields, assets)
             with gr.Column(elem_classes="ez-foot"):
                 piece(assets, "standing.js", elem_id="ez-standing")
                 with gr.Row(elem_classes="ez-go"):
                     generate = gr.Button("Generate", variant="primary", elem_id="ez-generate")
                     piece(assets, "ways.js", elem_id="ez-ways")
+                    piece(assets, "field-presets.js", elem_id="ez-field-presets")
                 piece(assets, "live.js", elem_id="ez-plan")
         with gr.Column(elem_classes="ez-stage"):
             piece(assets, "stage.js", elem_id="ez-stage")
@@ -92,12 +102,12 @@ def _size(fields: Fields, assets: Assets) -> None:
     swap.click(None, [width, height], [width, height], js="(width, height) => [height, width]", api_visibility="private")
 
 
-def _sampling(fields: Fields) -> None:
+def _sampling(fields: Fields, sampling: Sampling) -> None:
     with gr.Row():
         fields.add("steps", _slider(fields, "steps"))
         fields.add("cfg_scale", _slider(fields, "cfg_scale"))
     with gr.Row():
-        for name, labels in (("sampler", samplers.SAMPLER_LABELS), ("schedule_type", samplers.SCHEDULE_LABELS)):
+        for name, labels in (("sampler", sampling.samplers), ("schedule_type", sampling.schedules)):
             fields.add(name, _choice(fields, name, labels))
 
 
@@ -130,7 +140,7 @@ def hires_checkpoints(checkpoints: Sequence[str]) -> list[str]:
     return [SAME_CHECKPOINT, *checkpoints]
 
 
-def _hires(fields: Fields, checkpoints: Sequence[str], upscalers: Sequence[str]) -> None:
+def _hires(fields: Fields, checkpoints: Sequence[str], upscalers: Sequence[str], sampling: Sampling) -> None:
     with gr.Accordion("Hires fix", open=False, elem_id="ez-acc-hires", elem_classes="ez-acc-g"):
         fields.add("hires", gr.Checkbox(fields.start("hires"), **words("hires")))
         _pairs(fields, ("hires_scale", "denoising_strength"))
@@ -144,10 +154,20 @@ def _hires(fields: Fields, checkpoints: Sequence[str], upscalers: Sequence[str])
             fields.add("hires_checkpoint", _choice(fields, "hires_checkpoint", hires_checkpoints(checkpoints)))
             fields.add("hires_cfg_scale", _slider(fields, "hires_cfg_scale"))
         with gr.Row():
-            fields.add("hires_sampler", _choice(fields, "hires_sampler", (SAME_SAMPLER, *samplers.SAMPLER_LABELS)))
-            fields.add("hires_schedule_type", _choice(fields, "hires_schedule_type", (SAME_SCHEDULE, *samplers.SCHEDULE_LABELS)))
+            fields.add("hires_sampler", _choice(fields, "hires_sampler", hires_samplers(sampling.samplers)))
+            fields.add("hires_schedule_type", _choice(fields, "hires_schedule_type", hires_schedules(sampling.schedules)))
         for name in ("hires_prompt", "hires_negative_prompt"):
             fields.add(name, gr.Textbox(fields.start(name), placeholder="The same", lines=1, max_lines=6, **words(name)))
+
+
+def hires_samplers(labels: Sequence[str]) -> list[str]:
+    """What the hires sampler can be."""
+    return [SAME_SAMPLER, *labels]
+
+
+def hires_schedules(labels: Sequence[str]) -> list[str]:
+    """What the hires schedule can be."""
+    return [SAME_SCHEDULE, *labels]
 
 
 def refiners(checkpoints: Sequence[str]) -> list[str]:
@@ -238,9 +258,7 @@ def _finishing(fields: Fields, assets: Assets) -> None:
         fields.add("finishing", gr.Textbox(fields.start("finishing"), visible="hidden", **words("finishing")))
 
 
-def _dynamic_prompts(fields: Fields) -> None:
-    with gr.Accordion("Dynamic prompts", open=False, elem_id="ez-acc-dynamic", elem_classes="ez-acc-g"):
-        fields.add(
-            "dynamic_prompts",
-            gr.Checkbox(False, label="Expand {a|b} and __wildcards__", elem_id=element_id("dynamic_prompts")),
-        )
+def _panels(fields: Fields, assets: Assets) -> None:
+    piece(assets, "panels.js", elem_id="ez-panels")
+    # What the pieces say, for the request; nobody reads it.
+    fields.add("extensions", gr.Textbox(value="{}", visible="hidden", **words("extensions")))

@@ -2,6 +2,7 @@
 // A result lies over the picture where its pixels belong; with a divider, right of that alone.
 
 import { divider } from "../divider.js";
+import { t } from "../language.js";
 import { NOWHERE, around, grown, isEmpty, isSame, meet } from "./boxes.js";
 import { Ants, PACE_MS } from "./ants.js";
 import { FrameView, extentOf } from "./frame.js";
@@ -24,7 +25,7 @@ export class Board {
   constructor(element, margins = () => null) {
     this.element = element;
     this.margins = margins;
-    this.pictureCanvas = h("canvas", { role: "img", "aria-label": "Picture being edited" });
+    this.pictureCanvas = h("canvas", { role: "img", "aria-label": t("Picture being edited") });
     this.layerCanvas = h("canvas", { "aria-hidden": "true" });
     this.antCanvas = h("canvas", { class: "ez-ants", "aria-hidden": "true" });
     this.line = shape("path", {});

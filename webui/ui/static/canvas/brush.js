@@ -1,11 +1,12 @@
 // The brush: how wide, how soft, how strong, which colour, and a palette of colours. Kept by the browser.
 
+import { t } from "../language.js";
 import { recall, remember } from "../storage.js";
 
 export const BOUNDS = {
-  size: { words: "Size", minimum: 1, maximum: 500, unit: "", step: 1 },
-  softness: { words: "Softness", minimum: 0, maximum: 1, unit: "%", step: 0.01 },
-  opacity: { words: "Opacity", minimum: 0.01, maximum: 1, unit: "%", step: 0.01 },
+  size: { words: t("Size"), minimum: 1, maximum: 500, unit: "", step: 1 },
+  softness: { words: t("Softness"), minimum: 0, maximum: 1, unit: "%", step: 0.01 },
+  opacity: { words: t("Opacity"), minimum: 0.01, maximum: 1, unit: "%", step: 0.01 },
 };
 const PALETTE = ["#000000", "#ffffff", "#e4492f", "#f2a93b", "#f6e05e", "#3fa34d", "#3b7dd8", "#7a4a2b"];
 const USUAL = { size: 48, softness: 0.2, opacity: 1, colour: "#e4492f", palette: PALETTE, used: [] };

@@ -1,5 +1,6 @@
 // The painting canvas as a whole: board, bars, keys, and the painting that comes back after a reload.
 
+import { t } from "../language.js";
 import { fill, h } from "../markup.js";
 import { recall, remember } from "../storage.js";
 import { toast } from "../toasts.js";
@@ -40,7 +41,7 @@ export class Canvas extends EventTarget {
   /** Draws the board into `element` and, where there is a mask, the layers into `side`. Resolves when what was there last time is back. */
   async mount(element, side) {
     this.element = element;
-    const floor = h("div", { class: "ez-canvas", tabindex: "0", role: "application", "aria-label": "Canvas" });
+    const floor = h("div", { class: "ez-canvas", tabindex: "0", role: "application", "aria-label": t("Canvas") });
     this.board = new Board(floor, () => {
       if (!matchMedia(NARROW).matches) return null;
       return this.hasMask ? NARROW_MARGINS : { ...NARROW_MARGINS, top: NARROW_MARGINS.top + COLOURS_HEIGHT };
@@ -165,7 +166,7 @@ export class Canvas extends EventTarget {
     try {
       return await promise;
     } catch (error) {
-      this.say({ icon: "bad", kind: "bad", title: "That didn't work", text: error.message });
+      this.say({ icon: "bad", kind: "bad", title: t("That didn't work"), text: error.message });
       return false;
     } finally {
       this.element.removeAttribute("aria-busy");
@@ -274,7 +275,7 @@ export class Canvas extends EventTarget {
   #notKept(error) {
     if (this.saidNotKept) return;
     this.saidNotKept = true;
-    this.say({ icon: "bad", kind: "bad", title: "This canvas is lost with the page", text: `The browser doesn't keep it: ${error?.message ?? "it has no room"}.` });
+    this.say({ icon: "bad", kind: "bad", title: t("This canvas is lost with the page"), text: t("The browser doesn't keep it: {value}.", { value: error?.message ?? t("it has no room") }) });
   }
 
   async #file(layer, make) {

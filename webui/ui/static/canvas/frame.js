@@ -1,5 +1,6 @@
 // The frame that a picture is extended to: how far it reaches beyond the picture on each side, how it is moved, and how it looks.
 
+import { t } from "../language.js";
 import { box } from "./boxes.js";
 import { h } from "../markup.js";
 
@@ -88,7 +89,7 @@ export class FrameView {
     for (const part of [this.ground, this.edge]) Object.assign(part.style, size);
     for (const side of SIDES) {
       const number = this.numbers[side];
-      number.textContent = `${frame[side]} px`;
+      number.textContent = t("{value} px", { value: frame[side] });
       number.hidden = !frame[side] || isFilled;
       number.style.setProperty("--room", `${frame[side] * view.scale}px`);
     }

@@ -1,5 +1,6 @@
 // Acts on the whole mask: grow, shrink, blur, fill, and putting another mask over, under or in place of it.
 
+import { t } from "../language.js";
 import { grown, isEmpty, meet } from "./boxes.js";
 import { Plane } from "./shapes.js";
 
@@ -44,7 +45,7 @@ export async function reshape(painting, act, by) {
   const work = act === "blur" ? "blur" : "grow";
   const plane = await compute({ work, plane: raster.read(area), ...size, by: act === "shrink" ? -by : by });
   if (painting.revisions.mask !== before) return false; // painted over meanwhile
-  const words = `${act.charAt(0).toUpperCase()}${act.slice(1)} by ${by} px`;
+  const words = STEP_WORDS[act](by);
   return painting.change("mask", words, (edit) => {
     edit.put(area, plane);
     return area;
@@ -63,9 +64,12 @@ export async function fillFrom(painting, point, ink) {
   const cover = await compute({ work: "flood", plane: raster.read(raster.box), ...size, ...how });
   if (painting.revisions[layer] !== before || painting.active !== layer || !painting.begin(ink)) return false;
   painting.cover(new Plane(raster.box, cover));
-  painting.keep("Fill");
+  painting.keep(t("Fill"));
   return true;
 }
+
+// What a step is called in the history of strokes.
+const STEP_WORDS = { grow: (by) => t("Grow by {by} px", { by }), shrink: (by) => t("Shrink by {by} px", { by }), blur: (by) => t("Blur by {by} px", { by }) };
 
 const COMBINE = {
   replace: (_old, other) => other,

@@ -1,5 +1,6 @@
 // What is being worked on: the picture, a mask and a colour layer of its size, and every step that led here.
 
+import { t } from "../language.js";
 import { isEmpty } from "./boxes.js";
 import { Edit, applyDifferences } from "./edit.js";
 import { NO_FRAME, SIDES } from "./frame.js";
@@ -8,7 +9,7 @@ import { Painter } from "./painter.js";
 import { Raster, TILE } from "./raster.js";
 import { pack, wordsOf } from "./runs.js";
 
-export const LAYERS = { mask: { words: "Mask", channels: 1 }, sketch: { words: "Colour sketch", channels: 4 } };
+export const LAYERS = { mask: { words: t("Mask"), channels: 1 }, sketch: { words: t("Colour sketch"), channels: 4 } };
 
 /**
  * Events: "paint" {layer, area} pixels changed; "step" {layer, tiles, step, gone} a step was added, undone (step null) or done again;
@@ -67,7 +68,7 @@ export class Painting extends EventTarget {
     const raster = this.layers.mask;
     const differences = [...raster.parts(raster.box)].map((part) => ({ tile: part.key, runs: everyBit(part) }));
     this.#painted("mask", applyDifferences(raster, differences));
-    this.#added("mask", "Invert", differences);
+    this.#added("mask", t("Invert"), differences);
     return true;
   }
 
@@ -80,7 +81,7 @@ export class Painting extends EventTarget {
   }
 
   /** Moves the frame that the picture is extended to, {left, top, right, bottom} in px beyond it. False while another change is being made. */
-  extend(frame, words = "Extend") {
+  extend(frame, words = t("Extend")) {
     if (this.edit) return false;
     const moved = SIDES.map((side) => this.frame[side] ^ frame[side]);
     if (!moved.some(Boolean)) return true;

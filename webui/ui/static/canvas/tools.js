@@ -1,5 +1,6 @@
 // The tools, and what each does between the first touch and the last.
 
+import { t } from "../language.js";
 import { Polygon, Rectangle, Stretch, boxBetween } from "./shapes.js";
 import { isEmpty } from "./boxes.js";
 import { fillFrom } from "./mask-acts.js";
@@ -12,16 +13,16 @@ const LEAST_RADIUS = 0.5; // px, of the lightest touch of a pen
  * pointer "mouse", "pen" or "touch", takesAway with Alt, goesOn with Shift; on the colour sketch Alt picks a colour with some tools (altPicks). `hover` follows a pointer that isn't pressed. `begin` returns the state that `move`, `end` and `stop` get back; null: nothing begins.
  */
 export const TOOLS = {
-  brush: { words: "Brush", key: "B", hasRing: true, altPicks: true, ...strokes(false, "Brush") },
-  eraser: { words: "Eraser", key: "E", hasRing: true, ...strokes(true, "Eraser") },
-  lasso: { words: "Lasso", key: "L", ...outlines("Lasso", (points) => points, (points) => new Polygon(points)) },
+  brush: { words: t("Brush"), key: "B", hasRing: true, altPicks: true, ...strokes(false, t("Brush")) },
+  eraser: { words: t("Eraser"), key: "E", hasRing: true, ...strokes(true, t("Eraser")) },
+  lasso: { words: t("Lasso"), key: "L", ...outlines(t("Lasso"), (points) => points, (points) => new Polygon(points)) },
   rectangle: {
-    words: "Rectangle",
+    words: t("Rectangle"),
     key: "R",
-    ...outlines("Rectangle", corners, (points) => new Rectangle(boxBetween(points[0], points.at(-1)))),
+    ...outlines(t("Rectangle"), corners, (points) => new Rectangle(boxBetween(points[0], points.at(-1)))),
   },
   fill: {
-    words: "Fill",
+    words: t("Fill"),
     key: "G",
     altPicks: true,
     begin(canvas, touch) {
@@ -31,7 +32,7 @@ export const TOOLS = {
   },
   // A colour from what is seen, for the colour sketch.
   pick: {
-    words: "Pick a colour",
+    words: t("Pick a colour"),
     key: "P",
     ofSketch: true,
     begin: (canvas, touch) => pick(canvas, touch) ?? {},
@@ -39,8 +40,8 @@ export const TOOLS = {
     end: (canvas) => canvas.tool === "pick" && canvas.choose("brush"),
     stop: () => {},
   },
-  extend: { words: "Extend", key: "O", extends: true, ...framing },
-  pan: { words: "Pan", key: "Space", pans: true },
+  extend: { words: t("Extend"), key: "O", extends: true, ...framing },
+  pan: { words: t("Pan"), key: "Space", pans: true },
 };
 
 function pick(canvas, { point }) {

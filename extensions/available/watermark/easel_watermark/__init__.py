@@ -1,0 +1,1 @@
+"""A few words in the corner of each picture."""

@@ -1,0 +1,1 @@
+"""Finds what is small in a picture, draws it again larger and puts it back."""

@@ -1,0 +1,1 @@
+"""Says what a picture shows, with a model that the user supplies."""

@@ -1,0 +1,1 @@
+"""Prompt matrix: what each part of a prompt does, seen side by side."""

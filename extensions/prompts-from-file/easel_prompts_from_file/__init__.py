@@ -1,0 +1,1 @@
+"""Prompts from a text: a picture for each of its lines."""

@@ -1,0 +1,1 @@
+"""X/Y/Z grids: one picture for each combination of values along up to three axes."""
