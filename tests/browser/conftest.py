@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 from small_checkpoint import make_checkpoint
@@ -58,6 +61,44 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     browser.close()
 
 
+@dataclass(frozen=True)
+class Known:
+    """What a server remembered when a test began."""
+
+    newest: int
+    searches: frozenset[str]
+
+    @classmethod
+    def of(cls, server: Server) -> Known:
+        with httpx.Client(base_url=f"{server.url}/api/v1/history") as asking:
+            pictures = asking.get("/cards", params={"limit": 1}).json()["items"]
+            searches = asking.get("/searches").json()["items"]
+        return cls(max((int(picture["id"]) for picture in pictures), default=0), frozenset(search["name"] for search in searches))
+
+    def restore(self, server: Server) -> None:
+        """Put into the trash what was made since, forget the searches kept since."""
+        with httpx.Client(base_url=f"{server.url}/api/v1/history") as asking:
+            pictures = asking.get("/cards", params={"limit": 100}).json()["items"]
+            made_since = [picture["id"] for picture in pictures if int(picture["id"]) > self.newest]
+            if made_since:
+                asking.post("/trash", json={"ids": made_since}).raise_for_status()
+            for name in {search["name"] for search in asking.get("/searches").json()["items"]} - self.searches:
+                asking.delete(f"/searches/{quote(name, safe='')}").raise_for_status()
+
+
+_KNOWN = pytest.StashKey[Known]()
+
+
+@pytest.fixture
+def tried_anew(request: pytest.FixtureRequest, server: Server) -> None:
+    """A second try of a test doesn't find what its first try left: it would count its pictures twice."""
+    known = request.node.stash.get(_KNOWN, None)
+    if known is None:
+        request.node.stash[_KNOWN] = Known.of(server)
+    else:
+        known.restore(server)
+
+
 def _context(browser: Browser, **options: Any) -> BrowserContext:
     options.setdefault("viewport", {"width": 1440, "height": 900})
     return browser.new_context(reduced_motion="reduce", **options)
@@ -87,7 +128,7 @@ def regular(browser: Browser, server: Server) -> Iterator[Visitor]:
 
 
 @pytest.fixture
-def visitor(regular: Visitor) -> Iterator[Visitor]:
+def visitor(regular: Visitor, tried_anew: None) -> Iterator[Visitor]:
     """Someone who remembers nothing."""
     yield regular
     try:
