@@ -316,8 +316,8 @@ def test_what_an_ip_adapter_lacks_is_named(studio: Studio, models_dir: Path, sha
         studio.submit(studio.complete({"controls": [{"kind": "ip_adapter", "model": "adapter", "image": digest}]}))
     assert caught.value.field == "controls[0].model"
     assert hint in caught.value.hint
-    (model,) = studio.control_models("small")
-    assert words in studio.lacking(model)
+    (model,) = studio.choices.control_models("small")
+    assert words in studio.choices.lacking(model)
 
 
 @pytest.mark.parametrize(
@@ -375,7 +375,7 @@ def test_choices(client: httpx.Client, studio: Studio, models_dir: Path) -> None
     for family in ("sd1", "sdxl"):
         controlnet_file(models_dir / "controlnet" / f"{family}.safetensors", family)
     studio.catalog.refresh()
-    assert [model.name for model in studio.control_models("small")] == ["sd1"]
+    assert [model.name for model in studio.choices.control_models("small")] == ["sd1"]
     assert client.get("/api/v1/control", params={"checkpoint": "no such"}).status_code == 422
 
 

@@ -88,7 +88,7 @@ def kept(studio: Studio) -> str:
 
 def test_hook_samplers(studio: Studio) -> None:
     # Ada's `def samplers(self)` stands above.
-    assert [one.label for one in studio.samplers()][-2:] == ["ada/Plain Euler", "ada/Other"]
+    assert [one.label for one in studio.choices.samplers()][-2:] == ["ada/Plain Euler", "ada/Other"]
     job = made(studio, sampler="ADA/plain euler", hires=True, hires_sampler="ada/Other", hires_schedule_type="Automatic")
     text = infotext_of(studio, job)
     assert "Sampler: ada/Plain Euler, Schedule type: Karras" in text and "Hires sampler: ada/Other" in text
@@ -99,7 +99,7 @@ def test_hook_samplers(studio: Studio) -> None:
     assert (wrong.field, wrong.allowed) == ("sampler", "ada/Plain Euler, ada/Other") and "add-on ada has no sampler" in wrong.message
 
     studio.extensions.switch_off("ada")
-    assert all("/" not in one.label for one in studio.samplers())
+    assert all("/" not in one.label for one in studio.choices.samplers())
     gone = refused(studio, sampler="ada/Plain Euler")
     assert (gone.field, gone.code) == ("sampler", "add_on_missing") and "of the add-on ada, which is off" in gone.message
     assert refused(studio, hires=True, hires_sampler="ada/Other").field == "hires_sampler"
@@ -112,16 +112,16 @@ def test_hook_samplers(studio: Studio) -> None:
 
 
 def test_hook_schedules(studio: Studio) -> None:
-    assert studio.schedules()[-1] == "ada/Even"
+    assert studio.choices.schedules()[-1] == "ada/Even"
     job = made(studio, schedule_type="ada/even", hires=True, hires_schedule_type="ada/Even")
     assert "Schedule type: ada/Even" in infotext_of(studio, job)
     studio.extensions.switch_off("ada")
-    assert refused(studio, schedule_type="ada/Even").field == "schedule_type" and studio.schedules()[-1] != "ada/Even"
+    assert refused(studio, schedule_type="ada/Even").field == "schedule_type" and studio.choices.schedules()[-1] != "ada/Even"
 
 
 def test_hook_upscalers(studio: Studio) -> None:
     step = {"step": "upscale", "upscaler": "ada/blocks", "scale": 2}
-    assert studio.upscalers(latent=False)[-1] == "ada/Blocks"
+    assert studio.choices.upscalers(latent=False)[-1] == "ada/Blocks"
     text = infotext_of(studio, made(studio, finishing=[step], hires=True, hires_upscaler="ada/Blocks"))
     assert "Hires upscaler: ada/Blocks" in text and "Postprocess upscaler: ada/Blocks" in text
     assert "finishing" in studio.read_pasted(text)["fields"]

@@ -358,7 +358,7 @@ def with_model(models_dir: Path, listening: tuple[Studio, Listening]) -> tuple[S
 
 def test_a_model_is_found_by_name_and_by_the_label_of_a1111(with_model: tuple[Studio, Listening, Path]) -> None:
     studio, executor, path = with_model
-    assert studio.upscalers(latent=False) == ["Lanczos", "Nearest", "Bicubic", "RealESRGAN_x4plus"]
+    assert studio.choices.upscalers(latent=False) == ["Lanczos", "Nearest", "Bicubic", "RealESRGAN_x4plus"]
     picture = studio.images.put(png(Image.new("RGB", (96, 80)))).sha256
     asked = [STEP | {"upscaler": "R-ESRGAN 4x+"}, STEP | {"upscaler_2": "realesrgan_x4plus.safetensors", "upscaler_2_visibility": 0.5}]
     job = finished(studio, ASKED | {"init_image": picture, "finishing": asked})

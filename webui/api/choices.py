@@ -71,7 +71,7 @@ def build_choice_router(studio: Studio) -> APIRouter:
                 "problem": entry.problem,
                 "hint": entry.hint,
                 "defaults": dict(entry.defaults),
-                "usual": studio.usual_of(entry),
+                "usual": studio.choices.usual_of(entry),
             }
             for entry in studio.checkpoints()
         ]
@@ -82,15 +82,15 @@ def build_choice_router(studio: Studio) -> APIRouter:
         return {
             "samplers": [
                 {"name": entry.label, "aliases": list(entry.aliases), "default_schedule": entry.default_schedule}
-                for entry in studio.samplers()
+                for entry in studio.choices.samplers()
             ],
-            "schedules": studio.schedules(),
+            "schedules": studio.choices.schedules(),
         }
 
     @router.get("/upscalers", response_model=list[answers.UpscalerAnswer], responses=problems())
     def upscalers(hires: bool = False) -> Any:
         """What enlarges: built-in filters, the models that are here, and what add-ons offer. With hires=true those on latents, too."""
-        return [{"name": name, "model": known_upscaler(name) is None} for name in studio.upscalers(latent=hires)]
+        return [{"name": name, "model": known_upscaler(name) is None} for name in studio.choices.upscalers(latent=hires)]
 
     @router.get("/parameters", response_model=list[answers.ParameterAnswer], responses=problems())
     def parameters(kind: Literal["txt2img", "img2img", "inpaint", "upscale"] = "txt2img") -> Any:

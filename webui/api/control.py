@@ -28,10 +28,11 @@ def build_control_router(studio: Studio) -> APIRouter:
     @router.get("/control", response_model=answers.ControlChoices, responses=problems())
     def choices(checkpoint: Annotated[str, Query(max_length=500, description="Empty: the one in use.")] = "") -> Any:
         """Models that steer a checkpoint, preprocessors with their thresholds, and the modes of a control."""
-        models = studio.control_models(checkpoint)
+        offered = studio.choices
+        models = offered.control_models(checkpoint)
         return {
             "models": [
-                {"name": model.name, "kind": model.role, "family": model.kind.family, "lacks": studio.lacking(model)} for model in models
+                {"name": model.name, "kind": model.role, "family": model.kind.family, "lacks": offered.lacking(model)} for model in models
             ],
             "preprocessors": [
                 {
@@ -41,7 +42,7 @@ def build_control_router(studio: Studio) -> APIRouter:
                     "aliases": list(one.aliases),
                     "thresholds": [asdict(threshold) for threshold in one.thresholds],
                 }
-                for one in studio.preprocessors()
+                for one in offered.preprocessors()
             ],
             "resize_modes": list(RESIZE_MODES),
             "control_modes": list(CONTROL_MODES),

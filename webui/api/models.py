@@ -163,7 +163,7 @@ def build_model_router(studio: Studio) -> APIRouter:
             "metadata": models.metadata(model),
             "defaults": dict(checkpoint.defaults) if checkpoint else {},
             "own_defaults": dict(checkpoint.own_defaults) if checkpoint else {},
-            "usual": studio.usual_of(checkpoint) if checkpoint else {},
+            "usual": studio.choices.usual_of(checkpoint) if checkpoint else {},
         }
 
     def found(kind: Sequence[Kind] | None, family: str, search: str, folder: str, usable: bool | None) -> list[ModelFile]:

@@ -69,7 +69,7 @@ def build_picture_router(studio: Studio) -> APIRouter:
     @router.get("/examples/{example_id}", response_class=FileResponse, responses=file_of("image/*"))
     def example(example_id: str) -> FileResponse:
         """The picture of an example of the first visit."""
-        for entry in studio.examples():
+        for entry in studio.choices.examples():
             if entry.id == example_id:
                 return FileResponse(entry.picture, headers=FOREVER)
         raise NotFound("There is no such example.")

@@ -29,7 +29,7 @@ def build_preset_router(studio: Studio) -> APIRouter:
     router = new_router("presets")
 
     def told(preset: FieldPreset) -> dict[str, Any]:
-        fitting = fit(preset, studio.what_presets_name())
+        fitting = fit(preset, studio.choices.what_presets_name())
         return {**preset.model_dump(mode="json"), "usable": fitting.fields, "missing": list(fitting.missing)}
 
     @router.get("/presets", response_model=answers.FieldPresetList, responses=problems())

@@ -17,31 +17,23 @@ from PIL import Image
 from pydantic import ValidationError
 
 from webui.catalog.adapters import (
-    CONTROL_FAMILIES,
-    control_models,
     embedding_sizes,
-    find_adapters,
     knows_network,
     near_names,
-    vae_choices,
-    what_lacks,
 )
-from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog, Example
-from webui.catalog.finishing import find_step_models, has_step_models, missing_models
-from webui.catalog.models import ModelFile
+from webui.catalog.checkpoints import Checkpoint, CheckpointCatalog
+from webui.catalog.finishing import missing_models
 from webui.catalog.tokenizer import tokenizer_of
-from webui.catalog.upscalers import UPSCALER, find_upscaler_model, knows_upscaler, upscaler_choices
+from webui.catalog.upscalers import knows_upscaler
 from webui.errors import Conflict, EaselError, GenerationFailed, InvalidRequest, NotFound
 from webui.executors.base import Executor, Slot
 from webui.extensions.calling import Fault
-from webui.extensions.named import preprocess_by, preprocessor_of
+from webui.extensions.named import preprocess_by
 from webui.extensions.offers import FoundCheckpoint
 from webui.extensions.registry import ExtensionRegistry
-from webui.generation.adapters import NO_ADAPTERS
 from webui.generation.control import IP_ADAPTER, ControlUnit
 from webui.generation.diff import diff
 from webui.generation.finishing import FinishingStep, kept
-from webui.generation.images import images_of
 from webui.generation.offered import add_on_of
 from webui.generation.prompt.explain import Explanation, Reader, explain
 from webui.generation.prompt.schedules import Steps
@@ -50,11 +42,9 @@ from webui.generation.request import (
     HIRES_FIELDS,
     MAX_SEED,
     RANDOM_SEED,
-    DrawnRequest,
     GenerationRequest,
     Inpaint,
     PictureFromPicture,
-    ResolvedDrawn,
     ResolvedRequest,
     ResolvedTxt2Img,
     ResolvedUpscale,
@@ -62,16 +52,13 @@ from webui.generation.request import (
     Upscale,
     explain_validation,
     parse_request,
-    upscaler_model_of,
 )
-from webui.generation.resolve import LAST_RANDOM_SEED, CheckpointIdentity, UpscalerIdentity, resolve, resolve_upscale
-from webui.generation.samplers import SAMPLERS, SCHEDULE_LABELS, Sampler, find_sampler
+from webui.generation.resolve import LAST_RANDOM_SEED
+from webui.generation.samplers import find_sampler
 from webui.generation.source import source_hash
-from webui.generation.stock_pipelines import notes_for
 from webui.people import HOUSEHOLD, Person, Scope
-from webui.pictures.decoding import as_png, read_stored, read_upright, upright_size, with_alpha
-from webui.pictures.masking import as_mask, check_mask, check_region
-from webui.pictures.preprocessors import PREPROCESSORS, Preprocessor, control_picture, encoder_picture
+from webui.pictures.decoding import as_png, read_stored, read_upright, with_alpha
+from webui.pictures.preprocessors import control_picture, encoder_picture
 from webui.pictures.starting import laid_under
 from webui.planning.estimate import Estimate, estimate, pace
 from webui.planning.machine import host_memory
@@ -87,6 +74,7 @@ from webui.studio.analyst import Analyst
 from webui.studio.batch_book import BatchBook
 from webui.studio.batches import Batches, StudioHands
 from webui.studio.bulk import Bulk
+from webui.studio.choices import Choices
 from webui.studio.completer import Completer
 from webui.studio.database import open_database
 from webui.studio.device_turn import DeviceTurn
@@ -94,7 +82,7 @@ from webui.studio.dispatcher import Dispatcher, JobWords
 from webui.studio.event_log import EventLog
 from webui.studio.exports import Exports
 from webui.studio.field_presets import FILE_NAME as FIELD_PRESETS
-from webui.studio.field_presets import FieldPreset, FieldPresetBook, WhatIsHere
+from webui.studio.field_presets import FieldPreset, FieldPresetBook
 from webui.studio.file_manager import open_folder
 from webui.studio.film_export import ExportForm, exported
 from webui.studio.films import FOLDER as FILMS
@@ -112,7 +100,7 @@ from webui.studio.marks import MarkBook
 from webui.studio.model_desk import ModelDesk
 from webui.studio.naming import FOLDER_BYTES, OutputStyle, Subject, check_pattern, place, safe_name
 from webui.studio.notices import Notice, NoticeBoard
-from webui.studio.offered_names import control_with_offer, with_offers, without_gone
+from webui.studio.offered_names import control_with_offer, without_gone
 from webui.studio.older_looks import OlderLooks
 from webui.studio.origin import HIRES, Origin
 from webui.studio.people_book import PeopleBook
@@ -120,6 +108,7 @@ from webui.studio.picture_file import PictureFolder, suffix_for
 from webui.studio.picture_format import media_type
 from webui.studio.picture_keeper import PictureKeeper
 from webui.studio.preferences import Preferences
+from webui.studio.preparing import Preparer
 from webui.studio.preset_book import FILE_NAME as PRESETS
 from webui.studio.preset_book import Preset, PresetBook
 from webui.studio.progress import PreviewBoard
@@ -195,6 +184,7 @@ class Studio:
         self.presets = PresetBook(settings.data_dir / PRESETS)
         self.field_presets = FieldPresetBook(settings.data_dir / FIELD_PRESETS)
         self.completer = Completer(catalog.models, self.styles, self.history, extensions)
+        self.choices = Choices(catalog, extensions, lambda: self.preferences.current)
         self._pictures = PictureFolder(settings.pictures_dir, settings.data_dir / "cache")
         self.search = SearchDesk(
             self.database,
@@ -212,8 +202,17 @@ class Studio:
             self.search, MarkBook(self.database, _untold), Trash(self.database, ids, self._pictures, _untold), self._bulk_marked
         )
         self.images = ImageStore(settings.data_dir / FOLDER, self.database, lambda: self.preferences.current, self._history_file)
-        self._previews = PreviewBoard()
         self._rng = random.SystemRandom()
+        self._preparer = Preparer(
+            catalog,
+            self.images,
+            self.styles,
+            extensions,
+            lambda request: self.add_ons.checked(request),
+            lambda: self.preferences.current,
+            self._rng,
+        )
+        self._previews = PreviewBoard()
         self._live_lock = threading.Lock()
         self._closed = threading.Event()
         self._queue_touched = threading.Event()
@@ -231,7 +230,7 @@ class Studio:
             self.images,
             lambda: self.preferences.current.queue_limit,
             ReplayHands(
-                lambda request, origin, whose: self.of(Person(whose.new, "", "user"))._prepared_again(request, origin),
+                lambda request, origin, whose: self.of(Person(whose.new, "", "user"))._preparer.prepared_again(request, origin),
                 self._announce,
                 self._tell_replay,
             ),
@@ -279,7 +278,7 @@ class Studio:
             settings.data_dir / "cache",
             StudioHands(
                 complete=self.complete,
-                prepared=lambda request, **how: self._machine._prepared(request, **how),
+                prepared=lambda request, **how: self._machine._preparer.prepared(request, **how),
                 announce=self._announce,
                 stop=self._dispatcher.stop,
                 seconds_left=self._running_seconds_left,
@@ -315,7 +314,7 @@ class Studio:
             extensions,
             self.events,
             RunHands(
-                prepared=lambda request, owner, **how: self.of(Person(owner, "", "user"))._prepared(request, **how),
+                prepared=lambda request, owner, **how: self.of(Person(owner, "", "user"))._preparer.prepared(request, **how),
                 announce=self._announce,
                 stop=self._dispatcher.stop,
                 open=lambda image, owner: self.easel("", Person(owner, "", "user")).picture(image),
@@ -351,6 +350,7 @@ class Studio:
         self.trash = machine.trash.of(whose)
         self.bulk = machine.bulk.of(whose)
         self.images = machine.images.of(whose)
+        self._preparer = machine._preparer.of(person)
         self.lineage = machine.lineage.of(whose)
         self.replays = machine.replays.of(whose)
         self.batches = machine.batches.of(whose)
@@ -364,10 +364,6 @@ class Studio:
     def _names(self) -> Mapping[str, str]:
         """What people are called, by id."""
         return self.people.names()
-
-    def _lane(self, priority: int) -> int:
-        """What a priority raises among others' jobs: an administrator's word counts there."""
-        return priority if self.person.is_admin else 0
 
     def _folder_of(self, owner: str) -> str:
         """A person's own folder among the pictures; the household has none."""
@@ -403,17 +399,8 @@ class Studio:
     # asking
 
     def complete(self, fields: Any) -> GenerationRequest:
-        """A request from untrusted fields; those left out are the checkpoint's own defaults, then the declared ones.
-
-        Raises InvalidRequest or CheckpointUnusable.
-        """
-        asked = parse_request(fields)
-        if isinstance(asked, Upscale):
-            return asked
-        given = {name: getattr(asked, name) for name in asked.model_fields_set}
-        known = type(asked).model_fields
-        defaults = {name: value for name, value in self.catalog.find(asked.checkpoint).defaults.items() if name in known}
-        return parse_request({**defaults, **given})
+        """A request from untrusted fields (`Preparer.complete` says how). Raises InvalidRequest or CheckpointUnusable."""
+        return self._preparer.complete(fields)
 
     def complete_all(self, many: Sequence[Any]) -> list[GenerationRequest]:
         """Requests from a list of untrusted fields. Raises InvalidRequest that says which one is wrong."""
@@ -454,7 +441,7 @@ class Studio:
         if live_client is None:
             priority = FOREVER_PRIORITY if forever else priority
             return self.submit_all([request], priority=priority, forever=forever, film=film, key=key, origin=origin)[0]
-        entry = self._prepared(request, priority=LIVE_PRIORITY, live=True, client=live_client, film=False)
+        entry = self._preparer.prepared(request, priority=LIVE_PRIORITY, live=True, client=live_client, film=False)
         with self._live_lock:
             for earlier in self._journal.live_jobs_of(live_client):
                 self._supersede(earlier)
@@ -480,109 +467,12 @@ class Studio:
         if forever and any(isinstance(request, Upscale) for request in requests):
             words = "An upscale can't go on forever: each would be the same."
             raise InvalidRequest(words, field="forever", allowed="false", hint="Leave it out.")
-        entries = [self._prepared(request, priority=priority, forever=forever, film=film, origin=origin) for request in requests]
+        entries = [self._preparer.prepared(request, priority=priority, forever=forever, film=film, origin=origin) for request in requests]
         return self._announce(self._journal.add(entries, self.preferences.current.queue_limit, key))
 
     def submitted_before(self, key: SubmissionKey) -> list[JobView]:
         """The jobs that this key made before; none when it is new. Raises KeyUsedDifferently."""
         return [self.job_view(job) for job in self._journal.submitted_before(key) or ()]
-
-    def _prepared(self, request: GenerationRequest, *, film: bool | None = None, **how: Any) -> NewJob:
-        film = self.preferences.current.film if film is None else film
-        prepared = self._worded(request)
-        # What failed elsewhere (a page, a callback) is no matter of this job.
-        notes = tuple(dict.fromkeys(str(fault) for fault in self.extensions.take_faults("prepare")))
-        for field, digest in images_of(request):
-            self.images.require(digest, field)
-        resolved, told = self._resolved(prepared)
-        lane = self._lane(how.get("priority", NORMAL_PRIORITY))
-        return NewJob(asked=request, resolved=resolved, notes=(*notes, *told), film=film, lane=lane, **how)
-
-    def _worded(self, request: GenerationRequest) -> GenerationRequest:
-        """A request with the words of its styles, and as add-ons want it. Raises InvalidRequest for values that an add-on can't use."""
-        request = self.add_ons.checked(request)
-        return self.extensions.prepare(request if isinstance(request, Upscale) else self.styles.apply(request))
-
-    def _prepared_again(self, request: GenerationRequest, origin: Origin) -> NewJob:
-        """A job for a request that was resolved before: styles and add-ons have had their say."""
-        resolved, told = self._resolved(request)
-        return NewJob(asked=request, resolved=resolved, notes=told, origin=origin)
-
-    def _resolved(self, prepared: GenerationRequest) -> tuple[ResolvedRequest, tuple[str, ...]]:
-        """A request as it will run, and what its maker should know."""
-        prepared = with_offers(prepared, self.extensions.offers, self._upscaler_called)
-        prepared = prepared.model_copy(update={"finishing": find_step_models(self.catalog.models, prepared.finishing)})
-        for field, digest in images_of(prepared):
-            self.images.require(digest, field)
-        return (self._upscale(prepared), ()) if isinstance(prepared, Upscale) else self._drawn(prepared)
-
-    def _upscale(self, prepared: Upscale) -> ResolvedUpscale:
-        """An upscale as it will run."""
-        path = self.images.require(prepared.init_image, "init_image")
-        return resolve_upscale(prepared, upright_size(path), reading.infotext_of(path.read_bytes()))
-
-    def _drawn(self, prepared: DrawnRequest) -> tuple[ResolvedDrawn, tuple[str, ...]]:
-        """A request as it will be drawn, and what its maker should know."""
-        checkpoint = self.catalog.find(prepared.checkpoint)
-        identity = self._identity(checkpoint)
-        if checkpoint.pipeline:
-            adapters, told = NO_ADAPTERS, notes_for(prepared, checkpoint.pipeline)
-            hires = refiner = upscaler = None
-        else:
-            adapters, told = find_adapters(self.catalog.models, prepared, checkpoint)
-            hires = self._further("hires_checkpoint", prepared.other_hires_checkpoint)
-            refiner = self._further("refiner", prepared.other_refiner)
-            upscaler = self._upscaler_model(prepared)
-        self._check_regions(prepared)
-        return resolve(prepared, identity, self._rng, adapters, hires, refiner, self._source_size(prepared), upscaler), told
-
-    def _source_size(self, request: GenerationRequest) -> tuple[int, int] | None:
-        """Width and height of the picture that it starts from. Raises InvalidRequest for a mask that doesn't fit it, or masks nothing."""
-        if not isinstance(request, PictureFromPicture):
-            return None
-        size = upright_size(self.images.require(request.init_image, "init_image"))
-        if isinstance(request, Inpaint) and request.mask:
-            mask = as_mask(read_upright(self.images.require(request.mask, "mask"), request.mask))
-            check_mask(mask, size, inverted=request.inverted)
-        return size
-
-    def _check_regions(self, request: DrawnRequest) -> None:
-        """Raises InvalidRequest for a region that is nowhere, and where regions can't be drawn."""
-        if request.regions and isinstance(request, Inpaint) and any(request.extends):
-            hint = "Extend the picture first and draw the regions then, or leave them out."
-            raise InvalidRequest("A picture can't be extended and have regions at once.", field="regions", hint=hint)
-        for number, region in enumerate(request.regions):
-            field = f"regions[{number}].mask"
-            check_region(as_mask(read_upright(self.images.require(region.mask, field), region.mask)), field)
-
-    def _identity(self, checkpoint: Checkpoint) -> CheckpointIdentity:
-        return CheckpointIdentity(checkpoint.name, self.catalog.content_hash(checkpoint), checkpoint.pipeline)
-
-    def _upscaler_model(self, request: DrawnRequest) -> UpscalerIdentity | None:
-        """The model that enlarges before something is drawn, where one does. Raises as `find_upscaler_model` does."""
-        wanted = upscaler_model_of(request)
-        if wanted is None:
-            return None
-        field, name = wanted
-        model = find_upscaler_model(self.catalog.models, name, field)
-        return UpscalerIdentity(model.name, self.catalog.models.short_hash(model), field)
-
-    def _further(self, field: str, name: str | None) -> CheckpointIdentity | None:
-        """A checkpoint that a field of a request names beside the first one. Raises as CheckpointCatalog.find does, of that field."""
-        if name is None:
-            return None
-        try:
-            checkpoint = self.catalog.find(name)
-        except EaselError as problem:
-            problem.field = field
-            raise
-        if checkpoint.pipeline:
-            raise InvalidRequest(
-                f"{checkpoint.name} is drawn by diffusers' own {checkpoint.pipeline}, which can't go on with another one's picture.",
-                field=field,
-                hint="Pick another checkpoint for this.",
-            )
-        return self._identity(checkpoint)
 
     def _announce(self, jobs: Sequence[Job]) -> list[JobView]:
         views = [self.job_view(job) for job in jobs]
@@ -608,8 +498,9 @@ class Studio:
         seed = asked.seed
         if seed != RANDOM_SEED:
             seed = (seed + asked.picture_count) % (MAX_SEED + 1)
+        request = asked.model_copy(update={"seed": seed})
         try:
-            return self._machine._prepared(asked.model_copy(update={"seed": seed}), priority=job.priority, forever=True, film=job.film)
+            return self._machine._preparer.prepared(request, priority=job.priority, forever=True, film=job.film)
         except EaselError as problem:
             log.warning("Job %s was to go on forever, and can't: %s", job.id, problem)
             return None
@@ -781,7 +672,7 @@ class Studio:
             raise InvalidRequest(
                 f"The priority can't be {priority}.", field="priority", allowed=f"{lowest} to {highest}", hint=f"Use {lowest} to {highest}."
             )
-        self._journal.set_priority(parse_id(job_id), priority, self._lane(priority))
+        self._journal.set_priority(parse_id(job_id), priority, self._preparer.lane(priority))
         self.events.publish("jobs")
         self._dispatcher.wake()
         return self.job(job_id)
@@ -817,7 +708,7 @@ class Studio:
             request.seed == RANDOM_SEED or (request.variation_strength and request.variation_seed == RANDOM_SEED)
         ):
             return Repeats(request.picture_count, ())
-        resolved, _ = self._resolved(self._worded(request))
+        resolved, _ = self._preparer.resolved(self._preparer.worded(request))
         self.extensions.notes()
         return find_repeats(self.database, resolved, Whose(self.person.id))
 
@@ -847,7 +738,7 @@ class Studio:
     def edit(self, job_id: str, request: GenerationRequest) -> JobView:
         """Give a waiting job another request; it keeps its place. Raises Conflict when it has begun."""
         identifier = parse_id(job_id)
-        entry = self._prepared(request)
+        entry = self._preparer.prepared(request)
         if not self._journal.replace(identifier, entry.asked, entry.resolved):
             job = self._journal.get(identifier)
             raise Conflict(f"This job is {job.status} already.", field="id", hint="Duplicate it instead.")
@@ -865,7 +756,7 @@ class Studio:
     def estimate(self, request: GenerationRequest) -> Estimate:
         """About how long a request will take and how it uses memory, from pictures made before."""
         if isinstance(request, Upscale):
-            upscale = request if isinstance(request, ResolvedUpscale) else self._upscale(request)
+            upscale = request if isinstance(request, ResolvedUpscale) else self._preparer.upscale(request)
             return estimate(upscale, self.history.speed_samples(upscale.works_with))
         checkpoint = request.checkpoint or next((entry.name for entry in self.catalog.all() if entry.usable), "")
         return estimate(request, self.history.speed_samples(checkpoint), host_memory().available)
@@ -1179,19 +1070,6 @@ class Studio:
         """All checkpoints, unusable ones with their reason."""
         return self.catalog.all()
 
-    def vae_names(self) -> list[str]:
-        """What the field `vae` can be: automatic, none, and each VAE that was found."""
-        return vae_choices(self.catalog.models)
-
-    def control_models(self, checkpoint: str) -> list[ModelFile]:
-        """The models that steer that checkpoint (empty: the one in use). Raises InvalidRequest or CheckpointUnusable."""
-        family = self.catalog.find(checkpoint).kind.family
-        return control_models(self.catalog.models, family) if family in CONTROL_FAMILIES | {""} else []
-
-    def lacking(self, model: ModelFile) -> str:
-        """What a model of a control needs that is not here, and what to do about it; empty when it can be used."""
-        return str(what_lacks(self.catalog.models, model) or "")
-
     def control_preview(self, fields: Mapping[str, Any], width: int, height: int) -> bytes:
         """What any model of a control with these fields sees at that size, as PNG. Raises InvalidRequest."""
         try:
@@ -1213,25 +1091,6 @@ class Studio:
             seen = control_picture(picture, width, height, unit.resize_mode, preprocess, unit.processor_res)
         return as_png(seen)
 
-    def examples(self) -> list[Example]:
-        """Pictures that the checkpoints are known to draw, for the first visit; made as a page that picks the checkpoint makes them."""
-        return [
-            replace(example, request=example.request.model_copy(update=self.usual_of(checkpoint)))
-            for checkpoint in self.catalog.all()
-            if checkpoint.usable
-            for example in checkpoint.examples
-        ]
-
-    def usual_of(self, checkpoint: Checkpoint) -> dict[str, Any]:
-        """What goes into the fields of a page beside the checkpoint's defaults, which come first; no chain whose models aren't here."""
-        if not self.preferences.current.usual_finishing:
-            return {}
-        return {
-            name: value
-            for name, value in checkpoint.usual.items()
-            if name not in checkpoint.defaults and (name != "finishing" or has_step_models(self.catalog.models, value))
-        }
-
     def read_picture(self, data: bytes) -> reading.Answer:
         """What a picture file says of how it was made, by whichever program. Raises InvalidRequest or TooLarge."""
         return self._without_styles(
@@ -1247,30 +1106,8 @@ class Studio:
     def _knows_upscaler(self, name: str) -> bool:
         return knows_upscaler(self.catalog.models, name)
 
-    def _upscaler_called(self, name: str) -> str | None:
-        model = self.catalog.models.find(name, frozenset((UPSCALER,)))
-        return None if model is None else model.name
-
     def _missing(self, step: FinishingStep) -> list[str]:
         return missing_models(self.catalog.models, step)
-
-    def upscalers(self, *, latent: bool) -> list[str]:
-        """What enlarges, by name: built-in ones, then models, then add-ons'. latent: those on latents, too, which hires alone has."""
-        return [*upscaler_choices(self.catalog.models, latent=latent), *self.extensions.offers.names("upscalers")]
-
-    def samplers(self) -> list[Sampler]:
-        """Easel's own, then those of add-ons."""
-        offered = self.extensions.offers.all("samplers")
-        return [*SAMPLERS, *(Sampler(offer.name, (), str(offer.value.default_schedule)) for offer in offered)]
-
-    def schedules(self) -> list[str]:
-        """Labels of Easel's own, Automatic first, then those of add-ons."""
-        return [*SCHEDULE_LABELS, *self.extensions.offers.names("schedules")]
-
-    def preprocessors(self) -> list[Preprocessor]:
-        """Easel's own, then those of add-ons, whose names are their labels."""
-        offered = self.extensions.offers.all("preprocessors")
-        return [*PREPROCESSORS, *(preprocessor_of(offer) for offer in offered)]
 
     def _without_styles(self, answer: reading.Answer) -> reading.Answer:
         known = [one.style for one in self.styles.all()[0]]
@@ -1322,14 +1159,6 @@ class Studio:
         gone = self.presets.delete(name)
         self.events.publish("presets")
         return gone
-
-    def what_presets_name(self) -> WhatIsHere:
-        """The models that are here, by the fields that may name them."""
-        checkpoints = [entry.name for entry in self.checkpoints() if entry.usable]
-        upscalers = self.upscalers(latent=True)
-        names = {"checkpoint": checkpoints, "hires_checkpoint": checkpoints, "refiner": checkpoints}
-        names |= {"vae": self.vae_names(), "hires_upscaler": upscalers, "tiled_upscaler": upscalers}
-        return WhatIsHere(names, lambda name: bool(knows_network(self.catalog.models, "lora", name)))
 
     def save_field_preset(self, preset: FieldPreset, was: str | None = None) -> FieldPreset:
         """Keep fields by name (`FieldPresetBook.save` says how), and tell all pages."""

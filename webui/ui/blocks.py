@@ -63,7 +63,7 @@ def build(studio: Studio) -> gr.Blocks:
     """The page over one studio."""
     assets = Assets()
     usable = next((view for view in studio.checkpoints() if view.usable), None)
-    fields = Fields({**usable.defaults, **studio.usual_of(usable)} if usable else {})
+    fields = Fields({**usable.defaults, **studio.choices.usual_of(usable)} if usable else {})
     with gr.Blocks(title="Easel", analytics_enabled=False) as page:
         with gr.Row(elem_id="ez-bar"):
             piece(assets, "brand.js", elem_id="ez-brand")
@@ -73,9 +73,9 @@ def build(studio: Studio) -> gr.Blocks:
         with gr.Tabs(elem_id="ez-pages"):
             # Both pages are in the document from the start, so that scripts and restored values find them.
             with gr.Tab("txt2img", id="txt2img", elem_id="ez-page-txt2img", render_children=True) as draw:
-                upscalers = txt2img.Upscalers(studio.upscalers(latent=True), studio.upscalers(latent=False))
+                upscalers = txt2img.Upscalers(studio.choices.upscalers(latent=True), studio.choices.upscalers(latent=False))
                 sampling = _sampling(studio)
-                generate = txt2img.build(fields, assets, studio.vae_names(), _drawing_checkpoints(studio), upscalers, sampling)
+                generate = txt2img.build(fields, assets, studio.choices.vae_names(), _drawing_checkpoints(studio), upscalers, sampling)
             with gr.Tab("img2img", id="img2img", elem_id="ez-page-img2img", render_children=True) as redraw:
                 canvas_pages.build(assets, "img2img")
             with gr.Tab("Inpaint", id="inpaint", elem_id="ez-page-inpaint", render_children=True) as paint:
@@ -214,13 +214,13 @@ def _checkpoint_rows(studio: Studio) -> list[dict[str, Any]]:
 
 def _checkpoint_row(studio: Studio, entry: Checkpoint) -> dict[str, Any]:
     """defaults: what its fields become when it is picked, as their components hold them. finishing: so too, where it is as it was."""
-    values = {name: shown(name, value) for name, value in {"finishing": (), **studio.usual_of(entry), **entry.defaults}.items()}
+    values = {name: shown(name, value) for name, value in {"finishing": (), **studio.choices.usual_of(entry), **entry.defaults}.items()}
     chain = values.pop("finishing")
     return {"name": entry.name, "usable": entry.usable, "family": entry.kind.family, "defaults": values, "finishing": chain}
 
 
 def _example_rows(studio: Studio) -> list[dict[str, str]]:
-    return [{"id": entry.id, "prompt": entry.prompt, "picture": f"/api/v1/examples/{entry.id}"} for entry in studio.examples()]
+    return [{"id": entry.id, "prompt": entry.prompt, "picture": f"/api/v1/examples/{entry.id}"} for entry in studio.choices.examples()]
 
 
 def _remember(page: gr.Blocks, fields: Fields, receipt: gr.HTML, assets: Assets) -> None:
@@ -315,7 +315,7 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
 
     def preset(event: gr.EventData) -> dict[Any, Any]:
         kept = studio.field_presets.get(str(event.page), str(event.name))
-        fitting = fit(kept, studio.what_presets_name())
+        fitting = fit(kept, studio.choices.what_presets_name())
         pictures = {"init_image": ANY_PICTURE, "mask": ANY_PICTURE} if kept.page != "txt2img" else {}
         known = {name: value for name, value in pictures.items() if name in REQUEST_TYPES[kept.page].model_fields}
         request = parse_request({"kind": kept.page, **known, **fitting.fields})
@@ -327,7 +327,7 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
         return {"receipt": {"job": job["id"]}}
 
     def example(event: gr.EventData, visit: gr.Request) -> dict[Any, Any]:
-        found = next((item for item in studio.examples() if item.id == str(event.id)), None)
+        found = next((item for item in studio.choices.examples() if item.id == str(event.id)), None)
         if found is None:
             raise NotFound("This example is gone.", hint="Reload the page.")
         job = mine(visit).submit(found.request, film=event.film)
@@ -335,10 +335,10 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
 
     def catalog() -> dict[Any, Any]:
         names = _drawing_checkpoints(studio)
-        upscalers = studio.upscalers(latent=True), studio.upscalers(latent=False)
+        upscalers = studio.choices.upscalers(latent=True), studio.choices.upscalers(latent=False)
         sampling = _sampling(studio)
         of_hires = txt2img.hires_samplers(sampling.samplers), txt2img.hires_schedules(sampling.schedules)
-        choices = (names, studio.vae_names(), txt2img.hires_checkpoints(names), txt2img.refiners(names), *upscalers)
+        choices = (names, studio.choices.vae_names(), txt2img.hires_checkpoints(names), txt2img.refiners(names), *upscalers)
         choices = (*choices, sampling.samplers, sampling.schedules, *of_hires)
         offered = {component: gr.Dropdown(choices=list(several)) for component, several in zip(lists, choices, strict=True)}
         return {**offered, "receipt": {"checkpoints": _checkpoint_rows(studio)}}
@@ -365,7 +365,7 @@ def _answer(studio: Studio, fields: Fields, checkpoint: Component, receipt: gr.H
 
 
 def _sampling(studio: Studio) -> txt2img.Sampling:
-    return txt2img.Sampling([one.label for one in studio.samplers()], studio.schedules())
+    return txt2img.Sampling([one.label for one in studio.choices.samplers()], studio.choices.schedules())
 
 
 def _plain(value: Any) -> Any:

@@ -91,7 +91,7 @@ def _fields_of(unit: UnitBody, what: str, studio: Studio, own_picture: str | Non
 
 def _preprocessor(studio: Studio, name: str) -> Preprocessor:
     """By any of its names, those of add-ons among them. Raises ValueError that lists the names."""
-    offered = next((one for one in studio.preprocessors() if one.name.casefold() == name.strip().casefold()), None)
+    offered = next((one for one in studio.choices.preprocessors() if one.name.casefold() == name.strip().casefold()), None)
     return offered or find_preprocessor(name)
 
 
@@ -132,7 +132,7 @@ def model_titles(studio: Studio, checkpoint: str = "") -> list[str]:
 
 def _models(studio: Studio, checkpoint: str) -> list[ModelFile]:
     try:
-        return [model for model in studio.control_models(checkpoint) if not studio.lacking(model)]
+        return [model for model in studio.choices.control_models(checkpoint) if not studio.choices.lacking(model)]
     except InvalidRequest:
         return []  # there is no checkpoint that they could steer
 
@@ -143,7 +143,7 @@ def _title(studio: Studio, model: ModelFile) -> str:
 
 
 def _modules(studio: Studio) -> list[str]:
-    return [*(one.name for one in studio.preprocessors()), _IP_ADAPTER_MODULE]
+    return [*(one.name for one in studio.choices.preprocessors()), _IP_ADAPTER_MODULE]
 
 
 def _detail(studio: Studio, name: str) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def build_controlnet_router(studio: Studio, options: OptionBook) -> APIRouter:
     @router.get("/module_list", response_model=answers.ControlModules)
     def module_list(alias_names: bool = False) -> Any:
         """Preprocessors, and their numbers."""
-        labels = {one.name: one.label for one in studio.preprocessors()} if alias_names else {}
+        labels = {one.name: one.label for one in studio.choices.preprocessors()} if alias_names else {}
         names = _modules(studio)
         return {
             "module_list": [labels.get(name, name) for name in names],

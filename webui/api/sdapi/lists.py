@@ -83,7 +83,7 @@ def build_list_router(studio: Studio, options: OptionBook) -> APIRouter:
     @router.get("/samplers", response_model=list[answers.Sampler])
     def sampler_list() -> Any:
         """Samplers by the names that AUTOMATIC1111 gave them."""
-        return [{"name": one.label, "aliases": list(one.aliases), "options": _options_of(one)} for one in studio.samplers()]
+        return [{"name": one.label, "aliases": list(one.aliases), "options": _options_of(one)} for one in studio.choices.samplers()]
 
     @router.get("/schedulers", response_model=list[answers.Scheduler])
     def schedulers() -> Any:

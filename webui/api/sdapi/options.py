@@ -232,8 +232,8 @@ class OptionBook:
             told[name] = _of_type(name, value, option)
             if option.field and name != VAE:
                 _check_field(name, option.field, option.value_of(told[name]))
-        if VAE in told and told[VAE] not in self._studio.vae_names() and self._studio.catalog.models.find(told[VAE], _VAES) is None:
-            raise bad_field(VAE, f"There is no VAE called {told[VAE][:80]!r}; there are {', '.join(self._studio.vae_names())}")
+        if VAE in told and told[VAE] not in self._studio.choices.vae_names() and self._studio.catalog.models.find(told[VAE], _VAES) is None:
+            raise bad_field(VAE, f"There is no VAE called {told[VAE][:80]!r}; there are {', '.join(self._studio.choices.vae_names())}")
         if not 0 <= told.get(RESTORER_WEIGHT, 0) <= 1:
             raise bad_field(RESTORER_WEIGHT, "Use 0 to 1")
         if _HEX.fullmatch(told.get(BACKGROUND, "#ffffff")) is None:

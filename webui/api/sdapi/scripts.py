@@ -304,7 +304,7 @@ CONTROLNET = "controlnet"
 
 def upscaler_names(studio: Studio) -> list[str]:
     """What enlarges pictures, in the order in which clients count it: `None` first."""
-    named = [name for name in studio.upscalers(latent=False) if name not in PIXEL_UPSCALER_LABELS]
+    named = [name for name in studio.choices.upscalers(latent=False) if name not in PIXEL_UPSCALER_LABELS]
     return ["None", *PIXEL_UPSCALER_LABELS, *named]
 
 

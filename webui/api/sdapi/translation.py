@@ -170,7 +170,7 @@ class Translator:
 
     def _vae_among(self, modules: list[Any]) -> dict[str, str]:
         """Forge names VAE and text encoders in one list: the VAE of it; encoders are found by themselves."""
-        known = self._studio.vae_names()[2:]
+        known = self._studio.choices.vae_names()[2:]
         stems = {name.rpartition(".")[0]: name for name in known} | {name: name for name in known}
         files = (str(module).replace("\\", "/").rpartition("/")[2] for module in modules)
         found = next((name for file in files if (name := stems.get(file) or stems.get(file.rpartition(".")[0]))), None)
