@@ -1,6 +1,6 @@
 """Switching between checkpoints: Easel beside plain diffusers, on full-size checkpoints made on the fly.
 
-    python -m benchmarks.hot_swap [--checkpoints 4] [--rounds 5] [--switches 50] [--steps 12] [--threads 2]
+    python -m benchmarks.hot_swap [--checkpoints 4] [--rounds 5] [--switches 50] [--steps 12] [--processes 4] [--threads 2]
         [--size 128] [--shape full|small] [--rows times memory steps]
 
 Checkpoints are Stable Diffusion 1.5-shaped single files in float16 with random weights (2.1 GB each; the same text encoder and
@@ -579,30 +579,47 @@ def rotated(checkpoints: list[Path], count: int) -> Iterator[Path]:
 
 
 def steps(arguments: argparse.Namespace, easel: Side, diffusers: Side, checkpoint: Path) -> None:
-    """Steps of both sides in turns, so that what else the machine does meets both; a ratio for each turn."""
+    """Steps of both sides in turns, so that what else the machine does meets both; a ratio for each turn.
+
+    Where a process finds its memory makes all its steps some hundredths longer or shorter, so there are several processes of each side.
+    """
     print()
     dtype = easel.ask("dtype")
-    equal = start("diffusers", arguments, dtype)
-    sides = {"easel": easel, "equal": equal, "usual": diffusers}
-    turns: dict[str, list[Ends]] = {name: [] for name in sides}
-    try:
-        for side in sides.values():
-            side.steady(checkpoint, STEPS)
-        for turn in range(arguments.rounds):
-            # The first of a turn is another one each time.
-            for name in [*sides][turn % 3 :] + [*sides][: turn % 3]:
-                turns[name].append(sides[name].steady(checkpoint, arguments.steps))
-    finally:
-        equal.close()
+    turns: dict[str, list[Ends]] = {"easel": [], "equal": [], "usual": []}
+    for number in range(arguments.processes):
+        own = easel if number == 0 else start("easel", arguments)
+        equal = start("diffusers", arguments, dtype)
+        sides = {"easel": own, "equal": equal} | ({"usual": diffusers} if number == 0 else {})
+        try:
+            for side in sides.values():
+                side.steady(checkpoint, STEPS)
+            for turn in range(arguments.rounds):
+                # The first of a turn is another one each time.
+                first = turn % len(sides)
+                for name in [*sides][first:] + [*sides][:first]:
+                    turns[name].append(sides[name].steady(checkpoint, arguments.steps))
+        finally:
+            equal.close()
+            if number:
+                own.close()
+
+    def by_turn(name: str, clock: int) -> list[float]:
+        """The ratios of the turns' medians."""
+        medians = {side: [statistics.median(step[clock] for step in turn) for turn in turns[side]] for side in ("easel", name)}
+        # The first process of Easel has turns with all three, the others with one alone.
+        return [own / other for own, other in zip(medians["easel"], medians[name], strict=False)]
 
     def compared(name: str, clock: int) -> float:
-        """Median of the ratios of the turns' medians."""
-        medians = {side: [statistics.median(step[clock] for step in turn) for turn in turns[side]] for side in ("easel", name)}
-        return statistics.median(own / other for own, other in zip(medians["easel"], medians[name], strict=True))
+        return statistics.median(by_turn(name, clock))
 
     for name, words in (("easel", f"step, {dtype}"), ("equal", f"step, diffusers, {dtype}")):
         row(words, seconds([step[0] for turn in turns[name] for step in turn]))
     ratio("step / diffusers", compared("equal", 0), "step / diffusers")
+    each = [
+        statistics.median(by_turn("equal", 0)[first : first + arguments.rounds])
+        for first in range(0, len(turns["equal"]), arguments.rounds)
+    ]
+    row("  of each pair of processes", " ".join(f"{value:.3f}" for value in each))
     row("  the same in processor time", f"{compared('equal', 1):.3f}")
     row(f"step / diffusers in its usual {diffusers.ask('dtype')}", f"{compared('usual', 0):.3f}")
     roofline = easel.ask("flops") / easel.ask("gemm", dtype)
@@ -618,6 +635,7 @@ def main() -> None:
     parser.add_argument("--both", action="store_true", help="let diffusers make the many switches, too")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS, help="which of them")
     parser.add_argument("--steps", type=int, default=12, help="of each turn in which steps are compared")
+    parser.add_argument("--processes", type=int, default=4, help="of each side, whose steps are compared")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--shape", choices=("full", "small"), default="full")

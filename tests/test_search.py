@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -12,9 +13,13 @@ from sqlalchemy import ColumnElement, Connection, select
 from webui.studio.database import Database, open_database
 from webui.studio.dialects import sqlite_search
 from webui.studio.dialects.expressions import HasWords
+from webui.studio.history import History
+from webui.studio.ids import IdClock
+from webui.studio.search.ahead import FoundAhead
 from webui.studio.search.compiling import Question, read_search
+from webui.studio.search.desk import SearchDesk
 from webui.studio.search.fields import Place
-from webui.studio.search.finding import Finder
+from webui.studio.search.finding import Finder, Found
 from webui.studio.search.known import Known
 from webui.studio.search.looks import LookIndex
 from webui.studio.search.wording import Either, Said
@@ -136,3 +141,74 @@ def test_long_beginnings_are_told_as_the_words_there_are(database: Database) -> 
         assert by_pages(connection, read(database, connection, "nothingsobegins*"), 60) == []
         kept = Said("mast", begins=True)
         assert sqlite_search.with_whole_words(connection, kept) is kept
+
+
+# --- pages that are looked up ahead
+
+
+@pytest.fixture
+def desk(database: Database) -> SearchDesk:
+    return SearchDesk(database, History(database), IdClock(), lambda whose: lambda begun, most: [], lambda whose: None)
+
+
+@pytest.mark.parametrize("text", ["", "castle", "castle rating:>=4", "-castle rating:4"])
+def test_pages_looked_up_ahead_are_the_same_pages(database: Database, desk: SearchDesk, text: str) -> None:
+    with database.reading() as connection:
+        wanted = by_pages(connection, read(database, connection, text), 1000)
+    found: list[int] = []
+    page = desk.page(text, limit=7, whole=False)
+    while True:
+        found += [int(item["id"]) for item in page.items]
+        if page.next is None:
+            break
+        desk.look_ahead(text, below=int(page.next), limit=7)
+        page = desk.page(text, below=int(page.next), limit=7, whole=False)
+    assert found == wanted
+
+
+def test_what_was_looked_up_ahead_is_let_go_of_when_something_is_written(database: Database, desk: SearchDesk) -> None:
+    first = desk.page("castle", limit=5, whole=False)
+    below = int(first.next or 0)
+    desk.look_ahead("castle", below=below, limit=5)
+    ahead = desk.page("castle", below=below, limit=5, whole=False)
+    gone = int(ahead.items[0]["id"])
+    with database.writing() as connection:
+        connection.execute(image.update().where(image.c.id == gone).values(trashed=1))
+    try:
+        now = desk.page("castle", below=below, limit=5, whole=False)
+        assert [item["id"] for item in now.items[:4]] == [item["id"] for item in ahead.items[1:]]
+    finally:
+        with database.writing() as connection:
+            connection.execute(image.update().where(image.c.id == gone).values(trashed=None))
+
+
+def test_a_page_that_is_being_looked_up_is_waited_for_and_asked_for_once() -> None:
+    ahead, began, go_on = FoundAhead(lambda: 1), threading.Event(), threading.Event()
+    asked = []
+
+    def find() -> Found:
+        asked.append(1)
+        began.set()
+        assert go_on.wait(10)
+        return Found([9, 8, 7], 7, partial=False, searched_to=7)
+
+    looking = threading.Thread(target=ahead.look, args=("owl", 10, 2, find))
+    looking.start()
+    assert began.wait(10)
+    ahead.look("owl", 10, 2, find)
+    threading.Timer(0.05, go_on.set).start()
+    assert ahead.page("owl", 10, 2) == Found([9, 8], 8, partial=False, searched_to=8)
+    looking.join()
+    assert len(asked) == 1
+    assert ahead.page("owl", 9, 2) is None, "it isn't known what lies below 7"
+    assert ahead.page("owl", 11, 2) is None, "it isn't known what lies above 9"
+    assert ahead.page("cat", 10, 2) is None
+
+
+def test_what_failed_ahead_is_asked_for_as_ever() -> None:
+    ahead = FoundAhead(lambda: 1)
+    with pytest.raises(ZeroDivisionError):
+        ahead.look("owl", 10, 2, lambda: Found([1 // 0], None, partial=False, searched_to=None))
+    assert ahead.page("owl", 10, 2) is None
+    ahead.look("owl", 10, 2, lambda: Found([9], None, partial=False, searched_to=None))
+    assert ahead.page("owl", 10, 2) == Found([9], None, partial=False, searched_to=None)

@@ -133,7 +133,13 @@ class Visitor:
         picture.close()
 
 
+_READY = """() => {
+    const [button, plan] = [document.getElementById('ez-generate'), document.querySelector('#ez-plan .grow span')];
+    return button?.checkVisibility() && plan?.textContent;
+}"""
+
+
 def ready(page: Page) -> None:
     """Wait until the page is drawn, linked and has its first plan."""
-    expect(page.locator("#ez-generate")).to_be_visible()
-    expect(page.locator("#ez-plan .grow span")).not_to_be_empty()
+    # Not by an expectation: each time it isn't met yet, that describes the whole page to itself, which keeps the page from getting there.
+    page.wait_for_function(_READY, polling=50)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Annotated, Any, TypeVar
 
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, BackgroundTasks, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from webui.api import answers
@@ -14,6 +14,7 @@ from webui.api.jobs import Limit, schema_of
 from webui.api.person import Asker
 from webui.api.problems import json_object, new_router, problems
 from webui.generation.request import explain_validation
+from webui.people import Person
 from webui.studio.journal import parse_id
 from webui.studio.marks import ID_PATTERN, MOST_AT_ONCE, Change, Marks
 from webui.studio.search.compiling import ReadTerm
@@ -116,15 +117,22 @@ def build_history_router(studio: Studio) -> APIRouter:
     """Routes below /history."""
     router = new_router("history")
 
+    def page(asker: Person, later: BackgroundTasks, q: str, limit: int, before: str | None, *, whole: bool) -> dict[str, Any]:
+        search = studio.of(asker).search
+        found = search.page(q, below=None if before is None else parse_id(before), limit=limit, whole=whole)
+        if found.next is not None and not found.partial:
+            later.add_task(search.look_ahead, q, below=parse_id(found.next), limit=limit)
+        return asdict(found)
+
     @router.get("/history", response_model=answers.HistoryPage, responses=problems(404))
-    def history(asker: Asker, q: Search = "", limit: Limit = 60, before: Before = None) -> Any:
+    def history(asker: Asker, later: BackgroundTasks, q: Search = "", limit: Limit = 60, before: Before = None) -> Any:
         """Pictures newest first, all or those that a search finds; ask for the next page with before=next."""
-        return asdict(studio.of(asker).search.page(q, below=None if before is None else parse_id(before), limit=limit))
+        return page(asker, later, q, limit, before, whole=True)
 
     @router.get("/history/cards", response_model=answers.HistoryCards, responses=problems(404))
-    def history_cards(asker: Asker, q: Search = "", limit: Limit = 60, before: Before = None) -> Any:
+    def history_cards(asker: Asker, later: BackgroundTasks, q: Search = "", limit: Limit = 60, before: Before = None) -> Any:
         """The same pages as a grid shows them: without what made each picture, and so much quicker."""
-        return asdict(studio.of(asker).search.page(q, below=None if before is None else parse_id(before), limit=limit, whole=False))
+        return page(asker, later, q, limit, before, whole=False)
 
     @router.get("/history/count", response_model=answers.HistoryCount, responses=problems())
     def history_count(asker: Asker, q: Search = "") -> Any:

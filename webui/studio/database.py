@@ -64,9 +64,13 @@ _HINTS: dict[type[DataUnusable], str] = {
 
 
 class Database:
-    """Short transactions on one database. May be used from any thread."""
+    """Short transactions on one database. May be used from any thread.
+
+    writes: how many there were since it was opened.
+    """
 
     def __init__(self, engine: Engine, dialect: Dialect) -> None:
+        self.writes = 0
         self._engine = engine
         self._dialect = dialect
         # Writers of this process wait here for each other; SQLite would have them poll with growing pauses.
@@ -101,8 +105,10 @@ class Database:
 
         Raises DiskFull, DatabaseBusy (after ten seconds) or DataUnusable; then nothing was written.
         """
-        with self._writer, self._told_in_words(), self._engine.begin() as connection:
-            yield connection
+        with self._writer, self._told_in_words():
+            with self._engine.begin() as connection:
+                yield connection
+            self.writes += 1
 
     def tidy(self) -> None:
         """Move what was written lately from the log into the database file; neither readers nor writers wait for it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,23 +12,28 @@ from typing import Any, Self
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
-from webui.errors import InvalidRequest, NotFound
+from webui.errors import EaselError, InvalidRequest, NotFound
 from webui.generation.parameter import storable
 from webui.studio.cards import cards_of
 from webui.studio.database import Database
 from webui.studio.history import History
 from webui.studio.ids import IdClock, time_of
+from webui.studio.search.ahead import FoundAhead
 from webui.studio.search.compiling import Reading, ReadTerm, read_search
 from webui.studio.search.completing import WaysOn, Words, ways_on
 from webui.studio.search.fields import Place
-from webui.studio.search.finding import FIRST_SECONDS, FURTHER_SECONDS, Facets, Finder
+from webui.studio.search.finding import FIRST_SECONDS, FURTHER_SECONDS, Facets, Finder, Found
 from webui.studio.search.known import Known
 from webui.studio.search.looks import LookIndex
 from webui.studio.tables import saved_search
 from webui.studio.whose import Kept, Whose
 
+log = logging.getLogger(__name__)
+
 MOST_SAVED = 200
 MOST_NAME_CHARACTERS = 100
+PAGES_AHEAD = 4
+"""So many are looked up while one is looked at: the grid's second page is twice as long as its first one."""
 _SECONDS_TO_COUNT = 0.5
 """For the counts of all saved searches together."""
 
@@ -79,6 +85,7 @@ class SearchDesk(Kept):
         self._changed = changed
         self._now = now
         self.looks = LookIndex(database)
+        self._ahead = FoundAhead(lambda: database.writes)
 
     def of(self, whose: Whose) -> Self:
         """As of all that is kept; and so with the views of pictures."""
@@ -96,9 +103,10 @@ class SearchDesk(Kept):
 
         whole: with all that made each; else as a grid shows them, which is much quicker.
         """
-        seconds = FIRST_SECONDS if below is None else FURTHER_SECONDS
+        ahead = None if below is None else self._ahead.page((self.whose, text), below, limit)
         with self._read(text) as (connection, reading):
-            found = Finder(connection, self.whose).page(reading.require(), limit, below, seconds)
+            seconds = FIRST_SECONDS if below is None else FURTHER_SECONDS
+            found = ahead or Finder(connection, self.whose).page(reading.require(), limit, below, seconds)
             everything = reading.question.everything and not reading.question.trash
             return Page(
                 items=self._history.items(connection, found.ids) if whole else cards_of(connection, found.ids, self.whose),
@@ -107,6 +115,18 @@ class SearchDesk(Kept):
                 partial=found.partial,
                 searched_to=time_of(found.searched_to).isoformat() if found.partial and found.searched_to is not None else None,
             )
+
+    def look_ahead(self, text: str, *, below: int, limit: int) -> None:
+        """Look up what will be asked for next, while what lies above is looked at: `page` has it at once then."""
+
+        def find() -> Found:
+            with self._read(text) as (connection, reading):
+                return Finder(connection, self.whose).page(reading.require(), PAGES_AHEAD * limit, below, FURTHER_SECONDS)
+
+        try:
+            self._ahead.look((self.whose, text), below, limit, find)
+        except EaselError as problem:
+            log.debug("Nothing was looked up ahead: %s", problem)
 
     def ids(self, text: str, *, most: int, seconds: float) -> tuple[list[int], bool]:
         """The ids of the newest pictures that are found, and whether those are all. Raises InvalidRequest."""
