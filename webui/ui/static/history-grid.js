@@ -13,6 +13,7 @@ const GAP = 10; // px between pictures
 const HEADING = 36; // px of a day's heading
 const BETWEEN_DAYS = 12; // px
 const AROUND = 0.75; // of the window, drawn above and below what is in sight
+const AROUND_FLUNG = 0.2; // while it is flung: the next frame shows others
 const AHEAD = 2.5; // windows before the end the next page is asked for
 const FLUNG = 0.3; // windows between two frames: nobody sees pictures then, and they are left out until it is slower
 const MOST_BY_ID = 10_000; // more are told to the server as the search that finds them
@@ -31,6 +32,7 @@ let cursor = null; // id of the picture that the keys move from
 let anchor = null; // id of the picture that Shift picks from
 let drawn = 0; // scroll position of the last frame
 let frame = null;
+let stale = false; // the list is another one than was measured
 let rest = null; // timer until pictures that were left out are drawn
 let version = 0; // of the list and of what is known of it
 
@@ -58,7 +60,7 @@ export function mountGrid(shelf, { open, show, emptyState }) {
   document.addEventListener("scroll", (event) => (event.target === shelf || event.target === document) && drawSoon(), { capture: true, passive: true });
   new ResizeObserver(() => staying(measure)).observe(parts.grid);
   addEventListener("resize", drawSoon);
-  onHits((what) => (what === "list" ? staying(measure) : drawSoon(what)));
+  onHits(drawSoon);
   onChosen(({ image, before }) => {
     for (const id of [before?.id, image?.id]) if (id) dressAgain(id);
   });
@@ -108,6 +110,7 @@ function sight() {
 }
 
 function measure() {
+  stale = false;
   version += 1;
   const width = parts.grid.clientWidth;
   if (!width) return;
@@ -183,15 +186,23 @@ function firstAt(y) {
 
 // ---- drawing
 
+// A list that changed is measured with the next frame: at once it would all be laid out once more in the frame that is being made.
 function drawSoon(what) {
   if (what === "images") version += 1;
+  if (what === "list") stale = true;
   frame ??= requestAnimationFrame(draw);
+}
+
+/** What is known of the grid's rows is of the list as it is now. */
+function settle() {
+  if (stale) draw();
 }
 
 function draw() {
   cancelAnimationFrame(frame);
   frame = null;
   drawFoot();
+  if (stale) return staying(measure);
   if (!parts.grid.clientWidth) return;
   const { top, height } = sight();
   if (above && top <= 0) {
@@ -200,8 +211,8 @@ function draw() {
   }
   const flung = Math.abs(top - drawn) > height * FLUNG;
   drawn = top;
-  const from = top - height * AROUND;
-  const to = top + height * (1 + AROUND);
+  const around = height * (flung ? AROUND_FLUNG : AROUND);
+  const [from, to] = [top - around, top + height + around];
   const first = layout.days.length ? dayAt(from) : 0;
   const wanted = new Map();
   for (let at = first; at < layout.days.length && layout.days[at].top < to; at += 1) {
@@ -282,9 +293,19 @@ function drawSection(section, day, from, to, flung) {
   return [start, end];
 }
 
+// What all cells have alike: a copy of it is there much sooner than one that is put together.
+const BARE = h(
+  "a",
+  { class: "ez-cell", role: "button", tabindex: "-1", draggable: "true" },
+  h("span", { class: "pic" }, h("img", { alt: "", decoding: "async", draggable: "false" })),
+  h("span", { class: "tick", title: t("Pick (Ctrl click)") }, icon("ok", "s")),
+);
+
 function newCell(id, index) {
-  const picture = h("span", { class: "pic", style: { "background-color": colourAt(index) } }, h("img", { alt: "", decoding: "async", draggable: "false" }));
-  const cell = h("a", { class: "ez-cell", role: "button", href: `/api/v1/images/${id}`, tabindex: "-1", "data-id": id, draggable: "true" }, picture, h("span", { class: "tick", title: t("Pick (Ctrl click)") }, icon("ok", "s")));
+  const cell = BARE.cloneNode(true);
+  cell.href = `/api/v1/images/${id}`;
+  cell.dataset.id = id;
+  cell.firstChild.style.backgroundColor = colourAt(index);
   mark(cell, id === chosenId());
   markPicked(cell, id);
   return cell;
@@ -455,6 +476,7 @@ function onKey(event) {
   if (event.altKey || ((event.ctrlKey || event.metaKey) && event.key !== " ")) return;
   const index = indexOf(cursor ?? chosenId() ?? hits.ids[0] ?? "");
   if (index < 0) return;
+  settle();
   if (event.key === " " && (event.ctrlKey || event.metaKey)) togglePick(hits.ids[index], imageOf(hits.ids[index]));
   else {
     const to = event.key in STEPS ? index + STEPS[event.key](index) : vertical(index, event.key);
@@ -499,6 +521,7 @@ export function step(direction) {
 
 /** Scrolls a hit into sight and draws it. */
 export function reveal(index) {
+  settle();
   if (index < 0 || !layout.days.length) return;
   const { top, height } = sight();
   const y = topOf(index);
