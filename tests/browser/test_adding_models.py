@@ -168,6 +168,7 @@ def test_a_merge_is_ordered_and_its_model_appears(page: Page) -> None:
     expect(card(page, "ink-wool-0.25")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_convert_and_vae_begin_with_the_model_they_were_opened_from(page: Page) -> None:
     card(page, "ink").locator(".body").click()
     sheet(page).get_by_role("button", name="Convert").click()
@@ -209,6 +210,7 @@ def test_the_sheets_close_and_fit_a_narrow_window(page: Page) -> None:
         expect(sheet(page)).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_a_token_is_kept_and_not_shown(page: Page, folder: Path) -> None:
     head(page, "Add models")
     sheet(page).get_by_role("radio", name="Download").click()

@@ -56,6 +56,7 @@ def made(page: Page, name: str = "img2img", *, mode: str = "", width: int = 192,
     return httpx.get(page.evaluate("location.origin") + "/api/v1/history?limit=1").json()["items"][0]
 
 
+@pytest.mark.slow
 def test_a_result_lies_over_its_place_and_the_divider_parts_it(page: Page) -> None:
     """Whatever the picture's way to the size that was drawn: seen, by the pixels of the window, at both sides."""
     example(page)
@@ -133,6 +134,7 @@ def test_the_divider_is_dragged_and_moved_by_keys_and_the_canvas_stays_itself(pa
     expect(slider).to_be_visible()
 
 
+@pytest.mark.slow
 def test_on_the_whole_screen_from_history(page: Page) -> None:
     example(page)
     image = made(page, mode="Crop", width=192, height=64)

@@ -289,6 +289,7 @@ def test_img2img_with_a_sketch(page: Page) -> None:
     expect(page.locator("#ez-field-mask_blur")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_colour_stroke_on_inpaint_is_in_what_is_drawn_from(page: Page) -> None:
     open_page(page, "Inpaint")
     page.locator("#ez-page-inpaint").get_by_role("button", name="Try it with an example").click()
@@ -310,6 +311,7 @@ def drawn_from(page: Page) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(httpx.get(address + newest["source"]["url"]).content)))
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_said(page: Page) -> None:
     open_page(page, "Inpaint")
     page.locator("#ez-generate").click()
@@ -383,6 +385,7 @@ def test_in_a_narrow_window_the_canvas_stands_above_what_is_asked(new_visitor: C
 # soft inpainting
 
 
+@pytest.mark.slow
 def test_what_soft_inpainting_asks_is_grey_until_it_is_on(sent: Page) -> None:
     page = sent
     section = page.locator("#ez-acc-soft > button.label-wrap")

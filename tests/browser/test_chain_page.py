@@ -135,6 +135,7 @@ def test_it_stays_over_a_reload_and_comes_back_from_history(section: Page) -> No
     expect(summary(page)).to_have_attribute("data-sum", "Sharpen, Resize, Format")
 
 
+@pytest.mark.slow
 def test_the_chain_is_one_for_all_pages_that_draw(section: Page) -> None:
     page = section
     for name in ("img2img", "Inpaint"):
@@ -227,6 +228,7 @@ def pick(page: Page, checkpoint: str) -> None:
     page.get_by_role("option", name=checkpoint, exact=True).click()
 
 
+@pytest.mark.slow
 def test_a_step_without_a_model_says_which_file_to_put_where(page: Page) -> None:
     summary(page).click()
     for name, folder in (("Cut out", "models/cut_out"), ("Restore faces", "models/face_restorers")):
@@ -234,6 +236,7 @@ def test_a_step_without_a_model_says_which_file_to_put_where(page: Page) -> None
         expect(opened(page, name).get_by_role("note")).to_contain_text(folder)
 
 
+@pytest.mark.slow
 def test_it_can_be_used_by_keys_alone_and_in_a_narrow_window(new_visitor: Callable[..., Visitor], server: Server) -> None:
     page = new_visitor(server, viewport={"width": 420, "height": 800}).open()
     summary(page).click()

@@ -80,6 +80,7 @@ def test_embeddings_and_wildcards(page: Page) -> None:
     expect(prompt(page)).to_be_focused()
 
 
+@pytest.mark.slow
 def test_words_of_history_never_take_a_key_before_an_arrow(page: Page) -> None:
     generate(page, "a zebra in zealous light", steps=1)
     expect_picture(page, "a zebra in zealous light")
@@ -103,6 +104,7 @@ def test_words_of_history_never_take_a_key_before_an_arrow(page: Page) -> None:
     expect(prompt(page)).to_have_value("one ze\nzebra")
 
 
+@pytest.mark.slow
 def test_escape_closes_the_list_and_interrupts_nothing(page: Page) -> None:
     generate(page, "a long job", steps=150)
     expect(page.locator("#ez-stage .ez-progress")).to_be_visible()
@@ -123,6 +125,7 @@ def test_escape_closes_the_list_and_interrupts_nothing(page: Page) -> None:
     expect(page.locator("#ez-stage .ez-progress")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_composing_and_pasting_are_left_alone(page: Page) -> None:
     prompt(page).focus()
     session = page.context.new_cdp_session(page)

@@ -120,6 +120,7 @@ def test_from_a_dropped_picture_to_the_job_and_back_after_a_reload(artist: Visit
     assert len(sent) == 1
 
 
+@pytest.mark.slow
 def test_an_ip_adapter_beside_a_controlnet(artist: Visitor, steered: Server) -> None:
     page = opened(artist.open())
     for number in (1, 2):
@@ -164,6 +165,7 @@ def test_an_ip_adapter_beside_a_controlnet(artist: Visitor, steered: Server) -> 
     expect(page.get_by_role("radiogroup", name="Kind of control 2").get_by_role("radio", name="IP-Adapter")).to_be_checked()
 
 
+@pytest.mark.slow
 def test_several_switched_off_removed_and_brought_back(artist: Visitor, steered: Server) -> None:
     page = opened(artist.open())
     for number, name in ((1, CANNY), (2, SCRIBBLE)):
@@ -183,6 +185,7 @@ def test_several_switched_off_removed_and_brought_back(artist: Visitor, steered:
     assert [control["model"] for control in asked_by_last_job(steered)] == [CANNY, SCRIBBLE]
 
 
+@pytest.mark.slow
 def test_a_result_is_sent_to_control_without_an_upload(artist: Visitor, steered: Server) -> None:
     page = artist.open()
     generate(page, "a source", steps=2)
@@ -228,6 +231,7 @@ def test_pasted_dropped_and_refused(artist: Visitor) -> None:
     expect(first).not_to_have_attribute("src", address or "")
 
 
+@pytest.mark.slow
 def test_a_model_that_no_longer_fits_is_shown_as_that(artist: Visitor) -> None:
     page = opened(artist.open())
     page.get_by_role("button", name="Add a picture").click()

@@ -27,6 +27,7 @@ def test_generate_shows_progress_previews_and_the_picture(page: Page) -> None:
     expect(page.locator(".ez-facts")).to_contain_text("60 steps")
 
 
+@pytest.mark.slow
 def test_a_click_is_felt_at_once(page: Page) -> None:
     """The queue pill counts the job in the same frame, before the server has answered."""
     milliseconds = page.evaluate(
@@ -64,6 +65,7 @@ def test_the_ways_to_end_a_job(page: Page) -> None:
     expect(page.locator(".ez-job").first).to_contain_text("Interrupted, 1 of 3 pictures")
 
 
+@pytest.mark.slow
 def test_a_waiting_job_can_be_cancelled_in_the_queue(page: Page) -> None:
     generate(page, "first in line", pictures=9, steps=LONG)
     expect(page.locator(".ez-progress")).to_be_visible()

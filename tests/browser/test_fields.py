@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from easel_page import expect_picture, field, generate, prompt
 from playwright.sync_api import Page, expect
 from visiting import ready
@@ -118,6 +119,7 @@ def test_hostile_words_stay_words(page: Page) -> None:
     expect(page.locator("#ez-history .ez-said")).to_have_text(words)
 
 
+@pytest.mark.slow
 def test_sections_say_what_in_them_is_not_as_usual(page: Page) -> None:
     sampling, variation, guidance = (page.locator(f"#ez-acc-{name} > button.label-wrap") for name in ("sampling", "variation", "guidance"))
     for section, usual in ((sampling, "Default"), (variation, "Off"), (guidance, "Default")):
@@ -131,6 +133,7 @@ def test_sections_say_what_in_them_is_not_as_usual(page: Page) -> None:
     expect(guidance).to_have_attribute("data-sum", "perturbed 3, FreeU")
 
 
+@pytest.mark.slow
 def test_every_sampler_and_schedule_can_be_picked(page: Page) -> None:
     for name, labels in (("sampler", SAMPLER_LABELS), ("schedule_type", SCHEDULE_LABELS)):
         page.locator(f"#ez-field-{name} input").click()

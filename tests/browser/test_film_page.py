@@ -66,6 +66,7 @@ def test_the_steps_of_a_picture_are_looked_through(page: Page) -> None:
     assert len(set(asked)) == 6
 
 
+@pytest.mark.slow
 def test_the_switch_is_remembered_and_begins_as_the_setting_says(page: Page) -> None:
     expect(film_switch(page)).to_have_attribute("aria-checked", "false")
     change = """film => fetch('/api/v1/settings').then(r => r.json()).then(({revision}) => fetch('/api/v1/settings',
@@ -86,6 +87,7 @@ def test_the_switch_is_remembered_and_begins_as_the_setting_says(page: Page) -> 
         page.evaluate(change, False)
 
 
+@pytest.mark.slow
 def test_films_in_history_and_on_the_whole_screen(page: Page) -> None:
     filmed(page, "seen again", steps=4)
     open_history(page)
@@ -119,6 +121,7 @@ def test_a_film_is_saved(page: Page, words: str, form: str) -> None:
         assert (moving.format, moving.n_frames) == (form.upper(), 4)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_hires_pictures_and_narrow_windows(server: Server, new_visitor: Callable[..., Visitor]) -> None:
     page = new_visitor(server, viewport={"width": 420, "height": 900}).open()
     strip = filmed(page, "small", steps=3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from easel_page import expect_picture, field, generate, open_history, stage_picture
 from playwright.sync_api import Page, expect
 
@@ -12,6 +13,7 @@ def size_on_stage(page: Page) -> str:
     return next(text for text in page.locator("#ez-stage .ez-facts span").all_inner_texts() if "×" in text)
 
 
+@pytest.mark.slow
 def test_the_section_says_what_is_in_it_and_the_plan_knows(page: Page) -> None:
     head = page.locator("#ez-acc-hires > button.label-wrap")
     expect(head).to_have_attribute("data-sum", "Off")

@@ -150,6 +150,7 @@ def test_picked_pictures_are_exported(page: Page) -> None:
         assert re.fullmatch(r"easel-pictures-[\d-]+\.zip", started.value.suggested_filename)
 
 
+@pytest.mark.slow
 def test_the_keyboard_picks_and_lets_go(page: Page) -> None:
     ids = found(page, "lorikeet", 3)
     cell(page, ids[0]).click()
@@ -212,6 +213,7 @@ def test_the_viewer_steps_through_what_was_found_and_marks_it(page: Page) -> Non
     expect(cell(page, ids[1]).locator(".fav")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_picture_is_dragged_out_as_its_file(page: Page) -> None:
     [picture] = found(page, "emu", 1)
     carried = cell(page, picture).evaluate(
@@ -226,6 +228,7 @@ def test_a_picture_is_dragged_out_as_its_file(page: Page) -> None:
     assert re.fullmatch(rf"image/png:\d+-\d+\.png:{re.escape(address)}", carried["downloadurl"])
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_dropped_opens_with_its_parameters(page: Page) -> None:
     [picture] = found(page, "cassowary in a hat", 1)
     prompt_before = page.evaluate("document.querySelector('#ez-field-prompt textarea').value")

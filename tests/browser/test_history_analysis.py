@@ -60,6 +60,7 @@ def test_every_part_is_drawn_and_its_marks_lead_to_pictures(page: Page) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_day_of_the_calendar_is_reached_by_keyboard(page: Page) -> None:
     day = page.get_by_role("region", name="Activity").locator("a").first
     expect(day).to_be_visible()
@@ -68,6 +69,7 @@ def test_a_day_of_the_calendar_is_reached_by_keyboard(page: Page) -> None:
     expect(page.locator("#ez-history").get_by_role("tab", name="Pictures")).to_have_attribute("aria-selected", "true")
 
 
+@pytest.mark.slow
 def test_a_picture_of_the_numbers_opens(page: Page) -> None:
     numbers = page.get_by_role("region", name="Numbers")
     numbers.get_by_label("Across").select_option("CFG scale")

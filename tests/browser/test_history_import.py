@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from other_programs import write_outputs
 from playwright.sync_api import Page, expect
 from visiting import Visitor
@@ -44,6 +45,7 @@ def test_a_folder_is_looked_at_imported_and_its_broken_files_listed(visitor: Vis
     expect(row).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_an_imported_picture_shows_what_its_file_tells(page: Page, tmp_path: Path) -> None:
     root = tmp_path / "elsewhere"
     write_outputs(root, 3, broken=0, seed=7)

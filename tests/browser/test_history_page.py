@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from easel_page import expect_picture, field, generate, open_history, prompt
 from playwright.sync_api import Page, expect
 from visiting import Visitor
@@ -31,6 +32,7 @@ def test_a_picture_shows_what_made_it_and_gives_it_back(page: Page) -> None:
     expect(field(page, "seed")).to_have_value("")
 
 
+@pytest.mark.slow
 def test_what_was_made_meanwhile_is_counted(page: Page) -> None:
     generate(page, "a bittern", steps=1)
     expect_picture(page, "a bittern")

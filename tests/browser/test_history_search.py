@@ -45,6 +45,7 @@ def test_words_become_chips_that_can_be_changed_and_taken_away(page: Page) -> No
     expect(chips(page)).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_what_was_found_is_counted_and_stands_in_the_address(page: Page, visitor: Visitor) -> None:
     make(page, "dunnart at dusk", pictures=3)
     search_for(page, "dunnart")
@@ -57,6 +58,7 @@ def test_what_was_found_is_counted_and_stands_in_the_address(page: Page, visitor
     expect(chips(again)).to_have_text(["dunnart"])
 
 
+@pytest.mark.slow
 def test_what_cant_be_understood_is_said_below_the_box(page: Page) -> None:
     make(page, "quoll")
     search_for(page, "quoll stepps:>3")
@@ -68,6 +70,7 @@ def test_what_cant_be_understood_is_said_below_the_box(page: Page) -> None:
     expect(cells(page)).to_have_count(1)
 
 
+@pytest.mark.slow
 def test_nothing_found_offers_the_way_back(page: Page) -> None:
     make(page, "wombat")
     search_for(page, "nothinglikethis")
@@ -98,6 +101,7 @@ def test_ways_on_are_offered_and_taken_with_the_keys(page: Page) -> None:
     expect(cells(page).first).to_be_visible()
 
 
+@pytest.mark.slow
 def test_facets_narrow_the_search_and_widen_it_again(page: Page) -> None:
     one, other = make(page, "potoroo one")[0], make(page, "potoroo other")[0]
     search_for(page, "potoroo")

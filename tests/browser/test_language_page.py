@@ -73,12 +73,15 @@ def test_a_language_is_chosen_in_this_browser_alone(new_visitor, server: Server)
     page = visitor.context.new_page()
     page.goto(f"{server.url}/#settings")
     page.locator("#ez-browser-language").select_option("en")
-    expect(page.locator("html")).to_have_attribute("lang", "en")
+    # Once it is drawn: Gradio says what the browser speaks when it begins.
     expect(page.locator("#ez-browser")).to_contain_text("This browser")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
     page.locator("#ez-browser-language").select_option("")
+    expect(page.locator("#ez-browser")).to_contain_text("Dieser Browser")
     expect(page.locator("html")).to_have_attribute("lang", "de")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locale", ["en-US", "de-DE"])
 def test_all_pages_are_in_reach_of_a_wide_window(new_visitor, server: Server, locale: str) -> None:
     page = new_visitor(server, locale=locale).context.new_page()

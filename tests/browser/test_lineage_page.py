@@ -107,6 +107,7 @@ def test_one_thing_is_changed_in_the_first_step_of_a_branch(page: Page) -> None:
     expect(side.get_by_role("treeitem")).to_have_count(6)
 
 
+@pytest.mark.slow
 def test_a_wrong_value_is_refused_in_words(visitor: Visitor) -> None:
     page = visitor.open()
     (image,) = made(page, {"prompt": "a refusal"})
@@ -189,6 +190,7 @@ def test_generate_says_that_exactly_this_was_made(page: Page) -> None:
     expect(detail(page)).to_contain_text("twice the same")
 
 
+@pytest.mark.slow
 def test_it_fits_a_narrow_window(new_visitor: Callable[..., Visitor], server: Server) -> None:
     page = new_visitor(server, viewport={"width": 420, "height": 900}).open()
     pictures = branch(page, "narrow")

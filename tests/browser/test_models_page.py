@@ -140,6 +140,7 @@ def test_a_lora_goes_into_the_prompt_with_a_click_and_out_again(models: Page) ->
     expect(models.locator("#ez-inspector")).to_contain_text("2 LoRAs")
 
 
+@pytest.mark.slow
 def test_the_sheet_beside_the_prompt_inserts_and_weighs(models: Page) -> None:
     models.get_by_role("tab", name="txt2img").click()
     models.locator("#ez-inspector").get_by_role("button", name="LoRA").click()
@@ -185,6 +186,7 @@ def test_a_name_that_would_end_its_tag_is_written_as_the_hash(models: Page) -> N
     expect(card(models, EVIL)).to_contain_text("In prompt")
 
 
+@pytest.mark.slow
 def test_words_weight_and_switch_are_written_beside_the_file(models: Page, stocked: Server) -> None:
     show(models, "LoRA")
     about = details(models, "plain")
@@ -326,6 +328,7 @@ def test_searching_filtering_sizes_and_a_reload(models: Page) -> None:
     assert models.locator("#ez-models .ez-empty button").count() == 1
 
 
+@pytest.mark.slow
 def test_what_cannot_be_used_says_why(models: Page) -> None:
     models.locator(".ez-model-note").get_by_role("button", name="Show").click()
     expect(models.locator(".ez-model")).to_have_count(1)
@@ -388,6 +391,7 @@ def test_it_fits_a_telephone(new_visitor: Callable[..., Visitor], stocked: Serve
     assert no_sideways_scroll(page)
 
 
+@pytest.mark.slow
 def test_tags_in_prompts(models: Page) -> None:
     """What goes in comes out again, whatever stands around it."""
     cases = [

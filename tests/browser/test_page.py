@@ -88,6 +88,7 @@ def test_the_keys_open_pages_and_sheets_and_every_control_has_a_name(page: Page)
     assert page.evaluate(NAMELESS) == []
 
 
+@pytest.mark.slow
 def test_the_names_that_our_styles_take_from_gradio_exist(visitor: Visitor) -> None:
     """gradio.css stands on these; a new Gradio that renames one would break the layout silently."""
     page = visitor.open()

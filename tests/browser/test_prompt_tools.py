@@ -25,6 +25,7 @@ def select(page: Page, start: int, end: int) -> None:
     prompt(page).evaluate(f"(area) => {{ area.focus(); area.setSelectionRange({start}, {end}); }}")
 
 
+@pytest.mark.slow
 def test_the_count_follows_the_words_and_explain_shows_all(page: Page) -> None:
     expect(page.locator("#ez-inspector .ez-count")).to_have_text("0 / 30")
     prompt(page).fill("a (red:1.3) apple on a [blue:green:0.5] background")
@@ -50,6 +51,7 @@ def test_a_warning_is_mended_with_one_click_and_taken_back(page: Page) -> None:
     expect(page.locator("#ez-inspector .ez-warnings p")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_ctrl_up_and_down_change_the_weight_at_the_caret(page: Page) -> None:
     prompt(page).fill("a red fox")
     select(page, 3, 3)
@@ -129,6 +131,7 @@ def test_pasted_parameters_fill_the_fields_and_the_rest_is_listed(page: Page) ->
     expect(page.locator("#ez-inspector .ez-warnings p")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_plain_text_is_pasted_as_text(page: Page) -> None:
     assert prompt(page).evaluate(
         """(area) => {
@@ -139,6 +142,7 @@ def test_plain_text_is_pasted_as_text(page: Page) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_dropped_picture_of_another_program_fills_the_fields(page: Page) -> None:
     chunks = PngImagePlugin.PngInfo()
     chunks.add_text("parameters", RECIPE)

@@ -122,6 +122,7 @@ def test_the_plan_shows_groups_places_times_and_hostile_words_as_text(line: Line
     expect(page).to_have_title("Easel")
 
 
+@pytest.mark.slow
 def test_times_are_told_while_it_runs(line: Line) -> None:
     line.add("teacher")
     line.post("/queue/resume")
@@ -242,6 +243,7 @@ def test_a_waiting_job_is_edited_in_the_fields_and_keeps_its_place(line: Line) -
     assert line.prompts() == ["first", "second", "third"]
 
 
+@pytest.mark.slow
 def test_a_job_that_begins_while_it_is_edited_leaves_the_fields_as_they_are(line: Line) -> None:
     page = line.page
     line.add("too late")
@@ -373,6 +375,7 @@ def test_a_full_disk_is_told_until_there_is_room(line: Line) -> None:
     expect_picture(page, "held back")
 
 
+@pytest.mark.slow
 def test_notices_the_worker_and_notes_of_a_job_are_shown_as_text(line: Line) -> None:
     """What a server tells only in rare faults, told by the snapshot of this one."""
     page = line.page

@@ -144,6 +144,7 @@ def test_regions_stay_over_a_reload_with_their_strokes(divided: Page, server: Se
     assert np.array_equal(mask_of(server, asked_by_last_job(server)["regions"][0]), once)
 
 
+@pytest.mark.slow
 def test_switched_off_lowered_removed_and_brought_back(divided: Page, server: Server) -> None:
     page = divided
     for number, (left, right) in enumerate(((0, 50), (60, 100)), 1):
@@ -181,6 +182,7 @@ def test_switched_off_lowered_removed_and_brought_back(divided: Page, server: Se
     assert once[:80, 62:98].min() == 255 and again[:80, :48].min() == 255 and again[:, 55:].max() == 0
 
 
+@pytest.mark.slow
 def test_on_img2img_regions_lie_over_the_picture_that_is_there(divided: Page, server: Server) -> None:
     page = divided
     picture = io.BytesIO()
@@ -204,6 +206,7 @@ def test_on_img2img_regions_lie_over_the_picture_that_is_there(divided: Page, se
     assert np.array_equal(mask_of(server, asked["regions"][0]), wanted)
 
 
+@pytest.mark.slow
 def test_it_can_be_used_by_keys_and_in_a_narrow_window(new_visitor: Callable[..., Visitor], server: Server) -> None:
     page = new_visitor(server, viewport={"width": 420, "height": 800}).open()
     summary(page).click()

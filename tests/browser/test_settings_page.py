@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.request
 from pathlib import Path
 
+import pytest
 from easel_page import no_sideways_scroll
 from playwright.sync_api import Locator, Page, expect
 from visiting import Server, Visitor
@@ -42,6 +43,7 @@ def test_a_setting_is_changed_at_once_and_can_be_taken_back(visitor: Visitor) ->
     expect(setting(page, "picture_format").get_by_role("radio", name="png")).to_have_attribute("aria-checked", "true")
 
 
+@pytest.mark.slow
 def test_a_wrong_value_is_told_at_its_field(visitor: Visitor) -> None:
     page = open_settings(visitor.open())
     quality = setting(page, "picture_quality").locator("input")
@@ -57,6 +59,7 @@ def test_a_wrong_value_is_told_at_its_field(visitor: Visitor) -> None:
     visitor.trouble = [line for line in visitor.trouble if "422" not in line]
 
 
+@pytest.mark.slow
 def test_the_name_of_the_next_picture_shows_while_one_types(visitor: Visitor) -> None:
     page = open_settings(visitor.open())
     example = setting(page, "name_pattern").locator(".mono.ez-hint")
@@ -74,6 +77,7 @@ def test_the_name_of_the_next_picture_shows_while_one_types(visitor: Visitor) ->
     visitor.trouble = [line for line in visitor.trouble if "422" not in line]
 
 
+@pytest.mark.slow
 def test_what_is_read_at_start_says_how_to_change_it_and_search_finds(visitor: Visitor) -> None:
     page = open_settings(visitor.open())
     expect(setting(page, "threads")).to_contain_text("settings.yaml")
@@ -110,6 +114,7 @@ def test_what_differs_is_shown_and_a_file_is_taken_whole_or_not_at_all(visitor: 
     visitor.trouble = [line for line in visitor.trouble if "422" not in line]
 
 
+@pytest.mark.slow
 def test_settings_fit_a_telephone(new_visitor, server: Server) -> None:
     page = open_settings(new_visitor(server, viewport={"width": 390, "height": 800}).open())
     assert no_sideways_scroll(page)

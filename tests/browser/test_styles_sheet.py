@@ -64,6 +64,7 @@ def test_picked_styles_are_drawn_with_and_stay_over_a_reload(page: Page) -> None
     expect(chips(page)).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_styles_are_written_out_and_taken_back(page: Page) -> None:
     prompt(page).fill("a fox")
     sheet = open_sheet(page)
@@ -103,6 +104,7 @@ def test_the_prompt_is_saved_changed_and_renamed(page: Page, server: Server) -> 
     assert styles(server)["Ink"] == "thick <b>ink</b>"
 
 
+@pytest.mark.slow
 def test_a_name_that_is_taken_is_refused_in_words(page: Page, server: Server, visitor: Visitor) -> None:
     sheet = open_sheet(page)
     sheet.get_by_role("button", name="More about Oil").click()
@@ -118,6 +120,7 @@ def test_a_name_that_is_taken_is_refused_in_words(page: Page, server: Server, vi
     visitor.trouble.clear()  # the refusal
 
 
+@pytest.mark.slow
 def test_a_deleted_style_comes_back_where_it_was(page: Page, server: Server) -> None:
     sheet = open_sheet(page)
     sheet.get_by_role("button", name="Oil oil").click()
@@ -140,6 +143,7 @@ def test_another_tab_sees_it_and_search_finds_it(page: Page, server: Server) -> 
     expect(sheet.locator(".ez-style")).to_have_count(1)
 
 
+@pytest.mark.slow
 def test_typing_a_name_offers_the_style_and_taking_it_picks_it(page: Page) -> None:
     prompt(page).press_sequentially("a fox, oi")
     option = page.locator('.ez-ways-on [role="option"][data-kind="style"]')

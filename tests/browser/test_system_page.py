@@ -98,12 +98,14 @@ def test_the_report_is_copied_and_downloaded(new_visitor: Callable[..., Visitor]
     assert "Checkpoints" in saved
 
 
+@pytest.mark.slow
 def test_a_worker_that_goes_is_told_at_once(visitor: Visitor) -> None:
     page = open_system(visitor.open())
     page.evaluate(LOSE_THE_WORKER)
     expect(page.locator(".ez-gauges")).to_contain_text("Stopped")
 
 
+@pytest.mark.slow
 def test_a_system_that_can_t_be_looked_at_says_so_and_can_be_asked_again(visitor: Visitor) -> None:
     page = visitor.open()
     page.route("**/api/v1/system", lambda route: route.fulfill(status=500, body="{}"))
@@ -116,6 +118,7 @@ def test_a_system_that_can_t_be_looked_at_says_so_and_can_be_asked_again(visitor
     visitor.trouble = [line for line in visitor.trouble if "/api/v1/system" not in line]
 
 
+@pytest.mark.slow
 def test_it_fits_a_telephone(new_visitor: Callable[..., Visitor], server: Server) -> None:
     page = open_system(new_visitor(server, viewport={"width": 390, "height": 800}).open())
     assert no_sideways_scroll(page)

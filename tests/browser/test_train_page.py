@@ -111,6 +111,7 @@ def test_what_is_wrong_stands_where_it_is(visitor: Visitor, pictures: Path, tmp_
     visitor.trouble.clear()
 
 
+@pytest.mark.slow
 def test_files_of_this_computer_are_taken(visitor: Visitor, pictures: Path) -> None:
     page = open_train(visitor.open())
     with page.expect_file_chooser() as chooser:
@@ -120,6 +121,7 @@ def test_files_of_this_computer_are_taken(visitor: Visitor, pictures: Path) -> N
     expect(page.get_by_label("Folder on Easel's machine")).to_have_value(re.compile("training-pictures"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [420, 1440])
 def test_it_fits_and_works_by_keyboard(new_visitor: Callable[..., Visitor], server: Server, pictures: Path, width: int) -> None:
     page = new_visitor(server, viewport={"width": width, "height": 900}).open()

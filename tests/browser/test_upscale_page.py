@@ -121,6 +121,7 @@ def test_a_picture_is_put_in_made_larger_and_compared(page: Page) -> None:
     expect(upscale(page).get_by_label("Upscaler", exact=True)).to_have_value("Nearest")
 
 
+@pytest.mark.slow
 def test_it_is_sent_here_from_a_result_and_on_to_others(page: Page) -> None:
     generate(page, "a fox", steps=2)
     expect_picture(page, "a fox")
@@ -261,6 +262,7 @@ def test_pictures_of_history_are_chosen_with_the_keyboard(page: Page) -> None:
     expect(choice).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_what_can_not_be_is_said_where_it_stands(page: Page, visitor: Visitor) -> None:
     open_upscale(page)
     put_in(page)
@@ -273,6 +275,7 @@ def test_what_can_not_be_is_said_where_it_stands(page: Page, visitor: Visitor) -
     visitor.trouble.clear()  # the browser says so as well
 
 
+@pytest.mark.slow
 def test_a_waiting_one_is_changed_in_line(page: Page) -> None:
     open_upscale(page)
     put_in(page)

@@ -12,7 +12,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 180
@@ -142,4 +142,4 @@ _READY = """() => {
 def ready(page: Page) -> None:
     """Wait until the page is drawn, linked and has its first plan."""
     # Not by an expectation: each time it isn't met yet, that describes the whole page to itself, which keeps the page from getting there.
-    page.wait_for_function(_READY, polling=50)
+    page.wait_for_function(_READY, polling=50, timeout=60_000)

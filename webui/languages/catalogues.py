@@ -73,8 +73,18 @@ def script_of(language: str, own: str = "") -> str:
     # < never stands in the text, so that nothing in it can end a script.
     told = json.dumps(catalogue, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     given = f"window.easelWords={{...{told},plural:(n)=>Number({plural})}};"
-    return f'{given}document.documentElement.lang="{language}";{_GRADIO}'
+    return f'{given}document.documentElement.lang="{language}";{_LANGUAGE}{_GRADIO}'
 
+
+# Gradio says there what the browser speaks, whichever language its page is in.
+_LANGUAGE = """
+(() => {
+  const { documentElement } = document;
+  const { language } = window.easelWords;
+  const mend = () => documentElement.lang !== language && (documentElement.lang = language);
+  new MutationObserver(mend).observe(documentElement, { attributeFilter: ["lang"] });
+})();
+"""
 
 # What Gradio draws comes as a configuration: its words are looked up in there before Gradio sees it.
 _GRADIO = """

@@ -48,6 +48,8 @@ function adopt(given) {
 }
 
 function show() {
+  // Where nothing is drawn they say nothing: the field keeps what they said where something was.
+  if (!DRAWING.includes(currentPage())) return;
   for (const { about, element } of panels) element.hidden = !about.tabs.includes(currentPage());
   field.send();
 }
