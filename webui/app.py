@@ -162,7 +162,7 @@ def build_web(studio: Studio, own_key: str | None = None) -> FastAPI:
         app.include_router(router, include_in_schema=False)
     app.state.extensions = extensions
     app = mount(app, studio)
-    app.add_middleware(Compression, minimum_size=1024)
+    app.add_middleware(Compression, minimum_size=1024, compresslevel=5)
     # What is added last stands first: Host and Origin, then pages elsewhere that may ask, then who asks.
     app.add_middleware(Entrance, gate=gate)
     if settings.cors_allow_origins:
