@@ -71,8 +71,9 @@ def test_all_that_was_found_is_picked_changed_and_taken_back(page: Page, tmp_pat
     folder = tmp_path / "flock"
     bar(page).get_by_role("button", name="Export").click()
     page.get_by_role("menuitem", name="Copy into a folder").click()
-    page.get_by_label("Folder").fill(str(folder))
-    page.get_by_role("button", name="Copy", exact=True).click()
+    sheet = page.get_by_role("complementary", name="Copy into a folder")
+    sheet.get_by_role("textbox", name="Folder").fill(str(folder))
+    sheet.get_by_role("button", name="Copy", exact=True).click()
     expect(toast(page, f"{MANY - 1} pictures copied")).to_be_visible(timeout=60_000)
     assert len(list(folder.glob("*.png"))) == len(list(folder.glob("*.json"))) == MANY - 1
 

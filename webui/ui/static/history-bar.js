@@ -3,7 +3,7 @@
 import { asBody } from "./history-bulk.js";
 import { askForFolder } from "./history-folder.js";
 import { MOST_COMPARED, allPicked, anyPicked, compareThese, currentView, leaveSecond, onPicked, onSecond, onView, pick, pickedIds } from "./history-state.js";
-import { hits } from "./history-hits.js";
+import { hits, onHits } from "./history-hits.js";
 import { pickAll } from "./history-grid.js";
 import { addTag, inTrash, rate, restore, toggleFavourite, trash } from "./history-marks.js";
 import { onTerms } from "./history-terms.js";
@@ -49,6 +49,11 @@ export function mountBar(stage) {
   onPicked(draw);
   onTerms(draw);
   onView(draw);
+  // How many there are is told later. The count alone: somebody may be writing a tag in there.
+  onHits((what) => {
+    const said = what === "state" && allPicked() && bar.querySelector(".ez-picks-count");
+    if (said) said.textContent = allWords(allPicked());
+  });
 }
 
 // While a second picture is chosen, that is said where the acts on pictures are otherwise.

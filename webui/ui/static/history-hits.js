@@ -23,7 +23,7 @@ const asked = new Set(); // first indexes of stretches on their way
 const absent = new Set(); // ids of hits that the server doesn't find any more
 const listeners = new Set();
 
-/** Calls back with "list" (other hits than before), "images" (more is known of them) or "state" (loading, complete, problem). */
+/** Calls back with "list" (other hits than before), "images" (more is known of them) or "state" (loading, complete, problem, counted). */
 export function onHits(listener) {
   listeners.add(listener);
 }
@@ -186,6 +186,12 @@ export function imageOf(id) {
 /** The ground to show while a hit's picture loads. */
 export function colourAt(index) {
   return colours[index] ?? GROUND;
+}
+
+/** How many the search finds is known: {n, more}. */
+export function setCounted(counted) {
+  hits.counted = counted;
+  tell("state");
 }
 
 /** Looks at all pictures again as they come into sight: their marks may be others. */

@@ -5,7 +5,7 @@ import { isOurs, onBulk } from "./history-bulk.js";
 import { drawDetail } from "./history-detail.js";
 import { closeFilters, filtersButton, lookSoon, mountFilters, saveButton } from "./history-filters.js";
 import { cellOf, mountGrid, neighbour, pickAll, resize, reveal, step, stopAt, tellNew } from "./history-grid.js";
-import { fetched, hits, indexOf, insert, onHits, refresh, startOver } from "./history-hits.js";
+import { fetched, hits, indexOf, insert, onHits, refresh, setCounted, startOver } from "./history-hits.js";
 import { emptyTrash, hear, inTrash, meant, onMarked, rate, toggleFavourite, trash } from "./history-marks.js";
 import { focusSearch, mountSearch } from "./history-search.js";
 import { mountShell } from "./history-shell.js";
@@ -167,7 +167,7 @@ async function countAgain() {
   const [these, everything] = await Promise.all([text ? of(text) : null, of("")]);
   if (text !== searched()) return;
   [found, all] = [these, everything];
-  hits.counted = these ?? everything;
+  setCounted(these ?? everything);
   sayAmount();
 }
 
