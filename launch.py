@@ -574,8 +574,7 @@ def command_for(python: str, words: Sequence[str]) -> tuple[list[str], tuple[str
         rest = [word for word in words[1:] if word != "--full"]
         # All of them: two files at a time, since the tests of pages mostly wait. What fails is tried once more: pages and
         # processes are raced against clocks on machines that others use, too. The summary tells each such test.
-        # In the order of their names: files with few tests have the longest ones, and would all come last.
-        together = [] if rest else ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--reruns", "1"]
+        together = [] if rest else ["-n", "2", "--dist", "loadfile", "--reruns", "1"]
         return [python, "-m", "pytest", *chosen, *together, *rest], EASEL_NEEDS + TESTS_NEED
     # -P: a file that happens to lie where the user is, say random.py, must not stand in for a module.
     return [python, "-P", "-m", "webui.cli", *words], EASEL_NEEDS

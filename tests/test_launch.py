@@ -386,7 +386,7 @@ def test_test_tools_are_a_layer_of_their_own():
     command, files = launch.command_for("python", ["test", "-x", "tests/test_a.py"])
     assert command == ["python", "-m", "pytest", "-m", "not slow", "-x", "tests/test_a.py"]
     assert files == ("requirements.txt", "requirements-alone.txt", "requirements-test.txt", "requirements-test-alone.txt")
-    both = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--reruns", "1"]
+    both = ["-n", "2", "--dist", "loadfile", "--reruns", "1"]
     assert launch.command_for("python", ["test"])[0] == ["python", "-m", "pytest", "-m", "not slow", *both]
     assert launch.command_for("python", ["test", "--full"])[0] == ["python", "-m", "pytest", *both]
 
