@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
-from served import serving
+from served import apart, serving
 
 from webui.app import open_port
 from webui.executors.fake import FakeExecutor
@@ -630,7 +630,7 @@ def test_answers_are_sent_at_once(settings: Settings) -> None:
             server.close()
         return answer
 
-    assert not asyncio.run(delayed())
+    assert not apart(lambda: asyncio.run(delayed()))
 
 
 def test_pictures_are_not_packed_while_everybody_waits(client: httpx.Client) -> None:
