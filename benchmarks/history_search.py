@@ -34,7 +34,7 @@ from benchmarks.made_history import SAMPLERS, TAGS, checkpoints, fill, generatio
 from webui.studio.cards import cards_of
 from webui.studio.database import DATABASE_FILE, Database, open_database
 from webui.studio.search.ahead import FoundAhead
-from webui.studio.search.compiling import read_search
+from webui.studio.search.compiling import Question, read_search
 from webui.studio.search.desk import PAGES_AHEAD
 from webui.studio.search.fields import Place
 from webui.studio.search.finding import FIRST_SECONDS, FURTHER_SECONDS, Finder, Found
@@ -139,14 +139,14 @@ class Stand:
         self.looks = LookIndex(database)
         self._ahead = FoundAhead(lambda: database.writes)
 
-    def _find(self, connection: Connection, text: str, below: int | None, seconds: float, most: int) -> Found:
-        reading = read_search(text, Place(Known(connection, self.whose), self.looks, datetime.now().astimezone()))
-        return Finder(connection, self.whose).page(reading.require(), most, below, seconds)
+    def _read(self, connection: Connection, text: str) -> Question:
+        return read_search(text, Place(Known(connection, self.whose), self.looks, datetime.now().astimezone())).require()
 
     def look_ahead(self, text: str, below: int) -> None:
         """What Easel does while a page is looked at."""
         with self._database.reading() as connection:
-            self._ahead.look(text, below, PAGE, lambda: self._find(connection, text, below, FURTHER_SECONDS, PAGES_AHEAD * PAGE))
+            finder, question = Finder(connection, self.whose), self._read(connection, text)
+            self._ahead.look(text, below, PAGE, lambda: finder.page(question, PAGES_AHEAD * PAGE, below, FURTHER_SECONDS))
 
     def page(self, text: str, below: int | None, seconds: float, *, ahead: bool = False) -> tuple[Found, float, float]:
         """A page, the milliseconds until it was found, and until it was told.
@@ -156,7 +156,8 @@ class Stand:
         started = clock()
         known = self._ahead.page(text, below, PAGE) if ahead and below is not None else None
         with self._database.reading() as connection:
-            found = known or self._find(connection, text, below, seconds, PAGE)
+            question = self._read(connection, text)
+            found = known or Finder(connection, self.whose).page(question, PAGE, below, seconds)
             between = clock()
             cards_of(connection, found.ids, self.whose)
         return found, (between - started) * 1000, (clock() - started) * 1000

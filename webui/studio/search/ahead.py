@@ -61,6 +61,7 @@ class FoundAhead:
             if known is not None and known.stamp == stamp and (not known.ready.is_set() or known.page(below, limit)):
                 return
             stretch = self._kept[search] = _Stretch(below, stamp)
+            self._kept.move_to_end(search)
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
         try:
